@@ -1,0 +1,11 @@
+/** What connectors, the CLI and the testkit use of the engine. */
+export * from './base/clock.ts';
+export * from './base/errors.ts';
+export * from './base/random.ts';
+export * from './base/retry.ts';
+export * from './model/block.ts';
+export * from './model/change.ts';
+export * from './model/connector.ts';
+export * from './model/schema.ts';
+export * from './model/value.ts';
+export * from './store/store.ts';

@@ -1,0 +1,110 @@
+import type { Change } from './change.ts';
+import { NO_STAMP } from './change.ts';
+import type { FieldSchema } from './schema.ts';
+import { type FieldValue, keyOf, newRow, type Row, textOf } from './value.ts';
+
+/**
+ * A run of rows, column by column: the currency of full loads. Text columns point into the bytes of the reply from which they
+ * were scanned, so that a value that nobody looks at is copied once, from the network's buffer into the loader's.
+ */
+export interface Block {
+  readonly rowCount: number;
+  /** One for each field of the schema that goes with the block, in its order. */
+  readonly columns: readonly Column[];
+}
+
+export type Column = TextColumn | ValueColumn | ConstantColumn;
+
+/** Cells as UTF-8 text in canonical form (see `FieldValue`), lying anywhere in `bytes`. */
+export interface TextColumn {
+  readonly kind: 'text';
+  readonly bytes: Buffer;
+  /** Cell of row r: from `spans[offset + r * stride]` to `spans[offset + r * stride + 1]`, exclusive; -1 as start is null. */
+  readonly spans: Int32Array;
+  readonly offset: number;
+  readonly stride: number;
+}
+
+export interface ValueColumn {
+  readonly kind: 'values';
+  readonly values: readonly FieldValue[];
+}
+
+/** The same value in every row. */
+export interface ConstantColumn {
+  readonly kind: 'constant';
+  readonly value: FieldValue;
+}
+
+/** A cell's canonical text, or null. */
+export function cellText(column: Column, row: number): string | null {
+  if (column.kind === 'constant') return textOf(column.value);
+  if (column.kind === 'values') return textOf(column.values[row]);
+  const at = column.offset + row * column.stride;
+  const start = column.spans[at]!;
+  return start < 0 ? null : column.bytes.toString('utf8', start, column.spans[at + 1]!);
+}
+
+/** A cell's value, typed as the field says. */
+export function cellValue(column: Column, row: number, field: FieldSchema): FieldValue {
+  if (column.kind === 'constant') return column.value;
+  if (column.kind === 'values') return column.values[row] ?? null;
+  const text = cellText(column, row);
+  return text === null ? null : parseText(text, field);
+}
+
+/** The value that a canonical text stands for. */
+export function parseText(text: string, field: Pick<FieldSchema, 'type'>): FieldValue {
+  switch (field.type) {
+    case 'boolean':
+      return text === 'true';
+    case 'integer':
+    case 'double':
+      return Number(text);
+    case 'decimal': {
+      // A decimal of more digits than a double holds stays text, so that no digit is lost.
+      return text.length <= 15 ? Number(text) : exactNumber(text);
+    }
+    case 'json':
+      return JSON.parse(text) as FieldValue;
+    default:
+      return text;
+  }
+}
+
+function exactNumber(text: string): FieldValue {
+  const number = Number(text);
+  return String(number) === text ? number : text;
+}
+
+export function blockOfRows(rows: readonly Row[], fields: readonly FieldSchema[]): Block {
+  return {
+    rowCount: rows.length,
+    columns: fields.map((field) => ({ kind: 'values', values: rows.map((row) => row[field.name] ?? null) })),
+  };
+}
+
+export function rowsOfBlock(block: Block, fields: readonly FieldSchema[]): Row[] {
+  return Array.from({ length: block.rowCount }, (_, r) => {
+    const row = newRow();
+    fields.forEach((field, c) => {
+      row[field.name] = cellValue(block.columns[c]!, r, field);
+    });
+    return row;
+  });
+}
+
+/** The rows of a block as upserts. `stampField` names the column with the modification stamp, a datetime. */
+export function changesOfBlock(
+  block: Block,
+  fields: readonly FieldSchema[],
+  keyFields: readonly string[],
+  stampField: string | undefined,
+): Change[] {
+  return rowsOfBlock(block, fields).map((row) => ({
+    op: 'upsert',
+    key: keyOf(row, keyFields) ?? '',
+    row,
+    stampMs: stampField === undefined ? NO_STAMP : Date.parse(String(row[stampField])),
+  }));
+}

@@ -1,0 +1,36 @@
+import type { Row } from './value.ts';
+
+/** The stamp of records from a source that keeps none: equal stamps compare values (P3), so the newest read wins. */
+export const NO_STAMP = 0;
+
+/** What became of one record, by key. */
+export interface Change {
+  readonly op: 'upsert' | 'delete';
+  /** See `keyOf`. */
+  readonly key: string;
+  /** All mapped fields for an upsert; for a delete null. */
+  readonly row: Row | null;
+  /** The source's own modification stamp, epoch ms; `NO_STAMP` when it keeps none. Never compared with another clock. */
+  readonly stampMs: number;
+}
+
+/** A run of changes, and the checkpoint that may be kept once all of them are applied. */
+export interface Batch {
+  readonly changes: readonly Change[];
+  /** Opaque to the engine. Null: more of the same piece of work follows, nothing may be kept yet. */
+  readonly checkpoint: string | null;
+  /** What stretch of the source's time this read covers, epoch ms, for the run's record. */
+  readonly window?: { readonly fromMs: number; readonly toMs: number };
+}
+
+/** What a target did with one change. */
+export type WriteResult =
+  | { readonly status: 'created' | 'updated' | 'deleted' | 'unchanged' }
+  | { readonly status: 'rejected'; readonly reason: Rejection };
+
+/** Why a target refused one record. Becomes a failure (P2). */
+export interface Rejection {
+  /** Short and stable, the system's own where it has one: `22001`, `STRING_TOO_LONG`. */
+  readonly code: string;
+  readonly message: string;
+}

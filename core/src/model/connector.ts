@@ -1,0 +1,225 @@
+import type { ZodType } from 'zod';
+import type { Clock } from '../base/clock.ts';
+import type { Problem } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import type { Block } from './block.ts';
+import type { Batch, Change, WriteResult } from './change.ts';
+import type { DatasetSchema } from './schema.ts';
+import type { Row } from './value.ts';
+
+/** One type of external system. A connector folder default-exports exactly one of these. */
+export interface Connector<Config = never, From = never, To = never> {
+  /** Folder name, config `type` and metrics label: a lowercase noun, e.g. `postgres`. */
+  readonly name: string;
+  readonly summary: string;
+  /** What a connection of this type is configured with, besides `type`. Secrets carry `.meta({ secret: true })`. */
+  readonly config: ZodType<Config>;
+  /** What `from:` takes besides `connection`; absent when it is no source. */
+  readonly from?: ZodType<From>;
+  /** What `to:` takes besides `connection`; absent when it is no target. */
+  readonly to?: ZodType<To>;
+  /** Cheap and offline: nothing is contacted before the connection is used. */
+  open(config: Config, context: ConnectorContext): Connection<From, To>;
+}
+
+/** The only way in which a connector touches the world besides its own driver. */
+export interface ConnectorContext {
+  /** The connection's name in the configuration, for messages. */
+  readonly connection: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Honours HTTPS_PROXY, NO_PROXY and NODE_EXTRA_CA_CERTS. */
+  readonly fetch: typeof globalThis.fetch;
+  /** Relative paths in the configuration start here. */
+  readonly baseDir: string;
+}
+
+/** Structured log lines, as pino takes them. Never give it a secret or a record's values. */
+export interface Log {
+  debug(data: object, message: string): void;
+  info(data: object, message: string): void;
+  warn(data: object, message: string): void;
+  error(data: object, message: string): void;
+}
+
+export interface Connection<From = never, To = never> extends AsyncDisposable {
+  /** Read-only and quick (under 5 s). One problem per missing right; empty means ready. Never throws for a bad login. */
+  check(): Promise<readonly Problem[]>;
+  /** Names of the datasets that the user may read or write. */
+  discover?(): Promise<readonly string[]>;
+  openSource?(spec: SourceSpec<From>, signal: AbortSignal): Promise<Source>;
+  openTarget?(spec: TargetSpec<To>, signal: AbortSignal): Promise<Target>;
+}
+
+export interface SourceSpec<From = unknown> {
+  readonly from: From;
+  /** A filter in the source's own language. */
+  readonly where: string | undefined;
+  /** Fields to read, in the source's spelling; `null` for all of them but `exclude`. Key and stamp come along anyway. */
+  readonly fields: readonly string[] | null;
+  readonly exclude: readonly string[];
+  /** Nothing older than this, epoch ms; null for everything. */
+  readonly startAtMs: number | null;
+}
+
+/** One dataset being read. All positions and checkpoints are strings that only the source understands. */
+export interface Source extends AsyncDisposable {
+  /** What a record read here holds: the fields asked for, key and stamp included. */
+  readonly schema: DatasetSchema;
+  /** Field with the modification stamp (P3), a datetime of the schema; absent when the system keeps none. */
+  readonly stampField?: string;
+  /** Which system this is, e.g. an org id. A checkpoint of another origin is refused until the user confirms. */
+  readonly origin: string;
+  /** Roughly how many records a full read yields; null when that is not cheap to say. */
+  estimate(signal: AbortSignal): Promise<number | null>;
+  /**
+   * The checkpoint from which a delta continues after a full read that begins now. Asked before the read.
+   * Null when this source cannot tell what changed: then every run reads everything.
+   */
+  mark(signal: AbortSignal): Promise<string | null>;
+  /**
+   * Every record once, in no promised order, page by page. `resume` is the position of the last page that was kept.
+   * Counts what it yields against what the system announced (P13).
+   * @throws {CheckpointExpiredError} `resume` is too old: begin again with null.
+   * @throws {TruncatedReplyError} a page's rows do not add up, while its blocks are read.
+   */
+  readFull(resume: string | null, signal: AbortSignal): AsyncIterable<Page>;
+  /** Changes after `from` until caught up. Absent where `mark` is null.
+   * @throws {CheckpointExpiredError} history is gone: a full run is needed. */
+  readDelta?(from: string, signal: AbortSignal): AsyncIterable<Batch>;
+  /** These records as they are now: an upsert for each that matches the filter, a delete for each that is gone. */
+  readKeys?(keys: readonly string[], signal: AbortSignal): Promise<readonly Change[]>;
+  /** How far behind the newest readable change the settled bound is, for `status`; null when it has none. */
+  describeCheckpoint?(checkpoint: string): { readonly [fact: string]: string };
+}
+
+/** One page of a full read. Its blocks are read once, before the next page is asked for. */
+export interface Page {
+  /** Where to resume once this page is kept. */
+  readonly position: string;
+  /** Rows that the system announced for this page; null when it does not say. */
+  readonly announced: number | null;
+  /** Columns as in `schema.fields`. A block's bytes are the consumer's to keep: no buffer is used twice. */
+  readonly blocks: AsyncIterable<Block>;
+}
+
+export interface TargetSpec<To = unknown> {
+  readonly to: To;
+  /** Names the unit of work whose checkpoint the target keeps: the sync. */
+  readonly unit: string;
+  /** What arrives here: mapped fields and the key. */
+  readonly schema: DatasetSchema;
+  readonly deletes: DeleteRule;
+}
+
+/** `mirror` removes the row, `mark` keeps it and says when it went, `ignore` leaves it alone. */
+export type DeleteRule = 'mirror' | 'mark' | 'ignore';
+
+/** A change of the target's schema that a sync needs, in words and, where there is one, as a statement. */
+export interface SchemaChange {
+  readonly summary: string;
+  readonly statement?: string;
+  /** A column that did not exist before: its values have to be filled for old rows. */
+  readonly newField?: string;
+  /** Reported and left as it is, e.g. a column whose field has disappeared. */
+  readonly informational?: boolean;
+}
+
+export interface Target extends AsyncDisposable {
+  /** Most changes in one call of `write`. */
+  readonly batchSizeMax: number;
+  /** Whether it recognises unchanged records by itself. Otherwise the engine remembers the overlap's hashes. */
+  readonly compares: boolean;
+  /** What `prepare` would change. Writes nothing. */
+  plan(): Promise<readonly SchemaChange[]>;
+  /** Creates or widens what is needed; answers what it did. Idempotent.
+   * @throws {RequestRefusedError} an incompatible column, naming it and the remedy. */
+  prepare(): Promise<readonly SchemaChange[]>;
+  /**
+   * Applies changes idempotently by key; result i is about change i. Keys in one call are distinct.
+   * Old never overwrites new: a change with an older stamp than the row's is `unchanged`; equal stamps compare values (P3).
+   * Where the target has transactions, data, checkpoint and the check of the epoch commit together.
+   * @throws {OwnershipLostError} the epoch is not the latest; nothing was written.
+   */
+  write(changes: readonly Change[], commit: Commit, signal: AbortSignal): Promise<readonly WriteResult[]>;
+  /** A load beside the dataset, merged in at its end. Absent: the engine writes batches. */
+  beginLoad?(commit: LoadCommit, signal: AbortSignal): Promise<Load>;
+  /** Rows by key as they stand, for `verify`; those that are absent or marked deleted are left out. */
+  read?(keys: readonly string[]): Promise<ReadonlyMap<string, Row>>;
+  /** Checkpoints and epochs kept in the same transactions as the data. Absent: the store keeps them. */
+  readonly checkpoints?: Checkpoints;
+}
+
+/** What a target's transaction does besides its data. */
+export interface Commit {
+  readonly epoch: number;
+  /**
+   * Called with the results before the transaction commits, so that failures are durable first (P2).
+   * Answers the checkpoint to keep with the data, or null to leave the last one.
+   */
+  settle(results: readonly WriteResult[]): Promise<string | null>;
+}
+
+export interface Checkpoints {
+  /** Takes the unit over: raises its epoch, so that every later transaction of a former owner is refused (P11). */
+  acquire(unit: string): Promise<{ readonly epoch: number; readonly checkpoint: string | null }>;
+  read(unit: string): Promise<string | null>;
+  /** @throws {OwnershipLostError} */
+  write(unit: string, epoch: number, checkpoint: string | null): Promise<void>;
+}
+
+export interface LoadCommit {
+  readonly epoch: number;
+  /** Names what is being loaded: a staged load under another id is thrown away, the same id is resumed. */
+  readonly loadId: string;
+  /** Index of the column in each block that holds the modification stamp, after the schema's fields. */
+  readonly stampColumn: number;
+}
+
+/** A row of a load that the target refused: which one, and why. `row` is by the schema's fields. */
+export interface RejectedRow {
+  readonly key: string;
+  readonly row: Row;
+  readonly stampMs: number;
+  readonly reason: { readonly code: string; readonly message: string };
+}
+
+export interface LoadCounts {
+  readonly created: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  readonly deleted: number;
+}
+
+/** A full load in the making. Readers of the dataset see nothing of it before `finish`. */
+export interface Load extends AsyncDisposable {
+  /** The position of the last page that an interrupted load had kept; null when this one begins. */
+  readonly position: string | null;
+  /** Rows staged so far. */
+  readonly rows: number;
+  /**
+   * Stages one page in one transaction together with its position. Columns of a block: the schema's fields, then the stamp.
+   * A key that comes twice in a load counts once, the later one. Rejected rows are handed over before the commit.
+   * When `blocks` throws, nothing of the page is kept.
+   */
+  writePage(
+    blocks: AsyncIterable<Block>,
+    position: string,
+    reject: (rows: readonly RejectedRow[]) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<{ readonly rows: number; readonly rejected: number }>;
+  /** Rows of ours in the target that the load does not hold: how many, of how many; then their keys. */
+  countMissing(): Promise<{ readonly missing: number; readonly total: number }>;
+  missingKeys(): AsyncIterable<readonly string[]>;
+  /** For `verify`: keys whose rows differ, are lacking in the target, or are there too much. Changes nothing. */
+  differences(): AsyncIterable<{ readonly key: string; readonly kind: 'missing' | 'extra' | 'different' }>;
+  /** Merges the load in, removes `gone` by the delete rule, keeps the checkpoint: one transaction. Rows that are equal are not written. */
+  finish(end: {
+    readonly gone: readonly string[];
+    readonly checkpoint: string | null;
+    readonly signal: AbortSignal;
+  }): Promise<LoadCounts>;
+  /** Throws the staged rows away. */
+  discard(): Promise<void>;
+}

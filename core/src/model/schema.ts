@@ -1,0 +1,23 @@
+import type { FieldType } from './value.ts';
+
+export interface FieldSchema {
+  readonly name: string;
+  readonly type: FieldType;
+  /** Characters at most, for text; absent when unbounded or unknown. */
+  readonly length?: number;
+  /** Digits in all and after the point, for decimals. */
+  readonly precision?: number;
+  readonly scale?: number;
+  readonly nullable: boolean;
+  /** Holds the key of another dataset: worth an index. */
+  readonly reference?: boolean;
+}
+
+/** What a source yields or a target holds: its fields, and which of them identify a record. */
+export interface DatasetSchema {
+  /** `Contact`, `public.orders`, a file name. */
+  readonly name: string;
+  readonly fields: readonly FieldSchema[];
+  /** Names of the key fields, in order; at least one. */
+  readonly key: readonly string[];
+}

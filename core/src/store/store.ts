@@ -1,0 +1,113 @@
+import type { Checkpoints } from '../model/connector.ts';
+import type { Row } from '../model/value.ts';
+
+export type RunKind = 'delta' | 'full' | 'retry';
+export type RunState = 'running' | 'succeeded' | 'failed' | 'stopped';
+
+/** Records of one run, by what became of them. */
+export interface Counts {
+  readonly read: number;
+  readonly created: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  readonly deleted: number;
+  readonly failed: number;
+  /** Rows that a filter or a step took out. */
+  readonly dropped: number;
+}
+
+/** One execution of a sync. Times are epoch ms by our own clock; the window is by the source's. */
+export interface Run {
+  readonly id: string;
+  readonly sync: string;
+  readonly kind: RunKind;
+  readonly state: RunState;
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number | null;
+  readonly windowFromMs: number | null;
+  readonly windowToMs: number | null;
+  readonly counts: Counts;
+  /** Why it failed: code, message, hint of the error. */
+  readonly error: { readonly code: string; readonly message: string; readonly hint?: string } | null;
+  /** The `onFailure: hold` rule: the key of the record that keeps the window open. */
+  readonly heldBy: string | null;
+}
+
+/** One record that a target refused, kept until it succeeds or is discarded (P2). One open failure per sync and key. */
+export interface Failure {
+  readonly id: string;
+  readonly sync: string;
+  readonly key: string;
+  /** The latest change of the record: later changes, deletes too, merge into it. */
+  readonly op: 'upsert' | 'delete';
+  readonly row: Row | null;
+  readonly stampMs: number;
+  readonly code: string;
+  readonly message: string;
+  /** Where it went wrong: `target`, or the step's name. */
+  readonly place: string;
+  readonly attempts: number;
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
+  readonly nextAttemptAtMs: number;
+}
+
+export type NewFailure = Omit<Failure, 'id' | 'attempts' | 'firstAtMs'>;
+
+/** What was written lately to a target that cannot compare: enough to recognise the overlap's re-reads. */
+export interface Seen {
+  readonly key: string;
+  readonly stampMs: number;
+  readonly hash: string;
+}
+
+/**
+ * Everything durable that is not in a target: runs, failures, pauses, and the checkpoints of targets that cannot keep their own.
+ * Two implementations, SQLite and Postgres, behind this one interface and one contract suite. Every method is atomic.
+ */
+export interface Store extends AsyncDisposable {
+  readonly checkpoints: Checkpoints;
+
+  startRun(run: Pick<Run, 'sync' | 'kind' | 'startedAtMs'>): Promise<string>;
+  /** Progress while it runs, and its end. */
+  updateRun(id: string, change: Partial<Omit<Run, 'id' | 'sync' | 'kind' | 'startedAtMs'>>): Promise<void>;
+  /** Newest first. */
+  runs(filter: { sync?: string; limit?: number }): Promise<readonly Run[]>;
+  /** The newest run that succeeded. */
+  lastSuccess(sync: string): Promise<Run | null>;
+  /** Marks runs that a crash left `running` as failed. Called by the owner of the sync. */
+  closeAbandonedRuns(sync: string, atMs: number): Promise<void>;
+
+  /** Adds or merges into the open failure of the same key: attempts + 1, first time and id kept. */
+  putFailures(failures: readonly NewFailure[]): Promise<void>;
+  /** A later change of failing records: replaces the change, not the reason; spends no attempt. */
+  mergeIntoFailures(sync: string, changes: readonly Pick<Failure, 'key' | 'op' | 'row' | 'stampMs'>[]): Promise<void>;
+  failures(filter: {
+    sync?: string;
+    dueAtMs?: number;
+    ids?: readonly string[];
+    keys?: readonly string[];
+    limit?: number;
+  }): Promise<readonly Failure[]>;
+  /** Keys of all open failures of a sync. */
+  failingKeys(sync: string): Promise<ReadonlySet<string>>;
+  countFailures(sync?: string): Promise<number>;
+  /** They succeeded, or were discarded. */
+  removeFailures(ids: readonly string[]): Promise<void>;
+  /** Due at once, all of a sync's or these. */
+  makeFailuresDue(filter: { sync?: string; ids?: readonly string[] }, atMs: number): Promise<number>;
+
+  setPaused(sync: string, paused: boolean): Promise<void>;
+  paused(sync: string): Promise<boolean>;
+
+  seen(sync: string, keys: readonly string[]): Promise<ReadonlyMap<string, Seen>>;
+  /** Remembers, and forgets what is stamped before `keepFromMs`. */
+  putSeen(sync: string, seen: readonly Seen[], keepFromMs: number): Promise<void>;
+
+  /** Small durable values by name: the SOQL watermark under a key, a confirmed org id. */
+  getValue(name: string): Promise<string | null>;
+  setValue(name: string, value: string | null): Promise<void>;
+
+  /** Forgets a sync's checkpoint, seen values and paused flag; runs and failures stay. */
+  reset(sync: string): Promise<void>;
+}
