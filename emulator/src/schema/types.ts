@@ -133,6 +133,13 @@ export interface ObjectDescribe {
   childRelationships: ChildRelationship[];
 }
 
+/** How a reference looks from the parent's side. A relationship without a name cannot be used in a SOQL subquery. */
+export interface ChildLink {
+  relationshipName: string | null;
+  cascadeDelete: boolean;
+  restrictedDelete: boolean;
+}
+
 /** All objects of an org. Names are looked up without regard to case, as the API does. */
 export interface Schema {
   readonly objects: readonly ObjectDescribe[];
@@ -142,8 +149,11 @@ export interface Schema {
   byKeyPrefix(prefix: string): ObjectDescribe | undefined;
   /** When any object last changed, epoch ms by the org's clock: `If-Modified-Since` on describe. */
   readonly changedAtMs: number;
-  /** Adds an object, or fields to one that exists. A schema change of a running org. */
-  add(object: ObjectDescribe): void;
+  /**
+   * Adds an object, or fields to one that exists (a field of the same name is replaced). A schema change of a running org.
+   * `links` says how its references look from their parents; without it they have no name there and delete as the field says.
+   */
+  add(object: ObjectDescribe, links?: Readonly<Record<string, ChildLink>>): void;
   removeField(object: string, field: string): void;
   /** Called after each change, so that the org can alter its tables. */
   onChange(listener: (object: ObjectDescribe) => void): void;
