@@ -1,0 +1,148 @@
+import type { Problem } from '../base/errors.ts';
+import type { RetryPolicy } from '../base/retry.ts';
+import type { Connector, DeleteRule } from '../model/connector.ts';
+import type { FieldType } from '../model/value.ts';
+
+/** A connector of whatever type: its own schemas say what its configuration looks like. */
+export type AnyConnector = Connector<unknown, unknown, unknown>;
+
+/** A checked configuration: every default filled in, every name resolved, every path absolute. */
+export interface Config {
+  /** The file it came from, absolute. */
+  readonly file: string;
+  /** The file's folder: relative paths start here. */
+  readonly baseDir: string;
+  readonly connections: ReadonlyMap<string, ConnectionConfig>;
+  readonly syncs: ReadonlyMap<string, SyncConfig>;
+  readonly store: StoreConfig;
+  readonly log: { readonly level: LogLevel };
+  readonly notes: string | null;
+  /** What is not wrong and still worth a look, e.g. a secret in plain text. */
+  readonly warnings: readonly Problem[];
+}
+
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export type StoreConfig =
+  | { readonly kind: 'sqlite'; readonly file: string }
+  | { readonly kind: 'postgres'; readonly url: string };
+
+export interface ConnectionConfig {
+  readonly name: string;
+  readonly connector: AnyConnector;
+  /** As the connector's schema parsed it: give it to `connector.open`. May hold secrets. */
+  readonly config: unknown;
+  readonly notes: string | null;
+}
+
+export interface SyncConfig {
+  readonly name: string;
+  readonly from: SyncSource;
+  readonly to: SyncTarget;
+  /** In the source's own language. */
+  readonly where: string | null;
+  /** Target field → where its value comes from; null for all fields under their own names, but `exclude`. */
+  readonly fields: ReadonlyMap<string, FieldMapping> | null;
+  readonly exclude: readonly string[];
+  readonly steps: readonly StepConfig[];
+  /** When deltas run by themselves; null when only on request. */
+  readonly schedule: ScheduleConfig | null;
+  /** Wait between the start of the process and the first scheduled run. */
+  readonly startDelayMs: number;
+  /** What the first run leaves out; null reads everything. */
+  readonly startAt: StartAt | null;
+  /** When full runs happen by themselves. */
+  readonly full: ScheduleConfig | null;
+  readonly deletes: DeleteRule;
+  readonly onFailure: 'quarantine' | 'hold';
+  /** Share of the target, 0 to 1, that a sweep may delete without asking (P4). */
+  readonly sweepMax: number;
+  /** Look back beyond the fresh watermark; null leaves it to the source. */
+  readonly overlapMs: number | null;
+  /** Changes in one write; null for the largest that the target accepts. */
+  readonly batchSize: number | null;
+  readonly retry: RetryPolicy;
+  /** A window held open by a failing record (`onFailure: hold`) is reported after this long. */
+  readonly warnAfterMs: number;
+  /** Name under which the checkpoint is kept; the sync's name unless told otherwise. */
+  readonly watermarkKey: string;
+  readonly notes: string | null;
+  /** Hash of everything that decides what lands in the target, the code of `run:` files included. */
+  readonly fingerprint: string;
+}
+
+/** Either a connection's dataset or a module of the user's. */
+export type SyncSource =
+  | {
+      readonly kind: 'connection';
+      readonly connection: string;
+      /** As the connector's `from` schema parsed it. */
+      readonly spec: unknown;
+      readonly notes: string | null;
+    }
+  | {
+      readonly kind: 'run';
+      /** The module, absolute. */
+      readonly file: string;
+      readonly key: readonly string[];
+      /** Names and types of what it yields; null when its rows tell. */
+      readonly fields: ReadonlyMap<string, FieldType> | null;
+      readonly options: unknown;
+      readonly notes: string | null;
+    };
+
+export interface SyncTarget {
+  readonly connection: string;
+  /** As the connector's `to` schema parsed it. */
+  readonly spec: unknown;
+  /** Target fields that identify a record; null for the source's own key. */
+  readonly key: readonly string[] | null;
+  readonly notes: string | null;
+}
+
+/** Where a field's value comes from: a source field as it is, or a JSONata expression over the whole record. */
+export type FieldMapping =
+  | { readonly kind: 'field'; readonly field: string }
+  | {
+      readonly kind: 'expression';
+      readonly expression: string;
+      /** Source fields that it reads (`Account.Name` for a path); null when that cannot be told: then all of them. */
+      readonly reads: readonly string[] | null;
+    };
+
+/** `name` appears in failures and logs: `steps[0] filter`, or what the user called it. */
+export type StepConfig =
+  | {
+      readonly kind: 'filter';
+      readonly name: string;
+      readonly expression: string;
+      readonly reads: readonly string[] | null;
+      readonly notes: string | null;
+    }
+  | {
+      readonly kind: 'map';
+      readonly name: string;
+      readonly fields: ReadonlyMap<string, FieldMapping>;
+      readonly notes: string | null;
+    }
+  | {
+      readonly kind: 'run';
+      readonly name: string;
+      readonly file: string;
+      readonly options: unknown;
+      readonly notes: string | null;
+    };
+
+export type ScheduleConfig =
+  | { readonly kind: 'every'; readonly everyMs: number }
+  | { readonly kind: 'cron'; readonly cron: string; readonly timezone: string };
+
+/** A stretch before the first run, or an instant (epoch ms). */
+export type StartAt = { readonly kind: 'ago'; readonly agoMs: number } | { readonly kind: 'instant'; readonly atMs: number };
+
+/** When the first run of a sync reads from, epoch ms; null for everything. */
+export function startAtMs(startAt: StartAt | null, nowMs: number): number | null {
+  if (startAt === null) return null;
+  return startAt.kind === 'ago' ? nowMs - startAt.agoMs : startAt.atMs;
+}
