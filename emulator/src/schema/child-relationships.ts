@@ -1,6 +1,9 @@
 import type { ChildLinks } from './declare.ts';
 import type { ChildRelationship, ObjectDescribe } from './types.ts';
 
+/** The survivor of a merge does not list the records that it took in. */
+const unseen: ReadonlySet<string> = new Set(['MasterRecordId']);
+
 /** Every reference to `parent`, seen from it, ordered by child and field as describe orders them. */
 export function deriveChildRelationships(
   parent: string,
@@ -9,7 +12,7 @@ export function deriveChildRelationships(
   const relationships: ChildRelationship[] = [];
   for (const { object, links } of objects) {
     for (const field of object.fields) {
-      if (!field.referenceTo.includes(parent)) continue;
+      if (!field.referenceTo.includes(parent) || unseen.has(field.name)) continue;
       const link = links[field.name];
       relationships.push({
         // A custom reference says itself what deleting its parent does; a standard one only here.

@@ -102,10 +102,18 @@ function sorted(attributes: Record<string, unknown>): Record<string, unknown> {
 }
 
 const hasCompactLayouts = (object: ObjectDescribe) => !object.customSetting && (object.layoutable || object.searchable);
-/** Objects with a tab have list views and can be approved; those that merely have a page do not. */
-const hasTab = (object: ObjectDescribe) => object.mruEnabled && object.undeletable;
+const activities: ReadonlySet<string> = new Set(['Event', 'Task']);
+/** Objects with a tab of records have list views and can be approved; those that merely have a page do not. */
+const hasTab = (object: ObjectDescribe) => object.mruEnabled && object.undeletable && !activities.has(object.name);
 
-/** Which resources an object has follows from its traits; recorded describes of 14 objects agree. */
+/** Resources that one object alone has, below its path. */
+const ownResources: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  Case: { caseArticleSuggestions: '/suggestedArticles', caseRowArticleSuggestions: '/{ID}/suggestedArticles' },
+  Event: { eventSeriesUpdates: '/{ID}/fromThisEventOnwards' },
+  User: { namedLayouts: '/describe/namedLayouts/{LayoutName}', passwordUtilities: '/{ID}/password' },
+};
+
+/** Which resources an object has follows from its traits; the recorded describes agree. */
 function urls(object: ObjectDescribe, version: string): Record<string, string> {
   const base = `/services/data/${version}/sobjects/${object.name}`;
   const all: Record<string, string> = {};
@@ -115,13 +123,10 @@ function urls(object: ObjectDescribe, version: string): Record<string, string> {
     all.approvalLayouts = `${base}/describe/approvalLayouts`;
     all.listviews = `${base}/listviews`;
   }
-  if (object.name === 'User') {
-    all.namedLayouts = `${base}/describe/namedLayouts/{LayoutName}`;
-    all.passwordUtilities = `${base}/{ID}/password`;
-  }
+  for (const [name, path] of Object.entries(ownResources[object.name] ?? {})) all[name] = base + path;
   all.describe = `${base}/describe`;
   if (object.layoutable) {
-    all.quickActions = `${base}/quickActions`;
+    if (object.name !== 'CampaignMember') all.quickActions = `${base}/quickActions`;
     all.layouts = `${base}/describe/layouts`;
   }
   all.sobject = base;
@@ -159,7 +164,7 @@ function recordTypeInfos(object: ObjectDescribe, version: string): unknown[] {
 /** What `USING SCOPE` accepts. */
 function supportedScopes(object: ObjectDescribe): { label: string; name: string }[] {
   const owner = object.fields.find((field) => field.name === 'OwnerId');
-  if (!owner || !hasTab(object)) return [];
+  if (!owner || !object.mruEnabled) return [];
   const plural = object.labelPlural.toLowerCase();
   const scopes = [
     { label: `All ${plural}`, name: 'everything' },

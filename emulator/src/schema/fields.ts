@@ -145,6 +145,10 @@ export function field(name: string, label: string, type: FieldType, ...changes: 
   return { describe };
 }
 
+/** A field that a Developer Edition org has as custom; picklists of these hold 255 characters. */
+export const custom: Changes = { custom: true };
+export const customPicklist: Changes = { custom: true, length: 255, byteLength: 765 };
+
 /** Lengths count characters; the API gives three bytes for each. */
 const sized = (length: number): Changes => ({ length, byteLength: 3 * length });
 

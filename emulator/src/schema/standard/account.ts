@@ -2,6 +2,10 @@ import { declareObject } from '../declare.ts';
 import {
   address,
   currency,
+  custom,
+  customPicklist,
+  date,
+  double,
   int,
   isName,
   phone,
@@ -60,4 +64,11 @@ export const account = declareObject('Account', { label: 'Account', keyPrefix: '
   text('SicDesc', 'SIC Description', 80),
   reference('DandbCompanyId', 'D&B Company ID', 'DandBCompany'),
   reference('OperatingHoursId', 'Operating Hour ID', 'OperatingHours'),
+  picklist('CustomerPriority__c', 'Customer Priority', 'High|Low|Medium', customPicklist),
+  picklist('SLA__c', 'SLA', 'Gold|Silver|Platinum|Bronze', customPicklist),
+  picklist('Active__c', 'Active', 'No|Yes', customPicklist),
+  double('NumberofLocations__c', 'Number of Locations', 3, 0, custom),
+  picklist('UpsellOpportunity__c', 'Upsell Opportunity', 'Maybe|No|Yes', customPicklist),
+  text('SLASerialNumber__c', 'SLA Serial Number', 10, custom),
+  date('SLAExpirationDate__c', 'SLA Expiration Date', custom),
 ]);

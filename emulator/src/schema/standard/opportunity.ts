@@ -1,0 +1,100 @@
+import { declareObject } from '../declare.ts';
+import {
+  always,
+  checkbox,
+  currency,
+  custom,
+  customPicklist,
+  date,
+  datetime,
+  defaulted,
+  double,
+  idLookup,
+  int,
+  isName,
+  notNull,
+  percent,
+  picklist,
+  readOnly,
+  reference,
+  required,
+  restricted,
+  system,
+  text,
+  textarea,
+} from '../fields.ts';
+import { audit, identity, lastActivity, owner, viewed } from '../system-fields.ts';
+import { sources } from './values.ts';
+
+const stages =
+  'Prospecting|Qualification|Needs Analysis|Value Proposition|Id. Decision Makers|Perception Analysis|Proposal/Price Quote|' +
+  'Negotiation/Review|Closed Won|Closed Lost';
+/** These picklists were made wider than the usual 40 characters. */
+const wide = { length: 255, byteLength: 765 };
+
+export const opportunity = declareObject('Opportunity', { label: 'Opportunity', plural: 'Opportunities', keyPrefix: '006' }, [
+  ...identity('Opportunity ID'),
+  reference('AccountId', 'Account ID', 'Account', { children: 'Opportunities', onDelete: 'cascade' }),
+  checkbox('IsPrivate', 'Private'),
+  text('Name', 'Name', 120, required, isName, idLookup),
+  textarea('Description', 'Description', 32000),
+  picklist('StageName', 'Stage', stages, required, wide),
+  currency('Amount', 'Amount', 2),
+  percent('Probability', 'Probability (%)', 3, 0, defaulted),
+  currency('ExpectedRevenue', 'Expected Amount', 2, readOnly),
+  double('TotalOpportunityQuantity', 'Quantity', 18, 2),
+  date('CloseDate', 'Close Date', required),
+  picklist(
+    'Type',
+    'Opportunity Type',
+    'Existing Customer - Upgrade|Existing Customer - Replacement|Existing Customer - Downgrade|New Customer',
+    wide,
+  ),
+  text('NextStep', 'Next Step', 255),
+  picklist('LeadSource', 'Lead Source', sources, wide),
+  checkbox('IsClosed', 'Closed', system),
+  checkbox('IsWon', 'Won', system),
+  picklist(
+    'ForecastCategory',
+    'Forecast Category',
+    'Omitted|Pipeline|BestCase=Best Case|MostLikely=Most Likely|Forecast=Commit|Closed',
+    system,
+    notNull,
+    restricted,
+  ),
+  picklist(
+    'ForecastCategoryName',
+    'Forecast Category',
+    'Omitted|Pipeline|Best Case|Commit|Closed',
+    always,
+    defaulted,
+    restricted,
+    wide,
+  ),
+  reference('CampaignId', 'Campaign ID', 'Campaign', { children: 'Opportunities' }),
+  checkbox('HasOpportunityLineItem', 'Has Line Item', system),
+  reference('Pricebook2Id', 'Price Book ID', 'Pricebook2', { children: 'Opportunities' }, always, defaulted),
+  owner(),
+  ...audit(),
+  lastActivity(),
+  datetime('LastStageChangeDate', 'Last Stage Change Date', system),
+  int('FiscalQuarter', 'Fiscal Quarter', 8, system, { compoundFieldName: 'Fiscal' }),
+  int('FiscalYear', 'Fiscal Year', 8, system, { compoundFieldName: 'Fiscal' }),
+  text('Fiscal', 'Fiscal Period', 6, system, { byteLength: 6 }),
+  // Given on insert only, to make the primary contact role; cannot be followed in a query.
+  reference('ContactId', 'Contact ID', 'Contact', { children: 'Opportunities' }, always, {
+    updateable: false,
+    relationshipName: null,
+    searchPrefilterable: false,
+  }),
+  ...viewed(),
+  checkbox('HasOpenActivity', 'Has Open Activity', system, { filterable: false, sortable: false }),
+  checkbox('HasOverdueTask', 'Has Overdue Task', system, { filterable: false, sortable: false }),
+  reference('LastAmountChangedHistoryId', 'Opportunity History ID', 'OpportunityHistory', {}, system),
+  reference('LastCloseDateChangedHistoryId', 'Opportunity History ID', 'OpportunityHistory', {}, system),
+  picklist('DeliveryInstallationStatus__c', 'Delivery/Installation Status', 'In progress|Yet to begin|Completed', customPicklist),
+  text('TrackingNumber__c', 'Tracking Number', 12, custom),
+  text('OrderNumber__c', 'Order Number', 8, custom),
+  text('CurrentGenerators__c', 'Current Generator(s)', 100, custom),
+  text('MainCompetitors__c', 'Main Competitor(s)', 100, custom),
+]);
