@@ -3,6 +3,7 @@ export * from './base/clock.ts';
 export * from './base/errors.ts';
 export * from './base/random.ts';
 export * from './base/retry.ts';
+export * from './expression/expression.ts';
 export * from './model/block.ts';
 export * from './model/change.ts';
 export * from './model/connector.ts';

@@ -100,6 +100,11 @@ export interface Page {
   readonly position: string;
   /** Rows that the system announced for this page; null when it does not say. */
   readonly announced: number | null;
+  /**
+   * A checkpoint that covers everything up to and with this page, from a source that makes it as it reads (a cursor).
+   * It takes the place of `mark`.
+   */
+  readonly checkpoint?: string;
   /** Columns as in `schema.fields`. A block's bytes are the consumer's to keep: no buffer is used twice. */
   readonly blocks: AsyncIterable<Block>;
 }
