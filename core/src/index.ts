@@ -9,4 +9,5 @@ export * from './model/change.ts';
 export * from './model/connector.ts';
 export * from './model/schema.ts';
 export * from './model/value.ts';
+export { openStore } from './store/open-store.ts';
 export * from './store/store.ts';

@@ -1,0 +1,40 @@
+import { type Kysely, sql } from 'kysely';
+import type { Database, Tables } from './tables.ts';
+
+export interface Migration {
+  readonly version: number;
+  up(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void>;
+}
+
+/** Forward only, and each stays as it was released: a database may come from any of them. */
+export const migrations: readonly Migration[] = [{ version: 1, up: createTables }];
+
+async function createTables(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {
+  const { schema } = transaction;
+  // Ids are never given out twice, even after the newest row is gone.
+  const id = sql.raw(
+    dialect === 'sqlite' ? 'integer primary key autoincrement' : 'bigint generated always as identity primary key',
+  );
+
+  await sql`create table ${sql.table('runs')} (
+    id ${id}, sync text not null, kind text not null, state text not null,
+    started_at_ms bigint not null, finished_at_ms bigint, window_from_ms bigint, window_to_ms bigint,
+    counts text not null, error text, held_by text)`.execute(transaction);
+  await schema.createIndex('runs_by_sync').on('runs').columns(['sync', 'state', 'id']).execute();
+
+  await sql`create table ${sql.table('failures')} (
+    id ${id}, sync text not null, key text not null, op text not null, row text, stamp_ms bigint not null,
+    code text not null, message text not null, place text not null, attempts integer not null,
+    first_at_ms bigint not null, last_at_ms bigint not null, next_attempt_at_ms bigint not null,
+    unique (sync, key))`.execute(transaction);
+  await schema.createIndex('failures_by_due').on('failures').columns(['sync', 'next_attempt_at_ms']).execute();
+
+  await sql`create table ${sql.table('checkpoints')} (
+    unit text primary key, epoch bigint not null, checkpoint text)`.execute(transaction);
+  await sql`create table ${sql.table('paused_syncs')} (sync text primary key)`.execute(transaction);
+  await sql`create table ${sql.table('seen')} (
+    sync text not null, key text not null, stamp_ms bigint not null, hash text not null,
+    primary key (sync, key))`.execute(transaction);
+  await schema.createIndex('seen_by_stamp').on('seen').columns(['sync', 'stamp_ms']).execute();
+  await sql`create table ${sql.table('named_values')} (name text primary key, value text not null)`.execute(transaction);
+}

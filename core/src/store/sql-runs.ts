@@ -1,0 +1,80 @@
+import type { Selectable, Updateable } from 'kysely';
+import type { Counts, Run, Store } from './store.ts';
+import { fromStored, toStored } from './stored-text.ts';
+import type { Database, Tables } from './tables.ts';
+
+const NO_COUNTS: Counts = { read: 0, created: 0, updated: 0, unchanged: 0, deleted: 0, failed: 0, dropped: 0 };
+
+export function sqlRuns({ db }: Database): Pick<Store, 'startRun' | 'updateRun' | 'runs' | 'lastSuccess' | 'closeAbandonedRuns'> {
+  return {
+    async startRun({ sync, kind, startedAtMs }) {
+      const run = await db
+        .insertInto('runs')
+        .values({ sync: toStored(sync), kind, state: 'running', started_at_ms: startedAtMs, counts: JSON.stringify(NO_COUNTS) })
+        .returning('id')
+        .executeTakeFirstOrThrow();
+      return String(run.id);
+    },
+    async updateRun(id, change) {
+      const set = columnsOf(change);
+      if (Object.keys(set).length > 0) await db.updateTable('runs').set(set).where('id', '=', Number(id)).execute();
+    },
+    async runs({ sync, limit }) {
+      let query = db.selectFrom('runs').selectAll().orderBy('id', 'desc');
+      if (sync !== undefined) query = query.where('sync', '=', toStored(sync));
+      if (limit !== undefined) query = query.limit(limit);
+      return (await query.execute()).map(runOf);
+    },
+    async lastSuccess(sync) {
+      const run = await db
+        .selectFrom('runs')
+        .selectAll()
+        .where('sync', '=', toStored(sync))
+        .where('state', '=', 'succeeded')
+        .orderBy('id', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return run === undefined ? null : runOf(run);
+    },
+    async closeAbandonedRuns(sync, atMs) {
+      const error = {
+        code: 'abandoned',
+        message: 'the process ended before the run did; the next run goes on from the checkpoint',
+      };
+      await db
+        .updateTable('runs')
+        .set({ state: 'failed', finished_at_ms: atMs, error: JSON.stringify(error) })
+        .where('sync', '=', toStored(sync))
+        .where('state', '=', 'running')
+        .execute();
+    },
+  };
+}
+
+function columnsOf(change: Parameters<Store['updateRun']>[1]): Updateable<Tables['runs']> {
+  return {
+    ...(change.state !== undefined && { state: change.state }),
+    ...(change.finishedAtMs !== undefined && { finished_at_ms: change.finishedAtMs }),
+    ...(change.windowFromMs !== undefined && { window_from_ms: change.windowFromMs }),
+    ...(change.windowToMs !== undefined && { window_to_ms: change.windowToMs }),
+    ...(change.counts !== undefined && { counts: JSON.stringify(change.counts) }),
+    ...(change.error !== undefined && { error: change.error === null ? null : JSON.stringify(change.error) }),
+    ...(change.heldBy !== undefined && { held_by: change.heldBy === null ? null : toStored(change.heldBy) }),
+  };
+}
+
+function runOf(kept: Selectable<Tables['runs']>): Run {
+  return {
+    id: String(kept.id),
+    sync: fromStored(kept.sync),
+    kind: kept.kind as Run['kind'],
+    state: kept.state as Run['state'],
+    startedAtMs: kept.started_at_ms,
+    finishedAtMs: kept.finished_at_ms,
+    windowFromMs: kept.window_from_ms,
+    windowToMs: kept.window_to_ms,
+    counts: JSON.parse(kept.counts) as Counts,
+    error: kept.error === null ? null : (JSON.parse(kept.error) as Run['error']),
+    heldBy: kept.held_by === null ? null : fromStored(kept.held_by),
+  };
+}

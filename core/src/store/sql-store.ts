@@ -1,0 +1,124 @@
+import { sqlCheckpoints } from './sql-checkpoints.ts';
+import { sqlFailures } from './sql-failures.ts';
+import { sqlRuns } from './sql-runs.ts';
+import type { Seen, Store } from './store.ts';
+import { fromStored, toStored } from './stored-text.ts';
+import type { Database } from './tables.ts';
+
+/** Rows in one statement: 4 parameters each. */
+const ROWS_MAX = 2_000;
+
+/** The store over either database. Each method is one statement or one transaction. */
+export function sqlStore(database: Database): Store {
+  const { db, among } = database;
+  const rest: Omit<Store, 'checkpoints' | keyof ReturnType<typeof sqlRuns> | keyof ReturnType<typeof sqlFailures>> = {
+    async setPaused(sync, paused) {
+      if (paused) {
+        await db
+          .insertInto('paused_syncs')
+          .values({ sync: toStored(sync) })
+          .onConflict((conflict) => conflict.column('sync').doNothing())
+          .execute();
+      } else await db.deleteFrom('paused_syncs').where('sync', '=', toStored(sync)).execute();
+    },
+    async paused(sync) {
+      const found = await db.selectFrom('paused_syncs').select('sync').where('sync', '=', toStored(sync)).executeTakeFirst();
+      return found !== undefined;
+    },
+
+    async seen(sync, keys) {
+      if (keys.length === 0) return new Map();
+      const found = await db
+        .selectFrom('seen')
+        .select(['key', 'stamp_ms', 'hash'])
+        .where('sync', '=', toStored(sync))
+        .where(among('key', keys.map(toStored)))
+        .execute();
+      return new Map(
+        found.map((row): [string, Seen] => {
+          const key = fromStored(row.key);
+          return [key, { key, stampMs: row.stamp_ms, hash: row.hash }];
+        }),
+      );
+    },
+    async putSeen(sync, seen, keepFromMs) {
+      // One statement cannot touch a row twice: of one key the last counts. Sorted, so that row locks are taken in one order.
+      const latest = [...new Map(seen.map((each) => [toStored(each.key), each])).entries()].sort(([a], [b]) => (a < b ? -1 : 1));
+      await db.transaction().execute(async (transaction) => {
+        for (let at = 0; at < latest.length; at += ROWS_MAX) {
+          await transaction
+            .insertInto('seen')
+            .values(
+              latest
+                .slice(at, at + ROWS_MAX)
+                .map(([key, { stampMs, hash }]) => ({ sync: toStored(sync), key, stamp_ms: stampMs, hash: toStored(hash) })),
+            )
+            .onConflict((conflict) =>
+              conflict.columns(['sync', 'key']).doUpdateSet((eb) => ({
+                stamp_ms: eb.ref('excluded.stamp_ms'),
+                hash: eb.ref('excluded.hash'),
+              })),
+            )
+            .execute();
+        }
+        await transaction.deleteFrom('seen').where('sync', '=', toStored(sync)).where('stamp_ms', '<', keepFromMs).execute();
+      });
+    },
+
+    async getValue(name) {
+      const found = await db.selectFrom('named_values').select('value').where('name', '=', toStored(name)).executeTakeFirst();
+      return found === undefined ? null : fromStored(found.value);
+    },
+    async setValue(name, value) {
+      if (value === null) {
+        await db.deleteFrom('named_values').where('name', '=', toStored(name)).execute();
+        return;
+      }
+      await db
+        .insertInto('named_values')
+        .values({ name: toStored(name), value: toStored(value) })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet((eb) => ({ value: eb.ref('excluded.value') })))
+        .execute();
+    },
+
+    async reset(sync) {
+      const name = toStored(sync);
+      await db.transaction().execute(async (transaction) => {
+        // The epoch goes up, so that a run that is under way cannot bring the old checkpoint back.
+        await transaction
+          .updateTable('checkpoints')
+          .set((eb) => ({ checkpoint: null, epoch: eb('epoch', '+', 1) }))
+          .where('unit', '=', name)
+          .execute();
+        await transaction.deleteFrom('seen').where('sync', '=', name).execute();
+        await transaction.deleteFrom('paused_syncs').where('sync', '=', name).execute();
+      });
+    },
+
+    [Symbol.asyncDispose]: () => db.destroy(),
+  };
+  return translating(
+    { checkpoints: translating(sqlCheckpoints(database), database), ...sqlRuns(database), ...sqlFailures(database), ...rest },
+    database,
+  );
+}
+
+/** The same methods, their drivers' errors as ours. */
+function translating<T extends object>(methods: T, { translate }: Database): T {
+  return Object.fromEntries(
+    Reflect.ownKeys(methods).map((name) => {
+      const method = methods[name as keyof T];
+      if (typeof method !== 'function') return [name, method];
+      return [
+        name,
+        async (...values: unknown[]) => {
+          try {
+            return await method(...values);
+          } catch (error) {
+            throw translate(error);
+          }
+        },
+      ];
+    }),
+  ) as T;
+}

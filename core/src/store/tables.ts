@@ -1,0 +1,50 @@
+import type { Generated, Kysely, RawBuilder } from 'kysely';
+
+/** The store's tables. Texts that come from outside go through `toStored`; times are epoch ms; rows and counts are JSON. */
+export interface Tables {
+  runs: {
+    id: Generated<number>;
+    sync: string;
+    kind: string;
+    state: string;
+    started_at_ms: number;
+    finished_at_ms: number | null;
+    window_from_ms: number | null;
+    window_to_ms: number | null;
+    counts: string;
+    error: string | null;
+    held_by: string | null;
+  };
+  failures: {
+    id: Generated<number>;
+    sync: string;
+    key: string;
+    op: string;
+    row: string | null;
+    stamp_ms: number;
+    code: string;
+    message: string;
+    place: string;
+    attempts: number;
+    first_at_ms: number;
+    last_at_ms: number;
+    next_attempt_at_ms: number;
+  };
+  /** One row for each unit of work; it is never deleted, so that an epoch is never given out twice (P11). */
+  checkpoints: { unit: string; epoch: number; checkpoint: string | null };
+  paused_syncs: { sync: string };
+  seen: { sync: string; key: string; stamp_ms: number; hash: string };
+  named_values: { name: string; value: string };
+}
+
+/** An open database, and the few things in which SQLite and Postgres differ for us. */
+export interface Database {
+  readonly db: Kysely<Tables>;
+  readonly dialect: 'sqlite' | 'postgres';
+  /** Whether the column's value is one of these, as one bound parameter however many they are. */
+  among(column: string, values: readonly string[] | readonly number[]): RawBuilder<boolean>;
+  /** Serializes migrations between processes, until the transaction ends. */
+  lockForMigration(transaction: Kysely<Tables>): Promise<void>;
+  /** A driver's error as one of ours; anything else comes back as it is. */
+  translate(error: unknown): unknown;
+}

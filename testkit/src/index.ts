@@ -1,0 +1,2 @@
+/** Contract suites, services and faults for tests. */
+export * from './contracts/store.ts';
