@@ -16,6 +16,7 @@ export function createSchema(options: { now?: () => number; objects?: readonly O
   const entries = new Map<string, Entry>();
   const listeners: ((object: ObjectDescribe) => void)[] = [];
   let objects: readonly ObjectDescribe[] = [];
+  let byPrefix = new Map<string, ObjectDescribe>();
   let changedAtMs = now();
 
   const find = (name: string) => entries.get(name) ?? entries.get(name.toLowerCase());
@@ -35,6 +36,7 @@ export function createSchema(options: { now?: () => number; objects?: readonly O
       }
     }
     objects = all.map((entry) => entry.object);
+    byPrefix = new Map(objects.flatMap((object) => (object.keyPrefix === null ? [] : [[object.keyPrefix, object]])));
   }
 
   const distinct = () => [...new Set(entries.values())];
@@ -61,11 +63,11 @@ export function createSchema(options: { now?: () => number; objects?: readonly O
       const fields = find(object)?.fields;
       return fields?.get(field) ?? fields?.get(field.toLowerCase());
     },
-    byKeyPrefix: (prefix) => objects.find((object) => object.keyPrefix === prefix),
+    byKeyPrefix: (prefix) => byPrefix.get(prefix),
     add(object, links = {}) {
       const before = find(object.name);
       if (!before) {
-        const twin = object.keyPrefix === null ? undefined : objects.find((other) => other.keyPrefix === object.keyPrefix);
+        const twin = object.keyPrefix === null ? undefined : byPrefix.get(object.keyPrefix);
         if (twin) throw new Error(`${object.name} cannot have the key prefix ${object.keyPrefix}: ${twin.name} has it`);
         put(object, links);
         changed(object.name, undefined);

@@ -1,0 +1,106 @@
+import { declareObject, type ObjectDeclaration } from '../declare.ts';
+import { defaulted, type FieldDeclaration, idLookup, isName, notNull, readOnly, text } from '../fields.ts';
+import { audit, idField, isDeleted, lastActivity, owner, viewed } from '../system-fields.ts';
+import type { Schema } from '../types.ts';
+import type { SourceNote } from './problems.ts';
+import type { Element } from './xml.ts';
+
+/** Elements that do not show in the API, or only in the user interface. */
+const withoutEffect = [
+  'actionOverrides',
+  'allowInChatterGroups',
+  'compactLayoutAssignment',
+  'deploymentStatus',
+  'deprecated',
+  'description',
+  'enableBulkApi',
+  'enableHistory',
+  'enableLicensing',
+  'enableReports',
+  'enableSharing',
+  'enableStreamingApi',
+  'externalSharingModel',
+  'gender',
+  'household',
+  'listViews',
+  'profileSearchLayouts',
+  'searchLayouts',
+  'sharingModel',
+  'startsWith',
+  'visibility',
+];
+
+/** The elements of `<CustomObject>` that describe it as a whole, and `<fields>`, which are read elsewhere. */
+export function readCustomObject(
+  element: Element,
+  name: string,
+  keyPrefix: string,
+  fields: readonly FieldDeclaration[],
+): { declaration: ObjectDeclaration; notes: SourceNote[] } {
+  const label = element.text('label') ?? name;
+  const isDetail = fields.some(({ describe }) => describe.relationshipOrder !== null);
+  const isSetting = element.has('customSettingsType');
+  const declaration = declareObject(
+    name,
+    {
+      label,
+      plural: element.text('pluralLabel') ?? label,
+      keyPrefix,
+      custom: true,
+      without: [
+        ...(element.boolean('enableFeeds') ? [] : ['feedEnabled' as const]),
+        ...(element.boolean('enableSearch') ? [] : ['searchable' as const]),
+        ...(isSetting ? (['layoutable', 'triggerable', 'mruEnabled'] as const) : []),
+      ],
+    },
+    [
+      idField('Record ID'),
+      // A detail belongs to whom its master belongs.
+      ...(isDetail || isSetting ? [] : [owner(['Group', 'User'])]),
+      isDeleted(),
+      nameField(element, name),
+      ...audit(),
+      ...(element.boolean('enableActivities') ? [lastActivity()] : []),
+      ...(isSetting ? [] : viewed()),
+      ...fields,
+    ],
+  );
+  declaration.object.customSetting = isSetting;
+  const notes: SourceNote[] = [];
+  if (isSetting) {
+    notes.push({
+      file: element.file,
+      element: `${element.path}.customSettingsType`,
+      message: 'is taken for a list: values per user and profile are not supported',
+    });
+  }
+  for (const ignored of withoutEffect) element.has(ignored);
+  element.has('fields');
+  for (const unknown of element.unread()) {
+    notes.push({ file: element.file, element: `${element.path}.${unknown}`, message: 'is not used here' });
+  }
+  return { declaration, notes };
+}
+
+function nameField(element: Element, object: string): FieldDeclaration {
+  const declared = element.child('nameField');
+  const label = declared?.text('label') ?? `${element.text('label') ?? object} Name`;
+  if (declared?.text('type') === 'AutoNumber') {
+    return text('Name', label, 80, isName, idLookup, readOnly, notNull, defaulted, { autoNumber: true, permissionable: false });
+  }
+  return text('Name', label, 80, isName, idLookup, defaulted, { permissionable: false });
+}
+
+const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+/** Custom objects get `a00`, `a01`, … in the order in which they are made. `taken` are those not yet in the schema. */
+export function nextCustomKeyPrefix(schema: Schema, taken: ReadonlySet<string> = new Set()): string {
+  const used = new Set(schema.objects.map((object) => object.keyPrefix));
+  for (const second of base62) {
+    for (const third of base62) {
+      const prefix = `a${second}${third}`;
+      if (!used.has(prefix) && !taken.has(prefix)) return prefix;
+    }
+  }
+  throw new Error('an org holds at most 3,844 custom objects: no key prefix is left');
+}

@@ -1,0 +1,250 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join, relative, sep } from 'node:path';
+import type { FieldDeclaration } from '../fields.ts';
+import type { ChildLink, FieldDescribe, ObjectDescribe, PicklistValue, Schema } from '../types.ts';
+import { type CustomField, readCustomField } from './custom-field.ts';
+import { nextCustomKeyPrefix, readCustomObject } from './custom-object.ts';
+import { ordered, readValues, setValidFor } from './picklist-values.ts';
+import { SourceFolderError, type SourceNote, SourceProblem } from './problems.ts';
+import { type Element, parseMetadata } from './xml.ts';
+
+export interface LoadedSource {
+  /** Custom objects that were added, by API name. */
+  objects: string[];
+  /** Custom fields that were added, as `Account.Rating__c`. */
+  fields: string[];
+  /** Everything in the folder that was left out or behaves differently from a real org. */
+  notes: SourceNote[];
+}
+
+/** What a folder says of one object, from all its files. */
+interface ObjectSource {
+  name: string;
+  /** Where the object is defined; absent when only fields are given. */
+  definition?: Element;
+  fields: { name: string; element: Element }[];
+}
+
+/**
+ * Takes custom objects and fields over from a folder in sfdx source format (decomposed, or objects with inline fields) or
+ * in metadata format (`*.object`), wherever in the folder they are.
+ *
+ * A folder is taken over whole or not at all. What a real org knows and this one does not is reported in `notes`.
+ * @throws {SourceFolderError} names every wrong file with the element.
+ */
+export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
+  const notes: SourceNote[] = [];
+  const problems: SourceNote[] = [];
+  /** One wrong file does not keep the next from being looked at. */
+  const collecting = <T>(work: () => T): T | undefined => {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof SourceProblem)) throw error;
+      problems.push(error.note);
+      return undefined;
+    }
+  };
+
+  const { objects, globals } = readFiles(folder, notes, collecting);
+  const additions: { object: ObjectDescribe; links: Record<string, ChildLink>; isNew: boolean; fields: CustomField[] }[] = [];
+  const taken = new Set<string>();
+  for (const source of objects) {
+    const unsupported = unsupportedKind(source.name);
+    const known = schema.object(source.name);
+    const file = source.definition?.file ?? source.fields[0]!.element.file;
+    if (unsupported !== undefined) {
+      notes.push({ file, element: '', message: `${source.name} is ${unsupported}, which is not supported yet: left out` });
+      continue;
+    }
+    if (!known && !source.name.endsWith('__c')) {
+      notes.push({ file, element: '', message: `${source.name} is not an object of this org: left out` });
+      continue;
+    }
+    if (!known && !source.definition) {
+      problems.push({ file, element: '', message: `is a field of ${source.name}, which neither the folder nor the org defines` });
+      continue;
+    }
+    const fields = source.fields.flatMap(({ name, element }) => {
+      if (!name.endsWith('__c')) {
+        notes.push({ file: element.file, element: '', message: `${name} is a standard field: its settings are not used` });
+        return [];
+      }
+      const field = collecting(() => readCustomField(element, name, globals));
+      if (!field) return [];
+      for (const note of field.notes) notes.push({ file: element.file, ...note });
+      return [field];
+    });
+    const declarations = fields.flatMap((field) => field.declarations);
+    if (known && !known.custom) {
+      const settings = source.definition?.unread() ?? [];
+      if (settings.length > 0) {
+        notes.push({ file, element: '', message: `settings of a standard object are not used: ${settings.join(', ')}` });
+      }
+      if (declarations.length > 0) {
+        const object = { ...known, fields: declarations.map((declared) => declared.describe) };
+        additions.push({ object, links: linksOf(declarations), isNew: false, fields });
+      }
+      continue;
+    }
+    if (!source.definition) {
+      const object = { ...known!, fields: declarations.map((declared) => declared.describe) };
+      additions.push({ object, links: linksOf(declarations), isNew: false, fields });
+      continue;
+    }
+    const definition = source.definition;
+    const prefix = known?.keyPrefix ?? nextCustomKeyPrefix(schema, taken);
+    taken.add(prefix);
+    const read = collecting(() => readCustomObject(definition, source.name, prefix, declarations));
+    if (!read) continue;
+    notes.push(...read.notes);
+    additions.push({ ...read.declaration, links: { ...read.declaration.links }, isNew: !known, fields });
+  }
+
+  for (const { object, fields } of additions) {
+    for (const field of fields) collecting(() => resolveDependent(object, field, schema));
+    noteUnknownTargets(object, additions, schema, fields, notes, objects);
+  }
+  if (problems.length > 0) throw new SourceFolderError(folder, problems);
+  for (const { object, links } of additions) schema.add(object, links);
+  return {
+    objects: additions.filter(({ isNew }) => isNew).map(({ object }) => object.name),
+    fields: additions.flatMap(({ object, fields }) =>
+      fields.flatMap((field) => field.declarations.map(({ describe }) => `${object.name}.${describe.name}`)),
+    ),
+    notes,
+  };
+}
+
+/** Kinds of objects by the end of their name. */
+function unsupportedKind(name: string): string | undefined {
+  if (name.endsWith('__e')) return 'a platform event';
+  if (name.endsWith('__mdt')) return 'a custom metadata type';
+  if (name.endsWith('__b')) return 'a big object';
+  if (name.endsWith('__x')) return 'an external object';
+  if (name.endsWith('__kav')) return 'a knowledge article type';
+  return undefined;
+}
+
+function linksOf(declarations: readonly FieldDeclaration[]): Record<string, ChildLink> {
+  return Object.fromEntries(declarations.flatMap(({ describe, link }) => (link ? [[describe.name, link]] : [])));
+}
+
+/** A dependent picklist's bitmaps need the values of its controller, which may be a standard field. */
+function resolveDependent(object: ObjectDescribe, { declarations, picklist }: CustomField, schema: Schema): void {
+  const describe = declarations[0]!.describe;
+  if (!picklist || picklist.controller === null) return;
+  const byName = (field: FieldDescribe) => field.name.toLowerCase() === picklist.controller!.toLowerCase();
+  const controller = object.fields.find(byName) ?? schema.field(object.name, picklist.controller);
+  if (!controller) {
+    throw new SourceProblem({
+      file: `${object.name}.${describe.name}`,
+      element: 'controllingField',
+      message: `names ${picklist.controller}, which ${object.name} does not have`,
+    });
+  }
+  setValidFor(describe, controller, picklist.allowedBy);
+}
+
+function noteUnknownTargets(
+  object: ObjectDescribe,
+  additions: readonly { object: ObjectDescribe }[],
+  schema: Schema,
+  fields: readonly CustomField[],
+  notes: SourceNote[],
+  sources: readonly ObjectSource[],
+): void {
+  const known = (name: string) => schema.object(name) !== undefined || additions.some((other) => other.object.name === name);
+  for (const { describe } of fields.flatMap((field) => field.declarations)) {
+    for (const target of describe.referenceTo) {
+      if (known(target)) continue;
+      const source = sources.find((other) => other.name === object.name)?.fields.find(({ name }) => name === describe.name);
+      notes.push({
+        file: source?.element.file ?? object.name,
+        element: `${source?.element.path ?? 'CustomField'}.referenceTo`,
+        message: `names ${target}, which this org does not hold: the field takes ids and cannot be followed`,
+      });
+    }
+  }
+}
+
+/** Reads and parses every file of interest. `collecting` keeps the problems. */
+function readFiles(
+  folder: string,
+  notes: SourceNote[],
+  collecting: <T>(work: () => T) => T | undefined,
+): { objects: ObjectSource[]; globals: Map<string, PicklistValue[]> } {
+  const objects = new Map<string, ObjectSource>();
+  const globals = new Map<string, PicklistValue[]>();
+  const addField = (object: ObjectSource, name: string, element: Element) => {
+    const twin = object.fields.find((other) => other.name.toLowerCase() === name.toLowerCase());
+    if (twin) throw element.problem('fullName', `is ${name}, which ${twin.element.file} declares too`);
+    object.fields.push({ name, element });
+  };
+  const objectOf = (name: string): ObjectSource => {
+    const source = objects.get(name) ?? { name, fields: [] };
+    objects.set(name, source);
+    return source;
+  };
+  const ignored = new Map<string, { file: string; count: number }>();
+
+  for (const file of listFiles(folder)) {
+    const parts = file.split('/');
+    const name = parts.at(-1)!;
+    const parse = (root: string) => parseMetadata(file, readFileSync(join(folder, file), 'utf8'), root);
+    const objectFile = /^(.+)\.object(?:-meta\.xml)?$/.exec(name);
+    if (objectFile) {
+      collecting(() => {
+        const element = parse('CustomObject');
+        const source = objectOf(objectFile[1]!);
+        if (source.definition) throw element.problem('', `defines ${source.name}, as ${source.definition.file} does`);
+        source.definition = element;
+        for (const inline of element.children('fields')) {
+          collecting(() => addField(source, inline.requiredText('fullName'), inline));
+        }
+      });
+    } else if (name.endsWith('.field-meta.xml')) {
+      collecting(() => {
+        const element = parse('CustomField');
+        const fullName = element.requiredText('fullName');
+        if (`${fullName}.field-meta.xml` !== name) throw element.problem('fullName', `is ${fullName}, unlike the file's name`);
+        const object = parts.at(-3);
+        if (object === undefined || parts.at(-2) !== 'fields') throw element.problem('', 'is not in a folder <object>/fields');
+        addField(objectOf(object), fullName, element);
+      });
+    } else if (/\.globalValueSet(-meta\.xml)?$/.test(name)) {
+      collecting(() => {
+        const element = parse('GlobalValueSet');
+        const values = ordered(element, readValues(element.children('customValue')));
+        globals.set(name.replace(/\.globalValueSet(-meta\.xml)?$/, ''), values);
+      });
+    } else if (name.endsWith('-meta.xml')) {
+      const kind = /\.([^.]+)-meta\.xml$/.exec(name)?.[1] ?? 'unknown';
+      const seen = ignored.get(kind);
+      if (seen) seen.count++;
+      else ignored.set(kind, { file, count: 1 });
+    }
+  }
+  for (const [kind, { file, count }] of ignored) {
+    const more = count === 1 ? '' : ` (and ${count - 1} more of this kind)`;
+    notes.push({ file, element: '', message: `metadata of type ${kind} is not supported: left out${more}` });
+  }
+  return { objects: [...objects.values()].sort((a, b) => (a.name < b.name ? -1 : 1)), globals };
+}
+
+/** Relative paths with `/`, in a stable order; dot folders and dependencies are not source. */
+function listFiles(folder: string): string[] {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (!found?.isDirectory()) {
+    throw new SourceFolderError(folder, [{ file: folder, element: '', message: found ? 'is not a folder' : 'does not exist' }]);
+  }
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      relative(folder, join(entry.parentPath, basename(entry.name)))
+        .split(sep)
+        .join('/'),
+    )
+    .filter((file) => !file.split('/').some((part) => part.startsWith('.') || part === 'node_modules'))
+    .sort();
+}
