@@ -6,6 +6,7 @@ export * from './base/retry.ts';
 export * from './expression/expression.ts';
 export * from './model/block.ts';
 export * from './model/change.ts';
+export * from './model/column-names.ts';
 export * from './model/connector.ts';
 export * from './model/schema.ts';
 export * from './model/value.ts';

