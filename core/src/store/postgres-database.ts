@@ -28,7 +28,7 @@ export async function openPostgresDatabase(url: string): Promise<Database> {
     db,
     dialect: 'postgres',
     among: (column, values) => {
-      const type = sql.raw(typeof values[0] === 'number' ? 'bigint[]' : 'text[]');
+      const type = sql.raw(column === 'id' ? 'bigint[]' : 'text[]');
       return sql`${sql.ref(column)} = any(${values}::${type})`;
     },
     async lockForMigration(transaction) {
@@ -36,6 +36,8 @@ export async function openPostgresDatabase(url: string): Promise<Database> {
       // Asked first, because `if not exists` wants the right to create even when the schema is there.
       const found = await sql`select 1 from pg_namespace where nspname = ${STORE_SCHEMA}`.execute(transaction);
       if (found.rows.length === 0) await sql`create schema ${sql.id(STORE_SCHEMA)}`.execute(transaction);
+      // Kysely adds the schema to its own statements, and not to those that a migration writes out.
+      await sql`set local search_path to ${sql.id(STORE_SCHEMA)}`.execute(transaction);
     },
     translate: translatePostgres,
   };

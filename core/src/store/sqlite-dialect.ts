@@ -61,7 +61,10 @@ function sqliteDriver(handle: DatabaseSync): Driver {
     // with the write lock in hand waits before it has read anything.
     beginTransaction: async () => void (await connection.executeQuery(CompiledQuery.raw('begin immediate'))),
     commitTransaction: async () => void (await connection.executeQuery(CompiledQuery.raw('commit'))),
-    rollbackTransaction: async () => void (await connection.executeQuery(CompiledQuery.raw('rollback'))),
+    // On a full disk SQLite has rolled back by itself, and a second rollback's error would hide the first.
+    rollbackTransaction: async () => {
+      if (handle.isTransaction) await connection.executeQuery(CompiledQuery.raw('rollback'));
+    },
     destroy: async () => handle.close(),
   };
 }

@@ -42,7 +42,7 @@ export interface Database {
   readonly db: Kysely<Tables>;
   readonly dialect: 'sqlite' | 'postgres';
   /** Whether the column's value is one of these, as one bound parameter however many they are. */
-  among(column: string, values: readonly string[] | readonly number[]): RawBuilder<boolean>;
+  among(column: 'id' | 'key', values: readonly string[] | readonly number[]): RawBuilder<boolean>;
   /** Serializes migrations between processes, until the transaction ends. */
   lockForMigration(transaction: Kysely<Tables>): Promise<void>;
   /** A driver's error as one of ours; anything else comes back as it is. */

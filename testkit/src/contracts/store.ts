@@ -416,10 +416,13 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
       test('calls that run at the same time, from two processes, are each done whole', async () => {
         const sync = newSync();
         await using other = await place.open();
+        const three = ['a', 'b', 'c'].map((key) => failure(sync, key));
         await Promise.all(
-          Array.from({ length: 40 }, (_, i) =>
-            (i % 2 === 0 ? store : other).putFailures(['a', 'b', 'c'].map((key) => failure(sync, key))),
-          ),
+          Array.from({ length: 40 }, async (_, i) => {
+            const at = i % 2 === 0 ? store : other;
+            await at.putFailures(three);
+            await at.mergeIntoFailures(sync, three);
+          }),
         );
         expect((await store.failures({ sync })).map(({ attempts }) => attempts)).toEqual([40, 40, 40]);
       });
