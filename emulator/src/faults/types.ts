@@ -1,0 +1,64 @@
+/**
+ * Faults are data: what goes wrong, for which requests, how often. The same shape is used in process and, as JSON, by
+ * the backdoor.
+ */
+
+/** What goes wrong. The table `faultKinds` in `fault-kinds.ts` says where each one strikes and which parameters it takes. */
+export type FaultKind =
+  | 'unauthorized'
+  | 'limit-exceeded'
+  | 'unavailable'
+  | 'timeout'
+  | 'drop'
+  | 'truncate'
+  | 'slow'
+  | 'clock-skew'
+  | 'lost-response'
+  | 'expired-locator'
+  | 'short-page'
+  | 'garbled-count'
+  | 'job-failed'
+  | 'job-aborted';
+
+/** Which requests a fault meets. Every condition given must hold; none given means every request it could apply to. */
+export interface FaultMatch {
+  method?: string;
+  /** A prefix of the decoded path and query, or (in process) a pattern tested against them. */
+  path?: string | RegExp;
+  /** The source of a regular expression tested against the decoded path and query: `path` for JSON. */
+  pattern?: string;
+  /** Only the nth matching request, counted from 1 when the fault was added. */
+  nth?: number;
+  /** Only requests after this many matching ones have passed: a fault in the middle of a run. */
+  after?: number;
+  /** At most this many times. */
+  times?: number;
+  /** Only this share of the matching requests, drawn from `seed`, so that a run can be repeated. */
+  probability?: number;
+  seed?: number;
+}
+
+export type FaultParameter = string | number | boolean;
+
+export interface FaultSpec {
+  kind: FaultKind;
+  match?: FaultMatch;
+  params?: Record<string, FaultParameter>;
+}
+
+export interface FaultStatus {
+  id: string;
+  kind: FaultKind;
+  match: FaultMatch;
+  params: Record<string, FaultParameter>;
+  /** Requests that met `method` and `path`. */
+  matched: number;
+  fired: number;
+}
+
+/** A fault that strikes the request at hand. */
+export interface FiredFault {
+  id: string;
+  kind: FaultKind;
+  params: Record<string, FaultParameter>;
+}

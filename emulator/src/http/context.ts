@@ -1,0 +1,28 @@
+import type { Identity } from '../auth/identity.ts';
+import type { Sessions } from '../auth/sessions.ts';
+import type { QueryJobs } from '../bulk/query-jobs.ts';
+import type { FaultList } from '../faults/fault-list.ts';
+import type { Org, Transaction } from '../org/types.ts';
+import type { ApiLedger } from './api-ledger.ts';
+import type { Permissions } from './permissions.ts';
+import type { QueryLocators } from './query-locators.ts';
+import type { RequestLog } from './request-log.ts';
+
+/** Everything that a handler may use. One per emulator. */
+export interface EmulatorContext {
+  readonly org: Org;
+  readonly identity: Identity;
+  readonly sessions: Sessions;
+  readonly faults: FaultList;
+  readonly ledger: ApiLedger;
+  readonly requests: RequestLog;
+  readonly locators: QueryLocators;
+  readonly jobs: QueryJobs;
+  readonly permissions: Permissions;
+  /** Transactions that the backdoor holds open. */
+  readonly transactions: Map<string, Transaction>;
+  /** Guards the backdoor: part of its URL. */
+  readonly backdoorSecret: string;
+  /** `http://127.0.0.1:53211`; known once the emulator listens. */
+  instanceUrl: string;
+}

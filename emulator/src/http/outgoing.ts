@@ -1,0 +1,22 @@
+import type { FilePage } from './api-types.ts';
+
+/** A reply before it goes on the wire. */
+export interface Outgoing {
+  status: number;
+  headers: Record<string, string>;
+  body: Buffer | FilePage;
+}
+
+const noStore = 'no-cache,must-revalidate,max-age=0,no-store,private';
+
+export function jsonReply(status: number, body: unknown, headers: Record<string, string> = {}, pretty = false): Outgoing {
+  return {
+    status,
+    headers: { 'Content-Type': 'application/json;charset=UTF-8', 'Cache-Control': noStore, ...headers },
+    body: body === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(body, null, pretty ? 2 : undefined)),
+  };
+}
+
+export function textReply(status: number, contentType: string, body: string, headers: Record<string, string> = {}): Outgoing {
+  return { status, headers: { 'Content-Type': contentType, ...headers }, body: Buffer.from(body) };
+}

@@ -1,0 +1,63 @@
+import type { ApiReply, ApiRequest, Handler } from '../api-types.ts';
+import type { EmulatorContext } from '../context.ts';
+import { badRequest, notFound } from '../errors.ts';
+import { asRecord, objectNamed, readValues } from '../record-body.ts';
+import { write } from '../write.ts';
+
+/** `POST /sobjects/Account` (REST API Developer Guide, "sObject Basic Information"). */
+export const createRow: Handler = (request, context) => {
+  const object = objectNamed(request.params.object, context);
+  const values = readValues(object, asRecord(request.body));
+  const { id } = write(request, context, (transaction) => transaction.insert(object.name, values));
+  return {
+    status: 201,
+    headers: { Location: `/services/data/${request.version.text}/sobjects/${object.name}/${id}` },
+    body: { id, success: true, errors: [] },
+  };
+};
+
+/** `GET /sobjects/Account/001…?fields=Name,Phone` ("sObject Rows"). */
+export const getRow: Handler = (request, context) => rowReply(request.params.id as string, request, context);
+
+export function rowReply(id: string, request: ApiRequest, context: EmulatorContext): ApiReply {
+  const object = objectNamed(request.params.object, context);
+  const fields = request.query.get('fields');
+  const row = context.org.retrieve(
+    object.name,
+    id,
+    request.version.text,
+    fields === null ? undefined : fields.split(',').map((field) => field.trim()),
+  );
+  if (!row) throw notFound();
+  const modified = row.LastModifiedDate;
+  if (typeof modified !== 'string') return { status: 200, body: row };
+  const since = Date.parse(request.headers['if-modified-since'] ?? '');
+  if (Date.parse(modified) <= since) return { status: 304 };
+  return { status: 200, headers: { 'Last-Modified': new Date(modified).toUTCString() }, body: row };
+}
+
+/** `PATCH /sobjects/Account/001…`: 204 and nothing. */
+export const updateRow: Handler = (request, context) => {
+  const object = objectNamed(request.params.object, context);
+  const body = asRecord(request.body);
+  refuseId(body);
+  const values = readValues(object, body);
+  write(request, context, (transaction) => transaction.update(object.name, request.params.id as string, values));
+  return { status: 204 };
+};
+
+/** `DELETE /sobjects/Account/001…`: 204 and nothing; the record goes to the recycle bin. */
+export const deleteRow: Handler = (request, context) => {
+  const object = objectNamed(request.params.object, context);
+  write(request, context, (transaction) => transaction.delete(object.name, request.params.id as string));
+  return { status: 204 };
+};
+
+function refuseId(body: Record<string, unknown>): void {
+  const id = Object.keys(body).find((name) => name.toLowerCase() === 'id');
+  if (id === undefined) return;
+  const message =
+    `Unable to create/update fields: ${id}. Please check the security settings of this field and verify that it is ` +
+    'read/write for your profile or permission set.';
+  throw badRequest('INVALID_FIELD_FOR_INSERT_UPDATE', message, [id]);
+}

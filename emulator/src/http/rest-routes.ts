@@ -1,0 +1,108 @@
+import { identityUrl } from '../auth/token-endpoint.ts';
+import { abortOrCloseJob, createJob, deleteJob, getJob, listJobs } from '../bulk/job-routes.ts';
+import { jobResultPages, jobResults } from '../bulk/result-routes.ts';
+import type { Handler, Route } from './api-types.ts';
+import * as collections from './resources/collections.ts';
+import { composite } from './resources/composite.ts';
+import * as describe from './resources/describe.ts';
+import { deleteByExternalId, getByExternalId, upsertByExternalId } from './resources/external-id.ts';
+import { limits } from './resources/limits.ts';
+import { query, queryAll, queryMore } from './resources/query.ts';
+import { deleted, updated } from './resources/replication.ts';
+import { createRow, deleteRow, getRow, updateRow } from './resources/sobject-rows.ts';
+import { versionResources } from './versions.ts';
+
+const resources: Handler = ({ version, userId }, context) => ({
+  status: 200,
+  body: versionResources(version, identityUrl(context, userId)),
+});
+
+/** Every data resource. The first route that fits is taken, so fixed names stand before variables. */
+export const restRoutes: readonly Route[] = [
+  { method: 'GET', path: '/', kind: 'resources', handler: resources },
+  { method: 'GET', path: '/limits', kind: 'limits', handler: limits },
+
+  { method: 'GET', path: '/query', kind: 'query', handler: query, composite: true },
+  { method: 'GET', path: '/queryAll', kind: 'queryAll', handler: queryAll, composite: true },
+  { method: 'GET', path: '/query/:locator', kind: 'queryMore', handler: queryMore, composite: true },
+  { method: 'GET', path: '/queryAll/:locator', kind: 'queryMore', handler: queryMore, composite: true },
+
+  { method: 'GET', path: '/sobjects', kind: 'describeGlobal', handler: describe.global, composite: true },
+  { method: 'GET', path: '/sobjects/:object', kind: 'describeBasic', handler: describe.basic, composite: true },
+  { method: 'POST', path: '/sobjects/:object', kind: 'sobject.create', handler: createRow, composite: true },
+  { method: 'GET', path: '/sobjects/:object/describe', kind: 'describe', handler: describe.full, composite: true },
+  { method: 'GET', path: '/sobjects/:object/updated', kind: 'updated', handler: updated, composite: true },
+  { method: 'GET', path: '/sobjects/:object/deleted', kind: 'deleted', handler: deleted, composite: true },
+  // From version 37.0 on: an upsert without an id yet, which is an insert.
+  { method: 'POST', path: '/sobjects/:object/Id', kind: 'sobject.create', handler: createRow, composite: true },
+  { method: 'GET', path: '/sobjects/:object/:id', kind: 'sobject.get', handler: getRow, composite: true },
+  { method: 'PATCH', path: '/sobjects/:object/:id', kind: 'sobject.update', handler: updateRow, composite: true },
+  { method: 'DELETE', path: '/sobjects/:object/:id', kind: 'sobject.delete', handler: deleteRow, composite: true },
+  { method: 'GET', path: '/sobjects/:object/:field/:value', kind: 'sobject.get', handler: getByExternalId, composite: true },
+  {
+    method: 'PATCH',
+    path: '/sobjects/:object/:field/:value',
+    kind: 'sobject.upsert',
+    handler: upsertByExternalId,
+    composite: true,
+  },
+  {
+    method: 'DELETE',
+    path: '/sobjects/:object/:field/:value',
+    kind: 'sobject.delete',
+    handler: deleteByExternalId,
+    composite: true,
+  },
+
+  { method: 'POST', path: '/composite', kind: 'composite', handler: composite },
+  {
+    method: 'POST',
+    path: '/composite/sobjects',
+    kind: 'collections.create',
+    handler: collections.createCollection,
+    composite: true,
+  },
+  {
+    method: 'PATCH',
+    path: '/composite/sobjects',
+    kind: 'collections.update',
+    handler: collections.updateCollection,
+    composite: true,
+  },
+  {
+    method: 'DELETE',
+    path: '/composite/sobjects',
+    kind: 'collections.delete',
+    handler: collections.deleteCollection,
+    composite: true,
+  },
+  {
+    method: 'GET',
+    path: '/composite/sobjects/:object',
+    kind: 'collections.retrieve',
+    handler: collections.retrieveCollection,
+    composite: true,
+  },
+  {
+    method: 'POST',
+    path: '/composite/sobjects/:object',
+    kind: 'collections.retrieve',
+    handler: collections.retrieveCollection,
+    composite: true,
+  },
+  {
+    method: 'PATCH',
+    path: '/composite/sobjects/:object/:field',
+    kind: 'collections.upsert',
+    handler: collections.upsertCollection,
+    composite: true,
+  },
+
+  { method: 'GET', path: '/jobs/query', kind: 'bulk.list', handler: listJobs },
+  { method: 'POST', path: '/jobs/query', kind: 'bulk.create', handler: createJob },
+  { method: 'GET', path: '/jobs/query/:id', kind: 'bulk.status', handler: getJob },
+  { method: 'PATCH', path: '/jobs/query/:id', kind: 'bulk.abort', handler: abortOrCloseJob },
+  { method: 'DELETE', path: '/jobs/query/:id', kind: 'bulk.delete', handler: deleteJob },
+  { method: 'GET', path: '/jobs/query/:id/results', kind: 'bulk.results', handler: jobResults },
+  { method: 'GET', path: '/jobs/query/:id/resultPages', kind: 'bulk.resultPages', handler: jobResultPages },
+];

@@ -1,0 +1,61 @@
+import type { FastifyInstance } from 'fastify';
+import type { Method } from './api-types.ts';
+import type { EmulatorContext } from './context.ts';
+import { dispatch } from './dispatch.ts';
+import { asSalesforceError, errorReply } from './errors.ts';
+import { asOutgoing, bearerToken, type Exchange, exchange, invalidSession, limitExceeded } from './exchange.ts';
+import { jsonReply, type Outgoing, textReply } from './outgoing.ts';
+import { jsonBody } from './request-body.ts';
+import { versions } from './versions.ts';
+
+/** Longer request lines are refused with 414 (REST API Developer Guide, "Status Codes and Error Responses"). */
+const uriBytesMax = 16_384;
+
+const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] satisfies Method[];
+
+/** `/services/data`: everything that needs a session and counts as an API request, and the list of versions, which does neither. */
+export function addRestSurface(app: FastifyInstance, context: EmulatorContext): void {
+  for (const url of ['/services/data', '/services/data/']) {
+    app.get(url, (request, reply) =>
+      exchange(request, reply, context, async ({ entry }) => {
+        entry.kind = 'versions';
+        return jsonReply(200, versions);
+      }),
+    );
+  }
+  app.route({
+    method: methods,
+    url: '/services/data/*',
+    handler: (request, reply) => exchange(request, reply, context, (incoming) => answer(incoming, context)),
+  });
+}
+
+async function answer({ request, entry }: Exchange, context: EmulatorContext): Promise<Outgoing> {
+  if (Buffer.byteLength(request.url) > uriBytesMax) return textReply(414, 'text/html;charset=UTF-8', '<h1>URI Too Long</h1>');
+  const token = bearerToken(request);
+  const session = token === undefined ? undefined : context.sessions.use(token);
+  if (!session) return asOutgoing(invalidSession(), context);
+  if (!context.ledger.spend()) return asOutgoing(limitExceeded(), context);
+  entry.apiCalls = 1;
+  const pretty = request.headers['x-prettyprint'] === '1';
+  try {
+    const { reply, kind, subrequests, faults } = await dispatch(
+      {
+        method: request.method as Method,
+        url: request.url,
+        headers: request.headers as Record<string, string | undefined>,
+        body: jsonBody(request),
+        userId: session.userId,
+        transaction: undefined,
+        within: 'http',
+      },
+      context,
+    );
+    entry.kind = kind;
+    entry.subrequests = subrequests;
+    entry.faults.push(...faults);
+    return asOutgoing(reply, context, pretty);
+  } catch (error) {
+    return asOutgoing(errorReply(asSalesforceError(error)), context, pretty);
+  }
+}

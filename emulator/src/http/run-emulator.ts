@@ -1,0 +1,114 @@
+import { parseArgs } from 'node:util';
+import { type EmulatorCredentials, type EmulatorOptions, startEmulator } from './start-emulator.ts';
+
+const help = `A Salesforce org on your machine.
+
+Usage: tidemark-emulator [options]
+
+  --port <n>             port to listen on; 0 takes a free one (default 0)
+  --host <name>          address to listen on (default 127.0.0.1)
+  --public-url <url>     how clients reach it, when that is not http://host:port
+  --records <n>          demo records to fill the org with (default 20000; 0 leaves it empty)
+  --seed <n>             ids and demo data follow from it (default 1)
+  --source <folder>      an sfdx source folder whose objects and fields the org gets
+  --path <file>          an SQLite file that keeps the org (default: in memory)
+  --api-requests <n>     API requests allowed in a rolling 24 hours (default 100000)
+  --bulk-page-rows <n>   rows of a Bulk result page when the client names no maxRecords (default 100000)
+  --help                 this text
+
+Once it listens it prints one line of JSON: instanceUrl, loginUrl, organizationId, accessToken, clientId,
+clientSecret, username, password, securityToken, backdoorUrl. It stops on SIGINT or SIGTERM.
+`;
+
+const flags = {
+  port: { type: 'string' },
+  host: { type: 'string' },
+  'public-url': { type: 'string' },
+  records: { type: 'string' },
+  seed: { type: 'string' },
+  source: { type: 'string' },
+  path: { type: 'string' },
+  'api-requests': { type: 'string' },
+  'bulk-page-rows': { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** What is printed, in this order. A refresh token is not among it: the backdoor grants one. */
+const printed = [
+  'instanceUrl',
+  'loginUrl',
+  'organizationId',
+  'accessToken',
+  'clientId',
+  'clientSecret',
+  'username',
+  'password',
+  'securityToken',
+  'backdoorUrl',
+] as const satisfies readonly (keyof EmulatorCredentials)[];
+
+/**
+ * Runs an emulator until it is told to stop.
+ *
+ * @param argv  Arguments without node and script.
+ * @returns     the exit code: 0 stopped, 1 it could not start, 2 wrong usage.
+ */
+export async function runEmulator(argv: readonly string[]): Promise<number> {
+  let options: EmulatorOptions | 'help';
+  try {
+    options = readOptions(argv);
+  } catch (error) {
+    process.stderr.write(`${message(error)}\nTry --help.\n`);
+    return 2;
+  }
+  if (options === 'help') {
+    process.stdout.write(help);
+    return 0;
+  }
+  // Listened for from the beginning: a stop during the start is a stop too.
+  const stopped = stopSignal();
+  try {
+    const emulator = await startEmulator(options);
+    const { credentials } = emulator;
+    process.stdout.write(`${JSON.stringify(Object.fromEntries(printed.map((name) => [name, credentials[name]])))}\n`);
+    await stopped;
+    await emulator.close();
+    return 0;
+  } catch (error) {
+    process.stderr.write(`The emulator could not start: ${message(error)}\n`);
+    return 1;
+  }
+}
+
+const message = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+}
+
+function readOptions(argv: readonly string[]): EmulatorOptions | 'help' {
+  const { values } = parseArgs({ args: [...argv], options: flags, strict: true, allowPositionals: false });
+  if (values.help) return 'help';
+  const count = (name: keyof typeof flags, max = Number.MAX_SAFE_INTEGER): number | undefined => {
+    const text = values[name];
+    if (text === undefined) return undefined;
+    if (typeof text !== 'string' || !/^\d+$/.test(text) || Number(text) > max) {
+      throw new Error(`--${name} must be a whole number${max < 1e6 ? ` up to ${max}` : ''}, not '${text}'`);
+    }
+    return Number(text);
+  };
+  const options: Record<string, unknown> = {
+    host: values.host,
+    port: count('port', 65535),
+    publicUrl: values['public-url'],
+    records: count('records') ?? 20_000,
+    seed: count('seed'),
+    source: values.source,
+    path: values.path,
+    apiRequestsMax: count('api-requests'),
+    bulkPageRows: count('bulk-page-rows'),
+  };
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as EmulatorOptions;
+}

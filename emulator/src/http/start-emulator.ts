@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { addAuthSurface } from '../auth/auth-surface.ts';
+import { type CredentialOptions, createIdentity } from '../auth/identity.ts';
+import { createSessions } from '../auth/sessions.ts';
+import { createQueryJobs } from '../bulk/query-jobs.ts';
+import { fillDemoOrg } from '../demo/fill-demo-org.ts';
+import { createFaultList, type FaultList } from '../faults/fault-list.ts';
+import { createClock } from '../org/clock.ts';
+import { createOrg } from '../org/org.ts';
+import type { Org, OrgClock } from '../org/types.ts';
+import { createSchema } from '../schema/schema.ts';
+import { loadSourceFolder } from '../schema/source/load-source-folder.ts';
+import { createApiLedger } from './api-ledger.ts';
+import { addBackdoor } from './backdoor/backdoor.ts';
+import type { EmulatorContext } from './context.ts';
+import { textReply } from './outgoing.ts';
+import { type Permissions, withPermissions } from './permissions.ts';
+import { createQueryLocators } from './query-locators.ts';
+import { createRequestLog, type RequestLog } from './request-log.ts';
+import { addRestSurface } from './rest-surface.ts';
+
+export interface EmulatorOptions {
+  /** Loopback unless told otherwise. */
+  host?: string;
+  /** 0 takes a free one. */
+  port?: number;
+  /** How clients reach it, when that is not `http://host:port`. */
+  publicUrl?: string;
+  /** Demo records to fill the org with; 0 leaves it empty. */
+  records?: number;
+  /** Ids and demo data follow from it. */
+  seed?: number;
+  /** An sfdx source folder whose objects and fields the org gets. */
+  source?: string;
+  clock?: OrgClock;
+  /** An SQLite file that keeps the org; in memory when absent. */
+  path?: string;
+  credentials?: CredentialOptions;
+  /** API requests in a rolling 24 hours. */
+  apiRequestsMax?: number;
+  /** Rows of a Bulk result page when the client names no `maxRecords`. */
+  bulkPageRows?: number;
+}
+
+/** What a client needs to sign in. The first ten are what the command line prints. */
+export interface EmulatorCredentials {
+  instanceUrl: string;
+  loginUrl: string;
+  organizationId: string;
+  accessToken: string;
+  clientId: string;
+  clientSecret: string;
+  username: string;
+  password: string;
+  securityToken: string;
+  backdoorUrl: string;
+  refreshToken: string;
+}
+
+export interface Emulator {
+  readonly org: Org;
+  readonly faults: FaultList;
+  readonly requests: RequestLog;
+  readonly permissions: Permissions;
+  readonly url: string;
+  readonly credentials: EmulatorCredentials;
+  /** The server, for requests in process (`app.inject`) without a socket. */
+  readonly app: FastifyInstance;
+  /** Ends connections, stops Bulk jobs, removes their files, closes the org. */
+  close(): Promise<void>;
+}
+
+/** Long enough for any URL that is to be refused with 414, and headers beside it. */
+const headerBytesMax = 256 * 1024;
+const bodyBytesMax = 64 * 1024 * 1024;
+const apiRequestsMaxDefault = 100_000;
+const bulkPageRowsDefault = 100_000;
+
+/** A Salesforce org that listens. */
+export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const { org, permissions } = await openOrg(options);
+  const context: EmulatorContext = {
+    org,
+    permissions,
+    identity: createIdentity(org, options.credentials ?? {}),
+    sessions: createSessions(org),
+    faults: createFaultList(),
+    ledger: createApiLedger(org.clock, options.apiRequestsMax ?? apiRequestsMaxDefault),
+    requests: createRequestLog(),
+    locators: createQueryLocators(org),
+    jobs: createQueryJobs(org, options.bulkPageRows ?? bulkPageRowsDefault),
+    transactions: new Map(),
+    backdoorSecret: randomBytes(24).toString('base64url'),
+    instanceUrl: '',
+  };
+  const app = createApp(context);
+  const close = async () => {
+    await app.close();
+    await context.jobs.close();
+    org.close();
+  };
+  try {
+    await app.listen({ host: options.host ?? '127.0.0.1', port: options.port ?? 0 });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  context.instanceUrl = options.publicUrl?.replace(/\/+$/, '') ?? urlOf(app);
+  const credentials = credentialsOf(context);
+  return {
+    org,
+    permissions,
+    faults: context.faults,
+    requests: context.requests,
+    url: context.instanceUrl,
+    credentials,
+    app,
+    close,
+  };
+}
+
+async function openOrg(options: EmulatorOptions): Promise<{ org: Org; permissions: Permissions }> {
+  const clock = options.clock ?? createClock();
+  const base = createSchema({ now: () => clock.now() });
+  if (options.source !== undefined) loadSourceFolder(base, options.source);
+  const { schema, permissions } = withPermissions(base, () => clock.now());
+  const seed = options.seed ?? 1;
+  const org = createOrg({ schema, clock, seed, ...(options.path === undefined ? {} : { path: options.path }) });
+  const records = options.records ?? 0;
+  if (records > 0) fillDemoOrg(org, { seed, records });
+  return { org, permissions };
+}
+
+function createApp(context: EmulatorContext): FastifyInstance {
+  const app = Fastify({
+    bodyLimit: bodyBytesMax,
+    // Held and slow replies would keep `close` waiting.
+    forceCloseConnections: true,
+    http: { maxHeaderSize: headerBytesMax },
+    routerOptions: { maxParamLength: headerBytesMax },
+  });
+  // Bodies come as bytes: each surface has its own idea of them, and of errors in them.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  addAuthSurface(app, context);
+  addRestSurface(app, context);
+  addBackdoor(app, context);
+  app.setNotFoundHandler((_request, reply) => {
+    const { status, headers, body } = textReply(404, 'text/html;charset=UTF-8', '<h1>URL No Longer Exists</h1>');
+    return reply.code(status).headers(headers).send(body);
+  });
+  return app;
+}
+
+function urlOf(app: FastifyInstance): string {
+  const { address, family, port } = app.server.address() as AddressInfo;
+  const anywhere = address === '0.0.0.0' || address === '::';
+  const host = anywhere ? '127.0.0.1' : family === 'IPv6' ? `[${address}]` : address;
+  return `http://${host}:${port}`;
+}
+
+function credentialsOf({ org, identity, sessions, instanceUrl, backdoorSecret }: EmulatorContext): EmulatorCredentials {
+  return {
+    instanceUrl,
+    loginUrl: instanceUrl,
+    organizationId: org.id,
+    accessToken: sessions.start(identity.userId).token,
+    clientId: identity.clientId,
+    clientSecret: identity.clientSecret,
+    username: identity.username,
+    password: identity.password,
+    securityToken: identity.securityToken,
+    backdoorUrl: `${instanceUrl}/__backdoor/${backdoorSecret}`,
+    refreshToken: sessions.grantRefreshToken(identity.userId),
+  };
+}

@@ -1,0 +1,10 @@
+export type { CredentialOptions } from './auth/identity.ts';
+export type { FaultList } from './faults/fault-list.ts';
+export type { FaultKind, FaultMatch, FaultSpec, FaultStatus } from './faults/types.ts';
+export { changeAtRandom, type RandomChangeKind, type RandomChanges } from './http/backdoor/random-changes.ts';
+export type { Permissions } from './http/permissions.ts';
+export type { RequestEntry, RequestLog } from './http/request-log.ts';
+export { runEmulator } from './http/run-emulator.ts';
+export { type Emulator, type EmulatorCredentials, type EmulatorOptions, startEmulator } from './http/start-emulator.ts';
+export { createClock } from './org/clock.ts';
+export { type Org, type OrgClock, SalesforceError, type Transaction, type Value, type Values } from './org/types.ts';
