@@ -1,0 +1,142 @@
+import { type ZodType, z } from 'zod';
+import type { AnyConnector } from './config.ts';
+import { inputSchema, type JsonSchema } from './connector-schema.ts';
+import {
+  customSourceSchema,
+  logSchema,
+  sourceExtras,
+  stepSchemas,
+  storeSchema,
+  syncSchema,
+  targetExtras,
+  topSchema,
+} from './schema.ts';
+
+/** The JSON Schema by which editors complete and check `tidemark.yaml`. */
+export function configJsonSchema(connectors: readonly AnyConnector[]): JsonSchema {
+  const sorted = connectors.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const sync = own(syncSchema);
+  const schema: JsonSchema = {
+    ...own(topSchema),
+    properties: {
+      ...own(topSchema).properties,
+      connections: {
+        type: 'object',
+        description: 'The systems to connect, by name',
+        additionalProperties: { anyOf: sorted.map(connectionSchema) },
+      },
+      syncs: {
+        type: 'object',
+        description: 'What is kept in sync, by name',
+        additionalProperties: {
+          ...sync,
+          properties: {
+            ...sync.properties,
+            from: {
+              description: 'Where records come from: a connection, or a module of your own',
+              anyOf: [
+                ...sorted.flatMap((c) => (c.from === undefined ? [] : [withExtras(c.from, sourceExtras, c)])),
+                own(customSourceSchema),
+              ],
+            },
+            to: {
+              description: 'Where they go',
+              anyOf: sorted.flatMap((c) => (c.to === undefined ? [] : [withExtras(c.to, targetExtras, c)])),
+            },
+            steps: {
+              type: 'array',
+              description: 'What happens on the way, in order',
+              items: { anyOf: Object.values(stepSchemas).map(own) },
+            },
+          },
+        },
+      },
+      store: own(storeSchema),
+      log: own(logSchema),
+    },
+  };
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'Tidemark configuration',
+    ...(orVariable(schema) as JsonSchema),
+  };
+}
+
+/** What a block of this connector holds, for the reference page. */
+export interface ConnectorSchemas {
+  readonly name: string;
+  readonly summary: string;
+  readonly connection: JsonSchema;
+  readonly from: JsonSchema | null;
+  readonly to: JsonSchema | null;
+}
+
+export function connectorSchemas(connectors: readonly AnyConnector[]): ConnectorSchemas[] {
+  return connectors
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map((c) => ({
+      name: c.name,
+      summary: c.summary,
+      connection: own(c.config),
+      from: c.from === undefined ? null : own(c.from),
+      to: c.to === undefined ? null : own(c.to),
+    }));
+}
+
+function connectionSchema(connector: AnyConnector): JsonSchema {
+  const type: JsonSchema = { const: connector.name, description: connector.summary };
+  const notes: JsonSchema = { type: 'string', description: 'Kept and shown in the generated documentation' };
+  return withProperties(own(connector.config), { type, notes }, ['type'], `A ${connector.name} connection`);
+}
+
+function withExtras(spec: ZodType, extras: z.ZodRawShape, connector: AnyConnector): JsonSchema {
+  const own_ = own(z.strictObject(extras));
+  return withProperties(own(spec), own_.properties ?? {}, own_.required ?? [], connector.name);
+}
+
+function withProperties(
+  schema: JsonSchema,
+  properties: { readonly [name: string]: JsonSchema },
+  required: readonly string[],
+  title: string,
+): JsonSchema {
+  const branches = schema.anyOf ?? schema.oneOf;
+  if (branches !== undefined) return { title, anyOf: branches.map((b) => withProperties(b, properties, required, title)) };
+  return {
+    ...schema,
+    type: 'object',
+    title,
+    properties: { ...properties, ...schema.properties },
+    required: [...new Set([...required, ...(schema.required ?? [])])],
+  };
+}
+
+function own(schema: ZodType): JsonSchema {
+  const { $schema: _, ...rest } = inputSchema(schema);
+  return rest;
+}
+
+const variable: JsonSchema = { type: 'string', pattern: '\\$\\{' };
+
+/** `${VAR}` may stand for any number, switch or choice. */
+function orVariable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(orVariable);
+  if (typeof value !== 'object' || value === null) return value;
+  const schema = Object.fromEntries(
+    Object.entries(value).map(([k, v]) => [k, k === 'default' || k === 'enum' ? v : orVariable(v)]),
+  ) as JsonSchema;
+  const { description, default: fallback, secret: _, ...rest } = schema;
+  const plain =
+    ['number', 'integer', 'boolean'].includes(String(rest.type)) || (rest.type === 'string' && rest.enum !== undefined);
+  if (!plain) {
+    // `secret` is ours; editors do not know it. A property may still be called that.
+    return typeof schema.secret === 'boolean'
+      ? Object.fromEntries(Object.entries(schema).filter(([k]) => k !== 'secret'))
+      : schema;
+  }
+  return {
+    ...(description === undefined ? {} : { description }),
+    ...(fallback === undefined ? {} : { default: fallback }),
+    anyOf: [rest, variable],
+  };
+}

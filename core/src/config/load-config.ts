@@ -1,0 +1,123 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, relative, resolve } from 'node:path';
+import { ConfigError } from '../base/errors.ts';
+import type { AnyConnector, Config, StoreConfig, SyncConfig } from './config.ts';
+import { checkDatasets } from './datasets.ts';
+import type { Environment } from './environment.ts';
+import { locateYaml } from './located-yaml.ts';
+import { isBlock, readConnections, warnOfSecrets } from './read-connections.ts';
+import { readSync } from './read-sync.ts';
+import { Report } from './report.ts';
+import { logSchema, storeSchema, topSchema } from './schema.ts';
+
+export interface LoadOptions {
+  readonly env: Environment;
+  readonly connectors: readonly AnyConnector[];
+}
+
+/**
+ * Reads and checks a configuration file.
+ * @throws {ConfigError} with every problem at once, each with its place and what to do. No value of the environment is shown.
+ */
+export async function loadConfig(file: string, options: LoadOptions): Promise<Config> {
+  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    throw fileError(file, error.code);
+  });
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new ConfigError([{ place: file, message: 'is not UTF-8 text', hint: 'save it as UTF-8', severity: 'error' }]);
+  }
+  return parseConfig(text, { ...options, file });
+}
+
+/** The same for a text that is not in a file yet; `file` names it in messages, and its folder is where paths start. */
+export function parseConfig(text: string, options: LoadOptions & { readonly file: string }): Config {
+  const file = resolve(options.file);
+  const baseDir = dirname(file);
+  const { yaml, problems } = locateYaml(text, options.file, options.env);
+  const syntaxWrong = problems.length > 0 && yaml.value === null;
+  if (syntaxWrong) throw new ConfigError(problems);
+  if (!isBlock(yaml.value)) {
+    const message = yaml.value === null ? 'the file is empty' : 'the file must hold a block of keys';
+    throw new ConfigError([{ place: options.file, message, hint: 'begin with connections: and syncs:', severity: 'error' }]);
+  }
+  const report = new Report(yaml);
+  report.found(problems);
+
+  const top = yaml.value;
+  report.parse(topSchema, top, []);
+  const connectionBlocks = isBlock(top.connections) ? top.connections : {};
+  const syncBlocks = isBlock(top.syncs) ? top.syncs : {};
+  const connections = readConnections(connectionBlocks, options.connectors, report, file);
+  const context = { report, connections, declared: Object.keys(connectionBlocks), baseDir };
+  const syncs = new Map<string, SyncConfig>();
+  for (const [name, block] of Object.entries(syncBlocks)) {
+    const sync = readSync(name, block, context);
+    if (sync !== null) syncs.set(name, sync);
+  }
+  checkDatasets(syncs, connections, report);
+  checkWatermarkKeys(syncs, report);
+  const store = report.parse(storeSchema, top.store ?? {}, ['store'])?.data;
+  if (isBlock(top.store)) warnOfSecrets(storeSchema, { url: top.store.url }, ['store'], report, file);
+  const log = report.parse(logSchema, top.log ?? {}, ['log'])?.data;
+  const storeConfig = store && readStore(store.url, baseDir, report);
+
+  const errors = report.problems.filter((p) => p.severity === 'error');
+  if (errors.length > 0 || storeConfig === undefined || storeConfig === null || log === undefined) {
+    throw new ConfigError(inFileOrder(report.problems));
+  }
+  return {
+    file,
+    baseDir,
+    connections,
+    syncs,
+    store: storeConfig,
+    log: { level: log.level },
+    notes: typeof top.notes === 'string' ? top.notes : null,
+    warnings: inFileOrder(report.problems),
+  };
+}
+
+function readStore(url: string, baseDir: string, report: Report): StoreConfig | null {
+  if (/^postgres(?:ql)?:\/\//.test(url)) {
+    if (URL.canParse(url)) return { kind: 'postgres', url };
+    report.error(['store', 'url'], 'is not a valid postgres:// URL', 'percent-encode special characters of the password');
+    return null;
+  }
+  const path = url.replace(/^(?:sqlite|file):(?:\/\/)?/, '');
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
+    report.error(['store', 'url'], 'is of a kind that cannot keep state', 'use a file path for SQLite, or postgres://…');
+    return null;
+  }
+  return { kind: 'sqlite', file: path === ':memory:' ? path : resolve(baseDir, path) };
+}
+
+function checkWatermarkKeys(syncs: ReadonlyMap<string, SyncConfig>, report: Report): void {
+  const owners = new Map<string, string>();
+  for (const sync of syncs.values()) {
+    const other = owners.get(sync.watermarkKey);
+    if (other === undefined) owners.set(sync.watermarkKey, sync.name);
+    else report.error(['syncs', sync.name, 'watermarkKey'], `is the checkpoint of sync ${other}`, 'give each sync its own');
+  }
+}
+
+/** By line and column, so that a reader can go from top to bottom. */
+function inFileOrder<T extends { readonly place: string }>(problems: readonly T[]): T[] {
+  const position = ({ place }: T) => {
+    const [, line, column] = /:(\d+):(\d+)(?::|$)/.exec(place) ?? [];
+    return Number(line ?? 0) * 100_000 + Number(column ?? 0);
+  };
+  return problems.toSorted((a, b) => position(a) - position(b));
+}
+
+function fileError(file: string, code: string | undefined): ConfigError {
+  const shown = relative(process.cwd(), file) || file;
+  const say = (message: string, hint: string) =>
+    new ConfigError([{ place: shown.startsWith('..') ? file : shown, message, hint, severity: 'error' }]);
+  if (code === 'ENOENT') return say('there is no such file', 'write one with `tidemark init`, or name another with --config');
+  if (code === 'EISDIR') return say('is a folder', 'name the file in it');
+  if (code === 'EACCES' || code === 'EPERM') return say('may not be read by this user', 'check the rights of the file');
+  return say(`cannot be read (${code ?? 'unknown reason'})`, 'check the disk and the path');
+}

@@ -1,0 +1,83 @@
+import { statSync } from 'node:fs';
+import type { ZodType } from 'zod';
+import type { AnyConnector, ConnectionConfig } from './config.ts';
+import { inputSchema, secretPaths } from './connector-schema.ts';
+import type { Path } from './located-yaml.ts';
+import type { Report } from './report.ts';
+
+/** Checks each connection by its connector's schema. Those that are wrong are left out, and in the report. */
+export function readConnections(
+  blocks: Readonly<Record<string, unknown>>,
+  connectors: readonly AnyConnector[],
+  report: Report,
+  file: string,
+): Map<string, ConnectionConfig> {
+  const connections = new Map<string, ConnectionConfig>();
+  for (const [name, block] of Object.entries(blocks)) {
+    const path: Path = ['connections', name];
+    checkName(name, path, report);
+    if (!isBlock(block)) {
+      report.error(path, 'takes a block of keys', 'at least type: and what that type needs');
+      continue;
+    }
+    const { type, notes, ...rest } = block;
+    const connector = findConnector(type, connectors, path, report);
+    if (notes !== undefined && typeof notes !== 'string') report.error([...path, 'notes'], 'takes text');
+    if (connector === null) continue;
+    const parsed = report.parse(connector.config, rest, path);
+    warnOfSecrets(connector.config, rest, path, report, file);
+    if (parsed !== null) {
+      connections.set(name, { name, connector, config: parsed.data, notes: typeof notes === 'string' ? notes : null });
+    }
+  }
+  return connections;
+}
+
+function findConnector(type: unknown, connectors: readonly AnyConnector[], path: Path, report: Report): AnyConnector | null {
+  const names = connectors.map((c) => c.name).sort();
+  if (typeof type !== 'string') {
+    report.error([...path, 'type'], type === undefined ? 'is missing' : 'takes text', `one of: ${names.join(', ')}`);
+    return null;
+  }
+  const connector = connectors.find((c) => c.name === type);
+  if (connector === undefined) report.unknown([...path, 'type'], 'there is no such type of connection', type, names);
+  return connector ?? null;
+}
+
+/** A secret that stands in the file as it is ends up in backups and in version control. */
+export function warnOfSecrets(schema: ZodType, rest: unknown, path: Path, report: Report, file: string): void {
+  for (const secret of secretPaths(inputSchema(schema), rest)) {
+    const at = [...path, ...secret];
+    if (report.yaml.variables(at).length > 0) continue;
+    const value = secret.reduce<unknown>((v, part) => (v as Record<string | number, unknown>)[part], rest);
+    if (typeof value === 'string' && (value === '' || isWithoutSecret(value))) continue;
+    const open = readableByOthers(file) ? '; others on this machine can read the file: chmod 600 it' : '';
+    report.warn(at, 'is a secret in plain text', `put it into the environment and write \${NAME}${open}`);
+  }
+}
+
+/** A URL that names no password, or a path. */
+function isWithoutSecret(text: string): boolean {
+  if (/^\.{0,2}\/[^\s]*$/.test(text)) return true;
+  if (!text.includes('://') || !URL.canParse(text)) return false;
+  const url = new URL(text);
+  return url.password === '' && !/(?:password|token|secret|key)=/i.test(url.search);
+}
+
+function readableByOthers(file: string): boolean {
+  try {
+    return process.platform !== 'win32' && (statSync(file).mode & 0o077) !== 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Names appear on command lines, in URLs and as metrics labels. */
+export function checkName(name: string, path: Path, report: Report): void {
+  if (/^[A-Za-z][\w-]{0,62}$/.test(name)) return;
+  report.error(path, 'is not a usable name', 'begin with a letter; then letters, digits, - and _, 63 at most', 'key');
+}
+
+export function isBlock(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,311 @@
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { ZodType } from 'zod';
+import { z } from 'zod';
+import { seededRandom } from '../base/random.ts';
+import { defaultRetry } from '../base/retry.ts';
+import { compileExpression, ExpressionSyntaxError } from '../expression/expression.ts';
+import type { ConnectionConfig, FieldMapping, ScheduleConfig, StepConfig, SyncConfig, SyncSource, SyncTarget } from './config.ts';
+import { inputSchema } from './connector-schema.ts';
+import { fingerprint } from './fingerprint.ts';
+import type { Path } from './located-yaml.ts';
+import { checkName, isBlock } from './read-connections.ts';
+import type { Report } from './report.ts';
+import {
+  customSourceSchema,
+  laterKeys,
+  type SyncInput,
+  sourceExtras,
+  stepKinds,
+  stepSchemas,
+  syncSchema,
+  targetExtras,
+} from './schema.ts';
+
+export interface SyncContext {
+  readonly report: Report;
+  /** Those that are right. */
+  readonly connections: ReadonlyMap<string, ConnectionConfig>;
+  /** All that the file names, so that a wrong one is not reported as lacking. */
+  readonly declared: readonly string[];
+  readonly baseDir: string;
+}
+
+/** One sync, checked; null when something about it is wrong, and then it is in the report. */
+export function readSync(name: string, block: unknown, context: SyncContext): SyncConfig | null {
+  const { report } = context;
+  const path: Path = ['syncs', name];
+  const before = report.problems.length;
+  checkName(name, path, report);
+  if (!isBlock(block)) {
+    report.error(path, 'takes a block of keys', 'at least from: and to:');
+    return null;
+  }
+  if ('between' in block) {
+    // from and to would be reported as missing, which is not the point.
+    report.error([...path, 'between'], 'is not in this version', laterKeys.sync.between, 'key');
+    return null;
+  }
+  const parsed = report.parse(syncSchema, block, path, { later: laterKeys.sync });
+  const input = parsed?.data;
+  if (block.live === true) report.error([...path, 'live'], 'is not in this version', 'use every: 10s');
+
+  const from = isBlock(block.from) ? readSource(block.from, [...path, 'from'], context) : null;
+  const to = isBlock(block.to) ? readTarget(block.to, [...path, 'to'], context) : null;
+  const fields = readMappings(block.fields, [...path, 'fields'], report);
+  const steps = Array.isArray(block.steps) ? block.steps.map((step, i) => readStep(step, i, [...path, 'steps', i], context)) : [];
+  if (input !== undefined) checkTogether(input, path, report);
+  if (input === undefined || from === null || to === null || report.problems.slice(before).some((p) => p.severity === 'error')) {
+    return null;
+  }
+
+  const timezone = input.timezone ?? 'UTC';
+  const sync: Omit<SyncConfig, 'fingerprint'> = {
+    name,
+    from,
+    to,
+    where: input.where ?? null,
+    fields,
+    exclude: input.exclude ?? [],
+    steps: steps.filter((step) => step !== null),
+    schedule: scheduleOf(input, timezone),
+    startDelayMs: input.startDelay ?? 0,
+    startAt: input.startAt ?? null,
+    full: input.full === undefined ? null : scheduleOf(input.full, timezone),
+    deletes: input.deletes,
+    onFailure: input.onFailure,
+    sweepMax: input.sweepMax ?? 0.1,
+    overlapMs: input.overlap ?? null,
+    batchSize: input.batchSize ?? null,
+    retry: {
+      attemptsMax: input.retry?.attempts ?? defaultRetry.attemptsMax,
+      delayMs: input.retry?.delay ?? defaultRetry.delayMs,
+      delayMsMax: input.retry?.delayMax ?? defaultRetry.delayMsMax,
+    },
+    warnAfterMs: input.warnAfter ?? 3_600_000,
+    watermarkKey: input.watermarkKey ?? name,
+    notes: input.notes ?? null,
+  };
+  return { ...sync, fingerprint: fingerprint(sync, context.connections) };
+}
+
+function readSource(block: Record<string, unknown>, path: Path, context: SyncContext): SyncSource | null {
+  const { report } = context;
+  if ('run' in block && !('connection' in block)) {
+    const custom = report.parse(customSourceSchema, block, path)?.data;
+    const file = moduleFile(block.run, [...path, 'run'], context);
+    if (custom === undefined || file === null) return null;
+    return {
+      kind: 'run',
+      file,
+      key: custom.key,
+      fields: custom.fields === undefined ? null : new Map(Object.entries(custom.fields)),
+      options: custom.options ?? null,
+      notes: custom.notes ?? null,
+    };
+  }
+  if (!('connection' in block)) {
+    report.error([...path, 'connection'], 'is missing', 'name a connection, or write run: with a module of your own');
+    return null;
+  }
+  const connection = findConnection(block.connection, [...path, 'connection'], context);
+  if (connection === null) return null;
+  const { from } = connection.connector;
+  if (from === undefined) {
+    report.error([...path, 'connection'], `is of type ${connection.connector.name}, which is no source`, 'use it in to:');
+    return null;
+  }
+  const parsed = parseWithExtras(block, from, sourceExtras, path, report, laterKeys.from);
+  return parsed && { kind: 'connection', connection: connection.name, spec: parsed.spec, notes: parsed.extras.notes ?? null };
+}
+
+function readTarget(block: Record<string, unknown>, path: Path, context: SyncContext): SyncTarget | null {
+  const { report } = context;
+  if (!('connection' in block)) {
+    report.error([...path, 'connection'], 'is missing', 'name a connection');
+    return null;
+  }
+  const connection = findConnection(block.connection, [...path, 'connection'], context);
+  if (connection === null) return null;
+  const { to } = connection.connector;
+  if (to === undefined) {
+    report.error([...path, 'connection'], `is of type ${connection.connector.name}, which is no target`, 'use it in from:');
+    return null;
+  }
+  const parsed = parseWithExtras(block, to, targetExtras, path, report, laterKeys.to);
+  if (parsed === null) return null;
+  return { connection: connection.name, spec: parsed.spec, key: parsed.extras.key ?? null, notes: parsed.extras.notes ?? null };
+}
+
+/** Our own keys and the connector's stand side by side in one block. */
+function parseWithExtras<Extras extends z.ZodRawShape>(
+  block: Record<string, unknown>,
+  spec: ZodType,
+  extras: Extras,
+  path: Path,
+  report: Report,
+  later: Readonly<Record<string, string>>,
+): { spec: unknown; extras: z.output<z.ZodObject<Extras>> } | null {
+  const theirs = new Set(Object.keys(inputSchema(spec).properties ?? {}));
+  const own = Object.keys(extras);
+  const pick = (keep: (key: string) => boolean) => Object.fromEntries(Object.entries(block).filter(([key]) => keep(key)));
+  const checkedExtras = report.parse(
+    z.strictObject(extras),
+    pick((key) => own.includes(key)),
+    path,
+  );
+  const checkedSpec = report.parse(
+    spec,
+    pick((key) => !own.includes(key) || theirs.has(key)),
+    path,
+    { later },
+  );
+  if (checkedExtras === null || checkedSpec === null) return null;
+  return { spec: checkedSpec.data, extras: checkedExtras.data as z.output<z.ZodObject<Extras>> };
+}
+
+function findConnection(name: unknown, path: Path, context: SyncContext): ConnectionConfig | null {
+  if (typeof name !== 'string') {
+    context.report.error(path, 'takes the name of a connection');
+    return null;
+  }
+  const connection = context.connections.get(name);
+  if (connection === undefined && !context.declared.includes(name)) {
+    context.report.unknown(path, 'there is no connection of this name', name, context.declared);
+  }
+  return connection ?? null;
+}
+
+function readStep(step: unknown, index: number, path: Path, context: SyncContext): StepConfig | null {
+  const { report } = context;
+  if (!isBlock(step)) return null;
+  const later = Object.keys(laterKeys.step).find((key) => key in step);
+  if (later !== undefined) {
+    report.error([...path, later], 'is not in this version', laterKeys.step[later], 'key');
+    return null;
+  }
+  const kinds = stepKinds.filter((kind) => kind in step);
+  const kind = kinds[0];
+  if (kind === undefined || kinds.length > 1) {
+    const others = Object.keys(step).filter((key) => key !== 'name' && key !== 'notes');
+    if (kind === undefined && others.length === 1)
+      report.unknown([...path, others[0]!], 'there is no such step', others[0]!, stepKinds, 'key');
+    else report.error(path, `needs exactly one of: ${stepKinds.join(', ')}`, 'make it two steps');
+    return null;
+  }
+  const name = typeof step.name === 'string' ? step.name : `steps[${index}] ${kind}`;
+  if (kind === 'filter') {
+    const parsed = report.parse(stepSchemas.filter, step, path)?.data;
+    const checked = typeof step.filter === 'string' ? checkedExpression(step.filter, [...path, 'filter'], report) : null;
+    if (parsed === undefined || checked === null) return null;
+    return { kind, name, expression: parsed.filter, reads: checked.reads, notes: parsed.notes ?? null };
+  }
+  if (kind === 'map') {
+    const parsed = report.parse(stepSchemas.map, step, path)?.data;
+    const fields = readMappings(step.map, [...path, 'map'], report);
+    return parsed === undefined || fields === null ? null : { kind, name, fields, notes: parsed.notes ?? null };
+  }
+  const parsed = report.parse(stepSchemas.run, step, path)?.data;
+  const file = moduleFile(step.run, [...path, 'run'], context);
+  return parsed === undefined || file === null
+    ? null
+    : { kind, name, file, options: parsed.options ?? null, notes: parsed.notes ?? null };
+}
+
+function readMappings(block: unknown, path: Path, report: Report): Map<string, FieldMapping> | null {
+  if (!isBlock(block)) return null;
+  const mappings = new Map<string, FieldMapping>();
+  const byFolded = new Map<string, string>();
+  if (Object.keys(block).length === 0) report.error(path, 'names no field', 'leave it out for all fields');
+  for (const [target, value] of Object.entries(block)) {
+    if (typeof value !== 'string') continue;
+    const folded = target.toLowerCase();
+    const twin = byFolded.get(folded);
+    if (twin !== undefined)
+      report.error([...path, target], `differs from ${twin} only in case`, 'many databases take them for one', 'key');
+    byFolded.set(folded, target);
+    const text = value.trimStart();
+    if (!text.startsWith('=')) {
+      mappings.set(target, { kind: 'field', field: value.trim() });
+      continue;
+    }
+    const expression = text.slice(1).trim();
+    if (expression === '') {
+      report.error([...path, target], 'has no expression after the =');
+      continue;
+    }
+    const checked = checkedExpression(expression, [...path, target], report);
+    if (checked !== null) mappings.set(target, { kind: 'expression', expression, reads: checked.reads });
+  }
+  return mappings;
+}
+
+function checkedExpression(text: string, path: Path, report: Report): { readonly reads: readonly string[] | null } | null {
+  try {
+    // Only parsed here: nothing is evaluated, so the clock and the seed do not matter.
+    return compileExpression(text, { clock: { now: () => 0, sleep: async () => {} }, random: seededRandom(0) });
+  } catch (error) {
+    if (!(error instanceof ExpressionSyntaxError)) throw error;
+    const where = `at character ${error.position} of the expression`;
+    report.error(
+      path,
+      `is not valid JSONata: ${error.message}, ${where}`,
+      'try it at try.jsonata.org; text goes in quotes, fields do not',
+    );
+    return null;
+  }
+}
+
+function moduleFile(value: unknown, path: Path, context: SyncContext): string | null {
+  if (typeof value !== 'string' || value === '') return null;
+  const file = resolve(context.baseDir, value);
+  if (!existsSync(file) || !statSync(file).isFile()) {
+    context.report.error(path, 'there is no such file', 'the path starts at the folder of the configuration');
+    return null;
+  }
+  if (!/\.[cm]?[jt]s$/.test(file)) {
+    context.report.error(path, 'is not a module', 'use a .ts, .mts, .js or .mjs file');
+    return null;
+  }
+  return file;
+}
+
+/** Rules over more than one key. */
+function checkTogether(input: SyncInput, path: Path, report: Report): void {
+  checkSchedule(input, path, report, 'full: has a schedule of its own');
+  if (input.full !== undefined) {
+    checkSchedule(input.full, [...path, 'full'], report);
+    if (input.full.every === undefined && input.full.cron === undefined) {
+      report.error([...path, 'full'], 'has no schedule', 'write every: or cron:');
+    }
+  }
+  if (input.timezone !== undefined && input.cron === undefined && input.full?.cron === undefined) {
+    report.error([...path, 'timezone'], 'has no effect without cron:', 'remove it, or use cron: instead of every:', 'key');
+  }
+  if (input.startDelay !== undefined && input.every === undefined && input.cron === undefined) {
+    report.error([...path, 'startDelay'], 'has no effect without every: or cron:', 'add a schedule', 'key');
+  }
+  for (const [i, name] of (input.exclude ?? []).entries()) {
+    if (input.fields !== undefined && Object.values(input.fields).includes(name)) {
+      report.error([...path, 'exclude', i], `is excluded and mapped in fields: at once`, 'remove one of the two');
+    }
+  }
+  const { delay, delayMax } = input.retry ?? {};
+  if (delay !== undefined && delayMax !== undefined && delay > delayMax) {
+    report.error([...path, 'retry', 'delay'], 'is longer than delayMax');
+  }
+}
+
+function checkSchedule(schedule: { every?: unknown; cron?: unknown }, path: Path, report: Report, hint = 'keep one'): void {
+  if (schedule.every !== undefined && schedule.cron !== undefined) {
+    report.error([...path, 'cron'], 'and every: exclude each other', hint === 'keep one' ? hint : `keep one; ${hint}`, 'key');
+  }
+}
+
+function scheduleOf(
+  input: { every?: number | undefined; cron?: string | undefined; timezone?: string | undefined },
+  timezone: string,
+): ScheduleConfig | null {
+  if (input.cron !== undefined) return { kind: 'cron', cron: input.cron, timezone: input.timezone ?? timezone };
+  return input.every === undefined ? null : { kind: 'every', everyMs: input.every };
+}
