@@ -28,7 +28,8 @@ export function backoffMs(attempt: number, policy: RetryPolicy, random: Random):
 
 /**
  * Runs `work` until it succeeds, fails for good, or has used up its attempts.
- * A rate limit waits as long as it says and spends no attempt. `onRetry` hears of each wait before it begins.
+ * A rate limit waits as long as it says and spends no attempt; an attempt that `progressed` before it failed starts the count
+ * anew, so that long work is not given up for faults that lie hours apart. `onRetry` hears of each wait before it begins.
  */
 export async function retrying<T>(
   work: (attempt: number) => Promise<T>,
@@ -37,6 +38,7 @@ export async function retrying<T>(
     random: Random;
     policy?: RetryPolicy;
     signal?: AbortSignal | undefined;
+    progressed?: () => boolean;
     onRetry?: (error: unknown, waitMs: number, attempt: number) => void;
   },
 ): Promise<T> {
@@ -46,6 +48,7 @@ export async function retrying<T>(
       return await work(attempt);
     } catch (error) {
       options.signal?.throwIfAborted();
+      if (options.progressed?.()) attempt = 1;
       const limited = error instanceof RateLimitedError;
       if (!isRetryable(error) || (!limited && attempt >= policy.attemptsMax)) throw error;
       const waitMs = limited ? error.retryAfterMs : backoffMs(attempt, policy, options.random);

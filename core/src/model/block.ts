@@ -108,3 +108,23 @@ export function changesOfBlock(
     stampMs: stampField === undefined ? NO_STAMP : Date.parse(String(row[stampField])),
   }));
 }
+
+/** The rows with these indices, in this order. Bytes are shared with the block they come from. */
+export function takeRows(block: Block, rows: readonly number[]): Block {
+  // The columns of one scan share one array of spans: it is thinned once.
+  const thinned = new Map<Int32Array, Int32Array>();
+  const columns = block.columns.map((column): Column => {
+    if (column.kind === 'constant') return column;
+    if (column.kind === 'values') return { kind: 'values', values: rows.map((r) => column.values[r] ?? null) };
+    let spans = thinned.get(column.spans);
+    if (spans === undefined) {
+      spans = new Int32Array(rows.length * column.stride);
+      rows.forEach((r, i) => {
+        spans!.set(column.spans.subarray(r * column.stride, (r + 1) * column.stride), i * column.stride);
+      });
+      thinned.set(column.spans, spans);
+    }
+    return { ...column, spans };
+  });
+  return { rowCount: rows.length, columns };
+}

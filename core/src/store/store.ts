@@ -70,7 +70,7 @@ export interface Store extends AsyncDisposable {
 
   startRun(run: Pick<Run, 'sync' | 'kind' | 'startedAtMs'>): Promise<string>;
   /** Progress while it runs, and its end. */
-  updateRun(id: string, change: Partial<Omit<Run, 'id' | 'sync' | 'kind' | 'startedAtMs'>>): Promise<void>;
+  updateRun(id: string, change: Partial<Omit<Run, 'id' | 'sync' | 'startedAtMs'>>): Promise<void>;
   /** Newest first. */
   runs(filter: { sync?: string; limit?: number }): Promise<readonly Run[]>;
   /** The newest run that succeeded. */

@@ -1,0 +1,48 @@
+import { UnexpectedReplyError } from '../base/errors.ts';
+import type { DatasetSchema } from '../model/schema.ts';
+
+/**
+ * What is kept with a sync's data: the source's own checkpoint, and what it is only good for. A checkpoint is of use while it
+ * is read from the same org, under the same configuration, for the same fields; otherwise records that it has passed would
+ * stay wrong (DESIGN, "Changed configuration").
+ */
+export interface Envelope {
+  /** The source's checkpoint, opaque. */
+  readonly position: string;
+  /** Which system it is from: an org id. */
+  readonly origin: string;
+  /** Of the configuration. */
+  readonly fingerprint: string;
+  /** Fields of the target and their types when it was made: a new one means that old rows lack it. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+export function encodeEnvelope(envelope: Envelope): string {
+  return JSON.stringify({ v: 1, ...envelope });
+}
+
+export function decodeEnvelope(text: string | null): Envelope | null {
+  if (text === null) return null;
+  const envelope = JSON.parse(text) as Envelope & { v: number };
+  if (envelope.v !== 1) {
+    throw new UnexpectedReplyError(`a checkpoint of version ${envelope.v} is newer than this Tidemark`, {
+      hint: 'run the newer version, or reset the sync',
+    });
+  }
+  return envelope;
+}
+
+export function fieldTypes(schema: DatasetSchema): Record<string, string> {
+  return Object.fromEntries(schema.fields.map((field) => [field.name, field.type]));
+}
+
+/** Why a delta from this checkpoint would leave holes, in words; null when it is good. A field that is gone leaves none. */
+export function whyFull(envelope: Envelope | null, now: Omit<Envelope, 'position'>): string | null {
+  if (envelope === null) return 'there is no checkpoint yet';
+  if (envelope.fingerprint !== now.fingerprint) return 'the configuration of the sync has changed';
+  const added = Object.keys(now.fields).filter((name) => envelope.fields[name] === undefined);
+  if (added.length > 0) return `new fields have to be filled: ${added.join(', ')}`;
+  const retyped = Object.keys(now.fields).filter((name) => envelope.fields[name] !== now.fields[name]);
+  if (retyped.length > 0) return `fields have changed their type: ${retyped.join(', ')}`;
+  return null;
+}

@@ -1,0 +1,239 @@
+import { CheckpointExpiredError, InvariantError, SweepRefusedError, TransientError } from '../base/errors.ts';
+import { type Block, changesOfBlock } from '../model/block.ts';
+import type { Change } from '../model/change.ts';
+import type { Load, Page, RejectedRow } from '../model/connector.ts';
+import { applyChanges, keepFailures, newFailure } from './apply.ts';
+import { runDelta } from './delta.ts';
+import { type Envelope, encodeEnvelope } from './envelope.ts';
+import { type OpenedSync, type RunScope, StoppedError } from './opened-sync.ts';
+
+/** A sweep of so few rows never asks. */
+const SWEEP_ROWS_FREE = 10;
+/** Rows of one write where the target has no loader. */
+const ROWS_IN_A_WRITE = 2000;
+
+export interface FullOptions {
+  /** Overrides the sync's own `sweepMax`: the user's answer to a refused sweep. */
+  readonly sweepMax?: number;
+}
+
+/**
+ * Reads everything, beside what stands, and merges it in at the end: readers never see half a load. What the source no longer
+ * has is swept (P4). A closing delta brings what changed while it was read, so that the target then equals the source (P12).
+ */
+export async function runFull(
+  sync: OpenedSync,
+  scope: RunScope,
+  base: Omit<Envelope, 'position'>,
+  failing: Set<string>,
+  options: FullOptions = {},
+): Promise<void> {
+  const estimate = await sync.source.estimate(scope.signal);
+  const position =
+    sync.target.beginLoad === undefined
+      ? await fullByWrites(sync, scope, base, failing, estimate)
+      : await fullByLoad(sync, scope, base, failing, estimate, options);
+  if (position?.closing && sync.source.readDelta !== undefined) {
+    await runDelta(sync, scope, { ...base, position: position.checkpoint }, failing);
+  }
+}
+
+/** The checkpoint of a full read, and whether a delta from it has still something to bring. */
+interface EndOfFull {
+  readonly checkpoint: string;
+  readonly closing: boolean;
+}
+
+/** What a load's position holds: the mark taken before its read began, and the source's own position. */
+interface LoadPosition {
+  readonly mark: string | null;
+  readonly page: string;
+  readonly checkpoint: string | null;
+}
+
+async function fullByLoad(
+  sync: OpenedSync,
+  scope: RunScope,
+  base: Omit<Envelope, 'position'>,
+  failing: Set<string>,
+  estimate: number | null,
+  options: FullOptions,
+): Promise<EndOfFull | null> {
+  const { tally, epoch, signal } = scope;
+  await using load = await sync.target.beginLoad!(
+    { epoch, loadId: loadId(base), stampColumn: sync.steps.schema.fields.length },
+    signal,
+  );
+  let end: EndOfFull | null;
+  try {
+    end = await stagePages(sync, scope, load, failing, estimate);
+  } catch (error) {
+    if (!(error instanceof CheckpointExpiredError) || load.position === null) throw error;
+    // The read that an earlier run had begun is gone at the source: the next attempt begins anew.
+    await load.discard();
+    throw new TransientError('the interrupted load cannot be resumed; it begins again', { cause: error });
+  }
+  tally.progress('sweeping', load.rows, load.rows);
+  const sweep = sync.config.deletes === 'ignore' ? NO_SWEEP : await planSweep(sync, scope, load, failing, options);
+  tally.progress('merging', load.rows, load.rows);
+  const checkpoint = end === null || tally.heldBy !== null ? null : encodeEnvelope({ ...base, position: end.checkpoint });
+  const counts = await load.finish({ gone: sweep.gone, checkpoint, signal });
+  tally.created += counts.created;
+  tally.updated += counts.updated;
+  tally.unchanged += counts.unchanged;
+  tally.deleted += counts.deleted;
+  if (sweep.alive.length > 0) await applyChanges(sync, scope, sweep.alive, null, failing);
+  if (sweep.refused !== null) throw sweep.refused;
+  return tally.heldBy === null ? end : null;
+}
+
+function loadId(base: Omit<Envelope, 'position'>): string {
+  return `${base.origin}:${base.fingerprint}:${Object.entries(base.fields).join(';')}`;
+}
+
+/** Reads every page that the load does not hold yet, and keeps each with its position. */
+async function stagePages(
+  sync: OpenedSync,
+  scope: RunScope,
+  load: Load,
+  failing: Set<string>,
+  estimate: number | null,
+): Promise<EndOfFull | null> {
+  const { source, config } = sync;
+  const kept = load.position === null ? null : (JSON.parse(load.position) as LoadPosition);
+  const mark = kept === null ? await source.mark(scope.signal) : kept.mark;
+  let last = kept;
+  scope.tally.read = load.rows;
+  for await (const page of source.readFull(kept?.page ?? null, scope.signal)) {
+    const position: LoadPosition = { mark, page: page.position, checkpoint: page.checkpoint ?? null };
+    const reject = async (rejected: readonly RejectedRow[]) => {
+      if (rejected.length === 0) return;
+      await sync.store.putFailures(
+        rejected.map(({ reason, ...change }) => newFailure(sync, { op: 'upsert', ...change }, reason, 'target')),
+      );
+      for (const row of rejected) failing.add(row.key);
+      scope.tally.failed += rejected.length;
+      if (config.onFailure === 'hold') scope.tally.heldBy ??= rejected[0]!.key;
+    };
+    await load.writePage(steppedBlocks(sync, scope, page, failing, estimate), JSON.stringify(position), reject, scope.signal);
+    last = position;
+    scope.tally.kept++;
+    if (scope.stopping()) throw new StoppedError();
+  }
+  if (last?.checkpoint != null) return { checkpoint: last.checkpoint, closing: false };
+  return mark === null ? null : { checkpoint: mark, closing: true };
+}
+
+async function* steppedBlocks(
+  sync: OpenedSync,
+  scope: RunScope,
+  page: Page,
+  failing: Set<string>,
+  estimate: number | null,
+): AsyncGenerator<Block> {
+  let rows = 0;
+  for await (const block of page.blocks) {
+    rows += block.rowCount;
+    scope.tally.read += block.rowCount;
+    scope.tally.progress('reading', scope.tally.read, estimate);
+    const stepped = await sync.steps.block(block);
+    scope.tally.dropped += stepped.dropped;
+    await keepFailures(sync, scope, stepped.failures, failing);
+    if (stepped.block.rowCount > 0) yield stepped.block;
+  }
+  // The source counts too; this is the last look before the page becomes durable (P13).
+  if (page.announced !== null && rows !== page.announced) {
+    throw new InvariantError(`a page of ${page.announced} rows yielded ${rows}`);
+  }
+}
+
+interface Sweep {
+  readonly gone: readonly string[];
+  /** Rows that the load lacks and that the source has after all: as they are now. */
+  readonly alive: readonly Change[];
+  readonly refused: SweepRefusedError | null;
+}
+
+const NO_SWEEP: Sweep = { gone: [], alive: [], refused: null };
+
+/**
+ * What is to be deleted: rows of the target that the load does not hold, each confirmed by id at the source (P4). Absence alone
+ * proves nothing: a lost permission looks just like it, which is why a large sweep asks first.
+ */
+async function planSweep(
+  sync: OpenedSync,
+  scope: RunScope,
+  load: Load,
+  failing: ReadonlySet<string>,
+  options: FullOptions,
+): Promise<Sweep> {
+  const { missing, total } = await load.countMissing();
+  if (missing === 0) return NO_SWEEP;
+  const sweepMax = options.sweepMax ?? sync.config.sweepMax;
+  const free = load.rows > 0 && options.sweepMax === undefined ? SWEEP_ROWS_FREE : 0;
+  if (missing > Math.max(free, sweepMax * total)) {
+    const percent = Math.ceil((missing / total) * 100);
+    return {
+      ...NO_SWEEP,
+      refused: new SweepRefusedError(
+        `${missing} of ${total} rows of the target are not in the source any more: more than sweepMax (${Math.round(sweepMax * 100)} %) allows to delete`,
+        {
+          hint: `nothing was deleted. When this is right: tidemark run ${sync.config.name} --full --sweep-max ${percent}%. Otherwise look for a lost permission or filter`,
+        },
+      ),
+    };
+  }
+  const gone: string[] = [];
+  const alive: Change[] = [];
+  for await (const keys of load.missingKeys()) {
+    // While a record has an open failure, its delete waits with it (P2).
+    const candidates = keys.filter((key) => !failing.has(key));
+    if (sync.source.readKeys === undefined) {
+      gone.push(...candidates);
+      continue;
+    }
+    const now = await sync.source.readKeys(candidates, scope.signal);
+    // A record may exist and yet not belong here: its steps decide, as they did for the load.
+    const belong = new Set(
+      (await sync.steps.changes(now)).changes.filter((change) => change.op === 'upsert').map((change) => change.key),
+    );
+    for (const change of now) {
+      if (change.op === 'upsert' && belong.has(change.key)) alive.push(change);
+      else gone.push(change.key);
+    }
+    if (scope.stopping()) throw new StoppedError();
+  }
+  return { gone, alive, refused: null };
+}
+
+/** A full run into a target without a loader: written as changes; nothing can be swept. The checkpoint comes last. */
+async function fullByWrites(
+  sync: OpenedSync,
+  scope: RunScope,
+  base: Omit<Envelope, 'position'>,
+  failing: Set<string>,
+  estimate: number | null,
+): Promise<EndOfFull | null> {
+  const { source } = sync;
+  const mark = await source.mark(scope.signal);
+  let cursor: string | null = null;
+  const { fields, key } = source.schema;
+  for await (const page of source.readFull(null, scope.signal)) {
+    let changes: Change[] = [];
+    for await (const block of page.blocks) {
+      changes.push(...changesOfBlock(block, fields, key, source.stampField));
+      while (changes.length >= ROWS_IN_A_WRITE) {
+        await applyChanges(sync, scope, changes.slice(0, ROWS_IN_A_WRITE), null, failing);
+        changes = changes.slice(ROWS_IN_A_WRITE);
+        scope.tally.progress('reading', scope.tally.read, estimate);
+      }
+    }
+    await applyChanges(sync, scope, changes, null, failing);
+    cursor = page.checkpoint ?? cursor;
+    if (scope.stopping()) throw new StoppedError();
+  }
+  const checkpoint = cursor ?? mark;
+  if (checkpoint === null || scope.tally.heldBy !== null) return null;
+  await applyChanges(sync, scope, [], encodeEnvelope({ ...base, position: checkpoint }), failing);
+  return { checkpoint, closing: cursor === null };
+}

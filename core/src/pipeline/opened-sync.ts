@@ -1,0 +1,82 @@
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import type { SyncConfig } from '../config/config.ts';
+import type { Checkpoints, Log, Source, Target } from '../model/connector.ts';
+import type { Store } from '../store/store.ts';
+import type { Steps } from './steps.ts';
+
+/** What every procedure works with: a sync with its two sides open and its steps compiled. */
+export interface OpenedSync {
+  readonly config: SyncConfig;
+  readonly source: Source;
+  readonly target: Target;
+  readonly steps: Steps;
+  /** The target's own, or the store's. */
+  readonly checkpoints: Checkpoints;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** One run's handles: hard stop, soft stop, counting. */
+export interface RunScope {
+  /** Aborts what is under way; the transaction under way is rolled back. */
+  readonly signal: AbortSignal;
+  /** Asked between batches and pages: finish what is begun, then stop. */
+  stopping(): boolean;
+  readonly tally: Tally;
+  readonly epoch: number;
+}
+
+/** Where a run has come to, for a progress bar. */
+export interface Progress {
+  readonly phase: 'reading' | 'merging' | 'sweeping' | 'delta' | 'verifying';
+  readonly rows: number;
+  /** Roughly how many there will be; null when nobody knows. */
+  readonly estimate: number | null;
+}
+
+/** Thrown between two pieces of work when the user asked for a stop. Everything so far is kept. */
+export class StoppedError extends Error {
+  constructor() {
+    super('stopped by request');
+    this.name = 'StoppedError';
+  }
+}
+
+/** Counts of a run in the making. */
+export class Tally {
+  read = 0;
+  created = 0;
+  updated = 0;
+  unchanged = 0;
+  deleted = 0;
+  failed = 0;
+  dropped = 0;
+  windowFromMs: number | null = null;
+  windowToMs: number | null = null;
+  heldBy: string | null = null;
+  /** Pieces of work that are durable: pages and batches. Growing means progress. */
+  kept = 0;
+  readonly #report: (progress: Progress) => void;
+
+  constructor(report: (progress: Progress) => void = () => {}) {
+    this.#report = report;
+  }
+
+  progress(phase: Progress['phase'], rows: number, estimate: number | null = null): void {
+    this.#report({ phase, rows, estimate });
+  }
+
+  window(window: { fromMs: number; toMs: number } | undefined): void {
+    if (window === undefined) return;
+    this.windowFromMs = Math.min(this.windowFromMs ?? window.fromMs, window.fromMs);
+    this.windowToMs = Math.max(this.windowToMs ?? window.toMs, window.toMs);
+  }
+
+  counts() {
+    const { read, created, updated, unchanged, deleted, failed, dropped } = this;
+    return { read, created, updated, unchanged, deleted, failed, dropped };
+  }
+}

@@ -1,0 +1,69 @@
+import type { Change } from '../model/change.ts';
+import type { Failure } from '../store/store.ts';
+import { forgetFailures, newFailure } from './apply.ts';
+import type { OpenedSync, RunScope } from './opened-sync.ts';
+
+/** Failures tried in one go. */
+const BATCH = 200;
+
+/**
+ * Tries failing records again: those that are due, or these. A retry writes the source's current record where it can be read,
+ * so that the kept one, which may be old by now, never overwrites a newer one (P2, P3).
+ */
+export async function retryFailures(
+  sync: OpenedSync,
+  scope: RunScope,
+  failing: Set<string>,
+  ids?: readonly string[],
+): Promise<void> {
+  const due = await sync.store.failures({
+    sync: sync.config.name,
+    ...(ids === undefined ? { dueAtMs: sync.clock.now() } : { ids }),
+  });
+  for (let at = 0; at < due.length && !scope.stopping(); at += BATCH) {
+    await retryBatch(sync, scope, due.slice(at, at + BATCH), failing);
+  }
+}
+
+async function retryBatch(sync: OpenedSync, scope: RunScope, failures: readonly Failure[], failing: Set<string>): Promise<void> {
+  const { source, steps, target, store, config } = sync;
+  const attempts = new Map(failures.map((failure) => [failure.key, failure.attempts]));
+  const keys = [...attempts.keys()];
+  // A record that the target refused has been through the steps already; one that a step refused has not.
+  const unreadable = source.readKeys === undefined ? failures : [];
+  const read =
+    source.readKeys === undefined
+      ? unreadable.filter((failure) => failure.place !== 'target')
+      : await source.readKeys(keys, scope.signal);
+  const stepped = await steps.changes(read);
+  const all: readonly Change[] = [...unreadable.filter((failure) => failure.place === 'target'), ...stepped.changes];
+  await store.putFailures(
+    stepped.failures.map((failure) =>
+      newFailure(
+        sync,
+        { op: 'upsert', ...failure },
+        { code: failure.code, message: failure.message },
+        failure.place,
+        attempts.get(failure.key),
+      ),
+    ),
+  );
+  const changes = all.filter((change) => config.deletes !== 'ignore' || change.op === 'upsert');
+  const size = Math.min(config.batchSize ?? Number.POSITIVE_INFINITY, target.batchSizeMax);
+  const done: string[] = all.filter((change) => !changes.includes(change)).map((change) => change.key);
+  for (let at = 0; at < changes.length; at += size) {
+    const chunk = changes.slice(at, at + size);
+    const results = await target.write(chunk, { epoch: scope.epoch, settle: async () => null }, scope.signal);
+    const again = chunk.flatMap((change, i) => {
+      const result = results[i]!;
+      if (result.status === 'rejected') return [newFailure(sync, change, result.reason, 'target', attempts.get(change.key))];
+      scope.tally[result.status]++;
+      done.push(change.key);
+      return [];
+    });
+    if (again.length > 0) await store.putFailures(again);
+    scope.tally.failed += again.length;
+  }
+  scope.tally.failed += stepped.failures.length;
+  await forgetFailures(sync, done, failing);
+}

@@ -1,0 +1,91 @@
+import { pathToFileURL } from 'node:url';
+import { RequestRefusedError } from '../base/errors.ts';
+import type { StepConfig } from '../config/config.ts';
+import { NO_STAMP } from '../model/change.ts';
+import type { DatasetSchema, FieldSchema } from '../model/schema.ts';
+import { type FieldType, type FieldValue, keyOf, newRow, type Row } from '../model/value.ts';
+import { failureOf } from './step-failure.ts';
+import type { Item, Stage, StageContext, StepFailure } from './steps.ts';
+
+/** What a `run:` step's module exports: records in, records out. A record left out goes no further. */
+export interface StepModule {
+  default(records: readonly Row[], context: StepContext): readonly Row[] | Promise<readonly Row[]>;
+  /** Types of fields that the function adds; without it they are text. */
+  fields?: Readonly<Record<string, FieldType>>;
+}
+
+export interface StepContext {
+  readonly options: unknown;
+  readonly log: StageContext['log'];
+  readonly signal: AbortSignal;
+  now(): Date;
+}
+
+/**
+ * A function of the user's over whole records. When it throws, its records are given to it one by one, so that the one that it
+ * cannot handle becomes a failure and the others go on (P2): it must therefore be safe to call again.
+ */
+export async function runStage(
+  step: Extract<StepConfig, { kind: 'run' }>,
+  input: DatasetSchema,
+  context: StageContext,
+): Promise<Stage> {
+  const module = (await import(pathToFileURL(step.file).href)) as Partial<StepModule>;
+  const run = module.default;
+  if (typeof run !== 'function') {
+    throw new RequestRefusedError(`${step.file} has no default export that is a function`, {
+      hint: 'export default (records, context) => records',
+    });
+  }
+  const added: FieldSchema[] = Object.entries(module.fields ?? {})
+    .filter(([name]) => !input.fields.some((field) => field.name === name))
+    .map(([name, type]) => ({ name, type, nullable: true }));
+  const schema: DatasetSchema = { ...input, fields: [...input.fields, ...added] };
+  const stepContext: StepContext = {
+    options: step.options,
+    log: context.log,
+    signal: context.signal,
+    now: () => new Date(context.clock.now()),
+  };
+
+  async function call(items: readonly Item[]): Promise<Item[]> {
+    const given = new Map(items.map((item) => [item.key, item]));
+    const records = await run!(
+      items.map((item) => ({ ...item.row })),
+      stepContext,
+    );
+    if (!Array.isArray(records)) throw new TypeError(`${step.name} must return an array of records`);
+    return records.map((record: { [field: string]: FieldValue }) => {
+      const key = keyOf(record, input.key);
+      if (key === null) throw new TypeError(`${step.name} returned a record without its key ${input.key.join(', ')}`);
+      const row = Object.assign(newRow(), record);
+      return { key, row, stampMs: given.get(key)?.stampMs ?? NO_STAMP };
+    });
+  }
+
+  return {
+    name: step.name,
+    schema,
+    async items(items) {
+      const done: Item[] = [];
+      const failures: StepFailure[] = [];
+      if (items.length === 0) return { items: [], dropped: [], failures };
+      try {
+        done.push(...(await call(items)));
+      } catch (error) {
+        if (items.length === 1) return { items: [], dropped: [], failures: [failureOf(items[0]!, step.name, error)] };
+        context.log.warn({ step: step.name, records: items.length }, 'a step failed on a batch; trying its records one by one');
+        for (const item of items) {
+          try {
+            done.push(...(await call([item])));
+          } catch (cause) {
+            failures.push(failureOf(item, step.name, cause));
+          }
+        }
+      }
+      const out = new Set(done.map((item) => item.key));
+      const failed = new Set(failures.map((failure) => failure.key));
+      return { items: done, dropped: items.filter((item) => !out.has(item.key) && !failed.has(item.key)), failures };
+    },
+  };
+}

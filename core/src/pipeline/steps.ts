@@ -1,0 +1,223 @@
+import type { Clock } from '../base/clock.ts';
+import { ConfigError, type Problem } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import type { SyncConfig } from '../config/config.ts';
+import { type Block, blockOfRows, type Column, changesOfBlock, takeRows } from '../model/block.ts';
+import { type Change, NO_STAMP } from '../model/change.ts';
+import type { Log } from '../model/connector.ts';
+import type { DatasetSchema } from '../model/schema.ts';
+import { keyOf, type Row } from '../model/value.ts';
+import { filterStage } from './stage-filter.ts';
+import { mapStage } from './stage-map.ts';
+import { runStage } from './stage-run.ts';
+
+/** A record on its way, with what the steps may not lose. */
+export interface Item {
+  /** Its key in the source. */
+  readonly key: string;
+  readonly stampMs: number;
+  readonly row: Row;
+}
+
+/** One record that a step could not handle, as the source gave it. Becomes a failure (P2). */
+export interface StepFailure {
+  readonly key: string;
+  readonly stampMs: number;
+  readonly row: Row;
+  readonly code: string;
+  readonly message: string;
+  readonly place: string;
+}
+
+/** What a stage makes of some records: those that go on, those it took out, those it could not handle. */
+export interface StageResult {
+  readonly items: readonly Item[];
+  readonly dropped: readonly Item[];
+  readonly failures: readonly StepFailure[];
+}
+
+/** One step, compiled against the fields that reach it. */
+export interface Stage {
+  readonly name: string;
+  readonly schema: DatasetSchema;
+  items(items: readonly Item[]): Promise<StageResult>;
+  /** The same for a block, column by column; null when a record needs the slower path. Absent: always the slower path. */
+  block?(block: Block): Promise<{ readonly block: Block; readonly kept: readonly number[] | null } | null>;
+}
+
+export interface StageContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export interface Stepped {
+  /** By the target's key, in order. A record that a filter took out is a delete, so that it leaves a target that had it (P4). */
+  readonly changes: readonly Change[];
+  readonly dropped: number;
+  readonly failures: readonly StepFailure[];
+}
+
+/** Everything that happens to a record between source and target. */
+export interface Steps {
+  /** What reaches the target. */
+  readonly schema: DatasetSchema;
+  changes(changes: readonly Change[]): Promise<Stepped>;
+  /** A block of the source's columns becomes one of the target's columns and, last, the stamp. */
+  block(block: Block): Promise<{ readonly block: Block; readonly dropped: number; readonly failures: readonly StepFailure[] }>;
+}
+
+/**
+ * The source's fields that a sync needs, or null for all of them. Told without asking the source, so that it reads no more.
+ * Key and stamp come along anyway.
+ */
+export function fieldsToRead(sync: SyncConfig): readonly string[] | null {
+  const names = new Set<string>();
+  let mapped = false;
+  for (const step of sync.steps) {
+    if (step.kind === 'run') return null; // the user's function may look at anything
+    if (step.kind === 'filter') {
+      if (step.reads === null) return null;
+      if (!mapped) for (const name of step.reads) names.add(name);
+    } else {
+      if (!mapped && !addReads(step.fields, names)) return null;
+      mapped = true;
+    }
+  }
+  if (mapped) return [...names];
+  if (sync.fields === null) return null;
+  return addReads(sync.fields, names) ? [...names] : null;
+}
+
+function addReads(fields: NonNullable<SyncConfig['fields']>, names: Set<string>): boolean {
+  for (const mapping of fields.values()) {
+    if (mapping.kind === 'field') names.add(mapping.field);
+    else if (mapping.reads === null) return false;
+    else for (const name of mapping.reads) names.add(name);
+  }
+  return true;
+}
+
+/**
+ * Compiles a sync's steps and mapping against what its source yields.
+ * @throws {ConfigError} a field that the source does not have, a key that does not reach the target.
+ */
+export async function createSteps(
+  sync: SyncConfig,
+  source: { readonly schema: DatasetSchema; readonly stampField?: string },
+  context: StageContext,
+): Promise<Steps> {
+  const stages: Stage[] = [];
+  let schema = source.schema;
+  const problems: Problem[] = [];
+  const add = (stage: Stage) => {
+    stages.push(stage);
+    schema = stage.schema;
+  };
+  let open = false; // after a `run:` step records may hold fields that no schema tells
+  for (const step of sync.steps) {
+    const place = `syncs.${sync.name}.${step.name}`;
+    if (step.kind === 'filter') add(filterStage(step, schema, context));
+    else if (step.kind === 'map')
+      add(mapStage({ name: step.name, fields: step.fields, exclude: [] }, schema, { ...context, problems, place, open }));
+    else {
+      add(await runStage(step, schema, context));
+      open = true;
+    }
+  }
+  if (sync.fields !== null || sync.exclude.length > 0) {
+    const place = `syncs.${sync.name}.fields`;
+    add(mapStage({ name: 'fields', fields: sync.fields, exclude: sync.exclude }, schema, { ...context, problems, place, open }));
+  }
+  if (sync.to.key !== null && sync.to.key.join() !== schema.key.join()) {
+    problems.push({
+      place: `syncs.${sync.name}.to.key`,
+      message: `the key of the target must be what identifies a record in the source: ${schema.key.join(', ')}`,
+      hint: `map ${source.schema.key.join(', ')} to the column that shall be the key, or leave \`key\` out`,
+      severity: 'error',
+    });
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return new CompiledSteps(source, stages, schema);
+}
+
+class CompiledSteps implements Steps {
+  readonly schema: DatasetSchema;
+  readonly #source: { readonly schema: DatasetSchema; readonly stampField?: string };
+  readonly #stages: readonly Stage[];
+
+  constructor(source: { schema: DatasetSchema; stampField?: string }, stages: readonly Stage[], schema: DatasetSchema) {
+    this.#source = source;
+    this.#stages = stages;
+    this.schema = schema;
+  }
+
+  async changes(changes: readonly Change[]): Promise<Stepped> {
+    let items: readonly Item[] = changes.flatMap((c) =>
+      c.op === 'upsert' ? [{ key: c.key, stampMs: c.stampMs, row: c.row! }] : [],
+    );
+    const gone = new Map(changes.filter((c) => c.op === 'delete').map((c) => [c.key, c]));
+    const read = new Map(items.map((item) => [item.key, item]));
+    let dropped = 0;
+    const failures: StepFailure[] = [];
+    for (const stage of this.#stages) {
+      const result = await stage.items(items);
+      items = result.items;
+      dropped += result.dropped.length;
+      for (const item of result.dropped) gone.set(item.key, { op: 'delete', key: item.key, row: null, stampMs: item.stampMs });
+      failures.push(...result.failures.map((failure) => ({ ...failure, row: read.get(failure.key)?.row ?? failure.row })));
+    }
+    const upserts: Change[] = [];
+    for (const item of items) {
+      const key = keyOf(item.row, this.schema.key);
+      if (key === null) failures.push({ ...item, ...NO_KEY(this.schema.key) });
+      else upserts.push({ op: 'upsert', key, row: item.row, stampMs: item.stampMs });
+    }
+    return { changes: [...gone.values(), ...upserts], dropped, failures };
+  }
+
+  async block(block: Block) {
+    let stamps = this.#stampColumn(block);
+    let current = block;
+    for (const stage of this.#stages) {
+      const result = (await stage.block?.(current)) ?? null;
+      if (result === null) return this.#slowly(block);
+      current = result.block;
+      if (result.kept !== null) {
+        stamps = takeRows({ rowCount: 0, columns: [stamps] }, result.kept).columns[0]!;
+      }
+    }
+    const columns = [...current.columns, stamps];
+    return { block: { rowCount: current.rowCount, columns }, dropped: block.rowCount - current.rowCount, failures: [] };
+  }
+
+  #stampColumn(block: Block): Column {
+    const { stampField, schema } = this.#source;
+    if (stampField === undefined) return { kind: 'constant', value: new Date(NO_STAMP).toISOString() };
+    return block.columns[schema.fields.findIndex((field) => field.name === stampField)]!;
+  }
+
+  /** A block record by record: for the user's functions, and to name the record on which an expression fails. */
+  async #slowly(block: Block) {
+    const { schema, stampField } = this.#source;
+    const stepped = await this.changes(changesOfBlock(block, schema.fields, schema.key, stampField));
+    const upserts = stepped.changes.filter((change) => change.op === 'upsert');
+    const made = blockOfRows(
+      upserts.map((change) => change.row!),
+      this.schema.fields,
+    );
+    const stamps: Column = { kind: 'values', values: upserts.map((change) => new Date(change.stampMs).toISOString()) };
+    return {
+      block: { rowCount: made.rowCount, columns: [...made.columns, stamps] },
+      dropped: stepped.dropped,
+      failures: stepped.failures,
+    };
+  }
+}
+
+const NO_KEY = (key: readonly string[]) => ({
+  code: 'key_missing',
+  message: `the record has no value for its key ${key.join(', ')}`,
+  place: 'steps',
+});
