@@ -89,18 +89,24 @@ describe('migrations', () => {
     });
   });
 
-  test('processes that start together on a new store all find it ready', async () => {
+  test('processes that start together on a new store all find it ready, and wait for each other', async () => {
     const path = newFile();
-    const script = join(folder, 'open.ts');
-    await writeFile(
-      script,
+    const script = await writeNew(
+      'open.ts',
       `import { openStore } from ${JSON.stringify(import.meta.resolve('./open-store.ts'))};
        await using store = await openStore(process.argv[2]!);
+       const failure = ${JSON.stringify(failure)};
+       for (let time = 0; time < 50; time++) {
+         await store.putFailures([failure]);
+         await store.mergeIntoFailures(failure.sync, [failure]);
+       }
        console.log((await store.checkpoints.acquire('contacts')).epoch);`,
     );
     const started = Array.from({ length: 4 }, () => promisify(execFile)(process.execPath, [script, path]));
     const epochs = (await Promise.all(started)).map(({ stdout }) => Number(stdout));
     expect(epochs.sort()).toEqual([1, 2, 3, 4]);
+    await using store = await openStore(path);
+    expect(await store.failures({})).toMatchObject([{ key: 'a', attempts: 200 }]);
   });
 
   async function withDatabase(path: string, use: (database: Awaited<ReturnType<typeof openDatabase>>) => Promise<void>) {
