@@ -1,0 +1,122 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Schema } from '../schema/types.ts';
+import { openDatabase } from './database.ts';
+import { instanceOf, makeId } from './ids.ts';
+import { describeTable, ensureTable, type StoredRow, type Table } from './table.ts';
+import { type OrgClock, SalesforceError } from './types.ts';
+
+/** What the parts of an org share: its tables, its counters, and who holds which row. */
+export interface Store {
+  readonly database: DatabaseSync;
+  readonly schema: Schema;
+  readonly clock: OrgClock;
+  readonly orgId: string;
+  /** The first user, who is there from the start. */
+  readonly adminUserId: string;
+  /** Row locks of open transactions: record id to the transaction's id. */
+  readonly locks: Map<string, string>;
+  /** When each open transaction began, by its id. */
+  readonly openSince: Map<string, number>;
+  /** Commits so far: a transaction that saw none beside it need not check again. */
+  commits: number;
+  table(object: string): Table | undefined;
+  /** @throws {SalesforceError} `NOT_FOUND`: no such object. */
+  requireTable(object: string): Table;
+  tableOfId(id: string): Table | undefined;
+  /** A prepared statement, kept. For `get`, `all` and `run` only: an iteration needs a statement of its own. */
+  statement(sql: string): StatementSync;
+  /** Orders rows by their making. Given once, never again. */
+  nextCounter(table: Table): number;
+  makeId(table: Table, counter: number): string;
+  row(table: Table, id: string): StoredRow | undefined;
+  /** Runs `work` in one SQLite transaction, counters included. */
+  atomically(work: () => void): void;
+  close(): void;
+}
+
+export function openStore(options: { schema: Schema; clock: OrgClock; seed: number; path: string }): Store {
+  const { schema, clock, seed } = options;
+  const database = openDatabase(options.path);
+  database.exec('CREATE TABLE IF NOT EXISTS "_Counter" (object TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT');
+  database.exec(
+    'CREATE TABLE IF NOT EXISTS "_Deletion" (id TEXT PRIMARY KEY, object TEXT NOT NULL, deletedDate TEXT NOT NULL) STRICT',
+  );
+  database.exec('CREATE INDEX IF NOT EXISTS "_Deletion.deletedDate" ON "_Deletion" (object, deletedDate)');
+
+  const instance = instanceOf(seed);
+  const tables = new Map<string, Table>();
+  const statements = new Map<string, StatementSync>();
+  const counters = new Map<string, number>();
+  const moved = new Set<string>();
+  for (const row of database.prepare('SELECT object, next FROM "_Counter"').all()) {
+    counters.set(String(row.object), Number(row.next));
+  }
+
+  const adopt = (name: string) => {
+    const object = schema.object(name);
+    if (!object) return;
+    const table = describeTable(object);
+    ensureTable(database, table);
+    tables.set(object.name.toLowerCase(), table);
+  };
+  for (const object of schema.objects) adopt(object.name);
+  schema.onChange((object) => adopt(object.name));
+
+  const store: Store = {
+    database,
+    schema,
+    clock,
+    orgId: makeId('00D', instance, 1),
+    adminUserId: makeId('005', instance, 1),
+    locks: new Map(),
+    openSince: new Map(),
+    commits: 0,
+    table: (object) => tables.get(object.toLowerCase()),
+    requireTable(object) {
+      const table = store.table(object);
+      if (!table) throw new SalesforceError('NOT_FOUND', 'The requested resource does not exist', { httpStatus: 404 });
+      return table;
+    },
+    tableOfId(id) {
+      const object = schema.byKeyPrefix(id.slice(0, 3));
+      return object && store.table(object.name);
+    },
+    statement(sql) {
+      let statement = statements.get(sql);
+      if (!statement) {
+        // Queries of every shape come through here; the cache must not grow with them.
+        if (statements.size >= 500) statements.delete(statements.keys().next().value!);
+        statement = database.prepare(sql);
+        statements.set(sql, statement);
+      }
+      return statement;
+    },
+    nextCounter(table) {
+      const counter = counters.get(table.name) ?? 1;
+      counters.set(table.name, counter + 1);
+      moved.add(table.name);
+      return counter;
+    },
+    makeId: (table, counter) => makeId(table.object.keyPrefix ?? '000', instance, counter),
+    row: (table, id) => store.statement(`SELECT * FROM ${table.quotedName} WHERE "Id" = ?`).get(id) as StoredRow | undefined,
+    atomically(work) {
+      database.exec('BEGIN IMMEDIATE');
+      try {
+        work();
+        for (const object of moved) {
+          store
+            .statement('INSERT INTO "_Counter" VALUES (?, ?) ON CONFLICT (object) DO UPDATE SET next = excluded.next')
+            .run(object, counters.get(object)!);
+        }
+        database.exec('COMMIT');
+        moved.clear();
+      } catch (error) {
+        database.exec('ROLLBACK');
+        throw error;
+      }
+      store.commits++;
+    },
+    close: () => database.close(),
+  };
+  return store;
+}

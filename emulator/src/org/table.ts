@@ -1,0 +1,184 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { FieldDescribe, ObjectDescribe } from '../schema/types.ts';
+import { quoted } from './database.ts';
+
+/** How a value is stored. Datetimes are ISO text ending in `Z`, which sorts as time does and needs no rendering for Bulk. */
+export type ColumnKind = 'id' | 'text' | 'boolean' | 'int' | 'double' | 'date' | 'datetime' | 'time';
+export type Stored = string | number | null;
+export type StoredRow = Record<string, Stored>;
+
+export interface Column {
+  readonly name: string;
+  readonly field: FieldDescribe;
+  readonly kind: ColumnKind;
+  /** `"Name"` */
+  readonly quotedName: string;
+  /** Text is looked up through an index on its folded form. */
+  readonly foldIndexed: boolean;
+}
+
+/** A field made of others: an address, a geolocation. Read only. */
+export interface Compound {
+  readonly name: string;
+  readonly field: FieldDescribe;
+  /** Keys as in the JSON object (`city`), in the order in which they are written. */
+  readonly parts: readonly { key: string; column: Column }[];
+}
+
+/** One object's table: what is stored, under which names. */
+export interface Table {
+  readonly object: ObjectDescribe;
+  readonly name: string;
+  readonly quotedName: string;
+  readonly columns: readonly Column[];
+  readonly compounds: readonly Compound[];
+  /** Has `IsDeleted`: deleting keeps the row. */
+  readonly softDeletes: boolean;
+  /** Columns that make up `Name` (FirstName, LastName …), when Name is such a compound. */
+  readonly nameParts: readonly Column[];
+  column(name: string): Column | undefined;
+  compound(name: string): Compound | undefined;
+}
+
+const kinds: Record<FieldDescribe['type'], ColumnKind | 'compound'> = {
+  id: 'id',
+  reference: 'id',
+  string: 'text',
+  phone: 'text',
+  email: 'text',
+  url: 'text',
+  picklist: 'text',
+  multipicklist: 'text',
+  combobox: 'text',
+  textarea: 'text',
+  boolean: 'boolean',
+  int: 'int',
+  double: 'double',
+  currency: 'double',
+  percent: 'double',
+  date: 'date',
+  datetime: 'datetime',
+  time: 'time',
+  address: 'compound',
+  location: 'compound',
+  base64: 'text',
+  encryptedstring: 'text',
+  anyType: 'text',
+};
+const sqlTypes: Record<ColumnKind, string> = {
+  id: 'TEXT',
+  text: 'TEXT',
+  boolean: 'INTEGER DEFAULT 0',
+  int: 'INTEGER',
+  double: 'REAL',
+  date: 'TEXT',
+  datetime: 'TEXT',
+  time: 'TEXT',
+};
+
+export function kindOf(field: FieldDescribe): ColumnKind | 'compound' {
+  return kinds[field.type];
+}
+
+const namePartOrder = ['firstname', 'middlename', 'lastname', 'suffix'];
+
+export function describeTable(object: ObjectDescribe): Table {
+  const columns: Column[] = [];
+  for (const field of object.fields) {
+    const kind = kinds[field.type];
+    if (kind === 'compound') continue;
+    const lookedUp = field.nameField || field.externalId || field.unique || field.idLookup;
+    columns.push({
+      name: field.name,
+      field,
+      kind,
+      quotedName: quoted(field.name),
+      foldIndexed: kind === 'text' && lookedUp && !field.caseSensitive,
+    });
+  }
+  const byName = new Map(columns.map((column) => [column.name.toLowerCase(), column]));
+  const compounds = object.fields.filter((field) => kinds[field.type] === 'compound').map((field) => compoundOf(field, columns));
+  const compoundByName = new Map(compounds.map((compound) => [compound.name.toLowerCase(), compound]));
+  const nameParts = columns.filter((column) => column.field.compoundFieldName === 'Name' && column.name !== 'Name');
+  return {
+    object,
+    name: object.name,
+    quotedName: quoted(object.name),
+    columns,
+    compounds,
+    softDeletes: byName.has('isdeleted'),
+    nameParts: namePartOrder.flatMap((name) => nameParts.filter((column) => column.name.toLowerCase() === name)),
+    column: (name) => byName.get(name.toLowerCase()),
+    compound: (name) => compoundByName.get(name.toLowerCase()),
+  };
+}
+
+function compoundOf(field: FieldDescribe, columns: readonly Column[]): Compound {
+  const parts = columns
+    .filter((column) => column.field.compoundFieldName === field.name)
+    .map((column) => ({ key: partKey(field, column.name), column }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
+  return { name: field.name, field, parts };
+}
+
+/** `BillingPostalCode` of `BillingAddress` is `postalCode`; `Place__Latitude__s` of `Place__c` is `latitude`. */
+function partKey(compound: FieldDescribe, part: string): string {
+  const prefix = compound.name.replace(/Address$|c$/, '');
+  const bare = (part.startsWith(prefix) ? part.slice(prefix.length) : part).replace(/__s$/, '');
+  return bare.charAt(0).toLowerCase() + bare.slice(1);
+}
+
+/** References that nobody looks up from the other side: an index on them would only cost. */
+const unindexedTargets = new Set(['User', 'Group', 'RecordType', 'Profile', 'UserRole']);
+
+function indexes(table: Table): Map<string, string> {
+  const found = new Map<string, string>();
+  const add = (suffix: string, on: string, unique = '') => {
+    const name = quoted(`${table.name}.${suffix}`);
+    found.set(name, `CREATE ${unique}INDEX IF NOT EXISTS ${name} ON ${table.quotedName} (${on})`);
+  };
+  add('Id', '"Id"', 'UNIQUE ');
+  if (table.column('SystemModstamp')) {
+    add('SystemModstamp', table.softDeletes ? '"SystemModstamp", "Id", "IsDeleted"' : '"SystemModstamp", "Id"');
+  }
+  for (const column of table.columns) {
+    const { field } = column;
+    if (column.foldIndexed) add(column.name, `fold(${column.quotedName})`);
+    else if (column.name !== 'Id' && (field.externalId || field.unique)) add(column.name, column.quotedName);
+    else if (field.type === 'reference' && !field.referenceTo.every((name) => unindexedTargets.has(name))) {
+      add(column.name, column.quotedName);
+    }
+  }
+  return found;
+}
+
+/** Creates the table, or adds the columns it lacks. `_rid` orders rows by their making and never moves. */
+export function ensureTable(database: DatabaseSync, table: Table): void {
+  const existing = new Set(
+    database
+      .prepare('SELECT name FROM pragma_table_info(?)')
+      .all(table.name)
+      .map((row) => String(row.name).toLowerCase()),
+  );
+  const definition = (column: Column) => `${column.quotedName} ${sqlTypes[column.kind]}`;
+  if (existing.size === 0) {
+    const columns = table.columns.map(definition).join(', ');
+    database.exec(`CREATE TABLE ${table.quotedName} ("_rid" INTEGER PRIMARY KEY, ${columns}) STRICT`);
+  } else {
+    for (const column of table.columns) {
+      if (!existing.has(column.name.toLowerCase())) {
+        database.exec(`ALTER TABLE ${table.quotedName} ADD COLUMN ${definition(column)}`);
+      }
+    }
+  }
+  createIndexes(database, table);
+}
+
+export function createIndexes(database: DatabaseSync, table: Table): void {
+  for (const sql of indexes(table).values()) database.exec(sql);
+}
+
+/** For a large load: an index built at once is far cheaper than one kept row by row. */
+export function dropIndexes(database: DatabaseSync, table: Table): void {
+  for (const name of indexes(table).keys()) database.exec(`DROP INDEX IF EXISTS ${name}`);
+}

@@ -1,0 +1,87 @@
+import { type Column, kindOf, type StoredRow, type Table } from './table.ts';
+import { SalesforceError, type Values } from './types.ts';
+import { checkValue } from './values.ts';
+
+/** Checks of a write that need nothing but the record and its object. */
+
+/**
+ * The values of one write in stored form, by column name.
+ * @param resolve  Gives the id for a key such as `Account.Ext__c`: a parent named by its external id, as in a Bulk CSV.
+ * @throws {SalesforceError}
+ */
+export function readValues(
+  table: Table,
+  values: Values,
+  access: 'createable' | 'updateable',
+  resolve: (key: string, value: string) => { column: Column; id: string | null },
+): StoredRow {
+  const row: StoredRow = {};
+  const refused: string[] = [];
+  for (const [key, value] of Object.entries(values)) {
+    if (key === 'attributes') continue;
+    if (key.includes('.')) {
+      const { column, id } = resolve(key, value === null ? '' : String(value));
+      row[column.name] = id;
+      continue;
+    }
+    const column = table.column(key);
+    if (!column) {
+      const compound = table.compound(key);
+      if (!compound) throw unknownField(table, key);
+      refused.push(compound.name);
+    } else if (!column.field[access]) refused.push(column.name);
+    else row[column.name] = checkValue(column, value);
+  }
+  if (refused.length > 0) throw readOnly(refused);
+  return row;
+}
+
+export function unknownField(table: Table, name: string): SalesforceError {
+  return new SalesforceError('INVALID_FIELD', `No such column '${name}' on sobject of type ${table.name}`);
+}
+
+function readOnly(fields: readonly string[]): SalesforceError {
+  const message = `Unable to create/update fields: ${fields.join(', ')}. Please check the security settings of this field and verify that it is read/write for your profile or permission set.`;
+  return new SalesforceError('INVALID_FIELD_FOR_INSERT_UPDATE', message, { fields });
+}
+
+/** What Salesforce fills in when an insert leaves it out. */
+export function applyDefaults(table: Table, row: StoredRow, userId: string, autoNumber: string): void {
+  for (const column of table.columns) {
+    const { field } = column;
+    if (row[column.name] !== undefined && row[column.name] !== null) continue;
+    if (field.autoNumber) row[column.name] = autoNumber;
+    else if (column.kind === 'boolean') row[column.name] = field.defaultValue === true || field.defaultValue === 'true' ? 1 : 0;
+    else if (column.name === 'OwnerId' && field.createable) row[column.name] = userId;
+    // An explicit null stays null: defaults are for what was not mentioned.
+    else if (row[column.name] === undefined) row[column.name] = defaultOf(column);
+  }
+}
+
+function defaultOf(column: Column): string | number | null {
+  const { field } = column;
+  const value = field.defaultValue ?? field.picklistValues.find((entry) => entry.defaultValue && entry.active)?.value ?? null;
+  return typeof value === 'string' || typeof value === 'number' ? checkValue(column, value) : null;
+}
+
+/** @throws {SalesforceError} `REQUIRED_FIELD_MISSING`, naming all of them. */
+export function requireFields(table: Table, row: StoredRow, only?: ReadonlySet<string>): void {
+  const missing = table.columns
+    .filter(({ field, kind }) => !field.nillable && field.createable && kind !== 'boolean' && !field.autoNumber)
+    .filter(({ name, field }) => (only ? only.has(name) : !field.defaultedOnCreate) && (row[name] ?? null) === null)
+    .map(({ name }) => name);
+  if (missing.length === 0) return;
+  const message = `Required fields are missing: [${missing.join(', ')}]`;
+  throw new SalesforceError('REQUIRED_FIELD_MISSING', message, { fields: missing });
+}
+
+/** `Name` of a person follows from its parts. */
+export function composeName(table: Table, row: StoredRow): void {
+  if (table.nameParts.length === 0 || !table.column('Name')) return;
+  const parts = table.nameParts.map((column) => row[column.name]).filter((part) => part !== null && part !== undefined);
+  row.Name = parts.length === 0 ? null : parts.join(' ');
+}
+
+export function isReference(column: Column): boolean {
+  return column.field.type === 'reference' && kindOf(column.field) === 'id';
+}
