@@ -1,2 +1,7 @@
 /** Contract suites, services and faults for tests. */
+
+export * from './contracts/rows.ts';
+export * from './contracts/source.ts';
 export * from './contracts/store.ts';
+export * from './contracts/target.ts';
+export * from './contracts/target-fixture.ts';
