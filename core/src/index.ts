@@ -1,13 +1,17 @@
 /** What connectors, the CLI and the testkit use of the engine. */
 export * from './base/clock.ts';
 export * from './base/errors.ts';
+export { createFetch } from './base/fetch.ts';
+export { createLog, type LogLevel, type LogOptions, logLevels, type RootLog } from './base/log.ts';
 export * from './base/random.ts';
 export * from './base/retry.ts';
+export { registerSecret, scrub } from './base/secrets.ts';
 export * from './config/config.ts';
 export { formatDuration, parseDuration } from './config/duration.ts';
 export { configJsonSchema } from './config/json-schema.ts';
 export { type LoadOptions, loadConfig, parseConfig } from './config/load-config.ts';
 export { configReference } from './config/reference.ts';
+export * from './control/engine.ts';
 export * from './expression/expression.ts';
 export * from './model/block.ts';
 export * from './model/change.ts';
@@ -15,5 +19,10 @@ export * from './model/column-names.ts';
 export * from './model/connector.ts';
 export * from './model/schema.ts';
 export * from './model/value.ts';
+export type { SourceBatch, SourceContext, SourceModule } from './pipeline/custom-source.ts';
+export type { Progress } from './pipeline/opened-sync.ts';
+export type { RunOptions, RunReport } from './pipeline/run-sync.ts';
+export type { StepContext, StepModule } from './pipeline/stage-run.ts';
+export type { Difference, Verdict } from './pipeline/verify.ts';
 export { openStore } from './store/open-store.ts';
 export * from './store/store.ts';

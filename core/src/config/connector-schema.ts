@@ -20,9 +20,15 @@ export interface JsonSchema {
   readonly secret?: boolean;
 }
 
+const inputSchemas = new WeakMap<ZodType, JsonSchema>();
+
 /** What the user may write, not what the parser makes of it. */
 export function inputSchema(schema: ZodType): JsonSchema {
-  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', target: 'draft-7', reused: 'inline' }) as JsonSchema;
+  const known = inputSchemas.get(schema);
+  if (known !== undefined) return known;
+  const made = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', target: 'draft-7', reused: 'inline' }) as JsonSchema;
+  inputSchemas.set(schema, made);
+  return made;
 }
 
 export interface UnknownKey {

@@ -3,20 +3,30 @@ import { stableText } from './fingerprint.ts';
 import type { Report } from './report.ts';
 
 /** The words by which connectors name what is read or written. Other keys of `from` and `to` say how, not what. */
-const namingKeys = ['object', 'table', 'schema', 'dataset', 'path', 'file', 'collection', 'topic'];
+const namingKeys = ['object', 'table', 'dataset', 'path', 'file', 'collection', 'topic', 'schema'];
 
-/**
- * What a sync reads or writes, so that two ways to name one thing compare: two connections to the same system are one.
- * Null when it has no name, e.g. a console.
- */
-function datasetOf(connection: ConnectionConfig | undefined, spec: unknown): string | null {
+interface Dataset {
+  /** The connector and what it is configured with: two connections to one system are one. */
+  readonly system: string;
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/** What a sync reads or writes; null when it has no name, e.g. a console. */
+function datasetOf(connection: ConnectionConfig | undefined, spec: unknown): Dataset | null {
   if (connection === undefined || typeof spec !== 'object' || spec === null) return null;
-  const named = namingKeys.flatMap((key) => {
+  const names = new Map<string, string>();
+  for (const key of namingKeys) {
     const value = (spec as Record<string, unknown>)[key];
-    return typeof value === 'string' ? [[key, value.toLowerCase()]] : [];
-  });
-  if (named.length === 0) return null;
-  return stableText([connection.connector.name, connection.config, named]);
+    if (typeof value === 'string') names.set(key, value.toLowerCase());
+  }
+  return names.size === 0 ? null : { system: stableText([connection.connector.name, connection.config]), names };
+}
+
+/** What only one of them says, such as a schema, is taken for the default that the other one means. */
+function same(a: Dataset, b: Dataset): boolean {
+  const shared = [...a.names.keys()].filter((key) => b.names.has(key));
+  if (a.system !== b.system || shared.every((key) => key === 'schema')) return false;
+  return shared.every((key) => a.names.get(key) === b.names.get(key));
 }
 
 /** Two syncs that write one dataset overwrite each other's rows and sweep them away; a circle of syncs never comes to rest. */
@@ -25,43 +35,58 @@ export function checkDatasets(
   connections: ReadonlyMap<string, ConnectionConfig>,
   report: Report,
 ): void {
-  const writers = new Map<string, string>();
-  const edges: { sync: string; from: string; to: string }[] = [];
+  const writers: { sync: string; to: Dataset }[] = [];
+  const edges: Edge[] = [];
   for (const sync of syncs.values()) {
     const to = datasetOf(connections.get(sync.to.connection), sync.to.spec);
     const from = sync.from.kind === 'connection' ? datasetOf(connections.get(sync.from.connection), sync.from.spec) : null;
     if (to === null) continue;
-    const other = writers.get(to);
-    if (other === undefined) writers.set(to, sync.name);
-    else report.error(['syncs', sync.name, 'to'], `writes what sync ${other} writes`, 'give each sync a table of its own');
+    const other = writers.find((writer) => same(writer.to, to));
+    if (other !== undefined) {
+      report.error(['syncs', sync.name, 'to'], `writes what sync ${other.sync} writes`, 'give each sync a table of its own');
+    }
+    writers.push({ sync: sync.name, to });
     if (from !== null) edges.push({ sync: sync.name, from, to });
   }
-  for (const cycle of cycles(edges)) {
-    const names = [...cycle, cycle[0]!].join(' → ');
-    const message = cycle.length === 1 ? 'reads what it writes' : `is part of a circle: ${names}`;
-    report.error(['syncs', cycle[0]!], message, 'one-way syncs must not lead back; two-way syncs are not in this version');
+  for (const circle of circles(edges)) {
+    const names = [...circle, circle[0]!].join(' → ');
+    const message = circle.length === 1 ? 'reads what it writes' : `is part of a circle: ${names}`;
+    report.error(['syncs', circle[0]!], message, 'one-way syncs must not lead back; two-way syncs are not in this version');
   }
 }
 
+interface Edge {
+  readonly sync: string;
+  readonly from: Dataset;
+  readonly to: Dataset;
+}
+
 /** Each circle once, by the names of its syncs, from the one that comes first in the file. */
-function cycles(edges: readonly { sync: string; from: string; to: string }[]): string[][] {
+function circles(edges: readonly Edge[]): string[][] {
   const found: string[][] = [];
   const reported = new Set<string>();
   for (const start of edges) {
-    const reached = new Map<string, string[]>([[start.to, [start.sync]]]);
-    const open = [start.to];
-    for (let at = open.shift(); at !== undefined; at = open.shift()) {
-      if (at === start.from) break;
-      for (const edge of edges) {
-        if (edge.from !== at || reached.has(edge.to)) continue;
-        reached.set(edge.to, [...reached.get(at)!, edge.sync]);
-        open.push(edge.to);
-      }
-    }
-    const cycle = reached.get(start.from);
-    if (cycle === undefined || cycle.some((name) => reported.has(name))) continue;
-    for (const name of cycle) reported.add(name);
-    found.push(cycle);
+    if (reported.has(start.sync)) continue;
+    const circle = wayBack(start, edges);
+    if (circle === null || circle.some((name) => reported.has(name))) continue;
+    for (const name of circle) reported.add(name);
+    found.push(circle);
   }
   return found;
+}
+
+/** The shortest chain of syncs from a sync's target back to its source. */
+function wayBack(start: Edge, edges: readonly Edge[]): string[] | null {
+  const open: { at: Edge; names: string[] }[] = [{ at: start, names: [start.sync] }];
+  const visited = new Set<string>([start.sync]);
+  for (let next = open.shift(); next !== undefined; next = open.shift()) {
+    const { at, names } = next;
+    if (same(at.to, start.from)) return names;
+    for (const edge of edges) {
+      if (visited.has(edge.sync) || !same(edge.from, at.to)) continue;
+      visited.add(edge.sync);
+      open.push({ at: edge, names: [...names, edge.sync] });
+    }
+  }
+  return null;
 }

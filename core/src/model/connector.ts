@@ -61,6 +61,8 @@ export interface SourceSpec<From = unknown> {
   readonly exclude: readonly string[];
   /** Nothing older than this, epoch ms; null for everything. */
   readonly startAtMs: number | null;
+  /** Look back beyond the newest watermark; null leaves it to the source. */
+  readonly overlapMs?: number | null;
 }
 
 /** One dataset being read. All positions and checkpoints are strings that only the source understands. */
@@ -73,6 +75,8 @@ export interface Source extends AsyncDisposable {
   readonly origin: string;
   /** Roughly how many records a full read yields; null when that is not cheap to say. */
   estimate(signal: AbortSignal): Promise<number | null>;
+  /** API calls that a run costs the system, as far as it counts them; for `plan`. */
+  cost?(kind: 'delta' | 'full', signal: AbortSignal): Promise<number>;
   /**
    * The checkpoint from which a delta continues after a full read that begins now. Asked before the read.
    * Null when this source cannot tell what changed: then every run reads everything.

@@ -1,0 +1,41 @@
+const MASK = '[secret]';
+
+/** Shorter values occur in ordinary words: masking them would garble every line and hide nothing. */
+const LENGTH_MIN = 4;
+
+const forms = new Set<string>();
+let pattern: RegExp | undefined;
+
+/** From now on this value is masked in every log line and in every text that goes through `scrub`. For the life of the process. */
+export function registerSecret(value: string): void {
+  if (value.length < LENGTH_MIN) return;
+  const quoted = JSON.stringify(value).slice(1, -1);
+  // As it is, as JSON in JSON and URLs spell it, and as Basic credentials and certificates in files are often passed on.
+  const spellings = [
+    value,
+    quoted,
+    JSON.stringify(quoted).slice(1, -1),
+    encodeURI(wellFormed(value)),
+    encodeURIComponent(wellFormed(value)),
+  ];
+  for (const form of [
+    ...spellings,
+    new URLSearchParams({ v: value }).toString().slice(2),
+    Buffer.from(value).toString('base64'),
+  ]) {
+    forms.add(form);
+  }
+  // The longest first, so that of a secret that contains another nothing is left over.
+  const longestFirst = [...forms].sort((a, b) => b.length - a.length);
+  pattern = new RegExp(longestFirst.map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'), 'g');
+}
+
+/** The text without registered secrets, and without the password of any URL. Every text that leaves the process goes through it. */
+export function scrub(text: string): string {
+  const masked = pattern === undefined ? text : text.replace(pattern, MASK);
+  return masked.replace(/\b([a-z][a-z0-9+.-]{1,20}:\/\/[^\s:@/"']*):[^\s/"']+@/gi, `$1:${MASK}@`);
+}
+
+function wellFormed(value: string): string {
+  return value.toWellFormed();
+}

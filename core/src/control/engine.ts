@@ -1,0 +1,360 @@
+import type { Clock } from '../base/clock.ts';
+import { ConfigError, InvariantError, type Problem, RequestRefusedError, SyncError } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import { type Config, type SyncConfig, startAtMs } from '../config/config.ts';
+import type { Connection, ConnectorContext, Log, SchemaChange, Source, Target } from '../model/connector.ts';
+import { openCustomSource } from '../pipeline/custom-source.ts';
+import { decodeEnvelope, fieldTypes, whyFull } from '../pipeline/envelope.ts';
+import type { OpenedSync } from '../pipeline/opened-sync.ts';
+import {
+  dryRunSync,
+  type RunOptions,
+  type RunReport,
+  refetchSync,
+  retrySync,
+  runSync,
+  verifySync,
+} from '../pipeline/run-sync.ts';
+import { createSteps, fieldsToRead, type Steps } from '../pipeline/steps.ts';
+import type { Verdict } from '../pipeline/verify.ts';
+import type { Run, Store } from '../store/store.ts';
+import { type Scheduled, schedule } from './scheduler.ts';
+
+export interface EngineOptions {
+  readonly config: Config;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly fetch: typeof globalThis.fetch;
+}
+
+/** What a run of a sync would change and cost. */
+export interface SyncPlan {
+  readonly sync: string;
+  readonly kind: 'delta' | 'full';
+  /** Why it would be full; null for a delta. */
+  readonly reason: string | null;
+  /** Roughly how many records a full read yields; null when unknown. */
+  readonly rows: number | null;
+  /** API calls of the next run; null where they are not counted. */
+  readonly apiCalls: number | null;
+  readonly schemaChanges: readonly SchemaChange[];
+}
+
+export interface SyncStatus {
+  readonly sync: string;
+  readonly paused: boolean;
+  readonly lastRun: Run | null;
+  readonly lastSuccess: Run | null;
+  readonly openFailures: number;
+  /** How far it has come, in the source's own terms. */
+  readonly checkpoint: { readonly [fact: string]: string };
+}
+
+/** Every run at once is a connection more; a queue of runs costs only time. */
+const RUNS_AT_ONCE = 8;
+/** How long an opened source is used before its fields are discovered again. */
+const REDISCOVER_MS = 3_600_000;
+
+/** Everything that a user can ask for. The CLI and the HTTP API are two faces of it. */
+export class Engine implements AsyncDisposable {
+  readonly config: Config;
+  readonly #options: EngineOptions;
+  readonly #connections = new Map<string, Connection<unknown, unknown>>();
+  readonly #opened = new Map<string, { readonly sync: OpenedSync; readonly openedAtMs: number }>();
+  readonly #running = new Set<string>();
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.config = options.config;
+  }
+
+  /** Connections and syncs, looked at and not touched: what is missing, and what to do about it. */
+  async check(signal: AbortSignal): Promise<readonly Problem[]> {
+    const problems: Problem[] = [...this.config.warnings];
+    const broken = new Set<string>();
+    for (const name of this.config.connections.keys()) {
+      const found = await this.#connection(name).check();
+      problems.push(...found);
+      if (found.some((problem) => problem.severity === 'error')) broken.add(name);
+    }
+    for (const sync of this.config.syncs.values()) {
+      const needs = [sync.to.connection, ...(sync.from.kind === 'connection' ? [sync.from.connection] : [])];
+      if (needs.some((name) => broken.has(name))) continue;
+      try {
+        const opened = await this.#open(sync, signal);
+        try {
+          await opened.target.plan();
+        } finally {
+          await close(opened);
+        }
+      } catch (error) {
+        problems.push(...asProblems(error, `syncs.${sync.name}`));
+      }
+    }
+    return problems;
+  }
+
+  /** Tests one connection: 000-7. */
+  async testConnection(name: string): Promise<readonly Problem[]> {
+    return this.#connection(name).check();
+  }
+
+  async plan(name: string | undefined, signal: AbortSignal): Promise<readonly SyncPlan[]> {
+    const plans: SyncPlan[] = [];
+    for (const sync of name === undefined ? this.config.syncs.values() : [this.#sync(name)]) {
+      const opened = await this.#open(sync, signal);
+      try {
+        const { source, target, steps, checkpoints } = opened;
+        const envelope = decodeEnvelope(await checkpoints.read(sync.watermarkKey));
+        const base = { origin: source.origin, fingerprint: sync.fingerprint, fields: fieldTypes(steps.schema) };
+        const reason = source.readDelta === undefined ? 'the source cannot tell what changed' : whyFull(envelope, base);
+        const kind = reason === null ? 'delta' : 'full';
+        plans.push({
+          sync: sync.name,
+          kind,
+          reason,
+          rows: await source.estimate(signal),
+          apiCalls: (await source.cost?.(kind, signal)) ?? null,
+          schemaChanges: await target.plan(),
+        });
+      } finally {
+        await close(opened);
+      }
+    }
+    return plans;
+  }
+
+  run(name: string, options: RunOptions): Promise<RunReport> {
+    const sync = this.#sync(name);
+    return this.#exclusively(sync, (prepared, open) => runSync(prepared, open, options));
+  }
+
+  async dryRun(name: string, options: RunOptions): Promise<Pick<RunReport, 'kind' | 'reason' | 'counts'>> {
+    const sync = this.#sync(name);
+    const opened = await this.#open(sync, options.signal);
+    try {
+      return await dryRunSync(async () => opened, options);
+    } finally {
+      await close(opened);
+    }
+  }
+
+  retry(name: string, options: RunOptions & { ids?: readonly string[] }): Promise<RunReport> {
+    return this.#exclusively(this.#sync(name), (prepared, open) => retrySync(prepared, open, options));
+  }
+
+  refetch(name: string, keys: readonly string[], options: RunOptions): Promise<RunReport> {
+    return this.#exclusively(this.#sync(name), (prepared, open) => refetchSync(prepared, open, keys, options));
+  }
+
+  verify(name: string, options: RunOptions & { repair: boolean }): Promise<Verdict> {
+    return this.#exclusively(this.#sync(name), (prepared, open) => verifySync(prepared, open, options));
+  }
+
+  /** Runs every scheduled sync until `stop` aborts; then finishes the batch under way. */
+  async start(options: { stop: AbortSignal; signal: AbortSignal; onRun?: (report: RunReport) => void }): Promise<void> {
+    const { clock, store, log } = this.#options;
+    const syncs = [...this.config.syncs.values()].map(
+      (sync): Scheduled => ({
+        name: sync.name,
+        schedule: sync.schedule,
+        full: sync.full,
+        startDelayMs: sync.startDelayMs,
+        paused: () => store.paused(sync.name),
+        run: async (full) => {
+          try {
+            options.onRun?.(await this.run(sync.name, { full, signal: options.signal, stopping: () => options.stop.aborted }));
+          } catch (error) {
+            // The store itself failed: nothing could be recorded. The schedule goes on.
+            log.error({ sync: sync.name, err: error }, 'the run could not be recorded');
+          }
+        },
+      }),
+    );
+    await schedule(syncs, { clock, stop: options.stop, concurrency: RUNS_AT_ONCE });
+  }
+
+  async status(name?: string): Promise<readonly SyncStatus[]> {
+    const { store } = this.#options;
+    const syncs = name === undefined ? [...this.config.syncs.values()] : [this.#sync(name)];
+    return Promise.all(
+      syncs.map(async (sync) => ({
+        sync: sync.name,
+        paused: await store.paused(sync.name),
+        lastRun: (await store.runs({ sync: sync.name, limit: 1 }))[0] ?? null,
+        lastSuccess: await store.lastSuccess(sync.name),
+        openFailures: await store.countFailures(sync.name),
+        checkpoint: JSON.parse((await store.getValue(factsName(sync))) ?? '{}'),
+      })),
+    );
+  }
+
+  /** Forgets how far a sync has come, and from which org: its next run is full. Rows and failures stay. */
+  async reset(name: string, signal: AbortSignal): Promise<void> {
+    const sync = this.#sync(name);
+    const { connection, spec } = sync.to;
+    const target = await this.#openTarget(connection, spec, sync, { name, fields: [], key: ['id'] }, signal);
+    try {
+      const checkpoints = target.checkpoints ?? this.#options.store.checkpoints;
+      const { epoch } = await checkpoints.acquire(sync.watermarkKey);
+      await checkpoints.write(sync.watermarkKey, epoch, null);
+    } finally {
+      await target[Symbol.asyncDispose]();
+    }
+    await this.#options.store.reset(sync.name);
+    await this.#options.store.setValue(factsName(sync), null);
+    await this.#forget(sync.name);
+  }
+
+  async setPaused(name: string, paused: boolean): Promise<void> {
+    await this.#options.store.setPaused(this.#sync(name).name, paused);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const name of [...this.#opened.keys()]) await this.#forget(name);
+    for (const connection of this.#connections.values()) await connection[Symbol.asyncDispose]();
+  }
+
+  #sync(name: string): SyncConfig {
+    const sync = this.config.syncs.get(name);
+    if (sync === undefined) {
+      const known = [...this.config.syncs.keys()].join(', ');
+      throw new RequestRefusedError(`there is no sync ${name}`, { hint: `this configuration has: ${known || 'none'}` });
+    }
+    return sync;
+  }
+
+  /** One piece of work of a sync at a time. Its sides stay open for the next one, unless it failed. */
+  async #exclusively<T>(
+    sync: SyncConfig,
+    work: (
+      prepared: Omit<EngineOptions, 'config'> & { config: SyncConfig },
+      open: (signal: AbortSignal) => Promise<OpenedSync>,
+    ) => Promise<T>,
+  ): Promise<T> {
+    if (this.#running.has(sync.name))
+      throw new RequestRefusedError(`${sync.name} is running already`, { hint: 'wait for it, or stop it' });
+    this.#running.add(sync.name);
+    let opens = 0;
+    let healthy = false;
+    try {
+      const result = await work({ ...this.#options, config: sync }, async (signal) => {
+        // Asked again within one run: the last attempt failed, and what was open may be broken.
+        if (opens++ > 0) await this.#forget(sync.name);
+        return this.#reuseOrOpen(sync, signal);
+      });
+      healthy = (result as { state?: string }).state !== 'failed';
+      if (healthy) await this.#keepFacts(sync);
+      return result;
+    } finally {
+      if (!healthy) await this.#forget(sync.name);
+      this.#running.delete(sync.name);
+    }
+  }
+
+  async #reuseOrOpen(sync: SyncConfig, signal: AbortSignal): Promise<OpenedSync> {
+    const { clock, log } = this.#options;
+    const known = this.#opened.get(sync.name);
+    if (known !== undefined && clock.now() - known.openedAtMs < REDISCOVER_MS) return known.sync;
+    await this.#forget(sync.name);
+    const opened = await this.#open(sync, signal);
+    this.#opened.set(sync.name, { sync: opened, openedAtMs: clock.now() });
+    for (const change of await opened.target.prepare()) {
+      log[change.informational ? 'warn' : 'info']({ sync: sync.name, statement: change.statement }, change.summary);
+    }
+    return opened;
+  }
+
+  async #open(sync: SyncConfig, signal: AbortSignal): Promise<OpenedSync> {
+    const { store, clock, random, log } = this.#options;
+    const stageContext = { clock, random, log, signal };
+    const source = await this.#openSource(sync, signal);
+    try {
+      const steps: Steps = await createSteps(sync, source, stageContext);
+      const target = await this.#openTarget(sync.to.connection, sync.to.spec, sync, steps.schema, signal);
+      const checkpoints = target.checkpoints ?? store.checkpoints;
+      return { config: sync, source, target, steps, checkpoints, store, clock, random, log };
+    } catch (error) {
+      await source[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #openSource(sync: SyncConfig, signal: AbortSignal): Promise<Source> {
+    const { clock, random, log, fetch, store } = this.#options;
+    if (sync.from.kind === 'run') {
+      const lastSuccess = async () => (await store.lastSuccess(sync.name))?.startedAtMs ?? null;
+      return openCustomSource(sync.from, sync.name, { clock, random, log, signal, fetch, lastSuccess });
+    }
+    const connection = this.#connection(sync.from.connection);
+    if (connection.openSource === undefined) throw new InvariantError(`${sync.from.connection} is no source`);
+    return connection.openSource(
+      {
+        from: sync.from.spec,
+        where: sync.where ?? undefined,
+        fields: fieldsToRead(sync),
+        exclude: sync.exclude,
+        startAtMs: startAtMs(sync.startAt, clock.now()),
+        overlapMs: sync.overlapMs,
+      },
+      signal,
+    );
+  }
+
+  #openTarget(
+    connection: string,
+    spec: unknown,
+    sync: SyncConfig,
+    schema: Steps['schema'],
+    signal: AbortSignal,
+  ): Promise<Target> {
+    const opened = this.#connection(connection);
+    if (opened.openTarget === undefined) throw new InvariantError(`${connection} is no target`);
+    return opened.openTarget({ to: spec, unit: sync.watermarkKey, schema, deletes: sync.deletes }, signal);
+  }
+
+  #connection(name: string): Connection<unknown, unknown> {
+    const known = this.#connections.get(name);
+    if (known !== undefined) return known;
+    const configured = this.config.connections.get(name);
+    if (configured === undefined) throw new RequestRefusedError(`there is no connection ${name}`);
+    const { clock, random, log, fetch } = this.#options;
+    const context: ConnectorContext = { connection: name, clock, random, log, fetch, baseDir: this.config.baseDir };
+    const opened = configured.connector.open(configured.config, context);
+    this.#connections.set(name, opened);
+    return opened;
+  }
+
+  async #keepFacts(sync: SyncConfig): Promise<void> {
+    const opened = this.#opened.get(sync.name)?.sync;
+    if (opened?.source.describeCheckpoint === undefined) return;
+    const envelope = decodeEnvelope(await opened.checkpoints.read(sync.watermarkKey));
+    if (envelope === null) return;
+    const facts = JSON.stringify(opened.source.describeCheckpoint(envelope.position));
+    if (facts !== (await this.#options.store.getValue(factsName(sync))))
+      await this.#options.store.setValue(factsName(sync), facts);
+  }
+
+  async #forget(name: string): Promise<void> {
+    const opened = this.#opened.get(name);
+    this.#opened.delete(name);
+    if (opened !== undefined) await close(opened.sync);
+  }
+}
+
+function factsName(sync: SyncConfig): string {
+  return `checkpoint facts of ${sync.name}`;
+}
+
+async function close(sync: OpenedSync): Promise<void> {
+  await sync.target[Symbol.asyncDispose]();
+  await sync.source[Symbol.asyncDispose]();
+}
+
+function asProblems(error: unknown, place: string): readonly Problem[] {
+  if (error instanceof ConfigError) return error.problems;
+  if (!(error instanceof SyncError)) throw error;
+  return [{ place, message: error.message, hint: error.hint, severity: 'error' }];
+}

@@ -1,0 +1,101 @@
+import { Cron } from 'croner';
+import type { Clock } from '../base/clock.ts';
+import type { ScheduleConfig } from '../config/config.ts';
+
+/** When a schedule is next due after an instant, epoch ms. `lastStartMs` is null before the first run. */
+export function nextDue(schedule: ScheduleConfig, lastStartMs: number | null, nowMs: number): number {
+  // An overrun does not pile up: what was missed meanwhile is one run, now.
+  if (schedule.kind === 'every') return lastStartMs === null ? nowMs : Math.max(nowMs, lastStartMs + schedule.everyMs);
+  const next = new Cron(schedule.cron, { timezone: schedule.timezone, paused: true }).nextRun(new Date(nowMs));
+  return next === null ? Number.POSITIVE_INFINITY : next.getTime();
+}
+
+/** One sync as the scheduler sees it. */
+export interface Scheduled {
+  readonly name: string;
+  readonly schedule: ScheduleConfig | null;
+  readonly full: ScheduleConfig | null;
+  readonly startDelayMs: number;
+  /** Runs it now. Never rejects: a run's trouble is in its record. */
+  run(full: boolean): Promise<void>;
+  paused(): Promise<boolean>;
+}
+
+/** Longest sleep: a clock that is set, and a sync that is resumed, are noticed after this. */
+const NAP_MS = 60_000;
+
+/**
+ * Runs syncs as they fall due, at most `concurrency` at once and never one sync twice at a time. Returns when `stop` aborts and
+ * the runs under way have ended.
+ */
+export async function schedule(
+  syncs: readonly Scheduled[],
+  options: { clock: Clock; stop: AbortSignal; concurrency: number; onWait?: (sync: string, dueAtMs: number) => void },
+): Promise<void> {
+  const slots = new Slots(options.concurrency);
+  await Promise.all(syncs.map((sync) => scheduleOne(sync, slots, options)));
+}
+
+async function scheduleOne(
+  sync: Scheduled,
+  slots: Slots,
+  { clock, stop, onWait }: { clock: Clock; stop: AbortSignal; onWait?: (sync: string, dueAtMs: number) => void },
+): Promise<void> {
+  if (sync.schedule === null && sync.full === null) return;
+  const startMs = clock.now() + sync.startDelayMs;
+  let lastDeltaMs: number | null = null;
+  let fullDueMs = sync.full === null ? Number.POSITIVE_INFINITY : nextDue(sync.full, startMs, startMs);
+  while (!stop.aborted) {
+    const now = clock.now();
+    const deltaDueMs =
+      sync.schedule === null
+        ? Number.POSITIVE_INFINITY
+        : Math.max(startMs, nextDue(sync.schedule, lastDeltaMs, Math.max(now, startMs)));
+    const dueMs = Math.min(deltaDueMs, fullDueMs);
+    onWait?.(sync.name, dueMs);
+    if (!(await wait(dueMs, clock, stop))) return;
+    const full = fullDueMs <= clock.now();
+    lastDeltaMs = clock.now();
+    if (full) fullDueMs = nextDue(sync.full!, lastDeltaMs, lastDeltaMs);
+    if (await sync.paused()) continue;
+    await slots.take();
+    try {
+      if (!stop.aborted) await sync.run(full);
+    } finally {
+      slots.give();
+    }
+  }
+}
+
+/** Whether the time came before the stop. */
+async function wait(untilMs: number, clock: Clock, stop: AbortSignal): Promise<boolean> {
+  while (!stop.aborted) {
+    const leftMs = untilMs - clock.now();
+    if (leftMs <= 0) return true;
+    await clock.sleep(Math.min(leftMs, NAP_MS), stop).catch(() => {});
+  }
+  return false;
+}
+
+class Slots {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(free: number) {
+    this.#free = free;
+  }
+
+  async take(): Promise<void> {
+    if (this.#free > 0) {
+      this.#free--;
+      return;
+    }
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  give(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free++;
+    else next();
+  }
+}

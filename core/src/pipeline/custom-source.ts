@@ -1,0 +1,196 @@
+import { pathToFileURL } from 'node:url';
+import { InvariantError, RequestRefusedError } from '../base/errors.ts';
+import type { SyncSource } from '../config/config.ts';
+import { blockOfRows } from '../model/block.ts';
+import { type Batch, type Change, NO_STAMP } from '../model/change.ts';
+import type { Page, Source } from '../model/connector.ts';
+import type { DatasetSchema, FieldSchema } from '../model/schema.ts';
+import { type FieldType, type FieldValue, keyOf, newRow, type Row } from '../model/value.ts';
+import type { StageContext } from './steps.ts';
+
+/** What a custom source's module exports: a generator that yields records and, as it goes, its cursor. */
+export interface SourceModule {
+  default(context: SourceContext): AsyncIterable<SourceBatch> | Iterable<SourceBatch>;
+  /** Names and types of what it yields; the configuration may say so instead. Without either the first batch tells. */
+  fields?: Readonly<Record<string, FieldType>>;
+}
+
+export interface SourceContext {
+  /** The cursor of the last run that succeeded; null on the first and on a full run. Any string. */
+  readonly cursor: string | null;
+  /** When the last successful run began; null when there was none, and on a full run. */
+  readonly lastSuccess: Date | null;
+  readonly full: boolean;
+  readonly options: unknown;
+  readonly signal: AbortSignal;
+  readonly fetch: typeof globalThis.fetch;
+  readonly log: StageContext['log'];
+}
+
+export interface SourceBatch {
+  readonly records: readonly Readonly<Record<string, unknown>>[];
+  /** Keys of records that are gone. */
+  readonly deleted?: readonly (string | number)[];
+  /** Where to go on after the records yielded so far. Kept when the run succeeds, and only then. */
+  readonly cursor?: string;
+}
+
+/**
+ * A source of the user's own. Its cursor is taken over only at the end of a run that succeeded: a run that fails half-way
+ * begins again where the last good one ended, so a cursor set too early skips nothing (P1).
+ */
+export async function openCustomSource(
+  from: Extract<SyncSource, { kind: 'run' }>,
+  sync: string,
+  context: StageContext & { readonly fetch: typeof globalThis.fetch; lastSuccess(): Promise<number | null> },
+): Promise<Source> {
+  const module = (await import(pathToFileURL(from.file).href)) as Partial<SourceModule>;
+  const generate = module.default;
+  if (typeof generate !== 'function') {
+    throw new RequestRefusedError(`${from.file} has no default export that is a generator function`, {
+      hint: 'export default async function* (context) { yield { records: […], cursor: "…" } }',
+    });
+  }
+
+  async function* batches(cursor: string | null, full: boolean, signal: AbortSignal): AsyncGenerator<SourceBatch> {
+    const last = full ? null : await context.lastSuccess();
+    const lastSuccess = last === null ? null : new Date(last);
+    for await (const batch of generate!({
+      cursor,
+      lastSuccess,
+      full,
+      options: from.options,
+      signal,
+      fetch: context.fetch,
+      log: context.log,
+    })) {
+      if (!Array.isArray(batch?.records)) {
+        throw new RequestRefusedError(`${from.file} yielded a batch without \`records\``, {
+          hint: 'yield { records: […], cursor: "…" }',
+        });
+      }
+      signal.throwIfAborted();
+      yield batch;
+    }
+  }
+
+  const declared = from.fields === null ? module.fields : Object.fromEntries(from.fields);
+  const fields = declared === undefined ? await inferFields(batches(null, true, context.signal), from.file) : fieldsOf(declared);
+  for (const key of from.key) {
+    if (!fields.some((field) => field.name === key)) {
+      throw new RequestRefusedError(`${from.file} yields no field ${key}, which is the key`, {
+        hint: `fields: ${fields.map((f) => f.name).join(', ')}`,
+      });
+    }
+  }
+  const schema: DatasetSchema = { name: sync, fields, key: from.key };
+
+  const rowOf = (record: Readonly<Record<string, unknown>>): Row => {
+    const row = newRow();
+    for (const field of fields) row[field.name] = toValue(record[field.name]);
+    return row;
+  };
+
+  return {
+    schema,
+    origin: `run:${sync}`,
+    estimate: async () => null,
+    mark: async () => encodeCursor(null),
+
+    async *readFull(resume, signal): AsyncGenerator<Page> {
+      // The generator cannot be resumed in its middle: what was staged is read again, harmlessly.
+      void resume;
+      let cursor: string | null = null;
+      let page = 0;
+      for await (const batch of batches(null, true, signal)) {
+        cursor = batch.cursor ?? cursor;
+        const block = blockOfRows(batch.records.map(rowOf), fields);
+        yield { position: String(++page), announced: null, checkpoint: encodeCursor(cursor), blocks: once(block) };
+      }
+      if (page === 0)
+        yield { position: '0', announced: 0, checkpoint: encodeCursor(null), blocks: once(blockOfRows([], fields)) };
+    },
+
+    async *readDelta(checkpoint, signal): AsyncGenerator<Batch> {
+      const start = decodeCursor(checkpoint);
+      let cursor = start;
+      for await (const batch of batches(start, false, signal)) {
+        cursor = batch.cursor ?? cursor;
+        yield { changes: changesOf(batch), checkpoint: null };
+      }
+      if (cursor !== start) yield { changes: [], checkpoint: encodeCursor(cursor) };
+    },
+
+    async [Symbol.asyncDispose]() {},
+  };
+
+  function changesOf(batch: SourceBatch): Change[] {
+    const changes: Change[] = batch.records.map((record) => {
+      const row = rowOf(record);
+      const key = keyOf(row, from.key);
+      if (key === null) throw new RequestRefusedError(`${from.file} yielded a record without its key ${from.key.join(', ')}`);
+      return { op: 'upsert', key, row, stampMs: NO_STAMP };
+    });
+    for (const key of batch.deleted ?? []) changes.push({ op: 'delete', key: String(key), row: null, stampMs: NO_STAMP });
+    return changes;
+  }
+}
+
+async function* once<T>(value: T): AsyncGenerator<T> {
+  yield value;
+}
+
+function encodeCursor(cursor: string | null): string {
+  return JSON.stringify({ cursor });
+}
+
+function decodeCursor(checkpoint: string): string | null {
+  const { cursor } = JSON.parse(checkpoint) as { cursor?: string | null };
+  if (cursor === undefined) throw new InvariantError('a custom source was given a checkpoint of another kind');
+  return cursor;
+}
+
+function fieldsOf(declared: Readonly<Record<string, FieldType>>): FieldSchema[] {
+  return Object.entries(declared).map(([name, type]) => ({ name, type, nullable: true }));
+}
+
+async function inferFields(batches: AsyncGenerator<SourceBatch>, file: string): Promise<FieldSchema[]> {
+  const types = new Map<string, FieldType>();
+  for await (const batch of batches) {
+    for (const record of batch.records) {
+      for (const [name, value] of Object.entries(record)) {
+        const type = typeOf(value);
+        if (type === null) {
+          if (!types.has(name)) types.set(name, 'text');
+        } else types.set(name, types.has(name) && types.get(name) !== type ? widened(types.get(name)!, type) : type);
+      }
+    }
+    if (types.size > 0) break;
+  }
+  if (types.size === 0) {
+    throw new RequestRefusedError(`${file} yielded no record from which its fields could be told`, {
+      hint: 'name them: `export const fields = { id: "text", … }`, or `fields:` under `from:`',
+    });
+  }
+  return fieldsOf(Object.fromEntries(types));
+}
+
+function typeOf(value: unknown): FieldType | null {
+  if (value === null || value === undefined) return null;
+  if (value instanceof Date) return 'datetime';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'double';
+  if (typeof value === 'boolean') return 'boolean';
+  return typeof value === 'object' ? 'json' : 'text';
+}
+
+function widened(a: FieldType, b: FieldType): FieldType {
+  const numbers = new Set<FieldType>(['integer', 'double']);
+  return numbers.has(a) && numbers.has(b) ? 'double' : 'text';
+}
+
+function toValue(value: unknown): FieldValue {
+  if (value === undefined || value === null) return null;
+  if (value instanceof Date) return value.toISOString();
+  if (typeof value === 'bigint') return value.toString();
+  return value as FieldValue;
+}
