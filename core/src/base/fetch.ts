@@ -25,7 +25,7 @@ export function createFetch(env: Environment): typeof globalThis.fetch {
     httpsProxy: httpsProxy ?? httpProxy ?? '',
     noProxy: env.no_proxy ?? env.NO_PROXY ?? '',
     // Plain http goes to a proxy as a request; many of them allow CONNECT to port 443 alone.
-    proxyTunnel: true,
+    proxyTunnel: false,
     // A page is one long body: HTTP/2 would put all of them into one connection's flow control.
     allowH2: false,
     connect: { timeout: CONNECT_TIMEOUT_MS },
