@@ -5,3 +5,4 @@ export * from './contracts/source.ts';
 export * from './contracts/store.ts';
 export * from './contracts/target.ts';
 export * from './contracts/target-fixture.ts';
+export * from './postgres.ts';

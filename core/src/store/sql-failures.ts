@@ -44,7 +44,7 @@ export function sqlFailures(database: Database): Pick<Store, FailureMethods> {
           if (!failing.has(toStored(change.key))) continue;
           await transaction
             .updateTable('failures')
-            .set({ op: change.op, row: rowText(change.row), stamp_ms: stampOf(change) })
+            .set({ op: change.op, row: rowText(change.row), stamp_ms: newest(sql`${stampOf(change)}`, sql.ref('stamp_ms')) })
             .where('sync', '=', toStored(sync))
             .where('key', '=', toStored(change.key))
             .where(sql<boolean>`not ${older(sql`${stampOf(change)}`, sql.ref('stamp_ms'))}`)
@@ -92,7 +92,7 @@ export function sqlFailures(database: Database): Pick<Store, FailureMethods> {
  */
 async function put(transaction: Kysely<Tables>, failures: readonly NewFailure[]): Promise<void> {
   const keptIsNewer = older(sql.ref('excluded.stamp_ms'), sql.ref('failures.stamp_ms'));
-  const newerOf = <T>(column: 'op' | 'row' | 'stamp_ms'): RawBuilder<T> =>
+  const newerOf = <T>(column: 'op' | 'row'): RawBuilder<T> =>
     sql`case when ${keptIsNewer} then ${sql.ref(`failures.${column}`)} else ${sql.ref(`excluded.${column}`)} end`;
   await transaction
     .insertInto('failures')
@@ -101,7 +101,7 @@ async function put(transaction: Kysely<Tables>, failures: readonly NewFailure[])
       conflict.columns(['sync', 'key']).doUpdateSet((eb) => ({
         op: newerOf<string>('op'),
         row: newerOf<string | null>('row'),
-        stamp_ms: newerOf<number>('stamp_ms'),
+        stamp_ms: newest(sql.ref('excluded.stamp_ms'), sql.ref('failures.stamp_ms')),
         code: eb.ref('excluded.code'),
         message: eb.ref('excluded.message'),
         place: eb.ref('excluded.place'),
@@ -116,6 +116,11 @@ async function put(transaction: Kysely<Tables>, failures: readonly NewFailure[])
 /** A change without a stamp, such as a delete found by a sweep, is as new as its arrival: never older. */
 function older(arriving: RawBuilder<unknown>, kept: RawBuilder<unknown>): RawBuilder<boolean> {
   return sql`(${arriving} <> ${sql.lit(NO_STAMP)} and ${arriving} < ${kept})`;
+}
+
+/** The stamp does not go back with a change that has none, as in a target: what is older than it stays out. */
+function newest(arriving: RawBuilder<unknown>, kept: RawBuilder<unknown>): RawBuilder<number> {
+  return sql`case when ${arriving} > ${kept} then ${arriving} else ${kept} end`;
 }
 
 /**

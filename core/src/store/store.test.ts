@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describeStoreContract } from '@tidemark/testkit';
+import { createTestDatabase, describeStoreContract } from '@tidemark/testkit';
 import { openStore } from './open-store.ts';
 
 describeStoreContract('SQLite', async () => {
@@ -10,4 +10,9 @@ describeStoreContract('SQLite', async () => {
     open: () => openStore(`sqlite:${join(folder, 'state.db')}`),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   };
+});
+
+describeStoreContract('Postgres', async () => {
+  const database = await createTestDatabase();
+  return { open: () => openStore(database.url), [Symbol.asyncDispose]: () => database.drop() };
 });

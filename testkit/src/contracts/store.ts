@@ -169,7 +169,7 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
           { key: 'a', op: 'upsert', row: { x: 1 }, stampMs: 8 },
           { key: 'a', op: 'delete', row: null, stampMs: NO_STAMP },
         ]);
-        expect(await store.failures({ sync })).toEqual([{ ...before, op: 'delete', row: null, stampMs: NO_STAMP }]);
+        expect(await store.failures({ sync })).toEqual([{ ...before, op: 'delete', row: null, stampMs: 8 }]);
       });
 
       // The value that a target refuses is often the very one that a database cannot keep.                           (P2)
@@ -485,7 +485,7 @@ function putInModel(model: Map<string, Omit<Failure, 'id'>>, failure: NewFailure
 function mergeInModel(model: Map<string, Omit<Failure, 'id'>>, change: NewFailure): void {
   const kept = model.get(change.key);
   if (kept === undefined || (change.stampMs !== NO_STAMP && change.stampMs < kept.stampMs)) return;
-  model.set(change.key, { ...kept, ...pickChange(change) });
+  model.set(change.key, { ...kept, ...pickChange(change), stampMs: Math.max(kept.stampMs, change.stampMs) });
 }
 
 function pickChange({ op, row, stampMs }: NewFailure): Pick<NewFailure, 'op' | 'row' | 'stampMs'> {
