@@ -1,4 +1,5 @@
 import type { Problem } from '../base/errors.ts';
+import type { LogLevel } from '../base/log.ts';
 import type { RetryPolicy } from '../base/retry.ts';
 import type { Connector, DeleteRule } from '../model/connector.ts';
 import type { FieldType } from '../model/value.ts';
@@ -20,9 +21,6 @@ export interface Config {
   /** What is not wrong and still worth a look, e.g. a secret in plain text. */
   readonly warnings: readonly Problem[];
 }
-
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-export type LogLevel = (typeof logLevels)[number];
 
 export type StoreConfig =
   | { readonly kind: 'sqlite'; readonly file: string }

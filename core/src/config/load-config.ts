@@ -5,7 +5,7 @@ import type { AnyConnector, Config, StoreConfig, SyncConfig } from './config.ts'
 import { checkDatasets } from './datasets.ts';
 import type { Environment } from './environment.ts';
 import { locateYaml } from './located-yaml.ts';
-import { isBlock, readConnections, warnOfSecrets } from './read-connections.ts';
+import { guardSecrets, isBlock, readConnections } from './read-connections.ts';
 import { readSync } from './read-sync.ts';
 import { Report } from './report.ts';
 import { logSchema, storeSchema, topSchema } from './schema.ts';
@@ -60,7 +60,7 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
   checkDatasets(syncs, connections, report);
   checkWatermarkKeys(syncs, report);
   const store = report.parse(storeSchema, top.store ?? {}, ['store'])?.data;
-  if (isBlock(top.store)) warnOfSecrets(storeSchema, { url: top.store.url }, ['store'], report, file);
+  if (isBlock(top.store)) guardSecrets(storeSchema, { url: top.store.url }, ['store'], report, file);
   const log = report.parse(logSchema, top.log ?? {}, ['log'])?.data;
   const storeConfig = store && readStore(store.url, baseDir, report);
 

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type { ZodType } from 'zod';
+import { registerSecret } from '../base/secrets.ts';
 import type { AnyConnector, ConnectionConfig } from './config.ts';
 import { inputSchema, secretPaths } from './connector-schema.ts';
 import type { Path } from './located-yaml.ts';
@@ -25,7 +26,7 @@ export function readConnections(
     if (notes !== undefined && typeof notes !== 'string') report.error([...path, 'notes'], 'takes text');
     if (connector === null) continue;
     const parsed = report.parse(connector.config, rest, path);
-    warnOfSecrets(connector.config, rest, path, report, file);
+    guardSecrets(connector.config, rest, path, report, file);
     if (parsed !== null) {
       connections.set(name, { name, connector, config: parsed.data, notes: typeof notes === 'string' ? notes : null });
     }
@@ -44,15 +45,29 @@ function findConnector(type: unknown, connectors: readonly AnyConnector[], path:
   return connector ?? null;
 }
 
-/** A secret that stands in the file as it is ends up in backups and in version control. */
-export function warnOfSecrets(schema: ZodType, rest: unknown, path: Path, report: Report, file: string): void {
+/** Masks secrets from here on. One that stands in the file as it is ends up in backups and in version control: a warning. */
+export function guardSecrets(schema: ZodType, rest: unknown, path: Path, report: Report, file: string): void {
   for (const secret of secretPaths(inputSchema(schema), rest)) {
     const at = [...path, ...secret];
-    if (report.yaml.variables(at).length > 0) continue;
     const value = secret.reduce<unknown>((v, part) => (v as Record<string | number, unknown>)[part], rest);
+    if (typeof value === 'string' && !isWithoutSecret(value)) keepSecret(value);
+    if (report.yaml.variables(at).length > 0) continue;
     if (typeof value === 'string' && (value === '' || isWithoutSecret(value))) continue;
     const open = readableByOthers(file) ? '; others on this machine can read the file: chmod 600 it' : '';
     report.warn(at, 'is a secret in plain text', `put it into the environment and write \${NAME}${open}`);
+  }
+}
+
+/** From here on neither log nor error shows it, however it got there. */
+function keepSecret(value: string): void {
+  registerSecret(value);
+  const password = URL.canParse(value) ? new URL(value).password : '';
+  if (password === '') return;
+  registerSecret(password);
+  try {
+    registerSecret(decodeURIComponent(password));
+  } catch {
+    // Not percent-encoded after all: it is registered as it stands.
   }
 }
 

@@ -1,6 +1,6 @@
 import { Cron } from 'croner';
 import { type ZodType, z } from 'zod';
-import { logLevels } from './config.ts';
+import { logLevels } from '../base/log.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 
 /** What the file may hold besides what connectors bring. Descriptions here become the editor's help and the reference page. */
