@@ -19,7 +19,7 @@ export function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
   database.function('fold', { deterministic: true }, (text) => (typeof text === 'string' ? fold(text) : text));
   // An emulated org need not survive a power cut; a crash of the process loses nothing with these.
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536; PRAGMA temp_store = FILE');
+  database.exec('PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536; PRAGMA temp_store = FILE');
   // `%` and `_` are compared as SOQL does: case is folded by us, so LIKE itself must not.
   database.exec('PRAGMA case_sensitive_like = ON');
   return database;

@@ -207,14 +207,17 @@ export function beginTransaction(store: Store, id: string, userId: string): Tran
     for (const relation of relationsOf(table)) {
       for (const child of children(table, relation, recordId)) {
         if (isDeleted(child.row) || plan.has(child.id)) continue;
-        if (relation.restrictedDelete) {
-          const message = `Your attempt to delete ${recordId} could not be completed because it is associated with the following ${child.table.object.labelPlural.toLowerCase()}: ${child.id}`;
-          throw new SalesforceError('DELETE_FAILED', message);
-        }
         if (relation.cascadeDelete && child.table.softDeletes) planDelete(child.table, child.id, plan);
+        else if (relation.restrictedDelete) throw associated(recordId, child.table, child.id);
         else planClear(child.table, child.id, relation.field, plan);
       }
     }
+  }
+
+  function associated(recordId: string, child: Table, childId: string): SalesforceError {
+    const kind = child.object.labelPlural.toLowerCase();
+    const message = `Your attempt to delete ${recordId} could not be completed because it is associated with the following ${kind}: ${childId}`;
+    return new SalesforceError('DELETE_FAILED', message);
   }
 
   /** A lookup to a deleted record is emptied. */

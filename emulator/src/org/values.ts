@@ -154,18 +154,18 @@ function checkText(column: Column, value: Value): Stored {
   return text;
 }
 
+/** The values as the picklist spells them; those of a multi-select picklist in its order, each once. */
 function checkPicklist(column: Column, text: string): string {
-  const allowed = new Map(
-    column.field.picklistValues.filter((entry) => entry.active).map((entry) => [entry.value.toLowerCase(), entry.value]),
-  );
-  const chosen = column.field.type === 'multipicklist' ? text.split(';') : [text];
-  return chosen
-    .map((item) => {
-      const value = allowed.get(item.toLowerCase());
-      if (value !== undefined) return value;
-      const message = `${column.field.label}: bad value for restricted picklist field: ${item}`;
-      throw new SalesforceError('INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST', message, { fields: [column.name] });
-    })
+  const values = column.field.picklistValues.filter((entry) => entry.active).map((entry) => entry.value);
+  const chosen = (column.field.type === 'multipicklist' ? text.split(';') : [text]).map((item) => {
+    const index = values.findIndex((value) => value.toLowerCase() === item.trim().toLowerCase());
+    if (index >= 0) return index;
+    const message = `${column.field.label}: bad value for restricted picklist field: ${item}`;
+    throw new SalesforceError('INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST', message, { fields: [column.name] });
+  });
+  return [...new Set(chosen)]
+    .sort((a, b) => a - b)
+    .map((index) => values[index])
     .join(';');
 }
 

@@ -1,0 +1,324 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { evidence } from '../evidence.ts';
+import { createTestOrg, records, refusal, type TestOrg } from './testing.ts';
+import type { Org, OrgClock, Values } from './types.ts';
+
+// The org refuses what Salesforce refuses, with the same codes and words, and stores what Salesforce would store:
+// otherwise a sync that passes here fails there.
+
+let test_: TestOrg;
+let org: Org;
+let clock: OrgClock;
+beforeEach(() => {
+  test_ = createTestOrg();
+  ({ org, clock } = test_);
+});
+
+const insert = (object: string, values: Values) => org.write((t) => t.insert(object, values).id);
+const update = (object: string, id: string, values: Values) => org.write((t) => t.update(object, id, values));
+const one = (soql: string, all = false) => records(org, soql, { all })[0]!;
+const minuteMs = 60_000;
+
+describe('values', () => {
+  test.each([
+    ['Text__c', '  padded ', 'padded'],
+    ['Text__c', '', null],
+    ['Text__c', '   ', null],
+    ['Long__c', ' kept\n', ' kept\n'],
+    ['Number__c', 12.5, 12.5],
+    ['Number__c', '12.5', 12.5],
+    ['Int__c', '7', 7],
+    ['Flag__c', 'true', true],
+    ['Flag__c', null, false],
+    ['Day__c', '2024-02-29', '2024-02-29'],
+    ['Moment__c', '2024-02-29T10:00:00.987+02:00', '2024-02-29T08:00:00.000+0000'],
+    ['Moment__c', '2024-02-29T10:00:00Z', '2024-02-29T10:00:00.000+0000'],
+    ['Time__c', '13:05:09', '13:05:09.000Z'],
+    ['Stage__c', 'alpha', 'Alpha'],
+    ['Colours__c', 'blue;Red', 'red;blue'],
+  ])(
+    `%s given %j reads %j ${evidence('assumed', 'REST API Developer Guide, field types; trimming from common reports')}`,
+    (field, given, stored) => {
+      const id = insert('Thing__c', { Name: 'x', [field]: given });
+      expect(org.retrieve('Thing__c', id, 'v62.0', [field])).toMatchObject({ [field]: stored });
+    },
+  );
+
+  const refused: [string, unknown, string, string][] = [
+    ['Text__c', 'x'.repeat(21), 'STRING_TOO_LONG', `Text: data value too large: ${'x'.repeat(21)} (max length=20)`],
+    ['Text__c', 5, 'JSON_PARSER_ERROR', 'Cannot deserialize instance of string from VALUE_NUMBER value 5'],
+    ['Number__c', 'abc', 'JSON_PARSER_ERROR', 'Cannot deserialize instance of double from VALUE_STRING value abc'],
+    ['Number__c', 10_000, 'NUMBER_OUTSIDE_VALID_RANGE', 'Number: value outside of valid range on numeric field: 10000'],
+    ['Flag__c', 'maybe', 'JSON_PARSER_ERROR', 'Cannot deserialize instance of boolean'],
+    ['Day__c', '2023-02-29', 'JSON_PARSER_ERROR', 'Cannot deserialize instance of date from VALUE_STRING value 2023-02-29'],
+    ['Moment__c', 'yesterday', 'JSON_PARSER_ERROR', 'Cannot deserialize instance of datetime'],
+    ['Stage__c', 'Nope', 'INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST', 'Stage: bad value for restricted picklist field: Nope'],
+    ['Email__c', '123', 'INVALID_EMAIL_ADDRESS', 'Email: invalid email address: 123'],
+    ['Account__c', 'abc', 'MALFORMED_ID', 'Account: id value of incorrect type: abc'],
+    ['Account__c', '003000000000001AAA', 'MALFORMED_ID', 'Account: id value of incorrect type: 003000000000001AAA'],
+    ['Account__c', '001000000000001AAA', 'INVALID_CROSS_REFERENCE_KEY', 'invalid cross reference id'],
+    ['Nope__c', 1, 'INVALID_FIELD', "No such column 'Nope__c' on sobject of type Thing__c"],
+    ['CreatedDate', '2024-01-01', 'INVALID_FIELD_FOR_INSERT_UPDATE', 'Unable to create/update fields: CreatedDate. Please check'],
+    ['Place__c', 'x', 'INVALID_FIELD_FOR_INSERT_UPDATE', 'Unable to create/update fields: Place__c.'],
+  ];
+  test.each(refused)(
+    `%s given %j is refused with %s ${evidence('documented', 'REST API Developer Guide, Status Codes and Error Responses')}`,
+    (field, value, code, message) => {
+      const error = refusal(() => insert('Thing__c', { Name: 'x', [field]: value as string }));
+      expect(error.errorCode).toBe(code);
+      expect(error.message).toContain(message);
+      expect(records(org, 'SELECT Id FROM Thing__c')).toEqual([]);
+    },
+  );
+
+  test(`all missing required fields are named, and null does not pass for a value ${evidence('recorded', 'create Contact without LastName')}`, () => {
+    const error = refusal(() => insert('Contact', { FirstName: 'A' }));
+    expect(error.message).toBe('Required fields are missing: [LastName]');
+    expect(error.fields).toEqual(['LastName']);
+    const id = insert('Contact', { LastName: 'B' });
+    expect(refusal(() => update('Contact', id, { LastName: null })).errorCode).toBe('REQUIRED_FIELD_MISSING');
+  });
+
+  test(`a field that can only be created is refused on update ${evidence('documented', 'Object Reference, field properties')}`, () => {
+    const id = insert('Thing__c', { Name: 'x', Fixed__c: 'once' });
+    expect(refusal(() => update('Thing__c', id, { Fixed__c: 'twice' })).errorCode).toBe('INVALID_FIELD_FOR_INSERT_UPDATE');
+  });
+
+  test(`names of persons, defaults, owners and numbers are made by the org ${evidence('recorded', 'describe and record of Contact')}`, () => {
+    const id = insert('Contact', { FirstName: 'Ada', LastName: 'Löwe' });
+    expect(one('SELECT Name, OwnerId FROM Contact')).toMatchObject({ Name: 'Ada Löwe', OwnerId: org.adminUserId });
+    update('Contact', id, { FirstName: null });
+    expect(one('SELECT Name FROM Contact').Name).toBe('Löwe');
+    insert('Thing__c', { Name: 'a' });
+    insert('Thing__c', { Name: 'b' });
+    const numbers = records(org, 'SELECT Number_Name__c FROM Thing__c ORDER BY Name').map((row) => row.Number_Name__c);
+    expect(numbers).toEqual(['00000001', '00000002']);
+  });
+
+  test(`compound fields are read whole ${evidence('recorded', 'Lead list with Address')}`, () => {
+    insert('Thing__c', { Name: 'x', Place__Latitude__s: 1.5, Place__Longitude__s: -2 });
+    expect(one('SELECT Place__c FROM Thing__c').Place__c).toEqual({ latitude: 1.5, longitude: -2 });
+    insert('Lead', { LastName: 'L', Company: 'C', Country: 'USA' });
+    const address = {
+      city: null,
+      country: 'USA',
+      geocodeAccuracy: null,
+      latitude: null,
+      longitude: null,
+      postalCode: null,
+      state: null,
+      street: null,
+    };
+    expect(one('SELECT Address FROM Lead').Address).toEqual(address);
+  });
+});
+
+describe('keys', () => {
+  test(`a unique value is refused a second time, without regard to case in any script ${evidence('documented', 'DUPLICATE_VALUE')}`, () => {
+    const id = insert('Thing__c', { Name: 'x', Ext__c: 'Ärger' });
+    const error = refusal(() => insert('Thing__c', { Name: 'y', Ext__c: 'ÄRGER' }));
+    expect(error.errorCode).toBe('DUPLICATE_VALUE');
+    expect(error.message).toBe(`duplicate value found: Ext__c duplicates value on record with id: ${id.slice(0, 15)}`);
+    insert('Thing__c', { Name: 'z', Case__c: 'a' });
+    insert('Thing__c', { Name: 'z', Case__c: 'A' });
+    expect(refusal(() => insert('Thing__c', { Name: 'z', Case__c: 'A' })).errorCode).toBe('DUPLICATE_VALUE');
+  });
+
+  test(`the recycle bin does not hold a unique value, so an undelete can be refused ${evidence('assumed', 'common reports')}`, () => {
+    const id = insert('Thing__c', { Name: 'x', Ext__c: 'a' });
+    org.write((t) => t.delete('Thing__c', id));
+    insert('Thing__c', { Name: 'y', Ext__c: 'a' });
+    expect(refusal(() => org.write((t) => t.undelete('Thing__c', id))).errorCode).toBe('DUPLICATE_VALUE');
+  });
+
+  test(`upsert inserts, then updates, and refuses to choose ${evidence('documented', 'REST API Developer Guide, Insert or Update (Upsert) a Record')}`, () => {
+    const first = org.write((t) => t.upsert('Thing__c', 'Ext__c', 'k1', { Name: 'x' }));
+    const second = org.write((t) => t.upsert('Thing__c', 'ext__C', 'K1', { Name: 'y' }));
+    expect([first.created, second.created, second.id]).toEqual([true, false, first.id]);
+    expect(one('SELECT Name, Ext__c FROM Thing__c')).toMatchObject({ Name: 'y', Ext__c: 'k1' });
+    const twins = [insert('Thing__c', { Name: 'a', Loose__c: 't' }), insert('Thing__c', { Name: 'b', Loose__c: 't' })];
+    const error = refusal(() => org.write((t) => t.upsert('Thing__c', 'Loose__c', 't', { Name: 'c' })));
+    expect([error.errorCode, error.httpStatus, error.fields]).toEqual(['MULTIPLE_CHOICES', 300, twins]);
+    expect(refusal(() => org.write((t) => t.upsert('Thing__c', 'Text__c', 't', {}))).httpStatus).toBe(404);
+  });
+
+  test(`within one transaction too ${evidence('assumed', 'follows from the transaction being one')}`, () => {
+    const error = refusal(() =>
+      org.write((t) => {
+        t.insert('Thing__c', { Name: 'x', Ext__c: 'a' });
+        t.insert('Thing__c', { Name: 'y', Ext__c: 'A' });
+      }),
+    );
+    expect(error.errorCode).toBe('DUPLICATE_VALUE');
+    const made = org.write((t) => [
+      t.upsert('Thing__c', 'Ext__c', 'n', { Name: 'x' }),
+      t.upsert('Thing__c', 'Ext__c', 'n', { Name: 'y' }),
+    ]);
+    expect(made.map((outcome) => outcome.created)).toEqual([true, false]);
+  });
+
+  test(`a parent can be named by its external id ${evidence('documented', 'Bulk API 2.0 Guide, Relationship Fields in a Header Row')}`, () => {
+    const master = insert('Thing__c', { Name: 'm', Ext__c: 'M1' });
+    insert('Thing__c', { Name: 'p', 'Master__r.Ext__c': 'm1' });
+    expect(one("SELECT Master__c FROM Thing__c WHERE Name = 'p'").Master__c).toBe(master);
+    const error = refusal(() => insert('Thing__c', { Name: 'p', 'Master__r.Ext__c': 'zz' }));
+    expect(error.message).toBe('Foreign key external ID: zz not found for field Ext__c in entity Thing__c');
+  });
+});
+
+describe('deleting', () => {
+  test(`is soft: the row stays for queryAll, moved in time, and comes back ${evidence('documented', 'SOAP API Developer Guide, delete() and undelete()')}`, () => {
+    const id = insert('Thing__c', { Name: 'x' });
+    clock.advance(5000);
+    org.write((t) => t.delete('Thing__c', id));
+    expect(records(org, 'SELECT Id FROM Thing__c')).toEqual([]);
+    expect(org.retrieve('Thing__c', id, 'v62.0')).toBeUndefined();
+    expect(one('SELECT IsDeleted, SystemModstamp FROM Thing__c', true)).toMatchObject({
+      IsDeleted: true,
+      SystemModstamp: '2024-05-22T13:05:14.000+0000',
+    });
+    expect(refusal(() => update('Thing__c', id, { Name: 'y' }))).toMatchObject({
+      errorCode: 'ENTITY_IS_DELETED',
+      httpStatus: 404,
+    });
+    expect(refusal(() => org.write((t) => t.delete('Thing__c', id))).message).toBe('entity is deleted');
+    clock.advance(5000);
+    org.write((t) => t.undelete('Thing__c', id));
+    expect(one('SELECT IsDeleted, SystemModstamp FROM Thing__c')).toMatchObject({
+      IsDeleted: false,
+      SystemModstamp: '2024-05-22T13:05:19.000+0000',
+    });
+  });
+
+  test(`takes the children of cascading lookups along, and brings back those ${evidence('assumed', 'describe: cascadeDelete; undelete restores a cascade')}`, () => {
+    const master = insert('Thing__c', { Name: 'm' });
+    const child = insert('Thing__c', { Name: 'c', Master__c: master });
+    insert('Thing__c', { Name: 'g', Master__c: child });
+    const early = insert('Thing__c', { Name: 'early', Master__c: master });
+    org.write((t) => t.delete('Thing__c', early));
+    clock.advance(1000);
+    org.write((t) => t.delete('Thing__c', master));
+    expect(records(org, 'SELECT Id FROM Thing__c')).toEqual([]);
+    org.write((t) => t.undelete('Thing__c', master));
+    expect(records(org, 'SELECT Name FROM Thing__c ORDER BY Name').map((row) => row.Name)).toEqual(['c', 'g', 'm']);
+  });
+
+  test(`empties other lookups, which the system modification stamp shows ${evidence('assumed', 'lookup option "Clear the value of this field"')}`, () => {
+    const account = insert('Account', { Name: 'a' });
+    insert('Thing__c', { Name: 'x', Account__c: account });
+    clock.advance(1000);
+    org.write((t) => t.delete('Account', account));
+    expect(one('SELECT Account__c, SystemModstamp, LastModifiedDate FROM Thing__c')).toMatchObject({
+      Account__c: null,
+      SystemModstamp: '2024-05-22T13:05:10.000+0000',
+      LastModifiedDate: '2024-05-22T13:05:09.000+0000',
+    });
+  });
+
+  test(`is refused where a lookup forbids it ${evidence('recorded', 'describe of Account: Cases restrict the delete')}`, () => {
+    const account = insert('Account', { Name: 'a' });
+    insert('Case', { AccountId: account });
+    expect(refusal(() => org.write((t) => t.delete('Account', account))).errorCode).toBe('DELETE_FAILED');
+    expect(records(org, 'SELECT Id FROM Account')).toHaveLength(1);
+  });
+
+  test(`for good leaves nothing but an entry among the deleted ${evidence('documented', 'SOAP API Developer Guide, emptyRecycleBin() and getDeleted()')}`, () => {
+    const [binned, alive] = [insert('Thing__c', { Name: 'x' }), insert('Thing__c', { Name: 'y' })];
+    org.write((t) => t.delete('Thing__c', binned));
+    org.write((t) => t.purge('Thing__c', [binned, alive]));
+    expect(records(org, 'SELECT Id FROM Thing__c', { all: true })).toEqual([]);
+    const now = clock.now();
+    const deleted = org.deleted('Thing__c', now - minuteMs, now + minuteMs).deletedRecords.map((entry) => entry.id);
+    expect(deleted.sort()).toEqual([binned, alive].sort());
+  });
+});
+
+describe('transactions', () => {
+  const assumed = evidence('assumed', 'read committed, as in the database beneath Salesforce');
+
+  test(`are seen by nobody before their commit, and then with the stamps of their writes ${evidence('documented', 'SOAP API Developer Guide, Data Replication: long-running transactions')}`, () => {
+    const slow = org.begin();
+    const { id } = slow.insert('Thing__c', { Name: 'slow' });
+    clock.advance(30 * minuteMs);
+    const quick = insert('Thing__c', { Name: 'quick' });
+    expect(records(org, 'SELECT Id FROM Thing__c').map((row) => row.Id)).toEqual([quick]);
+    slow.commit();
+    expect(
+      records(org, 'SELECT Id, SystemModstamp FROM Thing__c ORDER BY SystemModstamp').map((row) => [row.Id, row.SystemModstamp]),
+    ).toEqual([
+      [id, '2024-05-22T13:05:09.000+0000'],
+      [quick, '2024-05-22T13:35:09.000+0000'],
+    ]);
+  });
+
+  test(`stamp whole seconds ${evidence('documented', 'Object Reference, System Fields')}`, () => {
+    clock.freeze(Date.parse('2024-05-22T13:05:09.999Z'));
+    insert('Thing__c', { Name: 'x' });
+    expect(one('SELECT SystemModstamp FROM Thing__c').SystemModstamp).toBe('2024-05-22T13:05:09.000+0000');
+  });
+
+  test(`leave nothing behind when they are rolled back or fail ${assumed}`, () => {
+    const transaction = org.begin();
+    transaction.insert('Thing__c', { Name: 'x' });
+    transaction.rollback();
+    expect(() => transaction.commit()).toThrow('is over');
+    refusal(() =>
+      org.write((t) => {
+        t.insert('Thing__c', { Name: 'y' });
+        t.insert('Thing__c', {});
+      }),
+    );
+    expect(records(org, 'SELECT Id FROM Thing__c')).toEqual([]);
+  });
+
+  test(`go on after a refused write, without it ${evidence('documented', 'REST API Developer Guide, allOrNone')}`, () => {
+    org.write((t) => {
+      t.insert('Thing__c', { Name: 'good' });
+      refusal(() => t.insert('Thing__c', { Text__c: 'no name' }));
+    });
+    expect(records(org, 'SELECT Name FROM Thing__c')).toHaveLength(1);
+  });
+
+  test(`lock what they wrote until they end ${evidence('documented', 'UNABLE_TO_LOCK_ROW')}`, () => {
+    const id = insert('Thing__c', { Name: 'x' });
+    const slow = org.begin();
+    slow.update('Thing__c', id, { Text__c: 'slow' });
+    expect(refusal(() => update('Thing__c', id, { Text__c: 'quick' })).errorCode).toBe('UNABLE_TO_LOCK_ROW');
+    slow.commit();
+    update('Thing__c', id, { Number__c: 1 });
+    expect(one('SELECT Text__c, Number__c FROM Thing__c')).toMatchObject({ Text__c: 'slow', Number__c: 1 });
+  });
+
+  test(`check uniqueness and parents again at the commit ${assumed}`, () => {
+    const slow = org.begin();
+    slow.insert('Thing__c', { Name: 'slow', Ext__c: 'a' });
+    insert('Thing__c', { Name: 'quick', Ext__c: 'a' });
+    expect(refusal(() => slow.commit()).errorCode).toBe('DUPLICATE_VALUE');
+    const account = insert('Account', { Name: 'a' });
+    const child = org.begin();
+    child.insert('Thing__c', { Name: 'child', Account__c: account });
+    org.write((t) => t.delete('Account', account));
+    expect(refusal(() => child.commit()).errorCode).toBe('ENTITY_IS_DELETED');
+    expect(records(org, 'SELECT Name FROM Thing__c')).toHaveLength(1);
+  });
+});
+
+describe('objects', () => {
+  test(`an unknown object, a wrong id and a missing record ${evidence('documented', 'REST API Developer Guide, Status Codes and Error Responses')}`, () => {
+    expect(refusal(() => insert('Nope', {})).httpStatus).toBe(404);
+    expect(refusal(() => update('Thing__c', '001000000000001AAA', {})).errorCode).toBe('MALFORMED_ID');
+    expect(refusal(() => update('Thing__c', 'a00000000000009AAA', {})).errorCode).toBe('INVALID_CROSS_REFERENCE_KEY');
+  });
+
+  test(`a field added to a running org can be written at once; a removed one is gone and its rows stay ${evidence('assumed', 'Metadata API')}`, () => {
+    const id = insert('Thing__c', { Name: 'x', Text__c: 'old' });
+    const base = test_.schema.object('Thing__c')!;
+    const model = test_.schema.field('Thing__c', 'Text__c')!;
+    test_.schema.add({ ...base, fields: [{ ...model, name: 'New__c', label: 'New' }] });
+    update('Thing__c', id, { New__c: 'value' });
+    expect(one('SELECT New__c, Text__c FROM Thing__c')).toMatchObject({ New__c: 'value', Text__c: 'old' });
+    test_.schema.removeField('Thing__c', 'Text__c');
+    expect(refusal(() => records(org, 'SELECT Text__c FROM Thing__c')).errorCode).toBe('INVALID_FIELD');
+    expect(one('SELECT New__c FROM Thing__c').New__c).toBe('value');
+  });
+});
