@@ -22,6 +22,7 @@ import { type GlobalValueSets, type PicklistSource, readPicklist } from './pickl
 import type { Element } from './xml.ts';
 
 export interface CustomField {
+  file: string;
   /** One field, or a location with its two parts. */
   declarations: FieldDeclaration[];
   /** Of a dependent picklist; its bitmaps can be made when all fields of the object are known. */
@@ -91,7 +92,7 @@ export function readCustomField(element: Element, name: string, globals: GlobalV
   if (element.has('lookupFilter')) note('lookupFilter', 'is not enforced');
   for (const ignored of withoutEffect) element.has(ignored);
   for (const unknown of element.unread()) note(unknown, 'is not used here');
-  return { declarations, notes, ...(picklist ? { picklist } : {}) };
+  return { file: element.file, declarations, notes, ...(picklist ? { picklist } : {}) };
 }
 
 interface Reading {
@@ -173,7 +174,7 @@ const readers: Readonly<Record<string, (reading: Reading) => FieldDeclaration[]>
   ],
   AutoNumber: ({ element, name, label, common, note }) => {
     const format = element.text('displayFormat');
-    if (format !== undefined && !/^\{0+\}$/.test(format)) note('displayFormat', 'is not used: numbers have no letters or dates');
+    if (hasDecoration(format)) note('displayFormat', plainNumbers);
     return [
       text(name, label, 30, common, readOnly, {
         autoNumber: true,
@@ -205,6 +206,10 @@ const readers: Readonly<Record<string, (reading: Reading) => FieldDeclaration[]>
     ];
   },
 };
+
+/** Whether an auto-number's format is more than its digits. */
+export const hasDecoration = (format: string | undefined): boolean => format !== undefined && !/^\{0+\}$/.test(format);
+export const plainNumbers = 'is not used: numbers have no letters or dates';
 
 function digits({ element, isFormula }: { element: Element; isFormula: boolean }): [precision: number, scale: number] {
   const precision = element.integer('precision', 1, 18, isFormula ? 18 : undefined);

@@ -2,6 +2,7 @@ import { declareObject, type ObjectDeclaration } from '../declare.ts';
 import { defaulted, type FieldDeclaration, idLookup, isName, notNull, readOnly, text } from '../fields.ts';
 import { audit, idField, isDeleted, lastActivity, owner, viewed } from '../system-fields.ts';
 import type { Schema } from '../types.ts';
+import { hasDecoration, plainNumbers } from './custom-field.ts';
 import type { SourceNote } from './problems.ts';
 import type { Element } from './xml.ts';
 
@@ -73,6 +74,9 @@ export function readCustomObject(
       element: `${element.path}.customSettingsType`,
       message: 'is taken for a list: values per user and profile are not supported',
     });
+  }
+  if (hasDecoration(element.child('nameField')?.text('displayFormat'))) {
+    notes.push({ file: element.file, element: `${element.path}.nameField.displayFormat`, message: plainNumbers });
   }
   for (const ignored of withoutEffect) element.has(ignored);
   element.has('fields');

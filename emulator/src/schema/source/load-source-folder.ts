@@ -103,7 +103,7 @@ export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
 
   for (const { object, fields } of additions) {
     for (const field of fields) collecting(() => resolveDependent(object, field, schema));
-    noteUnknownTargets(object, additions, schema, fields, notes, objects);
+    noteUnknownTargets(additions, schema, fields, notes);
   }
   if (problems.length > 0) throw new SourceFolderError(folder, problems);
   for (const { object, links } of additions) schema.add(object, links);
@@ -131,15 +131,15 @@ function linksOf(declarations: readonly FieldDeclaration[]): Record<string, Chil
 }
 
 /** A dependent picklist's bitmaps need the values of its controller, which may be a standard field. */
-function resolveDependent(object: ObjectDescribe, { declarations, picklist }: CustomField, schema: Schema): void {
+function resolveDependent(object: ObjectDescribe, { file, declarations, picklist }: CustomField, schema: Schema): void {
   const describe = declarations[0]!.describe;
   if (!picklist || picklist.controller === null) return;
   const byName = (field: FieldDescribe) => field.name.toLowerCase() === picklist.controller!.toLowerCase();
   const controller = object.fields.find(byName) ?? schema.field(object.name, picklist.controller);
   if (!controller) {
     throw new SourceProblem({
-      file: `${object.name}.${describe.name}`,
-      element: 'controllingField',
+      file,
+      element: 'CustomField.valueSet.controllingField',
       message: `names ${picklist.controller}, which ${object.name} does not have`,
     });
   }
@@ -147,21 +147,18 @@ function resolveDependent(object: ObjectDescribe, { declarations, picklist }: Cu
 }
 
 function noteUnknownTargets(
-  object: ObjectDescribe,
   additions: readonly { object: ObjectDescribe }[],
   schema: Schema,
   fields: readonly CustomField[],
   notes: SourceNote[],
-  sources: readonly ObjectSource[],
 ): void {
-  const known = (name: string) => schema.object(name) !== undefined || additions.some((other) => other.object.name === name);
-  for (const { describe } of fields.flatMap((field) => field.declarations)) {
-    for (const target of describe.referenceTo) {
+  const known = (name: string) => schema.object(name) !== undefined || additions.some(({ object }) => object.name === name);
+  for (const { file, declarations } of fields) {
+    for (const target of declarations.flatMap(({ describe }) => describe.referenceTo)) {
       if (known(target)) continue;
-      const source = sources.find((other) => other.name === object.name)?.fields.find(({ name }) => name === describe.name);
       notes.push({
-        file: source?.element.file ?? object.name,
-        element: `${source?.element.path ?? 'CustomField'}.referenceTo`,
+        file,
+        element: 'CustomField.referenceTo',
         message: `names ${target}, which this org does not hold: the field takes ids and cannot be followed`,
       });
     }
