@@ -7,6 +7,7 @@ import type { FieldDescribe, ObjectDescribe, Schema } from '../schema/types.ts';
 export interface Permissions {
   hide(object: string, field?: string): void;
   show(object: string, field?: string): void;
+  hides(object: string): boolean;
   list(): { object: string; field?: string }[];
 }
 
@@ -18,12 +19,18 @@ export function withPermissions(schema: Schema, now: () => number): { schema: Sc
   let views = new WeakMap<ObjectDescribe, ObjectDescribe>();
   const listeners: ((object: ObjectDescribe) => void)[] = [];
   let changedAtMs = 0;
+  /** While the org takes over a change it sees hidden objects too, as ones that cannot be queried: it keeps their records. */
+  let telling = false;
 
   const changed = (objectName: string) => {
     views = new WeakMap();
     changedAtMs = now();
-    const object = schema.object(objectName) as ObjectDescribe;
+    tell(schema.object(objectName) as ObjectDescribe);
+  };
+  const tell = (object: ObjectDescribe) => {
+    telling = true;
     for (const listener of listeners) listener(see(object));
+    telling = false;
   };
   const see = (object: ObjectDescribe): ObjectDescribe => {
     const hidden = hiddenFields.get(object.name);
@@ -32,13 +39,15 @@ export function withPermissions(schema: Schema, now: () => number): { schema: Sc
     if (known) return known;
     const view: ObjectDescribe = {
       ...object,
+      queryable: object.queryable && !hiddenObjects.has(object.name),
       fields: object.fields.filter((field) => !hidden?.has(field.name)),
       childRelationships: object.childRelationships.filter(({ childSObject }) => !hiddenObjects.has(childSObject)),
     };
     views.set(object, view);
     return view;
   };
-  const visible = (object: ObjectDescribe | undefined) => (object && !hiddenObjects.has(object.name) ? see(object) : undefined);
+  const visible = (object: ObjectDescribe | undefined) =>
+    object && (telling || !hiddenObjects.has(object.name)) ? see(object) : undefined;
   const named = (object: string, field: string | undefined): { object: string; field: FieldDescribe | undefined } => {
     const found = schema.object(object);
     if (!found) throw new TypeError(`there is no object '${object}'`);
@@ -47,6 +56,8 @@ export function withPermissions(schema: Schema, now: () => number): { schema: Sc
     if (foundField?.type === 'id') throw new TypeError('Id cannot be hidden');
     return { object: found.name, field: foundField };
   };
+
+  schema.onChange(tell);
 
   return {
     schema: {
@@ -66,9 +77,8 @@ export function withPermissions(schema: Schema, now: () => number): { schema: Sc
       byKeyPrefix: (prefix) => visible(schema.byKeyPrefix(prefix)),
       add: (object, links) => schema.add(object, links),
       removeField: (object, field) => schema.removeField(object, field),
-      onChange(listener) {
+      onChange: (listener) => {
         listeners.push(listener);
-        schema.onChange((object) => listener(see(object)));
       },
     },
     permissions: {
@@ -84,6 +94,7 @@ export function withPermissions(schema: Schema, now: () => number): { schema: Sc
         else hiddenFields.get(found.object)?.delete(found.field.name);
         changed(found.object);
       },
+      hides: (object) => hiddenObjects.has(schema.object(object)?.name ?? ''),
       list: () => [
         ...[...hiddenObjects].map((object) => ({ object })),
         ...[...hiddenFields].flatMap(([object, fields]) => [...fields].map((field) => ({ object, field }))),

@@ -5,7 +5,6 @@ import { addAuthSurface } from '../auth/auth-surface.ts';
 import { type CredentialOptions, createIdentity } from '../auth/identity.ts';
 import { createSessions } from '../auth/sessions.ts';
 import { createQueryJobs } from '../bulk/query-jobs.ts';
-import { fillDemoOrg } from '../demo/fill-demo-org.ts';
 import { createFaultList, type FaultList } from '../faults/fault-list.ts';
 import { createClock } from '../org/clock.ts';
 import { createOrg } from '../org/org.ts';
@@ -129,7 +128,10 @@ async function openOrg(options: EmulatorOptions): Promise<{ org: Org; permission
   const seed = options.seed ?? 1;
   const org = createOrg({ schema, clock, seed, ...(options.path === undefined ? {} : { path: options.path }) });
   const records = options.records ?? 0;
-  if (records > 0) fillDemoOrg(org, { seed, records });
+  if (records > 0) {
+    const { fillDemoOrg } = await import('../demo/fill-demo-org.ts');
+    fillDemoOrg(org, { seed, records });
+  }
   return { org, permissions };
 }
 

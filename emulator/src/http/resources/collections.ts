@@ -6,20 +6,25 @@ import type { EmulatorContext } from '../context.ts';
 import { asSalesforceError, badRequest, notFound, recordError } from '../errors.ts';
 import { asRecord, objectNamed, readValues } from '../record-body.ts';
 import { write } from '../write.ts';
+import { retrieveWithId } from './sobject-rows.ts';
 
 /** REST API Developer Guide, "sObject Collections". */
 const recordsMax = 200;
 const chunksMax = 10;
 const retrieveIdsMax = 2000;
 
-type RecordResult =
-  | { id?: string; success: true; errors: []; created?: boolean }
-  | { id?: string; success: false; errors: ReturnType<typeof recordError>[]; created?: boolean };
+interface RecordResult {
+  id?: string;
+  success: boolean;
+  errors: ReturnType<typeof recordError>[];
+  /** Only upserts say so. */
+  created?: boolean;
+}
 
 /** `POST /composite/sobjects` */
 export const createCollection: Handler = (request, context) => {
   const { records, allOrNone } = readRecords(request);
-  return run(records, allOrNone, request, context, (transaction, record) => {
+  return answered(records, allOrNone, request, context, (transaction, record) => {
     const object = objectOf(record, context);
     return transaction.insert(object.name, readValues(object, record));
   });
@@ -28,7 +33,7 @@ export const createCollection: Handler = (request, context) => {
 /** `PATCH /composite/sobjects` */
 export const updateCollection: Handler = (request, context) => {
   const { records, allOrNone } = readRecords(request);
-  return run(records, allOrNone, request, context, (transaction, record) => {
+  return answered(records, allOrNone, request, context, (transaction, record) => {
     const { id, rest } = takeField(record, 'Id');
     if (typeof id !== 'string' || id === '') throw badRequest('MISSING_ARGUMENT', 'Id not specified in an update call');
     const object = objectOf(record, context);
@@ -43,7 +48,8 @@ export const upsertCollection: Handler = (request, context) => {
   if (!field || !(field.externalId || field.idLookup)) throw notFound();
   const { records, allOrNone } = readRecords(request);
   const repeated = repeatedKeys(records, field.name);
-  const reply = run(records, allOrNone, request, context, (transaction, record) => {
+  const created = new Set<string | undefined>();
+  const upsert = (transaction: Transaction, record: Record<string, unknown>): WriteOutcome => {
     if (objectOf(record, context) !== object) {
       throw badRequest('INVALID_TYPE', `Every record of this call must be of type ${object.name}`);
     }
@@ -55,8 +61,13 @@ export const upsertCollection: Handler = (request, context) => {
     }
     if (repeated.has(keyText(key))) throw badRequest('DUPLICATE_VALUE', `Duplicate external id specified: ${key}`);
     return transaction.upsert(object.name, field.name, String(key), values);
+  };
+  const answers = tryEach(records, allOrNone, request, context, (transaction, record) => {
+    const outcome = upsert(transaction, record);
+    if (outcome.created) created.add(outcome.id);
+    return outcome;
   });
-  return { ...reply, body: (reply.body as RecordResult[]).map((result) => ({ ...result, created: result.created ?? false })) };
+  return { status: 200, body: answers.map((result) => ({ ...result, created: result.success && created.has(result.id) })) };
 };
 
 /** `DELETE /composite/sobjects?ids=a,b` */
@@ -65,7 +76,7 @@ export const deleteCollection: Handler = (request, context) => {
   if (ids.length === 0) throw badRequest('REQUIRED_FIELD_MISSING', 'At least 1 record is required');
   if (ids.length > recordsMax) throw tooMany();
   const allOrNone = request.query.get('allOrNone')?.toLowerCase() === 'true';
-  return run(ids, allOrNone, request, context, (transaction, id) => {
+  return answered(ids, allOrNone, request, context, (transaction, id) => {
     const object = context.org.schema.byKeyPrefix(id.slice(0, 3));
     if (!object || normaliseId(id) === undefined) throw badRequest('MALFORMED_ID', `malformed id ${id}`);
     return transaction.delete(object.name, id);
@@ -77,7 +88,7 @@ export const retrieveCollection: Handler = (request, context) => {
   const object = objectNamed(request.params.object, context);
   const { ids, fields } = request.method === 'POST' ? readRetrieveBody(request) : readRetrieveQuery(request);
   if (ids.length > retrieveIdsMax) throw badRequest('EXCEEDED_ID_LIMIT', `Cannot retrieve more than ${retrieveIdsMax} records`);
-  return { status: 200, body: ids.map((id) => context.org.retrieve(object.name, id, request.version.text, fields) ?? null) };
+  return { status: 200, body: ids.map((id) => retrieveWithId(object.name, id, fields, request, context) ?? null) };
 };
 
 function readRetrieveQuery(request: ApiRequest): { ids: string[]; fields: string[] } {
@@ -100,26 +111,28 @@ function list(text: string | null, name: string): string[] {
   return items;
 }
 
+const answered = <T>(...given: Parameters<typeof tryEach<T>>): ApiReply => ({ status: 200, body: tryEach(...given) });
+
 /** One try per record, in one transaction. With `allOrNone` a failure undoes the others, which then say so. */
-function run<T>(
+function tryEach<T>(
   inputs: readonly T[],
   allOrNone: boolean,
   request: ApiRequest,
   context: EmulatorContext,
   one: (transaction: Transaction, input: T) => WriteOutcome,
-): ApiReply {
-  let results: RecordResult[] = [];
+): RecordResult[] {
+  let tried: RecordResult[] = [];
   const attempt = (transaction: Transaction) => {
-    results = inputs.map((input) => tryRecord(() => one(transaction, input)));
-    if (allOrNone && results.some((result) => !result.success)) throw new RolledBack();
+    tried = inputs.map((input) => tryRecord(() => one(transaction, input)));
+    if (allOrNone && tried.some((result) => !result.success)) throw new RolledBack();
   };
   try {
     write(request, context, attempt);
   } catch (error) {
     if (!(error instanceof RolledBack)) throw error;
-    results = results.map((result) => (result.success ? rolledBack() : result));
+    tried = tried.map((result) => (result.success ? rolledBack() : result));
   }
-  return { status: 200, body: results };
+  return tried;
 }
 
 /** Carries the end of an `allOrNone` call out of its transaction. */
@@ -127,8 +140,7 @@ class RolledBack extends Error {}
 
 function tryRecord(write: () => WriteOutcome): RecordResult {
   try {
-    const { id, created } = write();
-    return { id, success: true, errors: [], created };
+    return { id: write().id, success: true, errors: [] };
   } catch (error) {
     return { success: false, errors: [recordError(asSalesforceError(error))] };
   }

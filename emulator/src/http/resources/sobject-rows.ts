@@ -1,3 +1,4 @@
+import { normaliseId } from '../../org/ids.ts';
 import type { ApiReply, ApiRequest, Handler } from '../api-types.ts';
 import type { EmulatorContext } from '../context.ts';
 import { badRequest, notFound } from '../errors.ts';
@@ -21,19 +22,29 @@ export const getRow: Handler = (request, context) => rowReply(request.params.id 
 
 export function rowReply(id: string, request: ApiRequest, context: EmulatorContext): ApiReply {
   const object = objectNamed(request.params.object, context);
-  const fields = request.query.get('fields');
-  const row = context.org.retrieve(
-    object.name,
-    id,
-    request.version.text,
-    fields === null ? undefined : fields.split(',').map((field) => field.trim()),
-  );
+  const fields = request.query
+    .get('fields')
+    ?.split(',')
+    .map((field) => field.trim());
+  const row = retrieveWithId(object.name, id, fields, request, context);
   if (!row) throw notFound();
   const modified = row.LastModifiedDate;
   if (typeof modified !== 'string') return { status: 200, body: row };
   const since = Date.parse(request.headers['if-modified-since'] ?? '');
   if (Date.parse(modified) <= since) return { status: 304 };
   return { status: 200, headers: { 'Last-Modified': new Date(modified).toUTCString() }, body: row };
+}
+
+/** The id comes along whether it was asked for or not (assumed: seen in replies, not in the guide). */
+export function retrieveWithId(
+  object: string,
+  id: string,
+  fields: readonly string[] | undefined,
+  request: ApiRequest,
+  { org }: EmulatorContext,
+): Record<string, unknown> | undefined {
+  const row = org.retrieve(object, id, request.version.text, fields);
+  return row && !('Id' in row) ? { ...row, Id: normaliseId(id) } : row;
 }
 
 /** `PATCH /sobjects/Account/001…`: 204 and nothing. */

@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { evidence } from '../evidence.ts';
+import { startTestOrg, type TestOrg } from './testing.ts';
+
+let org: TestOrg;
+beforeAll(async () => {
+  org = await startTestOrg({ apiRequestsMax: 5 });
+});
+afterAll(() => org.emulator.close());
+
+const limits = () => org.call('GET', '/limits');
+
+test(`every request counts, and each reply tells ${evidence('recorded', 'Sforce-Limit-Info: api-usage=4147/15000')}`, async () => {
+  const first = await limits();
+  expect(first.headers.get('sforce-limit-info')).toBe('api-usage=1/5');
+  expect(first.json.DailyApiRequests).toEqual({ Max: 5, Remaining: 4 });
+  const failed = await org.call('GET', '/sobjects/Nope/describe');
+  expect(failed.headers.get('sforce-limit-info')).toBe('api-usage=2/5');
+  await fetch(`${org.emulator.url}/services/data`);
+  expect((await limits()).headers.get('sforce-limit-info')).toBe('api-usage=3/5');
+});
+
+test(`used up: 403, until 24 hours have passed ${evidence('documented', 'Salesforce limits, API Request Limits and Allocations')}`, async () => {
+  await org.backdoor('POST', '/limits', { spend: 2 });
+  expect(await limits()).toMatchObject({
+    status: 403,
+    json: [{ message: 'TotalRequests Limit exceeded.', errorCode: 'REQUEST_LIMIT_EXCEEDED' }],
+  });
+  expect((await org.backdoor('POST', '/limits', { apiRequestsMax: 6 })).json).toEqual({ apiRequestsMax: 6, used: 5 });
+  // Half a day, twice, with a sign of life between, so that the session lives; then the first five have rolled off.
+  for (let hour = 0; hour < 25; hour += 1) {
+    org.emulator.org.clock.advance(3600_000);
+    await fetch(`${org.emulator.url}/services/oauth2/userinfo`, {
+      headers: { authorization: `Bearer ${org.emulator.credentials.accessToken}` },
+    });
+  }
+  expect((await limits()).headers.get('sforce-limit-info')).toBe('api-usage=1/6');
+});
+
+test(`a URI over 16,384 bytes is 414, one below is read ${evidence('documented', 'REST API Developer Guide, Status Codes and Error Responses')}`, async () => {
+  await org.backdoor('POST', '/limits', { apiRequestsMax: 100 });
+  const path = `/query?q=${encodeURIComponent('SELECT Id FROM Account')}`;
+  const padded = (bytes: number) => `${path}${'+'.repeat(bytes - path.length - '/services/data/v62.0'.length)}`;
+  expect((await org.call('GET', padded(16_384))).status).toBe(200);
+  expect((await org.call('GET', padded(16_385))).status).toBe(414);
+});
+
+test(`gzip both ways ${evidence('documented', 'REST API Developer Guide, Use Compression')}`, async () => {
+  const zipped = await org.call('GET', '/sobjects', { headers: { 'accept-encoding': 'gzip' } });
+  expect(zipped.headers.get('content-encoding')).toBe('gzip');
+  expect(zipped.headers.get('vary')).toBe('Accept-Encoding');
+  const plain = await org.call('GET', '/sobjects', { headers: { 'accept-encoding': 'gzip;q=0' } });
+  expect(plain.headers.get('content-encoding')).toBeNull();
+  expect(zipped.json).toEqual(plain.json);
+});
+
+test(`X-PrettyPrint indents ${evidence('documented', 'REST API Developer Guide, Pretty Print Header')}`, async () => {
+  const pretty = await org.call('GET', '/', { headers: { 'X-PrettyPrint': '1' } });
+  expect(pretty.text).toBe(JSON.stringify(pretty.json, null, 2));
+});

@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const bin = fileURLToPath(new URL('../../bin/tidemark-emulator.js', import.meta.url));
+
+function run(...args: string[]) {
+  const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { out: '', err: '' };
+  child.stdout.on('data', (chunk) => {
+    output.out += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    output.err += chunk;
+  });
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...output }));
+  return { child, ended };
+}
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  'prints one line of ten credentials that work, and stops cleanly on %s',
+  async (signal) => {
+    const { child, ended } = run('--port', '0', '--records', '50', '--seed', '3');
+    const [line] = (await once(child.stdout, 'data')) as [Buffer];
+    const credentials = JSON.parse(String(line)) as Record<string, string>;
+    expect(Object.keys(credentials)).toEqual([
+      'instanceUrl',
+      'loginUrl',
+      'organizationId',
+      'accessToken',
+      'clientId',
+      'clientSecret',
+      'username',
+      'password',
+      'securityToken',
+      'backdoorUrl',
+    ]);
+    expect(credentials.instanceUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    const query = await fetch(`${credentials.instanceUrl}/services/data/v62.0/query?q=SELECT+COUNT()+FROM+Account`, {
+      headers: { authorization: `Bearer ${credentials.accessToken}` },
+    });
+    expect(((await query.json()) as { totalSize: number }).totalSize).toBeGreaterThan(0);
+    child.kill(signal);
+    const { code, out, err } = await ended;
+    expect({ code, err, lines: out.trim().split('\n').length }).toEqual({ code: 0, err: '', lines: 1 });
+  },
+);
+
+test('help, and wrong usage', async () => {
+  expect(await run('--help').ended).toMatchObject({ code: 0, out: expect.stringContaining('--bulk-page-rows') });
+  expect(await run('--port', '70000').ended).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("--port must be a whole number up to 65535, not '70000'"),
+  });
+  expect(await run('--prot', '1').ended).toMatchObject({ code: 2, err: expect.stringContaining('--prot') });
+  const missing = await run('--records', '0', '--source', '/nonexistent/folder').ended;
+  expect(missing).toMatchObject({ code: 1, out: '', err: expect.stringContaining('could not start') });
+});
