@@ -1,0 +1,8 @@
+/** A file that follows from the code: never edited by hand, made by `node tools/generate.ts`, kept true by `npm run check`. */
+export interface Generator {
+  /** From the root of the workspace. */
+  readonly file: string;
+  make(): Promise<string>;
+}
+
+export const generators: readonly Generator[] = [];
