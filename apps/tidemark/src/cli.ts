@@ -1,0 +1,122 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { parseEnv } from 'node:util';
+import {
+  type AnyConnector,
+  type Clock,
+  type Config,
+  createFetch,
+  createLog,
+  Engine,
+  type LogLevel,
+  loadConfig,
+  openStore,
+  type RootLog,
+  type Store,
+} from '@tidemark/core';
+import { Command } from 'commander';
+import { loadConnectors } from './connectors.ts';
+import { listenForStop, type StopSignals } from './stop-signals.ts';
+import { type Paint, painter, type Terminal } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
+
+/** Options that every command takes. */
+export interface CommonOptions {
+  readonly config: string;
+  readonly json?: boolean;
+  readonly verbose?: boolean;
+}
+
+export interface Cli {
+  readonly terminal: Terminal;
+  readonly env: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  /** What the command that ran answers. */
+  exitCode: number;
+  /** Where log lines go while a progress bar is drawn. */
+  logLine: (line: string) => void;
+}
+
+/** A command with the options that all of them take, and an example in its help. */
+export function command(cli: Cli, name: string, summary: string, examples: readonly string[]): Command {
+  return new Command(name)
+    .description(summary)
+    .option('-c, --config <file>', 'configuration file (also TIDEMARK_CONFIG)', cli.env.TIDEMARK_CONFIG || './tidemark.yaml')
+    .option('--json', 'one JSON document on standard output; logs go to standard error')
+    .option('--verbose', 'log every step')
+    .addHelpText('after', `\n${examples.length > 1 ? 'Examples' : 'Example'}:\n${examples.map((e) => `  $ ${e}`).join('\n')}\n`);
+}
+
+/** The answer of a command: a document for `--json`, text for people. */
+export function answer(cli: Cli, options: CommonOptions, document: unknown, text: (paint: Paint) => string): void {
+  cli.terminal.out(options.json ? `${JSON.stringify(document)}\n` : text(painter(cli.terminal.colourOut)));
+}
+
+export interface Session {
+  readonly config: Config;
+  readonly engine: Engine;
+  readonly store: Store;
+  readonly log: RootLog;
+  readonly signals: StopSignals;
+}
+
+/** Opens what a command needs, runs it, and closes everything again, whatever happens. */
+export async function withSession<T>(
+  cli: Cli,
+  options: CommonOptions & { readonly logs?: boolean },
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const { config, env } = await readConfig(cli, options);
+  const log = openLog(cli, logLevel(config, options));
+  for (const warning of config.warnings) log.warn({ place: warning.place, hint: warning.hint }, warning.message);
+  await using store = await openStore(config.store.kind === 'sqlite' ? config.store.file : config.store.url);
+  await using engine = new Engine({ config, store, clock: cli.clock, random: Math.random, log, fetch: createFetch(env) });
+  using signals = listenForStop(() => cli.logLine('stopping after what is under way; once more to stop at once\n'));
+  return await work({ config, engine, store, log, signals });
+}
+
+/** The configuration, with the variables of an `.env` file beside it; the process's own count more. */
+export async function readConfig(
+  cli: Cli,
+  options: CommonOptions,
+): Promise<{ config: Config; env: NodeJS.ProcessEnv; connectors: readonly AnyConnector[] }> {
+  const env = await environmentFor(cli, options.config);
+  const { connectors, broken } = await loadConnectors();
+  try {
+    return { config: await loadConfig(options.config, { env, connectors }), env, connectors };
+  } catch (error) {
+    // The missing type may be one that is there and cannot be loaded.
+    for (const { name, reason } of broken) cli.terminal.err(`warning: the connector ${name} cannot be loaded: ${reason}\n`);
+    throw error;
+  }
+}
+
+export async function environmentFor(cli: Cli, configFile: string): Promise<NodeJS.ProcessEnv> {
+  const file = join(dirname(configFile), '.env');
+  if (!existsSync(file)) return cli.env;
+  return { ...parseEnv(await readFile(file, 'utf8')), ...cli.env };
+}
+
+export function openLog(cli: Cli, level: LogLevel): RootLog {
+  return createLog({
+    level,
+    pretty: cli.terminal.live,
+    colour: cli.terminal.colourErr,
+    destination: { write: (line) => cli.logLine(line) },
+  });
+}
+
+/** A command prints its own result; only a process that goes on for long tells of every run. */
+function logLevel(config: Config, options: CommonOptions & { readonly logs?: boolean }): LogLevel {
+  if (options.verbose) return 'debug';
+  const { level } = config.log;
+  return !options.logs && (level === 'info' || level === 'debug') ? 'warn' : level;
+}
+
+/** Refuses a name that the configuration does not have, before anything is contacted. */
+export function knownSync(config: Config, name: string): string {
+  if (config.syncs.has(name)) return name;
+  const known = [...config.syncs.keys()].join(', ') || 'none';
+  throw new UsageError(`there is no sync ${name} in ${config.file}`, { hint: `it has: ${known}` });
+}

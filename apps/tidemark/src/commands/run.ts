@@ -1,0 +1,100 @@
+import type { RunReport } from '@tidemark/core';
+import { type Command, InvalidArgumentError } from 'commander';
+import { answer, type Cli, type CommonOptions, command, knownSync, type Session, withSession } from '../cli.ts';
+import { showProgress } from '../progress.ts';
+import { renderDryRun, renderReport, succeeded } from '../run-text.ts';
+import { UsageError } from '../usage-error.ts';
+
+interface Options extends CommonOptions {
+  readonly full?: boolean;
+  readonly dryRun?: boolean;
+  readonly all?: boolean;
+  readonly sweepMax?: number;
+}
+
+export function runCommand(cli: Cli): Command {
+  return command(cli, 'run', 'run a sync once: what changed since its last run, or everything', [
+    'tidemark run contacts',
+    'tidemark run contacts --full',
+    'tidemark run --all --dry-run',
+  ])
+    .argument('[syncs...]', 'which ones, in this order')
+    .option('--all', 'every sync of the configuration')
+    .option('--full', 'read everything and compare, not only what changed')
+    .option('--dry-run', 'read and count, write nothing')
+    .option('--sweep-max <share>', 'share of the target that this run may delete, e.g. 50%', parseShare)
+    .action(async (names: readonly string[], options: Options) => {
+      const documents = await withSession(cli, options, async (session) => {
+        const syncs = chosen(session, names, options.all === true);
+        const done: object[] = [];
+        for (const sync of syncs) {
+          if (session.signals.stop.aborted) break;
+          done.push(options.dryRun ? await dryRun(cli, session, sync, options) : await runOnce(cli, session, sync, options));
+        }
+        return done;
+      });
+      if (options.json)
+        cli.terminal.out(`${JSON.stringify(names.length === 1 && !options.all ? documents[0] : { runs: documents })}\n`);
+    });
+}
+
+function chosen({ config }: Session, names: readonly string[], all: boolean): readonly string[] {
+  if (all && names.length > 0) throw new UsageError('name syncs or say --all, not both');
+  if (all) return [...config.syncs.keys()];
+  if (names.length === 0) {
+    throw new UsageError('which sync?', { hint: `name one of: ${[...config.syncs.keys()].join(', ')}; or say --all` });
+  }
+  return names.map((name) => knownSync(config, name));
+}
+
+async function runOnce(cli: Cli, session: Session, sync: string, options: Options): Promise<RunReport> {
+  const display = showProgress(sync, cli.terminal, cli.clock, options.json && !cli.terminal.live);
+  cli.logLine = display.print;
+  try {
+    const report = await session.engine.run(sync, {
+      ...runOptions(session, options),
+      onProgress: (progress) => display.update(progress),
+    });
+    display.end();
+    if (!succeeded(report)) cli.exitCode = 1;
+    if (!options.json) answer(cli, options, report, (paint) => renderReport(report, paint));
+    return report;
+  } finally {
+    display.end();
+    cli.logLine = cli.terminal.err;
+  }
+}
+
+async function dryRun(cli: Cli, session: Session, sync: string, options: Options): Promise<object> {
+  const display = showProgress(sync, cli.terminal, cli.clock, options.json && !cli.terminal.live);
+  cli.logLine = display.print;
+  try {
+    const result = await session.engine.dryRun(sync, {
+      ...runOptions(session, options),
+      onProgress: (progress) => display.update(progress),
+    });
+    display.end();
+    const document = { sync, dryRun: true, ...result };
+    if (!options.json) answer(cli, options, document, () => renderDryRun(sync, result));
+    return document;
+  } finally {
+    display.end();
+    cli.logLine = cli.terminal.err;
+  }
+}
+
+function runOptions({ signals }: Session, options: Options) {
+  return {
+    full: options.full === true,
+    // A first signal lets the page under way end; `stopping` is asked after it.
+    signal: new AbortController().signal,
+    stopping: () => signals.stop.aborted,
+    ...(options.sweepMax === undefined ? {} : { sweepMax: options.sweepMax }),
+  };
+}
+
+function parseShare(text: string): number {
+  const share = text.endsWith('%') ? Number.parseFloat(text) / 100 : Number(text);
+  if (text.trim() !== '' && share >= 0 && share <= 1) return share;
+  throw new InvalidArgumentError('Write a share between 0% and 100%, e.g. 50%.');
+}
