@@ -9,6 +9,7 @@ Usage: tidemark-emulator [options]
   --host <name>          address to listen on (default 127.0.0.1)
   --public-url <url>     how clients reach it, when that is not http://host:port
   --records <n>          demo records to fill the org with (default 20000; 0 leaves it empty)
+  --fill <object>=<n>    also n demo records of this object; may be repeated
   --seed <n>             ids and demo data follow from it (default 1)
   --source <folder>      an sfdx source folder whose objects and fields the org gets
   --path <file>          an SQLite file that keeps the org (default: in memory)
@@ -25,6 +26,7 @@ const flags = {
   host: { type: 'string' },
   'public-url': { type: 'string' },
   records: { type: 'string' },
+  fill: { type: 'string', multiple: true },
   seed: { type: 'string' },
   source: { type: 'string' },
   path: { type: 'string' },
@@ -104,6 +106,7 @@ function readOptions(argv: readonly string[]): EmulatorOptions | 'help' {
     port: count('port', 65535),
     publicUrl: values['public-url'],
     records: count('records') ?? 20_000,
+    fill: values.fill && Object.fromEntries(values.fill.map(readFill)),
     seed: count('seed'),
     source: values.source,
     path: values.path,
@@ -111,4 +114,10 @@ function readOptions(argv: readonly string[]): EmulatorOptions | 'help' {
     bulkPageRows: count('bulk-page-rows'),
   };
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as EmulatorOptions;
+}
+
+function readFill(text: string): [string, number] {
+  const [, object, count] = /^(\w+)=(\d+)$/.exec(text) ?? [];
+  if (object === undefined) throw new Error(`--fill must be an object and a number, as in Contact=1000, not '${text}'`);
+  return [object, Number(count)];
 }

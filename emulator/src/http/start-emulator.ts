@@ -5,6 +5,7 @@ import { addAuthSurface } from '../auth/auth-surface.ts';
 import { type CredentialOptions, createIdentity } from '../auth/identity.ts';
 import { createSessions } from '../auth/sessions.ts';
 import { createQueryJobs } from '../bulk/query-jobs.ts';
+import { fillDemoOrg, fillTable } from '../demo/demo.ts';
 import { createFaultList, type FaultList } from '../faults/fault-list.ts';
 import { createClock } from '../org/clock.ts';
 import { createOrg } from '../org/org.ts';
@@ -29,6 +30,8 @@ export interface EmulatorOptions {
   publicUrl?: string;
   /** Demo records to fill the org with; 0 leaves it empty. */
   records?: number;
+  /** Demo records of single objects beside those: `{ Contact: 1_000_000 }`. */
+  fill?: Readonly<Record<string, number>>;
   /** Ids and demo data follow from it. */
   seed?: number;
   /** An sfdx source folder whose objects and fields the org gets. */
@@ -128,10 +131,8 @@ async function openOrg(options: EmulatorOptions): Promise<{ org: Org; permission
   const seed = options.seed ?? 1;
   const org = createOrg({ schema, clock, seed, ...(options.path === undefined ? {} : { path: options.path }) });
   const records = options.records ?? 0;
-  if (records > 0) {
-    const { fillDemoOrg } = await import('../demo/fill-demo-org.ts');
-    fillDemoOrg(org, { seed, records });
-  }
+  if (records > 0) fillDemoOrg(org, { seed, records });
+  for (const [object, count] of Object.entries(options.fill ?? {})) fillTable(org, object, count, seed);
   return { org, permissions };
 }
 
