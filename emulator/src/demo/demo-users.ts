@@ -9,9 +9,13 @@ const names = [
   ['Priya', 'Raman'],
 ] as const;
 
+/** A licence that the org does not hold as a record; profiles refer to it all the same. */
+const userLicenseId = '100000000000001AAA';
+
 /** Colleagues of the administrator, who own the demo records. Made once. */
 export function loadDemoUsers(org: Org): void {
   if (org.query("SELECT COUNT() FROM User WHERE Username LIKE 'demo.%@example.com'").totalSize > 0) return;
+  const ProfileId = standardProfile(org);
   org.load(
     'User',
     names.map(([FirstName, LastName], index) => ({
@@ -23,10 +27,21 @@ export function loadDemoUsers(org: Org): void {
       CommunityNickname: `demo${index + 1}`,
       IsActive: true,
       UserType: 'Standard',
+      ProfileId,
       TimeZoneSidKey: 'GMT',
       LocaleSidKey: 'en_US',
       LanguageLocaleKey: 'en_US',
       EmailEncodingKey: 'UTF-8',
+      DigestFrequency: 'D',
+      DefaultGroupNotificationFrequency: 'N',
     })),
   );
+}
+
+function standardProfile(org: Org): string {
+  const find = () => [...org.table("SELECT Id FROM Profile WHERE Name = 'Standard User' LIMIT 1").rows()][0]?.[0];
+  const found = find();
+  if (found !== undefined) return found;
+  org.load('Profile', [{ Name: 'Standard User', UserType: 'Standard', UserLicenseId: userLicenseId }]);
+  return find()!;
 }

@@ -115,6 +115,20 @@ describe('plausible', () => {
     expect(wrong).toEqual([]);
   });
 
+  test(`no field is empty that describe calls never null ${evidence('documented', 'REST API Developer Guide, nillable')}`, () => {
+    const empty: string[] = [];
+    for (const object of [...demoObjects, 'User', 'Profile']) {
+      const where = object === 'User' ? "WHERE Username LIKE 'demo.%'" : '';
+      for (const [id] of org.table(`SELECT Id FROM ${object} ${where} LIMIT 20`).rows()) {
+        const record = org.retrieve(object, id!, 'v62.0')!;
+        for (const field of org.schema.object(object)!.fields) {
+          if (!field.nillable && record[field.name] === null) empty.push(`${object}.${field.name}`);
+        }
+      }
+    }
+    expect([...new Set(empty)]).toEqual([]);
+  });
+
   test('made and changed over the past two years, in this order, never after now', () => {
     const stamps = demoObjects.flatMap((object) =>
       rows[object]!.map((row) =>
