@@ -25,7 +25,7 @@ export function demoConfig(credentials: EmulatorCredentials, files: { database: 
 `,
   );
   return `# Written by \`tidemark demo\`. The org is an emulator on this machine.
-store: ${JSON.stringify(files.store)}
+store: { url: ${JSON.stringify(files.store)} }
 connections:
   org:
     type: salesforce

@@ -1,0 +1,200 @@
+import { spawnSync } from 'node:child_process';
+import { createWriteStream, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { EmulatorCredentials } from '@tidemark/emulator';
+import { startPostgres } from '@tidemark/testkit';
+import pg from 'pg';
+import { firstLine, run, start, stop } from './lib/child.ts';
+import { createTable, mapped, names, soql } from './lib/contact.ts';
+import { type BenchReport, type Result, say } from './lib/report.ts';
+import { median, ratio, rounded } from './lib/statistics.ts';
+import type { TidemarkInput, TidemarkOutput } from './lib/tidemark-process.ts';
+import type { BenchOptions } from './run.ts';
+
+/**
+ * A full load of a million contacts of fifteen columns. The emulator renders a Bulk result before it reports JobComplete; the
+ * clock of everybody runs from there to data that is committed, counted and (for Tidemark) swept. Contenders take turns.
+ */
+export async function bench({ rows, rounds, quick }: BenchOptions): Promise<BenchReport> {
+  const folder = mkdtempSync(join(tmpdir(), 'tidemark-bench-'));
+  const postgres = await startPostgres({ tuning: 'stock' });
+  say(`filling an org with ${rows} contacts`);
+  const emulator = start('./emulator-process.ts', { rows });
+  const small = start('./emulator-process.ts', { rows: Math.ceil(rows / 10) });
+  const db = new pg.Client({ connectionString: postgres.url });
+  await db.connect();
+  try {
+    const org = await firstLine<EmulatorCredentials>(emulator);
+    const smallOrg = await firstLine<EmulatorCredentials>(small);
+    const csv = join(folder, 'contacts.csv');
+    await downloadCsv(org, csv);
+    say(`the CSV file has ${(statSync(csv).size / 1e6).toFixed(0)} MB`);
+    const sqliteCli = spawnSync('sqlite3', ['--version']).status === 0;
+    const times: Record<string, number[]> = {};
+    const memory: number[] = [];
+    const smallMemory: number[] = [];
+    const wall: number[] = [];
+    const note = (name: string, value: number) => {
+      times[name] = [...(times[name] ?? []), value];
+      say(`  ${name}: ${(rows / (value / 1000)).toFixed(0)} rows/s`);
+    };
+    let written = 0;
+    for (let round = 1; round <= rounds; round++) {
+      say(`round ${round} of ${rounds}`);
+      note('limit', (await run<{ ms: number }>('./copy-process.ts', { url: postgres.url, file: csv })).ms);
+
+      await db.query('DROP TABLE IF EXISTS contact; DROP TABLE IF EXISTS _tidemark_checkpoints');
+      const first = await load(org, { type: 'postgres', url: postgres.url }, rows);
+      note('tidemark', first.sinceJobCompleteMs!);
+      memory.push(first.maxRssMb);
+      wall.push(first.wallMs);
+
+      const before = await rowVersions(db);
+      note('unchanged', (await load(org, { type: 'postgres', url: postgres.url }, rows, 'unchanged')).sinceJobCompleteMs!);
+      written += (await rowVersions(db)) - before;
+      // Values that differ at equal stamps: the load has to mend every row.
+      await db.query("UPDATE contact SET lastname = lastname || '~'");
+      await db.query('VACUUM ANALYZE contact');
+      note('changed', (await load(org, { type: 'postgres', url: postgres.url }, rows, 'updated')).sinceJobCompleteMs!);
+
+      await db.query('DROP TABLE IF EXISTS contact; DROP TABLE IF EXISTS _tidemark_checkpoints');
+      note('mapped', (await load(org, { type: 'postgres', url: postgres.url }, rows, 'created', mapped)).sinceJobCompleteMs!);
+      await db.query('DROP TABLE IF EXISTS contact; DROP TABLE IF EXISTS _tidemark_checkpoints');
+      smallMemory.push((await load(smallOrg, { type: 'postgres', url: postgres.url }, Math.ceil(rows / 10))).maxRssMb);
+
+      if (sqliteCli) note('sqlite import', importCsv(folder, csv, rows));
+      const file = join(folder, 'copy.db');
+      for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
+      note('sqlite', (await load(org, { type: 'sqlite', path: file }, rows)).sinceJobCompleteMs!);
+
+      if (!quick) {
+        const { url } = postgres;
+        const { instanceUrl, accessToken } = org;
+        note('jsforce', (await run<{ ms: number }>('./jsforce-process.ts', { url, instanceUrl, accessToken })).ms);
+      }
+    }
+    const rate = (name: string): Result => ({
+      name: `${name} rows/s`,
+      value: Math.round(rows / (median(times[name]!) / 1000)),
+      unit: 'rows/s',
+    });
+    const results: Result[] = [
+      ...Object.keys(times).map(rate),
+      { name: 'tidemark whole wall time', value: rounded(median(wall) / 1000), unit: 's' },
+      { name: 'tidemark peak memory', value: rounded(median(memory), 0), unit: 'MB' },
+      { name: `tidemark peak memory at ${Math.ceil(rows / 10)} rows`, value: rounded(median(smallMemory), 0), unit: 'MB' },
+      { name: 'row versions written by the unchanged load', value: written, unit: 'rows' },
+    ];
+    return {
+      bench: 'full-load',
+      rows,
+      results,
+      ratios: {
+        toLimit: ratio(times.limit!, times.tidemark!),
+        toBaseline: times.jsforce === undefined ? null : ratio(times.jsforce, times.tidemark!),
+        mappedToLimit: ratio(times.limit!, times.mapped!),
+        unchangedToChangedTime: ratio(times.unchanged!, times.changed!),
+        sqliteToImport: times['sqlite import'] === undefined ? null : ratio(times['sqlite import'], times.sqlite!),
+        memoryToTenth: ratio(memory, smallMemory),
+      },
+      notes: sqliteCli
+        ? []
+        : ['the sqlite3 command is not installed, so SQLite has no reference here (Debian: apt-get install sqlite3)'],
+    };
+  } finally {
+    await db.end();
+    await stop(emulator);
+    await stop(small);
+    await postgres.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+type TargetConnection = { type: 'postgres'; url: string } | { type: 'sqlite'; path: string };
+
+async function load(
+  org: EmulatorCredentials,
+  target: TargetConnection,
+  rows: number,
+  expected: 'created' | 'unchanged' | 'updated' = 'created',
+  fields: Record<string, string> = Object.fromEntries(names.map((name) => [name, name])),
+): Promise<TidemarkOutput> {
+  const { loginUrl, clientId, clientSecret } = org;
+  const yaml = JSON.stringify({
+    connections: {
+      org: { type: 'salesforce', loginUrl, auth: { flow: 'client-credentials', clientId, clientSecret } },
+      db: target,
+    },
+    syncs: {
+      contacts: {
+        from: { connection: 'org', object: 'Contact' },
+        to: { connection: 'db', table: 'contact' },
+        fields: lowered(fields, target),
+      },
+    },
+  });
+  const output = await run<TidemarkOutput>('./tidemark-process.ts', {
+    yaml,
+    sync: 'contacts',
+    full: true,
+  } satisfies TidemarkInput);
+  const [report] = output.reports;
+  // A fast load of the wrong rows is worth nothing.
+  if (report!.state !== 'succeeded' || report!.counts[expected] !== rows) {
+    throw new Error(`the load did not do what it should (${rows} ${expected}): ${JSON.stringify(report)}`);
+  }
+  return output;
+}
+
+/** In PostgreSQL the columns are named as the limit's table names them: in lower case. */
+function lowered(fields: Record<string, string>, target: TargetConnection): Record<string, string> {
+  return target.type === 'sqlite'
+    ? fields
+    : Object.fromEntries(Object.entries(fields).map(([name, from]) => [name.toLowerCase(), from]));
+}
+
+async function rowVersions(db: pg.Client): Promise<number> {
+  await db.query('SELECT pg_stat_force_next_flush()');
+  const { rows } = await db.query(
+    "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::int AS n FROM pg_stat_user_tables WHERE relname = 'contact'",
+  );
+  return rows[0].n;
+}
+
+async function downloadCsv(org: EmulatorCredentials, file: string): Promise<void> {
+  const base = `${org.instanceUrl}/services/data/v62.0/jobs/query`;
+  const headers = { authorization: `Bearer ${org.accessToken}`, 'content-type': 'application/json' };
+  const job = (await (
+    await fetch(base, { method: 'POST', headers, body: JSON.stringify({ operation: 'query', query: soql }) })
+  ).json()) as { id: string };
+  for (;;) {
+    const { state } = (await (await fetch(`${base}/${job.id}`, { headers })).json()) as { state: string };
+    if (state === 'JobComplete') break;
+    if (state !== 'InProgress' && state !== 'UploadComplete') throw new Error(`the job ended as ${state}`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  const reply = await fetch(`${base}/${job.id}/results`, {
+    headers: { ...headers, accept: 'text/csv', 'accept-encoding': 'identity' },
+  });
+  await pipeline(Readable.fromWeb(reply.body as never), createWriteStream(file));
+}
+
+/** `sqlite3 .import` of the CSV file into the same keyed table. */
+function importCsv(folder: string, csv: string, rows: number): number {
+  const file = join(folder, 'import.db');
+  for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
+  const script = [
+    'PRAGMA journal_mode = WAL;',
+    createTable('contact', 'sqlite').concat(';'),
+    `.import --csv --skip 1 ${csv} contact`,
+    'SELECT count(*) FROM contact;',
+  ];
+  const startedAtMs = performance.now();
+  const { stdout } = spawnSync('sqlite3', [file], { input: script.join('\n'), encoding: 'utf8' });
+  const ms = performance.now() - startedAtMs;
+  if (Number(stdout.trim().split('\n').at(-1)) !== rows) throw new Error(`sqlite3 imported ${stdout.trim()} rows`);
+  return ms;
+}

@@ -1,0 +1,47 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** Runs a script of this folder in a process of its own and answers the JSON that it prints last: memory is then its own. */
+export async function run<T>(script: string, input: unknown): Promise<T> {
+  const child = start(script, input);
+  let out = '';
+  child.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
+    out += chunk;
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`${script} ended with ${code}: ${out}`);
+  return JSON.parse(out.trim().split('\n').at(-1)!) as T;
+}
+
+/** Starts a script that goes on running; the caller ends it. */
+export function start(script: string, input: unknown): ChildProcess {
+  const file = fileURLToPath(new URL(script, import.meta.url));
+  return spawn(process.execPath, [file, JSON.stringify(input)], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/** The first line of JSON that a long-running script prints. */
+export async function firstLine<T>(child: ChildProcess): Promise<T> {
+  let out = '';
+  for await (const chunk of child.stdout!.setEncoding('utf8')) {
+    out += chunk;
+    const end = out.indexOf('\n');
+    if (end >= 0) return JSON.parse(out.slice(0, end)) as T;
+  }
+  throw new Error(`the process ended before it said anything: ${out}`);
+}
+
+export async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  await once(child, 'close');
+}
+
+/** What a script was given. */
+export function input<T>(): T {
+  return JSON.parse(process.argv[2]!) as T;
+}
+
+export function output(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}

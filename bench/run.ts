@@ -1,0 +1,55 @@
+import { parseArgs } from 'node:util';
+import { print } from './lib/report.ts';
+
+/** Each bench: what it shows, and its module, which exports `bench(options)`. */
+const benches: Record<
+  string,
+  { summary: string; load: () => Promise<{ bench(options: BenchOptions): Promise<import('./lib/report.ts').BenchReport> }> }
+> = {
+  'full-load': {
+    summary: 'a full load from the Bulk API into PostgreSQL and SQLite, beside COPY, .import and jsforce with pg',
+    load: () => import('./full-load.ts'),
+  },
+  delta: {
+    summary: 'a few thousand changes among many rows, beside the bare SQL of the same merge',
+    load: () => import('./delta.ts'),
+  },
+  kill: {
+    summary: 'kill -9 in the middle of loads and deltas, again and again: nothing is lost',
+    load: () => import('./kill.ts'),
+  },
+};
+
+export interface BenchOptions {
+  readonly rows: number;
+  readonly rounds: number;
+  /** Leaves out what is slow and is no promise: the baselines. */
+  readonly quick: boolean;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rows: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+const bench = benches[positionals[0] ?? ''];
+if (values.help || bench === undefined) {
+  console.log(`npm run bench -- <name> [--rows 1000000] [--rounds 3] [--quick] [--json]\n`);
+  for (const [name, { summary }] of Object.entries(benches)) console.log(`  ${name.padEnd(10)} ${summary}`);
+  process.exit(values.help ? 0 : 2);
+}
+const rows = count('rows', values.rows ?? (positionals[0] === 'kill' ? '20000' : '1000000'));
+const rounds = count('rounds', values.rounds);
+print(await (await bench.load()).bench({ rows, rounds, quick: values.quick }), values.json);
+
+function count(name: string, text: string): number {
+  const value = Number(text.replaceAll('_', ''));
+  if (Number.isInteger(value) && value > 0) return value;
+  console.error(`--${name} takes a whole number above 0, not ${text}`);
+  process.exit(2);
+}
