@@ -21,7 +21,7 @@ export function checkBulkQuery(soql: string, schema: Schema): ObjectDescribe {
 
 function parse(soql: string): Query {
   try {
-    return parseQuery(soql, { allowApexBindVariables: false });
+    return parseQuery(soql, { allowApexBindVariables: false, ignoreParseErrors: false });
   } catch (error) {
     throw badRequest('MALFORMED_QUERY', error instanceof Error ? error.message : String(error));
   }

@@ -20,7 +20,7 @@ export function parseSoql(soql: string): Select {
   if (soql.length > lengthMax) throw malformed('SOQL statements cannot be longer than 100,000 characters');
   let query: Query;
   try {
-    query = parseQuery(escapeNewlines(soql), { allowApexBindVariables: false });
+    query = parseQuery(escapeNewlines(soql), { allowApexBindVariables: false, ignoreParseErrors: false });
   } catch (error) {
     throw translate(soql, error as Error);
   }
