@@ -7,8 +7,9 @@ import { pipeline } from 'node:stream/promises';
 import type { EmulatorCredentials } from '@tidemark/emulator';
 import { startPostgres } from '@tidemark/testkit';
 import pg from 'pg';
-import { firstLine, run, start, stop } from './lib/child.ts';
-import { createTable, mapped, names, soql } from './lib/contact.ts';
+import { run } from './lib/child.ts';
+import { createTable, mapped, soql } from './lib/contact.ts';
+import { BenchOrg, type TargetConnection } from './lib/org.ts';
 import { type BenchReport, type Result, say } from './lib/report.ts';
 import { median, ratio, rounded } from './lib/statistics.ts';
 import type { TidemarkInput, TidemarkOutput } from './lib/tidemark-process.ts';
@@ -22,15 +23,13 @@ export async function bench({ rows, rounds, quick }: BenchOptions): Promise<Benc
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-bench-'));
   const postgres = await startPostgres({ tuning: 'stock' });
   say(`filling an org with ${rows} contacts`);
-  const emulator = start('./emulator-process.ts', { rows });
-  const small = start('./emulator-process.ts', { rows: Math.ceil(rows / 10) });
+  const org = await BenchOrg.start(rows);
+  const smallOrg = await BenchOrg.start(Math.ceil(rows / 10));
   const db = new pg.Client({ connectionString: postgres.url });
   await db.connect();
   try {
-    const org = await firstLine<EmulatorCredentials>(emulator);
-    const smallOrg = await firstLine<EmulatorCredentials>(small);
     const csv = join(folder, 'contacts.csv');
-    await downloadCsv(org, csv);
+    await downloadCsv(org.credentials, csv);
     say(`the CSV file has ${(statSync(csv).size / 1e6).toFixed(0)} MB`);
     const sqliteCli = spawnSync('sqlite3', ['--version']).status === 0;
     const times: Record<string, number[]> = {};
@@ -72,7 +71,7 @@ export async function bench({ rows, rounds, quick }: BenchOptions): Promise<Benc
 
       if (!quick) {
         const { url } = postgres;
-        const { instanceUrl, accessToken } = org;
+        const { instanceUrl, accessToken } = org.credentials;
         note('jsforce', (await run<{ ms: number }>('./jsforce-process.ts', { url, instanceUrl, accessToken })).ms);
       }
     }
@@ -106,54 +105,28 @@ export async function bench({ rows, rounds, quick }: BenchOptions): Promise<Benc
     };
   } finally {
     await db.end();
-    await stop(emulator);
-    await stop(small);
+    await org[Symbol.asyncDispose]();
+    await smallOrg[Symbol.asyncDispose]();
     await postgres.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-type TargetConnection = { type: 'postgres'; url: string } | { type: 'sqlite'; path: string };
-
 async function load(
-  org: EmulatorCredentials,
+  org: BenchOrg,
   target: TargetConnection,
   rows: number,
   expected: 'created' | 'unchanged' | 'updated' = 'created',
-  fields: Record<string, string> = Object.fromEntries(names.map((name) => [name, name])),
+  fields?: Record<string, string>,
 ): Promise<TidemarkOutput> {
-  const { loginUrl, clientId, clientSecret } = org;
-  const yaml = JSON.stringify({
-    connections: {
-      org: { type: 'salesforce', loginUrl, auth: { flow: 'client-credentials', clientId, clientSecret } },
-      db: target,
-    },
-    syncs: {
-      contacts: {
-        from: { connection: 'org', object: 'Contact' },
-        to: { connection: 'db', table: 'contact' },
-        fields: lowered(fields, target),
-      },
-    },
-  });
-  const output = await run<TidemarkOutput>('./tidemark-process.ts', {
-    yaml,
-    sync: 'contacts',
-    full: true,
-  } satisfies TidemarkInput);
-  const [report] = output.reports;
+  const yaml = org.yaml(target, fields === undefined ? {} : { fields });
+  const output = await run<TidemarkOutput>('./tidemark-process.ts', { yaml, full: true } satisfies TidemarkInput);
+  const { report } = output;
   // A fast load of the wrong rows is worth nothing.
-  if (report!.state !== 'succeeded' || report!.counts[expected] !== rows) {
+  if (report.state !== 'succeeded' || report.counts[expected] !== rows) {
     throw new Error(`the load did not do what it should (${rows} ${expected}): ${JSON.stringify(report)}`);
   }
   return output;
-}
-
-/** In PostgreSQL the columns are named as the limit's table names them: in lower case. */
-function lowered(fields: Record<string, string>, target: TargetConnection): Record<string, string> {
-  return target.type === 'sqlite'
-    ? fields
-    : Object.fromEntries(Object.entries(fields).map(([name, from]) => [name.toLowerCase(), from]));
 }
 
 async function rowVersions(db: pg.Client): Promise<number> {

@@ -1,10 +1,9 @@
-import { type EmulatorCredentials, fillTable, startEmulator } from '@tidemark/emulator';
+import { type EmulatorCredentials, startEmulator } from '@tidemark/emulator';
 import { input, output } from './child.ts';
 
 /** An org with `rows` contacts. One Bulk result page holds them all unless the client asks for less: jsforce needs that. */
 const { rows } = input<{ rows: number }>();
-const emulator = await startEmulator({ records: 0, bulkPageRows: rows + 1, apiRequestsMax: 10_000_000 });
-fillTable(emulator.org, 'Contact', rows, 1);
+const emulator = await startEmulator({ fill: { Contact: rows }, bulkPageRows: rows + 1, apiRequestsMax: 10_000_000 });
 output(emulator.credentials satisfies EmulatorCredentials);
 process.on('SIGTERM', () => {
   emulator.close().then(() => process.exit(0));

@@ -1,28 +1,29 @@
-import { Engine, openStore, parseConfig, type RunReport, systemClock } from '@tidemark/core';
+import { type AnyConnector, createFetch, Engine, openStore, parseConfig, type RunReport, systemClock } from '@tidemark/core';
 import { loadConnectors } from '../../apps/tidemark/src/connectors.ts';
 import { input, output } from './child.ts';
 
 export interface TidemarkInput {
+  /** With one sync, `contacts`. */
   readonly yaml: string;
-  readonly sync: string;
   readonly full: boolean;
-  /** Runs made after the first one in the same process, as a schedule would. */
-  readonly more?: number;
 }
 
 export interface TidemarkOutput {
-  readonly reports: readonly RunReport[];
+  readonly report: RunReport;
   /** From the reply that said JobComplete to the end of the run; null when no Bulk job was used. */
   readonly sinceJobCompleteMs: number | null;
+  /** Spent in the target's `write`: from changes in hand to changes committed with their checkpoint. */
+  readonly writeMs: number;
   readonly wallMs: number;
   readonly maxRssMb: number;
 }
 
 /** The engine as it ships: checkpoints, counted pages, failures and all. Only the moment of JobComplete is looked at. */
-const { yaml, sync, full } = input<TidemarkInput>();
+const { yaml, full } = input<TidemarkInput>();
 let completedAtMs: number | null = null;
+const plain = createFetch(process.env);
 const watched: typeof fetch = async (resource, init) => {
-  const reply = await fetch(resource, init);
+  const reply = await plain(resource, init);
   const url = String(resource instanceof Request ? resource.url : resource);
   if (/\/jobs\/query\/[^/]+$/.test(url) && (init?.method ?? 'GET') === 'GET') {
     const { state } = (await reply.clone().json()) as { state?: string };
@@ -30,25 +31,48 @@ const watched: typeof fetch = async (resource, init) => {
   }
   return reply;
 };
-const config = parseConfig(yaml, { file: 'bench.yaml', env: {}, connectors: await loadConnectors() });
+let writeMs = 0;
+const { connectors } = await loadConnectors();
+const config = parseConfig(yaml, { file: 'bench.yaml', env: {}, connectors: connectors.map(timed) });
 const log = { debug() {}, info() {}, warn: complain, error: complain };
-const reports: RunReport[] = [];
-let startedAtMs = 0;
-let wallMs = 0;
 {
-  await using store = await openStore(':memory:');
+  await using store = await openStore(config.store.kind === 'sqlite' ? config.store.file : config.store.url);
   await using engine = new Engine({ config, store, clock: systemClock, random: Math.random, log, fetch: watched });
-  startedAtMs = performance.now();
-  reports.push(await engine.run(sync, { full, signal: new AbortController().signal }));
-  wallMs = performance.now() - startedAtMs;
+  const startedAtMs = performance.now();
+  const report = await engine.run('contacts', { full, signal: new AbortController().signal });
+  const endedAtMs = performance.now();
+  output({
+    report,
+    sinceJobCompleteMs: completedAtMs === null ? null : endedAtMs - completedAtMs,
+    writeMs,
+    wallMs: endedAtMs - startedAtMs,
+    maxRssMb: process.resourceUsage().maxRSS / 1024,
+  } satisfies TidemarkOutput);
 }
-const endedAtMs = startedAtMs + wallMs;
-output({
-  reports,
-  sinceJobCompleteMs: completedAtMs === null ? null : endedAtMs - completedAtMs,
-  wallMs,
-  maxRssMb: process.resourceUsage().maxRSS / 1024,
-} satisfies TidemarkOutput);
+
+/** The connector as it is, with a stopwatch on its target's `write`. */
+function timed(connector: AnyConnector): AnyConnector {
+  return {
+    ...connector,
+    open(settings, context) {
+      const connection = connector.open(settings, context);
+      const openTarget = connection.openTarget?.bind(connection);
+      if (openTarget === undefined) return connection;
+      connection.openTarget = async (spec, signal) => {
+        const target = await openTarget(spec, signal);
+        const write = target.write.bind(target);
+        target.write = async (...args) => {
+          const startedAtMs = performance.now();
+          const results = await write(...args);
+          writeMs += performance.now() - startedAtMs;
+          return results;
+        };
+        return target;
+      };
+      return connection;
+    },
+  };
+}
 
 function complain(data: object, message: string): void {
   process.stderr.write(`${message} ${JSON.stringify(data)}\n`);

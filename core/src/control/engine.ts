@@ -17,7 +17,7 @@ import {
 } from '../pipeline/run-sync.ts';
 import { createSteps, fieldsToRead, type Steps } from '../pipeline/steps.ts';
 import type { Verdict } from '../pipeline/verify.ts';
-import type { Run, Store } from '../store/store.ts';
+import type { Failure, Run, Store } from '../store/store.ts';
 import { type Scheduled, schedule } from './scheduler.ts';
 
 export interface EngineOptions {
@@ -189,6 +189,20 @@ export class Engine implements AsyncDisposable {
         checkpoint: JSON.parse((await store.getValue(factsName(sync))) ?? '{}'),
       })),
     );
+  }
+
+  /** Open failures, the oldest first. */
+  failures(filter: { sync?: string; ids?: readonly string[]; limit?: number }): Promise<readonly Failure[]> {
+    return this.#options.store.failures(filter);
+  }
+
+  /** Gives records up: they stay as the target has them until they change again. */
+  discardFailures(ids: readonly string[]): Promise<void> {
+    return this.#options.store.removeFailures(ids);
+  }
+
+  runs(filter: { sync?: string; limit?: number }): Promise<readonly Run[]> {
+    return this.#options.store.runs(filter);
   }
 
   /** Forgets how far a sync has come, and from which org: its next run is full. Rows and failures stay. */

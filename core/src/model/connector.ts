@@ -227,6 +227,8 @@ export interface Load extends AsyncDisposable {
   finish(end: {
     readonly gone: readonly string[];
     readonly checkpoint: string | null;
+    /** Takes rows that only the merge finds to be refused (a constraint of the table), before the commit. Without it such a row fails the load. */
+    readonly reject?: (rows: readonly RejectedRow[]) => Promise<void>;
     readonly signal: AbortSignal;
   }): Promise<LoadCounts>;
   /** Throws the staged rows away. */
