@@ -106,6 +106,24 @@ test(`a flat read gives every value as text, in the form of a CSV ${csv}`, () =>
   ]);
 });
 
+test(`a flat read keeps to its condition, order and limit, and to what lives ${csv}`, () => {
+  const { org } = createTestOrg();
+  org.load(
+    'Thing__c',
+    Array.from({ length: 9000 }, (_, i) => ({ Name: `n${i}`, Int__c: i, IsDeleted: i % 3 === 0 })),
+  );
+  const read = (soql: string, all = false) => [...org.table(soql, { all }).rows()].map((row) => Number(row[0]));
+  const every = Array.from({ length: 9000 }, (_, i) => i);
+  expect(read('SELECT Int__c FROM Thing__c', true)).toEqual(every);
+  expect(read('SELECT Int__c FROM Thing__c')).toEqual(every.filter((i) => i % 3 !== 0));
+  expect(read('SELECT Int__c FROM Thing__c WHERE Int__c < 5000')).toEqual(every.filter((i) => i % 3 !== 0 && i < 5000));
+  expect(read('SELECT Int__c FROM Thing__c WHERE Int__c < 5000 ORDER BY Int__c DESC')).toEqual(
+    every.filter((i) => i % 3 !== 0 && i < 5000).reverse(),
+  );
+  expect(read('SELECT Int__c FROM Thing__c WHERE Int__c >= 10 LIMIT 2', true)).toEqual([10, 11]);
+  expect(read('SELECT Int__c FROM Thing__c LIMIT 3', true)).toHaveLength(3);
+});
+
 test.each([
   'SELECT COUNT() FROM Thing__c',
   'SELECT COUNT(Id) FROM Thing__c',

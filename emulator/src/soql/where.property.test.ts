@@ -151,11 +151,14 @@ test(`a condition finds the rows for which it holds, and no others ${evidence('d
       const transaction = org.begin();
       const ids = rows.map((values, i) => transaction.insert('Thing__c', { Name: `n${i}`, ...values } as Values).id);
       transaction.commit();
-      for (const { soql, holds } of conditions) {
-        const found = records(org, `SELECT Id FROM Thing__c WHERE ${soql} ORDER BY Id`).map((record) => record.Id);
-        expect(found, soql).toEqual(ids.filter((_, i) => holds(rows[i]!)));
+      try {
+        for (const { soql, holds } of conditions) {
+          const found = records(org, `SELECT Id FROM Thing__c WHERE ${soql} ORDER BY Id`).map((record) => record.Id);
+          expect(found, soql).toEqual(ids.filter((_, i) => holds(rows[i]!)));
+        }
+      } finally {
+        org.write((t) => t.purge('Thing__c', ids));
       }
-      org.write((t) => t.purge('Thing__c', ids));
     }),
     { numRuns: 100 },
   );
