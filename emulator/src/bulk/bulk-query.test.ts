@@ -144,10 +144,16 @@ test(`what Bulk queries cannot do is refused at once ${evidence('documented', 'B
   expect((await create(soql, { columnDelimiter: 'COLON' })).status).toBe(400);
 });
 
-test('a query that fails while it runs is a Failed job with the reason', async () => {
-  const { json } = await create('SELECT Id, Nme FROM Account');
-  const job = await finished(json.id);
-  expect(job.json).toMatchObject({ state: 'Failed', errorMessage: expect.stringContaining("No such column 'Nme'") });
+test(`an unknown field is refused before there is a job ${evidence('assumed', 'reports show errors at creation as well as Failed jobs')}`, async () => {
+  const reply = await create('SELECT Id, Nme FROM Account');
+  expect(reply).toMatchObject({
+    status: 400,
+    json: [{ errorCode: 'INVALID_FIELD', message: expect.stringContaining("No such column 'Nme'") }],
+  });
+});
+
+test(`there are no results before the job is complete ${evidence('assumed', 'the guide only says to wait')}`, async () => {
+  const { json } = await create(soql);
   expect((await org.call('GET', `/jobs/query/${json.id}/results`)).json[0].errorCode).toBe('INVALIDJOBSTATE');
 });
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeId } from '../org/ids.ts';
-import { type Org, SalesforceError } from '../org/types.ts';
+import { type Org, SalesforceError, type TableResult } from '../org/types.ts';
 import { type CsvFormat, type RenderedTable, renderCsv } from './render-csv.ts';
 
 export type JobState = 'UploadComplete' | 'InProgress' | 'JobComplete' | 'Failed' | 'Aborted';
@@ -37,6 +37,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 export interface QueryJobs {
   /** Rows of a page when the client names no `maxRecords`. */
   pageRows: number;
+  /** @throws {SalesforceError} when the query cannot run. */
   create(job: NewJob): QueryJob;
   /** A client asks for the state: jobs move on as they are looked at, and are complete once rendered. */
   poll(id: string): QueryJob | undefined;
@@ -63,7 +64,7 @@ interface Work {
 
 export function createQueryJobs(org: Org, pageRows: number): QueryJobs {
   const works = new Map<string, Work>();
-  const createdAt: number[] = [];
+  let createdAt: number[] = [];
   let directory: string | undefined;
   let created = 0;
 
@@ -96,9 +97,11 @@ export function createQueryJobs(org: Org, pageRows: number): QueryJobs {
   return {
     pageRows,
     create(spec) {
+      // Compiled first: a query that cannot run is refused, and no job is made of it.
+      const table = org.table(spec.query, { all: spec.operation === 'queryAll', userId: spec.userId });
       created += 1;
       const now = org.clock.now();
-      createdAt.push(now);
+      createdAt = [...createdAt.filter((at) => at > now - dayMs), now];
       const job: QueryJob = {
         ...spec,
         id: makeId('750', org.id.slice(3, 5), created),
@@ -111,7 +114,7 @@ export function createQueryJobs(org: Org, pageRows: number): QueryJobs {
         result: undefined,
       };
       const stop = new AbortController();
-      works.set(job.id, { job, stop, done: render(job, org, pathFor(), stop.signal) });
+      works.set(job.id, { job, stop, done: render(job, table, pathFor(), stop.signal) });
       return job;
     },
     poll(id) {
@@ -146,14 +149,13 @@ export function createQueryJobs(org: Org, pageRows: number): QueryJobs {
 }
 
 /** Never rejects: how it ended is told by the job. */
-async function render(job: QueryJob, org: Org, path: string, signal: AbortSignal): Promise<void> {
+async function render(job: QueryJob, table: TableResult, path: string, signal: AbortSignal): Promise<void> {
   const startedMs = performance.now();
   const format: CsvFormat = {
     delimiter: delimiters[job.columnDelimiter] as string,
     lineEnding: job.lineEnding === 'LF' ? '\n' : '\r\n',
   };
   try {
-    const table = org.table(job.query, { all: job.operation === 'queryAll', userId: job.userId });
     job.result = await renderCsv(table, path, format, signal, (rows) => {
       job.rowsProcessed = rows;
     });

@@ -21,7 +21,7 @@ export const faultKinds: Record<FaultKind, FaultKindFacts> = {
   unavailable: { level: 'wire', params: ['status', 'body'] },
   timeout: { level: 'wire', params: ['holdMs'] },
   drop: { level: 'wire', params: ['afterBytes'] },
-  truncate: { level: 'wire', params: ['afterBytes', 'garbage'] },
+  truncate: { level: 'wire', params: ['afterBytes'] },
   slow: { level: 'wire', params: ['delayMs', 'bytesPerSecond'] },
   'clock-skew': { level: 'wire', params: ['skewMs'] },
   'lost-response': { level: 'wire', params: [] },

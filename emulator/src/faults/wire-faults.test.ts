@@ -136,7 +136,9 @@ test("the Date header is the org's, and a skew moves it alone", async () => {
   clock.skewMs = 0;
 });
 
-test('the request log names the faults that struck', async () => {
+test('the request log names the faults that struck, and no token', async () => {
+  await fetch(`${org.emulator.url}/services/oauth2/revoke?token=hush`);
+  expect(JSON.stringify(org.emulator.requests.entries())).not.toContain('hush');
   const id = org.emulator.faults.add({ kind: 'unavailable', match: { times: 1 } });
   await query();
   expect(org.emulator.requests.entries().at(-1)).toMatchObject({ status: 503, apiCalls: 0, faults: [id] });
@@ -145,3 +147,12 @@ test('the request log names the faults that struck', async () => {
 async function untilTrue(condition: () => boolean | undefined | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
 }
+
+test('closing does not wait for a request that is held', async () => {
+  const own = await startTestOrg();
+  const id = own.emulator.faults.add({ kind: 'timeout' });
+  const attempt = own.call('GET', '/limits').catch((error: unknown) => error);
+  await untilTrue(() => own.emulator.faults.status(id)?.fired === 1);
+  await own.emulator.close();
+  expect(await attempt).toBeInstanceOf(TypeError);
+});

@@ -31,16 +31,16 @@ export async function exchange(
   context: EmulatorContext,
   answer: (exchange: Exchange) => Promise<Outgoing>,
 ): Promise<FastifyReply> {
-  const entry = context.requests.open({ atMs: context.org.clock.now(), method: request.method, url: request.url });
+  const entry = context.requests.open({ atMs: context.org.clock.now(), method: request.method, url: loggedUrl(request) });
   const faults = context.faults.fire('wire', request.method, request.url);
   entry.faults.push(...faults.map((fault) => fault.id));
   const fault = (kind: FaultKind) => faults.find((candidate) => candidate.kind === kind);
 
   const held = fault('timeout');
-  if (held) await hold(request, numberParameter(held, 'holdMs', holdMsDefault));
-  if (held && request.raw.socket.destroyed) return drop(request, reply);
+  if (held) await hold(reply, numberParameter(held, 'holdMs', holdMsDefault));
+  if (held && reply.raw.destroyed) return drop(reply);
   const dropped = fault('drop');
-  if (dropped && numberParameter(dropped, 'afterBytes', 0) === 0) return drop(request, reply);
+  if (dropped && numberParameter(dropped, 'afterBytes', 0) === 0) return drop(reply);
 
   const outgoing = refusal(faults, request, context) ?? (await answer({ request, reply, entry, faults }));
   entry.status = outgoing.status;
@@ -49,20 +49,22 @@ export async function exchange(
   return send(request, reply, outgoing, faults);
 }
 
+/** Outside the data resources a query may hold a token, which no log should. */
+const loggedUrl = ({ url }: FastifyRequest) => (url.startsWith('/services/data') ? url : (url.split('?')[0] as string));
+
 /** `Date` as the org tells it: clients take their bounds from it. */
 function orgDate({ org }: EmulatorContext, skewMs = org.clock.skewMs): string {
   return new Date(org.clock.now() + skewMs).toUTCString();
 }
 
 /** Until the client hangs up or the time is over, whichever comes first. */
-async function hold(request: FastifyRequest, ms: number): Promise<void> {
+async function hold(reply: FastifyReply, ms: number): Promise<void> {
   const hungUp = new AbortController();
-  const { socket } = request.raw;
   const stop = () => hungUp.abort();
-  socket.once('close', stop);
-  if (socket.destroyed) stop();
+  reply.raw.once('close', stop);
+  if (reply.raw.destroyed) stop();
   await sleep(ms, undefined, { signal: hungUp.signal }).catch(() => {});
-  socket.off('close', stop);
+  reply.raw.off('close', stop);
 }
 
 /** The answer of a fault that comes instead of the real one. */

@@ -10,10 +10,11 @@ export interface Outgoing {
 const noStore = 'no-cache,must-revalidate,max-age=0,no-store,private';
 
 export function jsonReply(status: number, body: unknown, headers: Record<string, string> = {}, pretty = false): Outgoing {
+  if (body === undefined) return { status, headers: { 'Cache-Control': noStore, ...headers }, body: Buffer.alloc(0) };
   return {
     status,
     headers: { 'Content-Type': 'application/json;charset=UTF-8', 'Cache-Control': noStore, ...headers },
-    body: body === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(body, null, pretty ? 2 : undefined)),
+    body: Buffer.from(JSON.stringify(body, null, pretty ? 2 : undefined)),
   };
 }
 

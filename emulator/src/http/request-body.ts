@@ -3,12 +3,15 @@ import type { FastifyRequest } from 'fastify';
 import { SalesforceError } from '../org/types.ts';
 import { badRequest } from './errors.ts';
 
+/** Zipped or not. */
+export const bodyBytesMax = 64 * 1024 * 1024;
+
 /** The body's bytes, unzipped if they came zipped. */
 export function bodyBytes(request: FastifyRequest): Buffer {
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   if (body.length === 0 || request.headers['content-encoding'] !== 'gzip') return body;
   try {
-    return gunzipSync(body);
+    return gunzipSync(body, { maxOutputLength: bodyBytesMax });
   } catch {
     throw badRequest('INVALID_INPUT', 'The request body is not valid gzip');
   }

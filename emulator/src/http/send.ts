@@ -22,7 +22,7 @@ export async function send(
   const fault = (kind: FaultKind) => faults.find((candidate) => candidate.kind === kind);
   const slow = fault('slow');
   if (slow) await sleep(numberParameter(slow, 'delayMs', 0));
-  if (fault('lost-response')) return drop(request, reply);
+  if (fault('lost-response')) return drop(reply);
   let body = bodyOf(outgoing);
   const truncate = fault('truncate');
   if (truncate) body = cut(body, numberParameter(truncate, 'afterBytes', 0));
@@ -35,15 +35,15 @@ export async function send(
   const bytesPerSecond = slow ? numberParameter(slow, 'bytesPerSecond', 0) : 0;
   if (bytesPerSecond > 0) body = throttle(body, bytesPerSecond);
   const dropped = fault('drop');
-  if (dropped) return sendPart(request, reply, outgoing.status, headers, body, numberParameter(dropped, 'afterBytes', 0));
+  if (dropped) return sendPart(reply, outgoing.status, headers, body, numberParameter(dropped, 'afterBytes', 0));
   reply.code(outgoing.status).headers(headers);
   return reply.send(outgoing.status === 204 || outgoing.status === 304 ? undefined : body);
 }
 
 /** Closes the connection without a word. */
-export function drop(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function drop(reply: FastifyReply): FastifyReply {
   reply.hijack();
-  request.raw.socket.destroy();
+  reply.raw.destroy();
   return reply;
 }
 
@@ -101,14 +101,13 @@ async function* trickle(body: Buffer | Readable, bytesPerTenth: number): AsyncGe
 
 /** Head and the first bytes, and then the connection breaks. */
 async function sendPart(
-  request: FastifyRequest,
   reply: FastifyReply,
   status: number,
   headers: Record<string, string>,
   body: Buffer | Readable,
   bytes: number,
 ): Promise<FastifyReply> {
-  if (bytes <= 0) return drop(request, reply);
+  if (bytes <= 0) return drop(reply);
   const date = reply.getHeader('Date');
   reply.hijack();
   const length: Record<string, string> = Buffer.isBuffer(body) ? { 'Content-Length': String(body.length) } : {};
@@ -118,7 +117,7 @@ async function sendPart(
     await new Promise<void>((resolve) => reply.raw.write(chunk, () => resolve()));
   }
   source.destroy();
-  request.raw.socket.destroy();
+  reply.raw.destroy();
   return reply;
 }
 

@@ -15,9 +15,11 @@ import { loadSourceFolder } from '../schema/source/load-source-folder.ts';
 import { createApiLedger } from './api-ledger.ts';
 import { addBackdoor } from './backdoor/backdoor.ts';
 import type { EmulatorContext } from './context.ts';
+import { inProcessFetch } from './in-process-fetch.ts';
 import { textReply } from './outgoing.ts';
 import { type Permissions, withPermissions } from './permissions.ts';
 import { createQueryLocators } from './query-locators.ts';
+import { bodyBytesMax } from './request-body.ts';
 import { createRequestLog, type RequestLog } from './request-log.ts';
 import { addRestSurface } from './rest-surface.ts';
 
@@ -26,6 +28,8 @@ export interface EmulatorOptions {
   host?: string;
   /** 0 takes a free one. */
   port?: number;
+  /** False: no socket at all, only `fetch` in process; the URLs then name a host that does not exist. */
+  listen?: boolean;
   /** How clients reach it, when that is not `http://host:port`. */
   publicUrl?: string;
   /** Demo records to fill the org with; 0 leaves it empty. */
@@ -68,15 +72,15 @@ export interface Emulator {
   readonly permissions: Permissions;
   readonly url: string;
   readonly credentials: EmulatorCredentials;
-  /** The server, for requests in process (`app.inject`) without a socket. */
-  readonly app: FastifyInstance;
+  /** Asks this emulator without a socket, whatever host the URL names. */
+  readonly fetch: typeof globalThis.fetch;
   /** Ends connections, stops Bulk jobs, removes their files, closes the org. */
   close(): Promise<void>;
 }
 
 /** Long enough for any URL that is to be refused with 414, and headers beside it. */
 const headerBytesMax = 256 * 1024;
-const bodyBytesMax = 64 * 1024 * 1024;
+const noHost = 'http://org.invalid';
 const apiRequestsMaxDefault = 100_000;
 const bulkPageRowsDefault = 100_000;
 
@@ -104,12 +108,13 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     org.close();
   };
   try {
-    await app.listen({ host: options.host ?? '127.0.0.1', port: options.port ?? 0 });
+    if (options.listen === false) await app.ready();
+    else await app.listen({ host: options.host ?? '127.0.0.1', port: options.port ?? 0 });
   } catch (error) {
     await close();
     throw error;
   }
-  context.instanceUrl = options.publicUrl?.replace(/\/+$/, '') ?? urlOf(app);
+  context.instanceUrl = options.publicUrl?.replace(/\/+$/, '') ?? (options.listen === false ? noHost : urlOf(app));
   const credentials = credentialsOf(context);
   return {
     org,
@@ -118,7 +123,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     requests: context.requests,
     url: context.instanceUrl,
     credentials,
-    app,
+    fetch: inProcessFetch(app),
     close,
   };
 }

@@ -50,7 +50,7 @@ export const upsertCollection: Handler = (request, context) => {
   const repeated = repeatedKeys(records, field.name);
   const created = new Set<string | undefined>();
   const upsert = (transaction: Transaction, record: Record<string, unknown>): WriteOutcome => {
-    if (objectOf(record, context) !== object) {
+    if (objectOf(record, context).name !== object.name) {
       throw badRequest('INVALID_TYPE', `Every record of this call must be of type ${object.name}`);
     }
     const { id: key, rest } = takeField(record, field.name);
