@@ -77,7 +77,9 @@ async function fullByLoad(
   const sweep = sync.config.deletes === 'ignore' ? NO_SWEEP : await planSweep(sync, scope, load, failing, options);
   tally.progress('merging', load.rows, load.rows);
   const checkpoint = end === null || tally.heldBy !== null ? null : encodeEnvelope({ ...base, position: end.checkpoint });
-  const counts = await load.finish({ gone: sweep.gone, checkpoint, signal });
+  const counts = await load.finish({ gone: sweep.gone, checkpoint, reject: rejecting(sync, scope, failing), signal });
+  // A row that only the merge refused keeps the window open as well: the next run is a full one again.
+  if (checkpoint !== null && tally.heldBy !== null) await sync.checkpoints.write(sync.config.watermarkKey, epoch, null);
   tally.created += counts.created;
   tally.updated += counts.updated;
   tally.unchanged += counts.unchanged;
@@ -99,29 +101,37 @@ async function stagePages(
   failing: Set<string>,
   estimate: number | null,
 ): Promise<EndOfFull | null> {
-  const { source, config } = sync;
+  const { source } = sync;
   const kept = load.position === null ? null : (JSON.parse(load.position) as LoadPosition);
   const mark = kept === null ? await source.mark(scope.signal) : kept.mark;
   let last = kept;
   scope.tally.read = load.rows;
   for await (const page of source.readFull(kept?.page ?? null, scope.signal)) {
     const position: LoadPosition = { mark, page: page.position, checkpoint: page.checkpoint ?? null };
-    const reject = async (rejected: readonly RejectedRow[]) => {
-      if (rejected.length === 0) return;
-      await sync.store.putFailures(
-        rejected.map(({ reason, ...change }) => newFailure(sync, { op: 'upsert', ...change }, reason, 'target')),
-      );
-      for (const row of rejected) failing.add(row.key);
-      scope.tally.failed += rejected.length;
-      if (config.onFailure === 'hold') scope.tally.heldBy ??= rejected[0]!.key;
-    };
-    await load.writePage(steppedBlocks(sync, scope, page, failing, estimate), JSON.stringify(position), reject, scope.signal);
+    await load.writePage(
+      steppedBlocks(sync, scope, page, failing, estimate),
+      JSON.stringify(position),
+      rejecting(sync, scope, failing),
+      scope.signal,
+    );
     last = position;
     scope.tally.kept++;
     if (scope.stopping()) throw new StoppedError();
   }
   if (last?.checkpoint != null) return { checkpoint: last.checkpoint, closing: false };
   return mark === null ? null : { checkpoint: mark, closing: true };
+}
+
+/** Keeps rows that the target refuses as failures, before the transaction that goes on without them commits (P2). */
+function rejecting(sync: OpenedSync, scope: RunScope, failing: Set<string>) {
+  return async (rejected: readonly RejectedRow[]): Promise<void> => {
+    if (rejected.length === 0) return;
+    const failures = rejected.map(({ reason, ...change }) => newFailure(sync, { op: 'upsert', ...change }, reason, 'target'));
+    await sync.store.putFailures(failures);
+    for (const row of rejected) failing.add(row.key);
+    scope.tally.failed += rejected.length;
+    if (sync.config.onFailure === 'hold') scope.tally.heldBy ??= rejected[0]!.key;
+  };
 }
 
 async function* steppedBlocks(
