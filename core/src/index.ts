@@ -7,6 +7,8 @@ export * from './base/random.ts';
 export * from './base/retry.ts';
 export { registerSecret, scrub } from './base/secrets.ts';
 export * from './config/config.ts';
+export { inputSchema, type JsonSchema } from './config/connector-schema.ts';
+export { didYouMean } from './config/did-you-mean.ts';
 export { formatDuration, parseDuration } from './config/duration.ts';
 export { configJsonSchema } from './config/json-schema.ts';
 export { type LoadOptions, loadConfig, parseConfig } from './config/load-config.ts';
