@@ -73,7 +73,7 @@ test('two orgs of one seed, written alike, are alike; of two seeds their ids dif
 
 const csv = evidence('documented', 'Bulk API 2.0 Guide, Get Results for a Query Job');
 
-test(`a flat read gives every value as text, in the form of a CSV ${csv}`, () => {
+test(`a flat read gives every value as text, in the form of a CSV ${evidence('assumed', 'Bulk API 2.0 Guide; datetimes with Z and doubles with a fraction from reports')}`, () => {
   const { org } = createTestOrg();
   const account = org.write((t) => t.insert('Account', { Name: 'Parent' }).id);
   const values = {
@@ -134,7 +134,7 @@ test.each([
   'SELECT Nope FROM Thing__c',
   'SELECT Id FROM Thing__c WHERE Nope = 1',
 ])(
-  `%s cannot be read flat, and says so at once ${evidence('documented', 'Bulk API 2.0 Guide, Bulk Query: unsupported SOQL')}`,
+  `%s cannot be read flat, and says so at once ${evidence('assumed', 'unsupported SOQL is documented (Bulk API 2.0 Guide); the code is not')}`,
   (soql) => {
     const { org } = createTestOrg();
     expect(refusal(() => org.table(soql)).errorCode).toMatch(/MALFORMED_QUERY|INVALID_FIELD/);

@@ -18,7 +18,7 @@ const at = (time: string) => Date.parse(`2024-05-22T${time}Z`);
 const insert = (name: string) => org.write((t) => t.insert('Thing__c', { Name: name }).id);
 const guide = evidence('documented', 'REST API Developer Guide, sObject Get Updated');
 
-test(`created, changed and undeleted records are updated ones; deleted ones are not ${guide}`, () => {
+test(`created, changed and undeleted records are updated ones; deleted ones are not ${evidence('assumed', 'sObject Get Updated; that the end is not included')}`, () => {
   const [created, changed, deleted, undeleted] = ['a', 'b', 'c', 'd'].map(insert) as [string, string, string, string];
   org.write((t) => t.delete('Thing__c', undeleted));
   clock.advance(2 * minuteMs);
@@ -39,7 +39,7 @@ test(`seconds are ignored ${guide}`, () => {
   expect(org.updated('Thing__c', at('13:04:59'), at('13:06:59')).latestDateCovered).toBe('2024-05-22T13:06:00.000+0000');
 });
 
-test(`a span that is empty, upside down or too old is refused ${guide}`, () => {
+test(`a span that is empty, upside down or too old is refused ${evidence('assumed', 'the limits are documented; the error code is not')}`, () => {
   const now = clock.now();
   const code = (startMs: number, endMs: number, call: 'updated' | 'deleted' = 'updated') =>
     refusal(() => org[call]('Thing__c', startMs, endMs)).errorCode;
@@ -56,7 +56,7 @@ test(`what has not happened yet is not covered ${evidence('documented', 'REST AP
   expect(org.updated('Thing__c', at('13:00:00'), at('18:00:00')).latestDateCovered).toBe('2024-05-22T13:05:00.000+0000');
 });
 
-test(`an open transaction holds latestDateCovered back until it ends; asked again from there, its records appear ${evidence('documented', 'SOAP API Developer Guide, getUpdated(): latestDateCovered and long-running transactions')}`, () => {
+test(`an open transaction holds latestDateCovered back until it ends; asked again from there, its records appear ${evidence('assumed', 'that it stays behind is documented (getUpdated(), latestDateCovered); by how much is not')}`, () => {
   const slow = org.begin();
   const { id } = slow.insert('Thing__c', { Name: 'slow' });
   clock.advance(30 * minuteMs);
@@ -93,7 +93,7 @@ test(`more than 600,000 ids are refused ${guide}`, () => {
   expect(refusal(() => org.updated('Thing__c', at('13:00:00'), at('13:06:00'))).errorCode).toBe('EXCEEDED_ID_LIMIT');
 });
 
-test(`objects that are not replicated are refused ${guide}`, () => {
+test(`objects that are not replicated are refused ${evidence('assumed', 'replicateable is documented; the error code is not')}`, () => {
   const plain = org.schema.objects.find((object) => !object.replicateable);
   if (plain) expect(refusal(() => org.updated(plain.name, at('13:00:00'), at('13:06:00'))).errorCode).toBe('INVALID_TYPE');
   expect(refusal(() => org.updated('Nope', at('13:00:00'), at('13:06:00'))).httpStatus).toBe(404);

@@ -7,8 +7,8 @@ const contextAfter = 30;
 
 /**
  * The lines that show where in the query the trouble is:
- * a piece of the query, a caret under the token, `ERROR at Row:1:Column:8`. Recorded replies show up to about 33
- * characters before the token, beginning at a word.
+ * a piece of the query, a caret under the token, `ERROR at Row:1:Column:8`. How much is shown before the token rests
+ * on one recorded reply; how much after it is a guess.
  */
 function preamble(soql: string, token: string): string {
   const line = soql.replaceAll(/[\r\n\t]/g, ' ');

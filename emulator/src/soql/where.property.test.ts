@@ -144,7 +144,7 @@ const condition = fc
   .tree // The parser loses one of three NOTs in a row; such queries are refused.
   .filter(({ soql }) => !/NOT[\s(]+NOT[\s(]+NOT/.test(soql));
 
-test(`a condition finds the rows for which it holds, and no others ${evidence('documented', 'SOQL Reference, WHERE; nulls with != and NOT from common knowledge')}`, () => {
+test(`a condition finds the rows for which it holds, and no others ${evidence('assumed', 'SOQL Reference, WHERE; nulls with != and NOT from common knowledge')}`, () => {
   const { org } = createTestOrg();
   fc.assert(
     fc.property(fc.array(row, { maxLength: 12 }), fc.array(condition, { minLength: 1, maxLength: 5 }), (rows, conditions) => {
