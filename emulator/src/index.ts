@@ -1,6 +1,8 @@
 export type { CredentialOptions } from './auth/identity.ts';
+export type { Session, Sessions } from './auth/sessions.ts';
 export type { FaultList } from './faults/fault-list.ts';
 export type { FaultKind, FaultMatch, FaultSpec, FaultStatus } from './faults/types.ts';
+export type { ApiLedger } from './http/api-ledger.ts';
 export { changeAtRandom, type RandomChangeKind, type RandomChanges } from './http/backdoor/random-changes.ts';
 export type { Permissions } from './http/permissions.ts';
 export type { RequestEntry, RequestLog } from './http/request-log.ts';

@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { startEmulator } from './start-emulator.ts';
 
 const bin = fileURLToPath(new URL('../../bin/tidemark-emulator.js', import.meta.url));
 
@@ -56,4 +60,25 @@ test('help, and wrong usage', async () => {
   expect(await run('--prot', '1').ended).toMatchObject({ code: 2, err: expect.stringContaining('--prot') });
   const missing = await run('--records', '0', '--source', '/nonexistent/folder').ended;
   expect(missing).toMatchObject({ code: 1, out: '', err: expect.stringContaining('could not start') });
+});
+
+test('custom objects come from a source folder', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tidemark-source-'));
+  const fields = join(folder, 'objects', 'Account', 'fields');
+  mkdirSync(fields, { recursive: true });
+  writeFileSync(
+    join(fields, 'Tier__c.field-meta.xml'),
+    '<?xml version="1.0" encoding="UTF-8"?><CustomField xmlns="http://soap.sforce.com/2006/04/metadata"><fullName>Tier__c</fullName>' +
+      '<label>Tier</label><type>Text</type><length>20</length></CustomField>',
+  );
+  try {
+    const emulator = await startEmulator({ source: folder, listen: false });
+    const headers = { authorization: `Bearer ${emulator.credentials.accessToken}` };
+    const describe = await emulator.fetch(`${emulator.url}/services/data/v62.0/sobjects/Account/describe`, { headers });
+    const names = ((await describe.json()) as { fields: { name: string }[] }).fields.map((field) => field.name);
+    expect(names).toContain('Tier__c');
+    await emulator.close();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

@@ -71,7 +71,8 @@ export async function runEmulator(argv: readonly string[]): Promise<number> {
   const stopped = stopSignal();
   try {
     const emulator = await startEmulator(options);
-    const { credentials } = emulator;
+    const { credentials, sourceNotes } = emulator;
+    for (const note of sourceNotes) process.stderr.write(`${note}\n`);
     process.stdout.write(`${JSON.stringify(Object.fromEntries(printed.map((name) => [name, credentials[name]])))}\n`);
     await stopped;
     await emulator.close();

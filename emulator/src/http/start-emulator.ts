@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { addAuthSurface } from '../auth/auth-surface.ts';
 import { type CredentialOptions, createIdentity } from '../auth/identity.ts';
-import { createSessions } from '../auth/sessions.ts';
+import { createSessions, type Sessions } from '../auth/sessions.ts';
 import { createQueryJobs } from '../bulk/query-jobs.ts';
 import { fillDemoOrg, fillTable } from '../demo/demo.ts';
 import { createFaultList, type FaultList } from '../faults/fault-list.ts';
@@ -12,7 +12,8 @@ import { createOrg } from '../org/org.ts';
 import type { Org, OrgClock } from '../org/types.ts';
 import { createSchema } from '../schema/schema.ts';
 import { loadSourceFolder } from '../schema/source/load-source-folder.ts';
-import { createApiLedger } from './api-ledger.ts';
+import { describeNote } from '../schema/source/problems.ts';
+import { type ApiLedger, createApiLedger } from './api-ledger.ts';
 import { addBackdoor } from './backdoor/backdoor.ts';
 import type { EmulatorContext } from './context.ts';
 import { inProcessFetch } from './in-process-fetch.ts';
@@ -69,7 +70,12 @@ export interface Emulator {
   readonly org: Org;
   readonly faults: FaultList;
   readonly requests: RequestLog;
+  /** The daily API requests: what is used, what is allowed. */
+  readonly ledger: ApiLedger;
+  readonly sessions: Sessions;
   readonly permissions: Permissions;
+  /** What of `source` was left out or behaves differently from a real org, one line each. */
+  readonly sourceNotes: readonly string[];
   readonly url: string;
   readonly credentials: EmulatorCredentials;
   /** Asks this emulator without a socket, whatever host the URL names. */
@@ -86,7 +92,7 @@ const bulkPageRowsDefault = 100_000;
 
 /** A Salesforce org that listens. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
-  const { org, permissions } = await openOrg(options);
+  const { org, permissions, sourceNotes } = openOrg(options);
   const context: EmulatorContext = {
     org,
     permissions,
@@ -119,8 +125,11 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   return {
     org,
     permissions,
+    sourceNotes,
     faults: context.faults,
     requests: context.requests,
+    ledger: context.ledger,
+    sessions: context.sessions,
     url: context.instanceUrl,
     credentials,
     fetch: inProcessFetch(app),
@@ -128,17 +137,17 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   };
 }
 
-async function openOrg(options: EmulatorOptions): Promise<{ org: Org; permissions: Permissions }> {
+function openOrg(options: EmulatorOptions): { org: Org; permissions: Permissions; sourceNotes: string[] } {
   const clock = options.clock ?? createClock();
   const base = createSchema({ now: () => clock.now() });
-  if (options.source !== undefined) loadSourceFolder(base, options.source);
+  const sourceNotes = options.source === undefined ? [] : loadSourceFolder(base, options.source).notes.map(describeNote);
   const { schema, permissions } = withPermissions(base, () => clock.now());
   const seed = options.seed ?? 1;
   const org = createOrg({ schema, clock, seed, ...(options.path === undefined ? {} : { path: options.path }) });
   const records = options.records ?? 0;
   if (records > 0) fillDemoOrg(org, { seed, records });
   for (const [object, count] of Object.entries(options.fill ?? {})) fillTable(org, object, count, seed);
-  return { org, permissions };
+  return { org, permissions, sourceNotes };
 }
 
 function createApp(context: EmulatorContext): FastifyInstance {
