@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type Clock,
+  Engine,
+  openStore,
+  parseConfig,
+  type RunOptions,
+  type RunReport,
+  type Store,
+  seededRandom,
+  type Verdict,
+} from '@tidemark/core';
+import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
+import { createTestDatabase } from '@tidemark/testkit';
+import { loadConnectors } from '../src/connectors.ts';
+
+export type TargetKind = 'postgres' | 'sqlite';
+
+export interface WorldOptions {
+  readonly target: TargetKind;
+  /** Further keys of the sync, as in the file. */
+  readonly sync?: object;
+  readonly from?: object;
+  readonly seed?: number;
+  readonly records?: number;
+  /** Our clock is this much ahead of the org's. */
+  readonly skewMs?: number;
+}
+
+const START = Date.UTC(2026, 2, 4, 5, 6, 7);
+
+/** An org, an engine and a SQL target in one process. Nothing waits for real time: a sleep moves the org's clock. */
+export class OrgWorld implements AsyncDisposable {
+  readonly emulator: Emulator;
+  readonly folder: string;
+  readonly #options: WorldOptions;
+  readonly #yaml: string;
+  readonly #store: Store;
+  readonly #drop: () => Promise<void>;
+
+  private constructor(
+    options: WorldOptions,
+    emulator: Emulator,
+    store: Store,
+    yaml: string,
+    folder: string,
+    drop: () => Promise<void>,
+  ) {
+    this.#options = options;
+    this.emulator = emulator;
+    this.#store = store;
+    this.#yaml = yaml;
+    this.folder = folder;
+    this.#drop = drop;
+  }
+
+  static async open(options: WorldOptions): Promise<OrgWorld> {
+    const clock = createClock();
+    clock.freeze(START);
+    const emulator = await startEmulator({ listen: false, clock, seed: options.seed ?? 1, records: options.records ?? 0 });
+    const folder = mkdtempSync(join(tmpdir(), 'tidemark-world-'));
+    const database = options.target === 'postgres' ? await createTestDatabase() : null;
+    const { loginUrl, clientId, clientSecret } = emulator.credentials;
+    const yaml = JSON.stringify({
+      connections: {
+        org: { type: 'salesforce', loginUrl, auth: { flow: 'client-credentials', clientId, clientSecret } },
+        db: database === null ? { type: 'sqlite', path: join(folder, 'copy.db') } : { type: 'postgres', url: database.url },
+      },
+      syncs: {
+        s: {
+          from: { connection: 'org', object: 'Contact', ...options.from },
+          to: { connection: 'db', table: 'copy' },
+          retry: { attempts: 12, delay: '100ms', delayMax: '1s' },
+          ...options.sync,
+        },
+      },
+    });
+    const store = await openStore(':memory:');
+    return new OrgWorld(options, emulator, store, yaml, folder, async () => database?.drop());
+  }
+
+  get org() {
+    return this.emulator.org;
+  }
+
+  get clock(): Clock {
+    const { clock } = this.org;
+    return {
+      now: () => clock.now() + (this.#options.skewMs ?? 0),
+      sleep: async (ms, signal) => {
+        signal?.throwIfAborted();
+        clock.advance(ms);
+        await new Promise(setImmediate);
+      },
+    };
+  }
+
+  /** A new life of the process, on the same store and the same target. */
+  async engine(): Promise<Engine> {
+    const { connectors } = await loadConnectors();
+    const config = parseConfig(this.#yaml, { file: join(this.folder, 'tidemark.yaml'), env: {}, connectors });
+    const log = { debug() {}, info() {}, warn() {}, error() {} };
+    return new Engine({
+      config,
+      store: this.#store,
+      clock: this.clock,
+      random: seededRandom(1),
+      log,
+      fetch: this.emulator.fetch,
+    });
+  }
+
+  async run(options: Partial<RunOptions> = {}): Promise<RunReport> {
+    await using engine = await this.engine();
+    return engine.run('s', { signal: new AbortController().signal, ...options });
+  }
+
+  async verify(options: { repair?: boolean } = {}): Promise<Verdict> {
+    await using engine = await this.engine();
+    return engine.verify('s', { signal: new AbortController().signal, repair: options.repair ?? false });
+  }
+
+  insert(values: Record<string, string | number | boolean | null>, object = 'Contact'): string {
+    return this.org.write((transaction) => transaction.insert(object, values)).id;
+  }
+
+  update(id: string, values: Record<string, string | number | boolean | null>, object = 'Contact'): void {
+    this.org.write((transaction) => transaction.update(object, id, values));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store[Symbol.asyncDispose]();
+    await this.emulator.close();
+    await this.#drop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
