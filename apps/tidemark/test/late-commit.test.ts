@@ -1,3 +1,4 @@
+import type { Transaction } from '@tidemark/emulator';
 import { describe, expect, test } from 'vitest';
 import { OrgWorld, type TargetKind } from './org-world.ts';
 
@@ -59,10 +60,10 @@ describe.each<TargetKind>(['sqlite', 'postgres'])('into %s', (target) => {
     const tenSeconds = new FixedLookbackPoll(world, 10 * SECOND, 'newest record');
     const ownClock = new FixedLookbackPoll(world, 0, 'own clock');
     const begunAtMs = world.org.clock.now();
-    const open: { commitAtMs: number; commit: () => string }[] = OPEN_MS.map((openMs, n) => {
+    const open: { commitAtMs: number; id: string; transaction: Transaction }[] = OPEN_MS.map((openMs, n) => {
       const transaction = world.org.begin();
       const { id } = transaction.insert('Contact', { LastName: `open for ${openMs / SECOND} s`, Department: String(n) });
-      return { commitAtMs: begunAtMs + openMs, commit: () => (transaction.commit(), id) };
+      return { commitAtMs: begunAtMs + openMs, id, transaction };
     });
     const committed: string[] = [];
     await using engine = await world.engine();
@@ -71,7 +72,8 @@ describe.each<TargetKind>(['sqlite', 'postgres'])('into %s', (target) => {
       world.insert({ LastName: `meanwhile ${n}` });
       const due = open.filter(({ commitAtMs }) => commitAtMs <= world.org.clock.now());
       for (const late of due) {
-        committed.push(late.commit());
+        late.transaction.commit();
+        committed.push(late.id);
         open.splice(open.indexOf(late), 1);
       }
       await engine.run('s', { signal: new AbortController().signal });
