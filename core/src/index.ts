@@ -8,6 +8,7 @@ export * from './base/retry.ts';
 export { registerSecret, scrub } from './base/secrets.ts';
 export * from './config/config.ts';
 export { inputSchema, type JsonSchema } from './config/connector-schema.ts';
+export { namingKeys } from './config/datasets.ts';
 export { didYouMean } from './config/did-you-mean.ts';
 export { formatDuration, parseDuration } from './config/duration.ts';
 export { configJsonSchema } from './config/json-schema.ts';

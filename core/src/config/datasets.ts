@@ -3,7 +3,7 @@ import { stableText } from './fingerprint.ts';
 import type { Report } from './report.ts';
 
 /** The words by which connectors name what is read or written. Other keys of `from` and `to` say how, not what. */
-const namingKeys = ['object', 'table', 'dataset', 'path', 'file', 'collection', 'topic', 'schema'];
+export const namingKeys = ['object', 'table', 'dataset', 'path', 'file', 'collection', 'topic', 'schema'] as const;
 
 interface Dataset {
   /** The connector and what it is configured with: two connections to one system are one. */

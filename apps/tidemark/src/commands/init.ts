@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type AnyConnector, ConfigError, didYouMean, parseConfig, parseDuration } from '@tidemark/core';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -9,9 +8,10 @@ import { loadConnectors } from '../connectors.ts';
 import { renderProblem } from '../failure-report.ts';
 import { type Ask, askOnTerminal } from '../init/ask.ts';
 import { namingKey, tableName } from '../init/dataset-names.ts';
-import { type FilledConnection, fillConnection } from '../init/fill-connection.ts';
-import { renderConfig, renderEnv, renderEnvExample, type SyncDraft } from '../init/render-config.ts';
+import { fillConnection } from '../init/fill-connection.ts';
+import { renderConfig, type SyncDraft } from '../init/render-config.ts';
 import { testConnections } from '../init/test-connections.ts';
+import { writeFiles } from '../init/write-files.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface Options extends CommonOptions {
@@ -179,36 +179,6 @@ function checkOwnWork(text: string, options: Parameters<typeof parseConfig>[1]):
       hint: 'change the flags, or write the file by hand',
     });
   }
-}
-
-async function writeFiles(
-  file: string,
-  text: string,
-  connections: readonly FilledConnection[],
-  typed: ReadonlyMap<string, string>,
-  force: boolean,
-  ask: Ask | null,
-): Promise<string[]> {
-  const folder = dirname(file);
-  const written = [file];
-  await writeFile(file, text, { flag: force ? 'w' : 'wx' });
-  const names = connections.flatMap((connection) => [...connection.variables.keys()]);
-  const example = join(folder, '.env.example');
-  if (names.length > 0 && (force || !existsSync(example))) {
-    await writeFile(example, renderEnvExample(names));
-    written.push(example);
-  }
-  const secrets = join(folder, '.env');
-  if (
-    typed.size > 0 &&
-    ask !== null &&
-    !existsSync(secrets) &&
-    (await ask.confirm('keep the secrets in .env, readable by you alone?'))
-  ) {
-    await writeFile(secrets, renderEnv(typed), { flag: 'wx', mode: 0o600 });
-    written.push(secrets);
-  }
-  return written;
 }
 
 /** In a checkout the editor's schema lies beside the docs. */

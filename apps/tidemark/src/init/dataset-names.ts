@@ -1,8 +1,5 @@
-import { type AnyConnector, inputSchema, type JsonSchema } from '@tidemark/core';
+import { type AnyConnector, inputSchema, type JsonSchema, namingKeys } from '@tidemark/core';
 import type { ZodType } from 'zod';
-
-/** The words by which connectors name what is read or written. */
-const namingKeys = ['object', 'table', 'dataset', 'path', 'file', 'collection'];
 
 /** Which key of `from` or `to` names the dataset; null when there is none, as for a console. */
 export function namingKey(connector: AnyConnector, side: 'from' | 'to'): string | null {
@@ -24,6 +21,8 @@ export function tableName(dataset: string): string {
     .replace(/^_+|_+$/g, '')
     .toLowerCase();
   const word = /^[a-z]/.test(base) ? base : `t_${base}`;
+  // A file is named for what is in it already.
+  if (/\.\w+$/.test(dataset)) return word;
   if (/[^aeiou]y$/.test(word)) return `${word.slice(0, -1)}ies`;
   if (/(?:s|x|ch|sh)$/.test(word)) return /[^s]s$/.test(word) ? word : `${word}es`;
   return `${word}s`;

@@ -42,7 +42,7 @@ export function renderEnv(values: Iterable<readonly [name: string, value: string
 /** In quotes that the value does not hold itself; within single quotes nothing is interpreted. */
 function quoted(value: string): string {
   if (/^[\w./:@%+=,-]*$/.test(value)) return value;
-  const quote = ["'", '"', '`'].find((candidate) => !value.includes(candidate));
+  const quote = ["'", '`', '"'].find((candidate) => !value.includes(candidate));
   return quote === undefined ? `"${value.replaceAll('"', '\\"')}"` : `${quote}${value}${quote}`;
 }
 
@@ -63,7 +63,7 @@ function inline(block: { readonly [key: string]: unknown }): string {
 /** JSON's strings are YAML's; a plain word needs no quotes. */
 function scalar(value: unknown): string {
   if (typeof value !== 'string') return JSON.stringify(value);
-  const plain = /^[A-Za-z_./][\w./-]*$/.test(value) && !/^(?:true|false|null|yes|no|on|off|y|n|\.+|~)$/i.test(value);
+  const plain = /^(?:[A-Za-z_]|\.{0,2}\/)[\w./-]*$/.test(value) && !/^(?:true|false|null|yes|no|on|off|y|n|\.+|~)$/i.test(value);
   return plain ? value : JSON.stringify(value);
 }
 
