@@ -1,0 +1,82 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { AccessDeniedError, type Connector, type Problem, SyncError } from '@tidemark/core';
+import { SqliteClient } from './client.ts';
+import { type SqliteConfig, type SqliteFrom, type SqliteTo, sqliteConfig, sqliteFrom, sqliteTo } from './config.ts';
+import { SqliteSource, sourceLayout } from './source.ts';
+import { SqliteTarget } from './target.ts';
+
+const sqlite: Connector<SqliteConfig, SqliteFrom, SqliteTo> = {
+  name: 'sqlite',
+  summary: 'SQLite as a source and a target',
+  config: sqliteConfig,
+  from: sqliteFrom,
+  to: sqliteTo,
+  open(config, context) {
+    const path = resolve(context.baseDir, config.path);
+    const place = `connections.${context.connection}`;
+    const client = new SqliteClient({ path, busyTimeoutMs: config.busyTimeoutMs });
+    return {
+      async check() {
+        const problem = await checkAccess(path, place);
+        if (problem !== null) return [problem];
+        if (!(await exists(path))) return [];
+        try {
+          await client.call('probe');
+          return [];
+        } catch (error) {
+          return [problemOf(error, place)];
+        }
+      },
+      discover: async () => ((await exists(path)) ? client.call('tables') : []),
+      async openSource(spec) {
+        if (!(await exists(path))) {
+          throw new AccessDeniedError(`There is no file ${path}`, {
+            hint: 'A source has to exist: check the path of the connection.',
+          });
+        }
+        return new SqliteSource(client, await sourceLayout(client, spec), spec);
+      },
+      openTarget: async (spec) => new SqliteTarget(client, spec, config.tablePrefix, context.clock),
+      [Symbol.asyncDispose]: () => client.close(),
+    };
+  },
+};
+export default sqlite;
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** What opening the file would meet, without making it. */
+async function checkAccess(path: string, place: string): Promise<Problem | null> {
+  const folder = dirname(path);
+  const may = (what: string, mode: number) =>
+    access(what, mode).then(
+      () => true,
+      () => false,
+    );
+  if (!(await may(folder, constants.F_OK))) {
+    return { place, severity: 'error', message: `there is no folder ${folder}`, hint: 'Make it, or correct the path.' };
+  }
+  if (await may(path, constants.F_OK)) {
+    if (await may(path, constants.R_OK)) return null;
+    return { place, severity: 'error', message: `${path} may not be read`, hint: 'Give the user of this process the right to.' };
+  }
+  if (await may(folder, constants.W_OK)) return null;
+  return {
+    place,
+    severity: 'error',
+    message: `no file can be made in ${folder}`,
+    hint: 'Give the user of this process the right to.',
+  };
+}
+
+function problemOf(error: unknown, place: string): Problem {
+  const hint = error instanceof SyncError ? error.hint : undefined;
+  return { place, severity: 'error', message: error instanceof Error ? error.message : String(error), hint };
+}

@@ -1,0 +1,114 @@
+import {
+  type Change,
+  type Checkpoints,
+  type Clock,
+  type Commit,
+  InvariantError,
+  type Load,
+  type LoadCommit,
+  newRow,
+  type Row,
+  type SchemaChange,
+  type Target,
+  type TargetSpec,
+  type WriteResult,
+} from '@tidemark/core';
+import type { SqliteClient } from './client.ts';
+import type { SqliteTo } from './config.ts';
+import type { TableFacts, TableLayout } from './layout.ts';
+import { SqliteLoad } from './load.ts';
+import { planTable } from './plan-table.ts';
+
+/** Writes one table. Data, checkpoint and the check of the epoch are one transaction (P1, P11). */
+export class SqliteTarget implements Target {
+  readonly batchSizeMax = 5000;
+  readonly compares = true;
+  readonly checkpoints: Checkpoints;
+  readonly #client: SqliteClient;
+  readonly #spec: TargetSpec<SqliteTo>;
+  readonly #table: string;
+  readonly #clock: Clock;
+  #layout: TableLayout | null = null;
+
+  constructor(client: SqliteClient, spec: TargetSpec<SqliteTo>, tablePrefix: string, clock: Clock) {
+    this.#client = client;
+    this.#spec = spec;
+    this.#table = tablePrefix + spec.to.table;
+    this.#clock = clock;
+    this.checkpoints = {
+      acquire: (unit) => client.locked(() => client.call('acquire', unit)),
+      read: (unit) => client.call('readCheckpoint', unit),
+      write: (unit, epoch, checkpoint) => client.locked(() => client.call('writeCheckpoint', unit, epoch, checkpoint)),
+    };
+  }
+
+  async plan(): Promise<readonly SchemaChange[]> {
+    return planTable(this.#table, this.#spec.schema, await this.#facts()).changes;
+  }
+
+  async prepare(): Promise<readonly SchemaChange[]> {
+    const seen = planTable(this.#table, this.#spec.schema, await this.#facts());
+    if (seen.isDone) {
+      this.#layout = seen.layout;
+      return seen.changes;
+    }
+    return this.#client.locked(async () => {
+      // Looked at again: another sync may have changed the table while this one waited.
+      const { layout, changes } = planTable(this.#table, this.#spec.schema, await this.#facts());
+      const statements = changes.flatMap(({ statement }) => (statement === undefined ? [] : [statement]));
+      await this.#client.call('alter', layout, statements);
+      this.#layout = layout;
+      return changes;
+    });
+  }
+
+  write(changes: readonly Change[], commit: Commit, signal: AbortSignal): Promise<readonly WriteResult[]> {
+    return this.#client.locked(async () => {
+      signal.throwIfAborted();
+      const { unit, deletes } = this.#spec;
+      const now = new Date(this.#clock.now()).toISOString();
+      const request = { layout: this.#prepared(), unit, epoch: commit.epoch, deletes, changes, now };
+      const results = await this.#client.call('beginWrite', request);
+      let checkpoint: string | null;
+      try {
+        checkpoint = await commit.settle(results);
+      } catch (error) {
+        await this.#client.call('rollbackWrite');
+        throw error;
+      }
+      await this.#client.call('commitWrite', unit, checkpoint);
+      return results;
+    });
+  }
+
+  async beginLoad(commit: LoadCommit, signal: AbortSignal): Promise<Load> {
+    signal.throwIfAborted();
+    return SqliteLoad.begin(this.#client, this.#prepared(), this.#spec, commit, this.#clock);
+  }
+
+  async read(keys: readonly string[]): Promise<ReadonlyMap<string, Row>> {
+    const layout = this.#prepared();
+    const found = await this.#client.call('readKeys', layout, keys);
+    return new Map(
+      found.map(([key, values]) => {
+        const row = newRow();
+        layout.columns.forEach(({ field }, i) => {
+          row[field] = values[i]!;
+        });
+        return [key, row];
+      }),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** Of a file that may not be there yet: `plan` must not make it. */
+  async #facts(): Promise<TableFacts> {
+    return this.#client.call('describeTable', this.#table);
+  }
+
+  #prepared(): TableLayout {
+    if (this.#layout === null) throw new InvariantError(`Table ${this.#table} is used before it was prepared`);
+    return this.#layout;
+  }
+}
