@@ -1,5 +1,5 @@
+import { seededRandom } from '../seeded-random.ts';
 import { type FaultLevel, faultKinds } from './fault-kinds.ts';
-import { seededRandom } from './seeded-random.ts';
 import type { FaultMatch, FaultSpec, FaultStatus, FiredFault } from './types.ts';
 
 /** The faults of one emulator. Each keeps count of the requests it matched and of those it struck. */

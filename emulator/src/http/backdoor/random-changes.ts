@@ -1,6 +1,6 @@
-import { seededRandom } from '../../faults/seeded-random.ts';
 import type { Org, Values } from '../../org/types.ts';
 import type { FieldDescribe } from '../../schema/types.ts';
+import { seededRandom } from '../../seeded-random.ts';
 
 export type RandomChangeKind = 'update' | 'delete' | 'undelete' | 'purge';
 
