@@ -234,6 +234,14 @@ test.each(['csv', 'jsonl'] as const)('a read of %s goes on at any page, whatever
   ),
 );
 
+test.each(['csv', 'jsonl'] as const)('characters of %s that lie across two reads of the file stay whole', async (format) => {
+  for (let shift = 0; shift < 4; shift++) {
+    const rows = Array.from({ length: 100 }, (_, i) => ({ Id: `${'x'.repeat(shift)}${i}`, Name: 'é€👍'.repeat(1_000) }));
+    const text = format === 'csv' ? stringify(rows, { header: true }) : rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+    expect(await read(text, format)).toEqual(rows);
+  }
+});
+
 describe('a file that changes', () => {
   test('a position in a file that was written anew is refused', async () => {
     const { source, path } = await open(`Id\n${'1\n'.repeat(3_000)}`, 'csv');
