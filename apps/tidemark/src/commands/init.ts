@@ -160,7 +160,7 @@ function draftSyncs(objects: readonly string[], source: AnyConnector, target: An
   const toKey = namingKey(target, 'to');
   return objects.map((object) => {
     const name = tableName(object);
-    const dataset = toKey === 'path' || toKey === 'file' ? `./${name}.jsonl` : name;
+    const dataset = toKey === 'path' || toKey === 'file' ? `${name}.jsonl` : name;
     return {
       name,
       from: { connection: 'crm', [fromKey]: object },

@@ -96,6 +96,7 @@ class Filler {
     }
     // Within a block that was chosen, what is optional may still be wanted: a security token, say.
     if (ask !== null && (needed || path.length > 1 || isAddress(path))) return this.#question(ask, schema, at, variable, needed);
+    if (needed && suggestion(at) !== undefined) return suggestion(at);
     if (needed) {
       const way = schema.secret ? `${variable} in the environment` : `--set ${at}=… or ${variable} in the environment`;
       this.lacking.push(`${at}: ${way}`);
@@ -147,6 +148,7 @@ function isAddress(path: readonly string[]): boolean {
   return path.length === 1 && /(?:url|path|file|folder)$/i.test(path[0]!);
 }
 
+/** A database of one's own may lie anywhere: here it is found. */
 function suggestion(at: string): string | undefined {
   return /\.(?:path|file)$/.test(at) ? './tidemark.db' : undefined;
 }
