@@ -27,7 +27,10 @@ describe('imports point one way only', () => {
     ['core/src/store/a.test.ts', 'vitest'],
     ['connectors/file/a.ts', '@tidemark/core'],
     ['connectors/file/a.test.ts', '@tidemark/connector-memory'],
+    ['connectors/file/fixture.ts', '@tidemark/testkit'],
+    ['connectors/file/a.test.ts', './fixture.ts'],
     ['testkit/src/a.ts', '@tidemark/core'],
+    ['testkit/src/a.ts', './target-fixture.ts'],
     ['apps/tidemark/src/a.ts', '@tidemark/connector-file'],
     ['tools/a.ts', '../core/src/base/b.ts'],
   ])('%s may import %s', (path, specifier) => {
@@ -49,6 +52,7 @@ describe('imports point one way only', () => {
     ['connectors/file/a.ts', '@tidemark/connector-memory', 'move what two of them share into core'],
     ['connectors/file/a.ts', '../memory/b.ts', 'by its name'],
     ['connectors/file/a.ts', '@tidemark/emulator', 'its driver only'],
+    ['connectors/file/a.ts', './fixture.ts', 'only they may import it'],
     ['emulator/src/a.ts', '@tidemark/core', 'imports nothing of ours'],
     ['emulator/src/a.test.ts', '@tidemark/core', 'imports nothing of ours'],
     ['testkit/src/a.ts', '@tidemark/connector-memory', 'testkit knows @tidemark/core only'],

@@ -60,7 +60,7 @@ export function findViolations(files: readonly SourceFile[], manifests: readonly
   return files.flatMap((file) => {
     const own = packageOf(file.path);
     if (own === undefined) return [];
-    const isTest = /\.test\.ts$/.test(file.path);
+    const isTest = isForTests(file.path);
     return importsOf(file.text).flatMap(({ specifier, line }) => {
       const message = judge(specifier);
       return message === null ? [] : [{ place: `${file.path}:${line}`, message: `imports ${specifier}: ${message}` }];
@@ -77,6 +77,7 @@ export function findViolations(files: readonly SourceFile[], manifests: readonly
 
     function judgePath(target: string): string | null {
       const other = packageOf(target);
+      if (isForTests(target) && !isTest && own!.folder !== '') return 'it is for tests: only they may import it';
       if (other !== own) {
         return own!.folder === '' ? null : `import ${other?.name ?? 'it'} by its name, as any user of that package does`;
       }
@@ -98,6 +99,11 @@ export function findViolations(files: readonly SourceFile[], manifests: readonly
       return `declare it in ${own!.folder === '' ? '' : `${own!.folder}/`}package.json: it is there by the grace of another package`;
     }
   });
+}
+
+/** Tests, and what they share beside a package's code: `fixture.ts`. All of testkit is for tests and is judged as a package. */
+function isForTests(path: string): boolean {
+  return /\.test\.ts$/.test(path) || (/(^|[/-])fixture\.ts$/.test(path) && !path.startsWith('testkit/'));
 }
 
 function judgeFloors(from: string, to: string): string | null {
