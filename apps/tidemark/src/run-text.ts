@@ -22,6 +22,7 @@ export function renderReport(report: RunReport, paint: Paint): string {
     if (report.error.hint !== undefined) lines.push(`  to do: ${report.error.hint}`);
     lines.push(paint('dim', `  code: ${report.error.code}`));
   }
+  if (report.state === 'stopped') lines.push('  what was written is kept; the next run goes on from there');
   if (report.openFailures > 0) {
     const records = report.openFailures === 1 ? '1 record has' : `${report.openFailures.toLocaleString('en-US')} records have`;
     lines.push(`  ${records} an open failure: tidemark failures list ${report.sync}`);

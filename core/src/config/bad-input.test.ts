@@ -26,7 +26,11 @@ const crm: AnyConnector = {
     timeoutMs: z.int().min(1).default(1000),
     sandbox: z.boolean().default(false),
     auth: z.discriminatedUnion('flow', [
-      z.object({ flow: z.literal('password'), username: z.string(), password: z.string().meta({ secret: true }) }),
+      z.object({
+        flow: z.literal('password'),
+        username: z.string(),
+        password: z.string().meta({ secret: true }).describe('The password'),
+      }),
       z.object({ flow: z.literal('token'), token: z.string().meta({ secret: true }) }),
     ]),
   }),
@@ -134,7 +138,7 @@ const cases: readonly [what: string, text: string, expected: RegExp][] = [
   [
     'a required key that is missing',
     'connections:\n  o: { type: crm, loginUrl: "https://x.example", auth: { flow: password, username: u } }\nsyncs: {}\n',
-    /tidemark.yaml:2:\d+: connections.o.auth.password: is missing \(it takes text\)/,
+    /tidemark.yaml:2:\d+: connections.o.auth.password: is missing \(it takes text: The password\)/,
   ],
   [
     'a URL that is none',
@@ -379,6 +383,11 @@ describe('the environment', () => {
     );
     expect(config.connections.get('o')!.config).toMatchObject({ timeoutMs: 2500, sandbox: true, auth: { token: '2500' } });
   });
+  test('is not what an object inherits', () => {
+    expect(shown('connections:\n  a: { type: sql, url: "${constructor}" }\nsyncs: {}\n').join()).toContain(
+      'variable constructor is not set',
+    );
+  });
   test('has defaults and an escape', () => {
     const config = parse('connections:\n  a: { type: sql, url: "${NOPE:-x}-$${NOPE}-${EMPTY:-}" }\nsyncs: {}\n');
     expect(config.connections.get('a')!.config).toEqual({ url: 'x-${NOPE}-' });
@@ -485,6 +494,13 @@ test('whatever the file holds, the answer is a configuration or a ConfigError', 
       }
     }),
     { numRuns: 1500 },
+  );
+});
+
+test('a few lines of aliases cannot fill the memory', () => {
+  const lines = ['a: &a [x]', `b: &b [${'*a, '.repeat(900)}]`, `c: &c [${'*b, '.repeat(900)}]`, `d: [${'*c, '.repeat(900)}]`];
+  expect(shown(`${lines.join('\n')}\n`).join('\n')).toMatch(
+    /the file is too large, its aliases written out \(split it\)|aliases of aliases/,
   );
 });
 

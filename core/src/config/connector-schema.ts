@@ -68,8 +68,11 @@ export function describePath(schema: JsonSchema, value: unknown, path: Path): st
   let schemas = candidates([schema], value);
   let at = value;
   for (const part of path) {
+    const described = children(schemas, part);
+    const words = described.find((s) => s.description !== undefined)?.description;
     at = isBlock(at) || Array.isArray(at) ? (at as Record<string | number, unknown>)[part] : undefined;
-    schemas = candidates(children(schemas, part), at);
+    if (at === undefined) return words ?? null;
+    schemas = candidates(described, at);
   }
   return schemas.find((s) => s.description !== undefined)?.description ?? null;
 }

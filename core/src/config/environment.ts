@@ -28,7 +28,8 @@ export function substitute(text: string, env: Environment): Substituted {
       return whole;
     }
     const name = match[1]!;
-    const value = env[name];
+    // Not what an object inherits: `constructor` is as unset as any other.
+    const value = Object.hasOwn(env, name) ? env[name] : undefined;
     if (value !== undefined && value !== '') {
       used.push(name);
       return value;

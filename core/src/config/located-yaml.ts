@@ -18,6 +18,8 @@ export interface LocatedYaml {
 /** Texts in which nothing is replaced: they are for people. */
 const verbatimKeys = new Set(['notes']);
 const depthMax = 40;
+/** Far above any real configuration, and far below what aliases of aliases can blow a small file up to. */
+const nodesMax = 200_000;
 
 /** Reads YAML text; finds every problem of syntax and of missing variables at once. */
 export function locateYaml(text: string, shownFile: string, env: Environment): { yaml: LocatedYaml; problems: Problem[] } {
@@ -41,6 +43,7 @@ export function locateYaml(text: string, shownFile: string, env: Environment): {
     problem(error.pos[0], [], message, hint);
   }
 
+  let nodes = 0;
   const walk = (
     node: Node | null | undefined,
     path: Path,
@@ -49,6 +52,10 @@ export function locateYaml(text: string, shownFile: string, env: Environment): {
     aliases: readonly Alias[],
   ): unknown => {
     const start = node?.range?.[0] ?? key ?? around;
+    if (++nodes > nodesMax) {
+      if (nodes === nodesMax + 1) problem(start, [], 'the file is too large, its aliases written out', 'split it');
+      return null;
+    }
     offsets.set(JSON.stringify(path), { key, value: start });
     if (path.length > depthMax) {
       problem(start, path.slice(0, 3), 'is nested too deeply');

@@ -1,6 +1,6 @@
 import type { ZodType, z } from 'zod';
 import type { Problem } from '../base/errors.ts';
-import { inputSchema, type UnknownKey, unknownKeys } from './connector-schema.ts';
+import { describePath, inputSchema, type JsonSchema, type UnknownKey, unknownKeys } from './connector-schema.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { LocatedYaml, Path } from './located-yaml.ts';
 import { type Finding, plainWords } from './plain-words.ts';
@@ -55,7 +55,7 @@ export class Report {
     if (!result.success) {
       for (const finding of plainWords(result.error.issues, value, path)) {
         if (finding.message === 'is not known here') continue;
-        this.#add(finding, 'error');
+        this.#add(explained(finding, json, value, path), 'error');
       }
       // A key that only zod finds unknown, e.g. in a branch that is not described.
       if (this.problems.length === before) {
@@ -101,6 +101,13 @@ export class Report {
       severity,
     });
   }
+}
+
+/** What is missing is best explained in the words of whoever asks for it. */
+function explained(finding: Finding, json: JsonSchema, value: unknown, base: Path): Finding {
+  if (finding.message !== 'is missing') return finding;
+  const description = describePath(json, value, finding.path.slice(base.length));
+  return description === null ? finding : { ...finding, hint: [finding.hint, description].filter(Boolean).join(': ') };
 }
 
 function expectedOf(issue: z.core.$ZodIssue): string[] {
