@@ -1,0 +1,98 @@
+import { z } from 'zod';
+
+const secret = (description: string) => z.string().min(1).describe(description).meta({ secret: true });
+const clientId = z.string().min(1).describe('Consumer key of the connected app');
+
+/** Tokens travel to this address: only TLS, or a machine that is our own. */
+const serverUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine(isSafeUrl, { message: 'must be https; http only for an emulator on this machine (localhost)' });
+
+const auth = z.discriminatedUnion('flow', [
+  z
+    .strictObject({
+      flow: z.literal('client-credentials'),
+      clientId,
+      clientSecret: secret('Consumer secret of the connected app'),
+    })
+    .describe('A connected app with a "run as" user. loginUrl has to be the My Domain address'),
+  z
+    .strictObject({
+      flow: z.literal('password'),
+      username: z.string().min(1),
+      password: secret('Password'),
+      securityToken: secret('Security token, unless the network is trusted by the org').optional(),
+      clientId: clientId.optional(),
+      clientSecret: secret('Consumer secret of the connected app').optional(),
+    })
+    .describe('Username and password: by OAuth when a client id is given, else by SOAP login'),
+  z
+    .strictObject({
+      flow: z.literal('jwt'),
+      clientId,
+      username: z.string().min(1),
+      privateKey: secret('Private key of the certificate uploaded to the connected app, PEM').optional(),
+      privateKeyFile: z.string().min(1).describe('File that holds the private key').optional(),
+      audience: z.string().min(1).describe('The aud claim; default by loginUrl: login or test.salesforce.com').optional(),
+    })
+    .refine((value) => (value.privateKey === undefined) !== (value.privateKeyFile === undefined), {
+      message: 'give either privateKey or privateKeyFile',
+    }),
+  z.strictObject({
+    flow: z.literal('refresh-token'),
+    clientId,
+    clientSecret: secret('Consumer secret of the connected app').optional(),
+    refreshToken: secret('Refresh token'),
+  }),
+  z
+    .strictObject({
+      flow: z.literal('sf-cli'),
+      username: z.string().regex(/^[^-]/, 'must not begin with a dash').describe('User name or alias known to the sf CLI'),
+    })
+    .describe("Takes over the sf CLI's login"),
+]);
+
+export const config = z.strictObject({
+  loginUrl: serverUrl.default('https://login.salesforce.com').describe('Where to log in: login, test or My Domain'),
+  apiVersion: z
+    .string()
+    .regex(/^\d{2,3}\.0$/, 'is written like 62.0')
+    .default('62.0'),
+  auth: auth.describe('How to log in'),
+  apiShare: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.5)
+    .describe("Share of the org's API calls of 24 hours, whoever makes them, past which we stop and wait"),
+  requestTimeoutSeconds: z.number().positive().default(150).describe('Longest wait for a reply; a query may take 120 s'),
+});
+export type Config = z.infer<typeof config>;
+export type Auth = Config['auth'];
+
+export const from = z
+  .strictObject({
+    object: z.string().min(1).describe('API name, e.g. Contact').optional(),
+    query: z
+      .string()
+      .min(1)
+      .describe('SOQL instead of an object; a parameter such as :lastUpdateTimestamp is bound to the checkpoint')
+      .optional(),
+    bulkAbove: z.number().int().nonnegative().default(10_000).describe('Full reads of more records than this use Bulk API 2.0'),
+    pageRows: z.number().int().min(1).max(1_000_000).default(50_000).describe('Records in one result page of Bulk API 2.0'),
+    overlapMinutes: z.number().nonnegative().default(10).describe('How far a delta reads back for records committed late'),
+  })
+  .refine((value) => (value.object === undefined) !== (value.query === undefined), { message: 'give either object or query' });
+export type From = z.infer<typeof from>;
+
+export function isLoopback(hostname: string): boolean {
+  return (
+    hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
+  );
+}
+
+export function isSafeUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
+}

@@ -1,0 +1,62 @@
+import type { Connection, Connector, ConnectorContext, Problem } from '@tidemark/core';
+import { SyncError } from '@tidemark/core';
+import { createApiBudget } from './api-budget.ts';
+import { createAuthenticator } from './auth.ts';
+import { createClient } from './client.ts';
+import { type Config, config, type From, from } from './config.ts';
+import { createDescribes } from './describe.ts';
+import { registerSecretsOf, runSfCli } from './login-flows.ts';
+import { createOrgTime } from './org-clock.ts';
+import { openSource } from './source.ts';
+
+const salesforce: Connector<Config, From, never> = {
+  name: 'salesforce',
+  summary: 'Salesforce orgs: objects and SOQL queries as sources',
+  config,
+  from,
+  open: openConnection,
+};
+export default salesforce;
+
+function openConnection(settings: Config, context: ConnectorContext): Connection<From, never> {
+  registerSecretsOf(settings.auth);
+  const time = createOrgTime(context.clock);
+  const login = { config: settings, context, time, refreshToken: undefined, runCli: runSfCli };
+  const budget = createApiBudget(settings.apiShare, time);
+  const client = createClient({ config: settings, context, authenticator: createAuthenticator(login), time, budget });
+  const describes = createDescribes(client, context.clock);
+  const place = `connections.${context.connection}`;
+  return {
+    async check() {
+      try {
+        const { body } = await client.request({ method: 'GET', path: '/limits', about: 'asking for the limits of the org' });
+        const calls = (body as { DailyApiRequests?: { Max?: number; Remaining?: number } }).DailyApiRequests;
+        return calls === undefined ? [] : budgetProblems(place, settings.apiShare, calls);
+      } catch (error) {
+        if (!(error instanceof SyncError)) throw error;
+        return [{ place, message: error.message, hint: error.hint, severity: 'error' }];
+      }
+    },
+    async discover() {
+      const { body } = await client.request({ method: 'GET', path: '/sobjects/', about: 'listing the objects of the org' });
+      const { sobjects } = body as {
+        sobjects: { name: string; queryable: boolean; retrieveable: boolean; deprecatedAndHidden: boolean }[];
+      };
+      return sobjects
+        .filter((object) => object.queryable && object.retrieveable && !object.deprecatedAndHidden)
+        .map((object) => object.name);
+    },
+    openSource: (spec, signal) => openSource({ client, context, describes }, spec, signal),
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function budgetProblems(place: string, share: number, calls: { Max?: number; Remaining?: number }): Problem[] {
+  const { Max: max = 0, Remaining: remaining = 0 } = calls;
+  const used = max - remaining;
+  if (used < share * max) return [];
+  const message = `the org has used ${used} of its ${max} API calls of 24 hours, past the share of ${share} that apiShare allows`;
+  return [
+    { place, message, hint: 'Syncs wait until the usage has gone down; raise apiShare if they should not', severity: 'warning' },
+  ];
+}

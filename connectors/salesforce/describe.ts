@@ -1,0 +1,58 @@
+import type { Clock } from '@tidemark/core';
+import type { Client } from './client.ts';
+import { identifier } from './soql.ts';
+
+/** REST API Developer Guide, "sObject Describe": what we use of it. */
+export interface DescribeField {
+  readonly name: string;
+  readonly type: string;
+  readonly length: number;
+  readonly precision: number;
+  readonly scale: number;
+  readonly nillable: boolean;
+  readonly calculated: boolean;
+  readonly filterable: boolean;
+  readonly sortable: boolean;
+  readonly referenceTo: readonly string[];
+  readonly relationshipName: string | null;
+}
+export interface Describe {
+  readonly name: string;
+  readonly queryable: boolean;
+  readonly replicateable: boolean;
+  readonly updateable: boolean;
+  readonly fields: readonly DescribeField[];
+}
+
+export interface Describes {
+  get(object: string, signal?: AbortSignal): Promise<Describe>;
+  /** The next `get` asks the org: what it said does not hold any more. */
+  forget(object: string): void;
+}
+
+/** A poll every ten seconds must not cost a describe each (P8); a new field may wait this long. */
+const keptMs = 15 * 60_000;
+
+export function createDescribes(client: Client, clock: Clock): Describes {
+  const kept = new Map<string, { describe: Describe; modified: string | null; atMs: number }>();
+  return {
+    async get(object, signal) {
+      const name = object.toLowerCase();
+      const known = kept.get(name);
+      if (known !== undefined && clock.now() - known.atMs < keptMs) return known.describe;
+      const reply = await client.request({
+        method: 'GET',
+        path: `/sobjects/${identifier(object)}/describe`,
+        headers: known?.modified ? { 'if-modified-since': known.modified } : {},
+        about: `describe of ${object}`,
+        signal,
+      });
+      const describe = reply.status === 304 && known !== undefined ? known.describe : (reply.body as Describe);
+      kept.set(name, { describe, modified: reply.headers.get('last-modified') ?? known?.modified ?? null, atMs: clock.now() });
+      return describe;
+    },
+    forget(object) {
+      kept.delete(object.toLowerCase());
+    },
+  };
+}

@@ -1,0 +1,26 @@
+import { TruncatedReplyError } from '@tidemark/core';
+
+/** A number of sixteen digits or more somewhere in the text: it might not survive as a double. */
+const longNumber = /[:[,]\s*-?\d[\d.]{15}/;
+
+/**
+ * Parses a JSON reply. A number that a double cannot hold becomes a string of its digits; looking at every number's
+ * source is slow, so it is done only where a long one is in sight.
+ * @throws {TruncatedReplyError} it is no whole JSON document (P13).
+ */
+export function parseJson(text: string): unknown {
+  try {
+    if (!longNumber.test(text)) return JSON.parse(text);
+    return JSON.parse(text, exactly as (key: string, value: unknown) => unknown);
+  } catch (cause) {
+    // The parser's own message quotes the reply, which holds records: it is left out.
+    throw new TruncatedReplyError(`A reply of ${text.length} characters is not whole JSON`, { cause: (cause as Error).name });
+  }
+}
+
+function exactly(_key: string, value: unknown, context: { source?: string }): unknown {
+  const { source } = context;
+  if (typeof value !== 'number' || source === undefined || source.length < 16 || /[eE]/.test(source)) return value;
+  const digits = source.includes('.') ? source.replace(/\.?0+$/, '') : source;
+  return String(value) === digits ? value : digits;
+}
