@@ -21,6 +21,8 @@ const depthMax = 40;
 /** Far above any real configuration, and far below what aliases of aliases can blow a small file up to. */
 const nodesMax = 200_000;
 
+class TooLarge extends Error {}
+
 /** Reads YAML text; finds every problem of syntax and of missing variables at once. */
 export function locateYaml(text: string, shownFile: string, env: Environment): { yaml: LocatedYaml; problems: Problem[] } {
   const lines = new LineCounter();
@@ -53,8 +55,8 @@ export function locateYaml(text: string, shownFile: string, env: Environment): {
   ): unknown => {
     const start = node?.range?.[0] ?? key ?? around;
     if (++nodes > nodesMax) {
-      if (nodes === nodesMax + 1) problem(start, [], 'the file is too large, its aliases written out', 'split it');
-      return null;
+      problem(start, [], 'the file is too large, its aliases written out', 'split it');
+      throw new TooLarge();
     }
     offsets.set(JSON.stringify(path), { key, value: start });
     if (path.length > depthMax) {
@@ -107,7 +109,12 @@ export function locateYaml(text: string, shownFile: string, env: Environment): {
     }
     return done.text;
   };
-  const value = document.errors.length > 0 ? null : walk(document.contents as Node | null, [], null, 0, []);
+  let value: unknown = null;
+  try {
+    if (document.errors.length === 0) value = walk(document.contents as Node | null, [], null, 0, []);
+  } catch (error) {
+    if (!(error instanceof TooLarge)) throw error;
+  }
 
   const longestFirst = () => [...secrets].sort(([a], [b]) => b.length - a.length);
   const yaml: LocatedYaml = {

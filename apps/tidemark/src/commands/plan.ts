@@ -6,25 +6,29 @@ import type { Paint } from '../terminal.ts';
 export function planCommand(cli: Cli): Command {
   return command(cli, 'plan', 'show what the next run would change and cost; writes nothing', [
     'tidemark plan',
-    'tidemark plan contacts',
+    'tidemark plan contacts --verbose',
   ])
     .argument('[sync]', 'only this one')
     .action(async (sync: string | undefined, options: CommonOptions) => {
       const plans = await withSession(cli, options, ({ engine, config, signals }) =>
         engine.plan(sync === undefined ? undefined : knownSync(config, sync), signals.stop),
       );
-      answer(cli, options, { syncs: plans }, (paint) => plans.map((plan) => render(plan, paint)).join('\n'));
+      answer(cli, options, { syncs: plans }, (paint) =>
+        plans.map((plan) => render(plan, paint, options.verbose === true)).join('\n'),
+      );
     });
 }
 
-function render(plan: SyncPlan, paint: Paint): string {
+/** Statements of a wide table fill the screen: they are shown when asked for, and with --json. */
+function render(plan: SyncPlan, paint: Paint, statements: boolean): string {
   const lines = [`${paint('bold', plan.sync)}: the next run is ${plan.kind}${plan.reason === null ? '' : ` (${plan.reason})`}`];
   if (plan.rows !== null) lines.push(`  about ${plan.rows.toLocaleString('en-US')} rows in the source`);
   if (plan.apiCalls !== null) lines.push(`  about ${plan.apiCalls.toLocaleString('en-US')} API calls`);
   if (plan.schemaChanges.length === 0) lines.push('  the target needs no change');
   for (const change of plan.schemaChanges) {
     lines.push(`  ${change.informational ? paint('yellow', '!') : '+'} ${change.summary}`);
-    if (change.statement !== undefined) lines.push(...change.statement.split('\n').map((line) => paint('dim', `      ${line}`)));
+    if (statements && change.statement !== undefined)
+      lines.push(...change.statement.split('\n').map((line) => paint('dim', `      ${line}`)));
   }
   return `${lines.join('\n')}\n`;
 }
