@@ -26,7 +26,8 @@ export function applyChanges(
         return { status: 'rejected', reason: { code: 'datatype_mismatch', message: error.message } };
       }
       const reason = rejectionOf(error);
-      if (reason === null) throw error;
+      // A trigger may have rolled back everything, not just its row.
+      if (reason === null || !database.writer.isTransaction) throw error;
       return { status: 'rejected', reason };
     }
   });

@@ -5,7 +5,7 @@ import { FaultError, rejectionOf } from './fault.ts';
 import { quoted, STAMP } from './identifiers.ts';
 import type { TableLayout } from './layout.ts';
 import { named, noStamp, statementsOf, type TableStatements } from './statements.ts';
-import { createStaging } from './table.ts';
+import { createStaging, describeTable, isAsWeMadeIt } from './table.ts';
 import { textReader } from './text-reader.ts';
 import { MismatchError, type SqlValue } from './values.ts';
 
@@ -43,6 +43,7 @@ export class Staging {
   readonly #database: Database;
   readonly #chunk: Chunk;
   readonly #insert: StatementSync;
+  readonly #probe: StatementSync | null;
   readonly #undo: string;
   #pageRows = 0;
   #broken: unknown = null;
@@ -56,6 +57,7 @@ export class Staging {
     this.#open();
     // OR IGNORE would swallow more than the key: a conflict has to be seen.
     this.#insert = database.writer.prepare(`${this.statements.insert} ON CONFLICT DO NOTHING`);
+    this.#probe = this.#needsProbe() ? database.writer.prepare(upsertInto(statementsOf(identity.layout))) : null;
   }
 
   get kept(): { position: string | null; rows: number } {
@@ -102,11 +104,13 @@ export class Staging {
         for (let c = 0; c < cells.length; c++) values[c] = cells[c]!(r);
         if (layout.key.some((index) => values[index] === null)) throw new MissingKeyError();
         values[cells.length] = stampOf(r);
+        if (this.#probe !== null) this.#tryOut(this.#probe, values);
         if (this.#insert.run(...values).changes === 0) this.#replace(values);
         this.#pageRows++;
       } catch (error) {
         const reason = this.#reasonOf(error, block, r);
-        if (reason === null) throw error;
+        // A trigger may have rolled back everything, not just its row.
+        if (reason === null || !this.#database.writer.isTransaction) throw error;
         rejects.push(rejectOf(layout, block, r, stampOf(r), reason));
       }
     }
@@ -160,6 +164,24 @@ export class Staging {
     );
   }
 
+  /** A table with rules of the user's own: a row that breaks them has to be found now, by itself, and not in the merge (P2). */
+  #needsProbe(): boolean {
+    const { writer } = this.#database;
+    const { layout } = this.identity;
+    return !isAsWeMadeIt(writer, layout) || describeTable(writer, layout.table).uniques.length > 2;
+  }
+
+  /** Writes the row to the table itself and takes it back. */
+  #tryOut(probe: StatementSync, values: readonly SqlValue[]): void {
+    const { writer } = this.#database;
+    writer.exec('SAVEPOINT probe');
+    try {
+      probe.run(...values);
+    } finally {
+      if (writer.isTransaction) writer.exec('ROLLBACK TO probe; RELEASE probe');
+    }
+  }
+
   /** A key that comes again: the later row counts. In place, so that the row keeps its rowid and with it its page. */
   #replace(values: readonly SqlValue[]): void {
     const { unit, staging, layout } = this.identity;
@@ -169,10 +191,7 @@ export class Staging {
     this.#database
       .prepare(`INSERT OR IGNORE INTO ${quoted(this.#undo)} SELECT * FROM ${quoted(staging)} WHERE rowid <= ?1 AND ${where}`)
       .run(kept, ...key);
-    const columns = [...layout.columns.map(({ column }) => quoted(column)), STAMP];
-    const conflict = layout.key.map((index) => columns[index]).join(', ');
-    const assign = columns.map((column) => `${column} = excluded.${column}`).join(', ');
-    this.#database.prepare(`${this.statements.insert} ON CONFLICT (${conflict}) DO UPDATE SET ${assign}`).run(...values);
+    this.#database.prepare(upsertInto(this.statements)).run(...values);
   }
 
   #reasonOf(error: unknown, block: Block, row: number): StagedReject['reason'] | null {
@@ -193,6 +212,12 @@ export class Staging {
     }
     throw new FaultError({ code: 'invariant', message: 'A cell was refused once and taken the next time' });
   }
+}
+
+function upsertInto({ layout, insert }: TableStatements): string {
+  const columns = [...layout.columns.map(({ column }) => quoted(column)), STAMP];
+  const conflict = layout.key.map((index) => columns[index]).join(', ');
+  return `${insert} ON CONFLICT (${conflict}) DO UPDATE SET ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}`;
 }
 
 class MissingKeyError extends Error {}

@@ -160,6 +160,7 @@ const jsonForm: Form = {
     }
   },
   read(stored) {
+    if (typeof stored === 'number') return stored;
     if (typeof stored !== 'string') return typeof stored === 'bigint' ? integerOf(String(stored)) : plainForm.read(stored);
     try {
       return JSON.parse(stored) as FieldValue;
