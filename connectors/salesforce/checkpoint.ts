@@ -1,4 +1,4 @@
-import { InvariantError } from '@tidemark/core';
+import { CheckpointExpiredError } from '@tidemark/core';
 
 /** The two watermarks, epoch ms by the org's clock. See delta.ts for what they promise. */
 export interface Bounds {
@@ -34,10 +34,21 @@ export function encodeCheckpoint(bounds: Bounds, reading?: Checkpoint['reading']
   return JSON.stringify(checkpoint);
 }
 
+/** @throws {CheckpointExpiredError} it was never one of ours: only a full read is safe then. */
 export function decodeCheckpoint(text: string): Checkpoint {
-  const checkpoint = JSON.parse(text) as Checkpoint;
-  if (checkpoint.v !== 1 || typeof checkpoint.fresh !== 'number') throw new InvariantError('a checkpoint of another make');
-  return checkpoint;
+  const checkpoint = parse(text);
+  if (checkpoint?.v !== 1 || typeof checkpoint.fresh !== 'number') {
+    throw new CheckpointExpiredError('the checkpoint is not one of a Salesforce source');
+  }
+  return checkpoint as Checkpoint;
+}
+
+function parse(text: string): Partial<Checkpoint> | null {
+  try {
+    return JSON.parse(text) as Partial<Checkpoint> | null;
+  } catch {
+    return null;
+  }
 }
 
 export function describeCheckpoint(text: string): Record<string, string> {

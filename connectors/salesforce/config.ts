@@ -80,7 +80,6 @@ export const from = z
       .optional(),
     bulkAbove: z.number().int().nonnegative().default(10_000).describe('Full reads of more records than this use Bulk API 2.0'),
     pageRows: z.number().int().min(1).max(1_000_000).default(50_000).describe('Records in one result page of Bulk API 2.0'),
-    overlapMinutes: z.number().nonnegative().default(10).describe('How far a delta reads back for records committed late'),
   })
   .refine((value) => (value.object === undefined) !== (value.query === undefined), { message: 'give either object or query' });
 export type From = z.infer<typeof from>;

@@ -25,6 +25,7 @@ function openConnection(settings: Config, context: ConnectorContext): Connection
   const budget = createApiBudget(settings.apiShare, time);
   const client = createClient({ config: settings, context, authenticator: createAuthenticator(login), time, budget });
   const describes = createDescribes(client, context.clock);
+  const memories = new Map();
   const place = `connections.${context.connection}`;
   return {
     async check() {
@@ -46,7 +47,7 @@ function openConnection(settings: Config, context: ConnectorContext): Connection
         .filter((object) => object.queryable && object.retrieveable && !object.deprecatedAndHidden)
         .map((object) => object.name);
     },
-    openSource: (spec, signal) => openSource({ client, context, describes }, spec, signal),
+    openSource: (spec, signal) => openSource({ client, context, describes, memories }, spec, signal),
     async [Symbol.asyncDispose]() {},
   };
 }

@@ -3,7 +3,7 @@ import { describeCheckpoint } from './checkpoint.ts';
 import type { Client } from './client.ts';
 import type { From } from './config.ts';
 import { createDataset } from './dataset.ts';
-import { type DeltaSource, markDelta, newDeltaMemory, readDelta } from './delta.ts';
+import { type DeltaMemory, type DeltaSource, markDelta, newDeltaMemory, readDelta } from './delta.ts';
 import type { Describes } from './describe.ts';
 import { salesforceCode } from './errors.ts';
 import { countRecords, type FullSource, readFull } from './full-read.ts';
@@ -12,15 +12,19 @@ import { bothFilters, parseFilter, parseUserQuery } from './user-query.ts';
 
 /** Records in one query's answer: Salesforce sends no more. */
 const queryRowsMax = 2000;
+/** How far a delta reads back while the settled bound lags: for records committed late. */
+const overlapMsDefault = 10 * 60_000;
 
 export interface SourceParts {
   readonly client: Client;
   readonly context: ConnectorContext;
   readonly describes: Describes;
+  /** What deltas remember beyond the source that read them: each run opens a new one. */
+  readonly memories: Map<string, DeltaMemory>;
 }
 
 export async function openSource(
-  { client, context, describes }: SourceParts,
+  { client, context, describes, memories }: SourceParts,
   spec: SourceSpec<From>,
   signal: AbortSignal,
   pageRows = queryRowsMax,
@@ -54,9 +58,9 @@ export async function openSource(
           context,
           dataset: { ...dataset, stampField },
           filter,
-          overlapMs: from.overlapMinutes * 60_000,
+          overlapMs: spec.overlapMs ?? overlapMsDefault,
           pageRows,
-          memory: newDeltaMemory(),
+          memory: memoryOf(memories, JSON.stringify([from, spec.where, spec.fields])),
         };
   if (delta !== null && !dataset.replicateable) {
     context.log.warn(
@@ -108,4 +112,10 @@ export async function openSource(
     describeCheckpoint,
     async [Symbol.asyncDispose]() {},
   };
+}
+
+function memoryOf(memories: Map<string, DeltaMemory>, name: string): DeltaMemory {
+  const memory = memories.get(name) ?? newDeltaMemory();
+  memories.set(name, memory);
+  return memory;
 }

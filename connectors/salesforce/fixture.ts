@@ -32,6 +32,7 @@ export interface OpenOptions {
   readonly fields?: readonly string[];
   readonly exclude?: readonly string[];
   readonly startAtMs?: number;
+  readonly overlapMs?: number;
 }
 
 export async function testOrg(options: EmulatorOptions = {}): Promise<TestOrg> {
@@ -45,8 +46,8 @@ export async function testOrg(options: EmulatorOptions = {}): Promise<TestOrg> {
     emulator,
     auth,
     connect,
-    open: ({ from: asked, where, fields = null, exclude = [], startAtMs = null }, over) =>
-      connect(over).openSource!({ from: from.parse(asked), where, fields, exclude, startAtMs }, signal),
+    open: ({ from: asked, where, fields = null, exclude = [], startAtMs = null, overlapMs = null }, over) =>
+      connect(over).openSource!({ from: from.parse(asked), where, fields, exclude, startAtMs, overlapMs }, signal),
     calls() {
       const total = emulator.requests.totals().apiCalls;
       const since = total - counted;
