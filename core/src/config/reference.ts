@@ -104,7 +104,8 @@ function flatten(properties: Properties): Properties {
 
 function table(properties: Properties, required: readonly string[]): string {
   const rows = Object.entries(properties).map(([name, schema]) => {
-    const fallback = schema.default === undefined || schema.default === '' ? '' : `\`${JSON.stringify(schema.default).replaceAll('"', '')}\``;
+    const fallback =
+      schema.default === undefined || schema.default === '' ? '' : `\`${JSON.stringify(schema.default).replaceAll('"', '')}\``;
     const need = required.includes(name) || schema.required?.[0] === 'yes' ? 'required' : fallback;
     return `| \`${name}\` | ${typeWords(schema)} | ${need} | ${(schema.description ?? '').replaceAll('|', '\\|').replaceAll('\n', ' ')} |`;
   });

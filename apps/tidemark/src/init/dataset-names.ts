@@ -1,9 +1,8 @@
 import { type AnyConnector, inputSchema, type JsonSchema, namingKeys } from '@tidemark/core';
-import type { ZodType } from 'zod';
 
 /** Which key of `from` or `to` names the dataset; null when there is none, as for a console. */
 export function namingKey(connector: AnyConnector, side: 'from' | 'to'): string | null {
-  const schema = connector[side] as ZodType | undefined;
+  const schema = connector[side];
   if (schema === undefined) return null;
   const json = inputSchema(schema);
   const properties = Object.assign({}, ...[json, ...(json.anyOf ?? json.oneOf ?? [])].map((s: JsonSchema) => s.properties ?? {}));
