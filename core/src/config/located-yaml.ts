@@ -45,6 +45,12 @@ export function locateYaml(text: string, shownFile: string, env: Environment): {
     problem(error.pos[0], [], message, hint);
   }
 
+  // An alias is looked up by a walk over the whole document: once for each is enough.
+  const targets = new Map<Alias, Node | undefined>();
+  const resolved = (alias: Alias) => {
+    if (!targets.has(alias)) targets.set(alias, alias.resolve(document));
+    return targets.get(alias);
+  };
   let nodes = 0;
   const walk = (
     node: Node | null | undefined,
@@ -64,7 +70,7 @@ export function locateYaml(text: string, shownFile: string, env: Environment): {
       return null;
     }
     if (isAlias(node)) {
-      const target = node.resolve(document);
+      const target = resolved(node);
       // An alias inside what it names would never end; a thousand aliases of aliases would not end soon.
       if (aliases.some((a) => a.source === node.source) || target === undefined) {
         problem(start, path, `the alias *${node.source} ${target === undefined ? 'names no anchor' : 'contains itself'}`);
