@@ -174,7 +174,7 @@ export function createHandlers(path: string, busyTimeoutMs: number): Handlers {
     beginLoad: (identity) => alone(() => begin(identity).kept),
     stage: (identity, block) => staging(() => loadOf(identity).stage(block)),
     keepPage: (identity, position) => staging(() => loadOf(identity).keepPage(position)),
-    dropPage: (identity) => alone(() => loads.get(identity.unit)?.dropPage()),
+    dropPage: (identity) => alone(() => loadOf(identity).dropPage()),
     countMissing: (identity) => alone(() => countMissing(database, identity)),
     missingPart: (identity, after) => alone(() => missingPart(database, identity, after)),
     differentPart: (identity, after) => alone(() => differentPart(database, identity, after)),

@@ -137,12 +137,16 @@ export class Staging {
     return { rows: this.kept.rows };
   }
 
-  /** The page broke off: everything is as it was before it. */
+  /** The page broke off: everything is as it was before it. A former owner leaves its successor's page alone (P11). */
   dropPage(): void {
+    const { unit, epoch } = this.identity;
     this.#chunk.commit();
     this.#broken = null;
-    this.#database.transaction(() => this.#undoPage());
     this.#pageRows = 0;
+    this.#database.transaction(() => {
+      checkEpoch(this.#database, unit, epoch);
+      this.#undoPage();
+    });
   }
 
   /** A chunk that held rows of this load could not be committed. */

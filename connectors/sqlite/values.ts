@@ -34,9 +34,9 @@ export function formOf(type: FieldType, affinity: Affinity): Form {
   const asText = affinity === 'text';
   switch (type) {
     case 'boolean':
-      return asText ? textForm(booleanText, (text) => text === 'true') : booleanForm;
+      return asText ? textForm(booleanText, (text) => text === 'true') : affinity === 'any' ? exactly(booleanForm) : booleanForm;
     case 'integer':
-      return asText ? textForm(integerText, integerOf) : integerForm;
+      return asText ? textForm(integerText, integerOf) : affinity === 'any' ? exactly(integerForm) : integerForm;
     case 'decimal':
       return asText ? textForm(decimalText, decimalOf) : affinity === 'any' ? decimalForm : approximateForm;
     case 'double':
@@ -90,6 +90,12 @@ const integerForm: Form = {
   },
   read: (stored) => (typeof stored === 'number' ? stored : integerOf(String(stored))),
 };
+
+/** For columns that convert nothing: there, a number would stay the double as which it is bound, 12.0. */
+function exactly(form: Form): Form {
+  const exact = (value: SqlValue) => (typeof value === 'number' ? BigInt(value) : value);
+  return { ...form, bind: (value) => exact(form.bind(value)), bindText: (text) => exact(form.bindText(text)) };
+}
 
 function integerText(text: string): string {
   if (!/^-?\d{1,19}$/.test(text)) throw new MismatchError();

@@ -394,16 +394,24 @@ export function describeLoadContract(create: CreateTarget, traits: TargetTraits)
       const load = await begin(former);
       await stage(load, at(1000, contact('a')), 'page 1');
       const latest = await openTarget(former.fixture, 'mirror');
-      const block = loadBlock(at(1000, contact('b')), contactSchema, inText);
-      await expect(load.writePage(blocksOf([block]), 'page 2', async () => {}, never)).rejects.toThrow(OwnershipLostError);
+      const late = () =>
+        load.writePage(blocksOf([loadBlock(at(1000, contact('b')), contactSchema, inText)]), 'page 2', async () => {}, never);
+      await expect(late()).rejects.toThrow(OwnershipLostError);
       await expect(load.finish({ gone: [], checkpoint: 'late', signal: never })).rejects.toThrow(OwnershipLostError);
       await expect(begin(former, 'load 2')).rejects.toThrow(OwnershipLostError);
       expect((await former.fixture.rows(contactSchema)).size).toBe(0);
       expect(await latest.target.checkpoints!.read('contract')).toBeNull();
-      // What it had staged while it was the owner is not lost.
+      // What it had staged while it was the owner is not lost, and what it goes on to send does not mix with it.
       const resumed = await begin(latest);
       expect([resumed.position, resumed.rows]).toEqual(['page 1', 1]);
-      expect((await resumed.finish(nothingGone)).created).toBe(1);
+      async function* interrupted() {
+        yield loadBlock(at(1000, contact('c')), contactSchema, inText);
+        await expect(late()).rejects.toThrow(OwnershipLostError);
+        yield loadBlock(at(1000, contact('d')), contactSchema, inText);
+      }
+      await resumed.writePage(interrupted(), 'page 2', async () => {}, never);
+      expect((await resumed.finish(nothingGone)).created).toBe(3);
+      expect([...(await former.fixture.rows(contactSchema)).keys()].sort()).toEqual(['a', 'c', 'd']);
     }));
 }
 
