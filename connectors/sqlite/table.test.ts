@@ -1,4 +1,13 @@
-import { type Change, NO_STAMP, newRow, type RejectedRow, RequestRefusedError, type Row, type Target } from '@tidemark/core';
+import {
+  type Change,
+  NO_STAMP,
+  newRow,
+  OwnershipLostError,
+  type RejectedRow,
+  RequestRefusedError,
+  type Row,
+  type Target,
+} from '@tidemark/core';
 import { contact, contactSchema, loadBlock, row, upsert } from '@tidemark/testkit';
 import { expect, test } from 'vitest';
 import { createFile } from './fixture.ts';
@@ -218,3 +227,30 @@ test('rejected rows come back as they were, hostile field names too', async () =
   ]);
   expect(contact('a').Id).toBe('a');
 });
+
+test("a former owner in another process adds nothing to its successor's page, and takes nothing from it (P11)", async () => {
+  await using file = await createFile();
+  const former = await openTarget(file, slim);
+  const begin = ({ target, epoch }: typeof former) =>
+    target.beginLoad!({ epoch, loadId: 'load', stampColumn: slim.fields.length }, never);
+  const formerLoad = await begin(former);
+  const latest = await openTarget(file, slim);
+  const latestLoad = await begin(latest);
+  const block = (id: string) => loadBlock([{ row: slimRow(id), stampMs: 1000 }], slim, () => 'text');
+  async function* late() {
+    yield block('late');
+  }
+  async function* blocks() {
+    yield block('a');
+    await expect(formerLoad.writePage(late(), 'late', async () => {}, never)).rejects.toThrow(OwnershipLostError);
+    yield block('b');
+    // By itself, so that nothing but the page's own end could undo what the former owner has sent.
+    await latestLoad.countMissing();
+    expect(file.sql<{ n: number }>(`SELECT count(*) AS n FROM ${stagingOf(file)} WHERE Id = 'late'`)[0]!.n).toBe(0);
+  }
+  expect(await latestLoad.writePage(blocks(), 'page', async () => {}, never)).toEqual({ rows: 2, rejected: 0 });
+  expect((await latestLoad.finish({ gone: [], checkpoint: null, signal: never })).created).toBe(2);
+  expect(file.sql('SELECT Id FROM contacts ORDER BY Id')).toEqual([{ Id: 'a' }, { Id: 'b' }]);
+});
+
+const stagingOf = (file: File) => file.sql<{ staging: string }>('SELECT staging FROM _tidemark_loads')[0]!.staging;
