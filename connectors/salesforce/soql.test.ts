@@ -59,6 +59,7 @@ describe("a user's query", () => {
   test('sub-selects are noticed, and texts that look like one are not', () => {
     expect(parseFilter("AccountId IN (SELECT Id FROM Account WHERE Name = 'x')").hasSubselect).toBe(true);
     expect(parseFilter("Name = '(SELECT Id'").hasSubselect).toBe(false);
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the other spelling of a parameter
     expect(parseFilter('CreatedDate >= ${since}').text(1000)).toBe('CreatedDate >= 1970-01-01T00:00:00.000Z');
     expect(parseFilter("Name = ':not a parameter' AND CloseDate = 2024-05-22T10:00:00Z").text(0)).toContain("':not a parameter'");
   });
