@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { seededRandom } from '@tidemark/core';
 import { expect, test } from 'vitest';
 import { createFile } from './fixture.ts';
-import { pageOf, pages, rowsInABatch } from './kill-child.ts';
+import { pageOf, pages, rowsInABatch } from './kill-fixture.ts';
 
 // What a checkpoint covers is in the file, and nothing beyond it, whenever the process is killed: the two are one
 // transaction. A load goes on at the page after the last one that was kept, and ends as if nothing had happened.      (P1)
 
-const child = fileURLToPath(new URL('./kill-child.ts', import.meta.url));
+const child = fileURLToPath(new URL('./kill-fixture.ts', import.meta.url));
 const random = seededRandom(Number(process.env.TIDEMARK_SEED ?? 7));
 
 /** Runs the child, killed after `ms` of work; answers whether it got to its end first. */

@@ -2,7 +2,7 @@ import { type Block, blockOfRows, type DatasetSchema, type Row } from '@tidemark
 import sqlite from './connector.ts';
 import { contextIn } from './fixture.ts';
 
-// A process that works until it is killed: `node kill-child.ts <file> load|write`. Prints a line when it has begun to work.
+// A process that works until it is killed: `node kill-fixture.ts <file> load|write`. Prints a line when it has begun to work.
 
 const [path, work] = process.argv.slice(2) as [string, 'load' | 'write'];
 const never = new AbortController().signal;
