@@ -1,3 +1,5 @@
+import { generatedFiles } from '../apps/tidemark/src/generated-files.ts';
+
 /** A file that follows from the code: never edited by hand, made by `node tools/generate.ts`, kept true by `npm run check`. */
 export interface Generator {
   /** From the root of the workspace. */
@@ -5,4 +7,4 @@ export interface Generator {
   make(): Promise<string>;
 }
 
-export const generators: readonly Generator[] = [];
+export const generators: readonly Generator[] = [...generatedFiles];

@@ -85,6 +85,8 @@ export class Engine implements AsyncDisposable {
       try {
         const opened = await this.#open(sync, signal);
         try {
+          // A filter that the source refuses shows only when it is used.
+          await opened.source.estimate(signal);
           await opened.target.plan();
         } finally {
           await close(opened);
@@ -165,7 +167,7 @@ export class Engine implements AsyncDisposable {
         paused: () => store.paused(sync.name),
         run: async (full) => {
           try {
-            options.onRun?.(await this.run(sync.name, { full, signal: options.signal, stopping: () => options.stop.aborted }));
+            options.onRun?.(await this.run(sync.name, { full, signal: options.signal, stop: options.stop }));
           } catch (error) {
             // The store itself failed: nothing could be recorded. The schedule goes on.
             log.error({ sync: sync.name, err: error }, 'the run could not be recorded');

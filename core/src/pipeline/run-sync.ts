@@ -13,7 +13,8 @@ import { type Verdict, verify } from './verify.ts';
 export interface RunOptions extends FullOptions {
   readonly full?: boolean;
   readonly signal: AbortSignal;
-  readonly stopping?: () => boolean;
+  /** Finish the page or batch under way, then end. Waits between attempts end at once. */
+  readonly stop?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -115,7 +116,7 @@ export async function dryRunSync(open: OpenSync, options: RunOptions): Promise<P
       ? 'the source cannot tell what changed'
       : whyFull(envelope, base);
   const tally = new Tally(options.onProgress);
-  const scope: RunScope = { epoch: 0, signal: options.signal, stopping: options.stopping ?? (() => false), tally };
+  const scope: RunScope = { epoch: 0, signal: options.signal, stopping: () => options.stop?.aborted ?? false, tally };
   await dryRun(sync, scope, reason === null ? envelope : null);
   return { kind: reason === null ? 'delta' : 'full', reason, counts: tally.counts() };
 }
@@ -134,7 +135,7 @@ export async function verifySync(
   const { scope, envelope } = await takeOver(sync, (epoch) => ({
     epoch,
     signal: options.signal,
-    stopping: options.stopping ?? (() => false),
+    stopping: () => options.stop?.aborted ?? false,
     tally,
   }));
   refuseOtherOrigin(sync, envelope);
@@ -187,7 +188,7 @@ async function recorded(
         const scopeOf: ScopeOf = (epoch) => ({
           epoch,
           signal: options.signal,
-          stopping: options.stopping ?? (() => false),
+          stopping: () => options.stop?.aborted ?? false,
           tally,
         });
         return attempt(scopeOf, (decidedKind, decidedReason) => {
@@ -199,7 +200,7 @@ async function recorded(
         clock,
         random,
         policy: config.retry,
-        signal: options.signal,
+        signal: options.stop === undefined ? options.signal : AbortSignal.any([options.signal, options.stop]),
         progressed: () => tally.kept > 0,
         onRetry: (error, waitMs, tried) =>
           log.warn({ sync: config.name, attempt: tried, waitMs, err: error }, 'the run was interrupted and goes on'),
@@ -208,7 +209,7 @@ async function recorded(
     if (tally.heldBy !== null) state = 'failed';
   } catch (error) {
     failure = error;
-    state = error instanceof StoppedError || options.signal.aborted ? 'stopped' : 'failed';
+    state = error instanceof StoppedError || options.signal.aborted || options.stop?.aborted ? 'stopped' : 'failed';
   }
   const error = state === 'failed' ? describeError(failure, tally) : null;
   const finishedAtMs = clock.now();

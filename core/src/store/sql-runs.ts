@@ -53,6 +53,7 @@ export function sqlRuns({ db }: Database): Pick<Store, 'startRun' | 'updateRun' 
 
 function columnsOf(change: Parameters<Store['updateRun']>[1]): Updateable<Tables['runs']> {
   return {
+    ...(change.kind !== undefined && { kind: change.kind }),
     ...(change.state !== undefined && { state: change.state }),
     ...(change.finishedAtMs !== undefined && { finished_at_ms: change.finishedAtMs }),
     ...(change.windowFromMs !== undefined && { window_from_ms: change.windowFromMs }),

@@ -86,9 +86,9 @@ async function dryRun(cli: Cli, session: Session, sync: string, options: Options
 function runOptions({ signals }: Session, options: Options) {
   return {
     full: options.full === true,
-    // A first signal lets the page under way end; `stopping` is asked after it.
+    // A first signal lets the page under way end; the run ends after it.
     signal: new AbortController().signal,
-    stopping: () => signals.stop.aborted,
+    stop: signals.stop,
     ...(options.sweepMax === undefined ? {} : { sweepMax: options.sweepMax }),
   };
 }
