@@ -9,7 +9,7 @@ export interface OrgLife {
   undelete(): number;
   /** Deleted for good: no recycle bin, no trace that a delta could find. */
   purge(): number;
-  /** Gives one account a revenue that the database has a rule against; answers its id. */
+  /** Gives one account a number of employees that the database has a rule against; answers its id. */
   spoil(): string;
   mend(id: string): void;
 }
@@ -73,11 +73,11 @@ export function orgLife(org: Org): OrgLife {
     },
     spoil() {
       const [id] = ids('Account', 90, 1);
-      update('Account', id!, { AnnualRevenue: -1 });
+      update('Account', id!, { NumberOfEmployees: -1 });
       return id!;
     },
     mend(id) {
-      update('Account', id, { AnnualRevenue: 1_250_000 });
+      update('Account', id, { NumberOfEmployees: 1250 });
     },
   };
 }

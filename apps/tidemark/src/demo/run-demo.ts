@@ -197,8 +197,8 @@ class Story {
   #addRule(): void {
     this.#withDatabase((db) => {
       for (const event of ['INSERT', 'UPDATE']) {
-        db.exec(`CREATE TRIGGER no_negative_revenue_${event.toLowerCase()} BEFORE ${event} ON Account WHEN NEW.AnnualRevenue < 0
-          BEGIN SELECT RAISE(ABORT, 'AnnualRevenue must not be negative'); END`);
+        db.exec(`CREATE TRIGGER no_negative_headcount_${event.toLowerCase()} BEFORE ${event} ON Account WHEN NEW.NumberOfEmployees < 0
+          BEGIN SELECT RAISE(ABORT, 'NumberOfEmployees must not be negative'); END`);
       }
     });
   }
