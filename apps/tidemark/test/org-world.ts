@@ -29,6 +29,8 @@ export interface WorldOptions {
   readonly skewMs?: number;
 }
 
+/** Whatever waits longer than this is a deadline. */
+const DEADLINE_MS = 30_000;
 const START = Date.UTC(2026, 2, 4, 5, 6, 7);
 
 /** An org, an engine and a SQL target in one process. Nothing waits for real time: a sleep moves the org's clock. */
@@ -59,7 +61,13 @@ export class OrgWorld implements AsyncDisposable {
   static async open(options: WorldOptions): Promise<OrgWorld> {
     const clock = createClock();
     clock.freeze(START);
-    const emulator = await startEmulator({ listen: false, clock, seed: options.seed ?? 1, records: options.records ?? 0 });
+    const emulator = await startEmulator({
+      listen: false,
+      publicUrl: 'http://localhost',
+      clock,
+      seed: options.seed ?? 1,
+      records: options.records ?? 0,
+    });
     const folder = mkdtempSync(join(tmpdir(), 'tidemark-world-'));
     const database = options.target === 'postgres' ? await createTestDatabase() : null;
     const { loginUrl, clientId, clientSecret } = emulator.credentials;
@@ -85,16 +93,24 @@ export class OrgWorld implements AsyncDisposable {
     return this.emulator.org;
   }
 
-  get clock(): Clock {
-    const { clock } = this.org;
-    return {
-      now: () => clock.now() + (this.#options.skewMs ?? 0),
-      sleep: async (ms, signal) => {
-        signal?.throwIfAborted();
-        clock.advance(ms);
-        await new Promise(setImmediate);
-      },
-    };
+  /** Our clock: the org's, and as wrong as the world wants it. */
+  readonly clock: Clock = {
+    now: () => this.org.clock.now() + (this.#options.skewMs ?? 0),
+    sleep: (ms, signal) => (ms < DEADLINE_MS ? this.#pass(ms, signal) : this.#wait(ms, signal)),
+  };
+
+  /** A wait between attempts or polls passes at once, and the org's clock with it. */
+  async #pass(ms: number, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    this.org.clock.advance(ms);
+    await new Promise(setImmediate);
+  }
+
+  /** A deadline of a request: it never comes, because replies take no time here; the request's end takes it back. */
+  #wait(_ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((_, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
   }
 
   /** A new life of the process, on the same store and the same target. */
