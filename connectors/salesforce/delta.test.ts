@@ -2,7 +2,7 @@ import { type Change, CheckpointExpiredError, type Source, TransientError, Trunc
 import { createClock, type Transaction } from '@tidemark/emulator';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readAll, readChanges, signal, type TestOrg, testOrg } from './fixture.ts';
+import { readAll, readChanges, signal, type TestOrg, tampered, testOrg } from './fixture.ts';
 
 const minute = 60_000;
 const start = Date.parse('2026-03-02T10:00:20Z');
@@ -148,6 +148,27 @@ describe('late commits (P1)', () => {
     tx.commit();
     clock.advance(2 * minute);
     expect((await readChanges(source, mark)).changes.map((change) => change.row?.LastName)).toEqual(['late']);
+  });
+
+  // Should the bound be the transaction's start to the millisecond: the stamp of what it writes is that second's beginning.
+  test('a record stamped in the very second in which its transaction began', async () => {
+    await using org = await frozenOrg();
+    const { clock } = org.emulator.org;
+    const start20 = '"latestDateCovered":"2026-03-02T10:00:20.';
+    const precise = tampered(/composite/, (bytes) => Buffer.from(bytes.toString().replace(`${start20}000`, `${start20}700`)));
+    const source = await org.open(slim, { fetch: precise });
+    clock.advance(700);
+    let checkpoint = (await source.mark(signal))!;
+    const tx = org.emulator.org.begin();
+    tx.insert('Contact', { LastName: 'late' });
+    for (let i = 0; i < 10; i++) {
+      clock.advance(3 * minute);
+      insert(org, `other ${i}`);
+      ({ checkpoint } = await readChanges(source, checkpoint));
+    }
+    tx.commit();
+    clock.advance(minute);
+    expect((await readChanges(source, checkpoint)).changes.map((change) => change.row?.LastName)).toContain('late');
   });
 
   test('settled does not move while a transaction is open, and what is shown says so', async () => {
@@ -347,6 +368,50 @@ describe('deletes (P4)', () => {
       ),
       { numRuns: 25 },
     ));
+
+  test('a record that left the filter and was deleted then, between two deltas', async () => {
+    for (const where of ["Title = 'in'", "Title = 'in' AND AccountId NOT IN (SELECT Id FROM Account WHERE Name = 'x')"]) {
+      await using org = await frozenOrg();
+      const id = org.emulator.org.write((tx) => tx.insert('Contact', { LastName: 'n', Title: 'in' })).id;
+      const source = await org.open({ ...slim, where });
+      const mark = (await source.mark(signal))!;
+      org.emulator.org.clock.advance(5 * minute);
+      org.emulator.org.write((tx) => tx.update('Contact', id, { Title: 'out' }));
+      org.emulator.org.write((tx) => tx.delete('Contact', id));
+      org.emulator.org.clock.advance(minute);
+      expect((await readChanges(source, mark)).changes).toMatchObject([{ op: 'delete', key: id }]);
+    }
+  });
+
+  test('a crash between the pages and the records that left the filter forgets none of these', async () => {
+    await using org = await frozenOrg();
+    const { clock } = org.emulator.org;
+    const spec = { ...slim, where: "Title = 'in'" };
+    const id = org.emulator.org.write((tx) => tx.insert('Contact', { LastName: 'leaves', Title: 'in' })).id;
+    const source = await org.open(spec);
+    const mark = (await source.mark(signal))!;
+    clock.advance(5 * minute);
+    org.emulator.org.load(
+      'Contact',
+      Array.from({ length: 4_100 }, (_, i) => ({ LastName: `n${i}`, Title: 'in' })),
+    );
+    org.emulator.org.write((tx) => tx.update('Contact', id, { Title: 'out' }));
+    for (let dieAfter = 1; dieAfter <= 3; dieAfter++) {
+      clock.advance(5 * minute);
+      let checkpoint = mark;
+      let batches = 0;
+      let told = false;
+      for await (const batch of source.readDelta!(mark, signal)) {
+        checkpoint = batch.checkpoint!;
+        told ||= batch.changes.some((change) => change.op === 'delete');
+        if (++batches === dieAfter) break;
+      }
+      expect(told).toBe(false);
+      clock.advance(5 * minute);
+      const rest = await readChanges(await org.open(spec), checkpoint);
+      expect(rest.changes).toContainEqual(expect.objectContaining({ op: 'delete', key: id }));
+    }
+  });
 
   test('records by id: those that match, and deletes for those that do not, are deleted or never were', async () => {
     await using org = await frozenOrg();

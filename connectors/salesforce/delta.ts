@@ -40,8 +40,8 @@ import type { Filter } from './user-query.ts';
  * other way round, a transaction committed between the two would be covered by `latestDateCovered` and missing from the query.
  *
  * `latestDateCovered` is never believed beyond `fresh`: an `end` that our idea of the org's time puts into the future must
- * not settle what has not happened yet. It is the transaction's start to the millisecond, while stamps are whole seconds:
- * reads go back a minute further than `settled` says (`slackMs`).
+ * not settle what has not happened yet. And it may be more precise than stamps, which are whole seconds: reads go back a
+ * minute further than `settled` says (`slackMs`).
  *
  * Clocks. Ours only measures how long a reply took. A Date header that is behind makes reads longer; one that is ahead by
  * more than the overlap makes changes arrive late, when `settled` moves, and loses none. An object without a settled

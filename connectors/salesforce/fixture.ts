@@ -92,3 +92,16 @@ export async function readChanges(
   }
   return { changes, checkpoint, batches };
 }
+
+/** `fetch` whose replies to matching requests are changed on their way. */
+export function tampered(pattern: RegExp, change: (bytes: Buffer, headers: Headers) => Buffer): typeof fetch {
+  return async (input, init) => {
+    const response = await fetch(input, init);
+    if (!pattern.test(String(input))) return response;
+    const headers = new Headers(response.headers);
+    const bytes = change(Buffer.from(await response.arrayBuffer()), headers);
+    headers.delete('content-length');
+    headers.delete('content-encoding');
+    return new Response(new Uint8Array(bytes), { status: response.status, headers });
+  };
+}

@@ -8,24 +8,12 @@ import {
   SchemaChangedError,
   type Source,
   type SyncError,
+  systemClock,
   TransientError,
   TruncatedReplyError,
 } from '@tidemark/core';
 import { describe, expect, test } from 'vitest';
-import { readAll, rowsOfPage, signal, testOrg } from './fixture.ts';
-
-/** `fetch` whose replies to matching requests are changed on their way. */
-function tampered(pattern: RegExp, change: (bytes: Buffer, headers: Headers) => Buffer): typeof fetch {
-  return async (input, init) => {
-    const response = await fetch(input, init);
-    if (!pattern.test(String(input))) return response;
-    const headers = new Headers(response.headers);
-    const bytes = change(Buffer.from(await response.arrayBuffer()), headers);
-    headers.delete('content-length');
-    headers.delete('content-encoding');
-    return new Response(new Uint8Array(bytes), { status: response.status, headers });
-  };
-}
+import { readAll, rowsOfPage, signal, tampered, testOrg } from './fixture.ts';
 
 async function errorOf(work: Promise<unknown>): Promise<unknown> {
   return work.then(
@@ -180,6 +168,21 @@ describe('a load is counted (P13)', () => {
     expect(await errorOf(readAll(await org.open({ from: bulk }, { fetch })))).toBeInstanceOf(TruncatedReplyError);
   });
 
+  test('without a count of the page the count of the job is enough', async () => {
+    await using org = await testOrg({ records: 300 });
+    const uncounted = (rows: number) =>
+      tampered(results, (bytes, headers) => {
+        headers.delete('sforce-numberofrecords');
+        // Whole rows are missing at the end of each page: no quote is open, nothing looks cut.
+        const lines = bytes.toString().split('\n');
+        return Buffer.from(`${lines.slice(0, lines.length - 1 - rows).join('\n')}\n`);
+      });
+    const spec = { from: bulk, fields: ['Email'] };
+    const all = await readAll(await org.open(spec));
+    expect((await readAll(await org.open(spec, { fetch: uncounted(0) }))).size).toBe(all.size);
+    expect(await errorOf(readAll(await org.open(spec, { fetch: uncounted(1) })))).toBeInstanceOf(TruncatedReplyError);
+  });
+
   test('a REST reply cut at any byte, or short of a record, is refused', async () => {
     await using org = await testOrg({ records: 30 });
     const spec = { from: { object: 'Contact' }, fields: ['LastName'] };
@@ -306,7 +309,10 @@ describe('what goes wrong is named for what to do next', () => {
       {
         fetch: (input, init) => (asking ? never(input, init) : fetch(input, init)),
         // Only the long wait for a reply passes at once.
-        clock: { now: Date.now, sleep: (ms, abort) => (ms === 150_000 ? Promise.resolve() : systemClock.sleep(ms, abort)) },
+        clock: {
+          now: Date.now,
+          sleep: (ms, abort) => (asking && ms === 150_000 ? Promise.resolve() : systemClock.sleep(ms, abort)),
+        },
       },
     );
     asking = true;

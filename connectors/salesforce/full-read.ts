@@ -37,6 +37,16 @@ export async function countRecords(source: FullSource, signal: AbortSignal): Pro
   }
 }
 
+/** Roughly the API calls of a full read of so many records, with the closing delta. */
+export function callsOfFullRead(source: FullSource, records: number): number {
+  // The mark, the count that decides between the two ways, and the poll that brings what changed meanwhile.
+  const around = 3;
+  if (records <= source.bulkAbove) return around + Math.floor(records / source.restPageRows) + 1;
+  // The job is made, asked after a few times while it renders, and deleted.
+  const job = 5;
+  return around + job + Math.ceil(records / source.bulkPageRows);
+}
+
 /** Every record once: by Bulk API 2.0 when there are many, by REST when there are few or it does not know the object. */
 export async function* readFull(source: FullSource, resume: string | null, signal: AbortSignal): AsyncGenerator<Page> {
   const position = resume === null ? null : (JSON.parse(resume) as Position);

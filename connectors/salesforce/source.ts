@@ -6,7 +6,7 @@ import { createDataset } from './dataset.ts';
 import { type DeltaMemory, type DeltaSource, markDelta, newDeltaMemory, readDelta } from './delta.ts';
 import type { Describes } from './describe.ts';
 import { salesforceCode } from './errors.ts';
-import { countRecords, type FullSource, readFull } from './full-read.ts';
+import { callsOfFullRead, countRecords, type FullSource, readFull } from './full-read.ts';
 import { readKeys } from './read-keys.ts';
 import { bothFilters, parseFilter, parseUserQuery } from './user-query.ts';
 
@@ -103,6 +103,11 @@ export async function openSource(
     ...(stampField === undefined ? {} : { stampField }),
     origin: organizationId,
     estimate: (abort) => checked(countRecords(full, abort)),
+    async cost(kind, abort) {
+      if (kind === 'delta') return 1;
+      const records = await checked(countRecords(full, abort));
+      return records === null ? null : callsOfFullRead(full, records);
+    },
     mark: async (abort) => (delta === null ? null : checked(markDelta(delta, abort))),
     readFull: (resume, abort) => guarded(readFull(full, resume, abort)),
     ...(delta === null
