@@ -75,8 +75,8 @@ export interface Source extends AsyncDisposable {
   readonly origin: string;
   /** Roughly how many records a full read yields; null when that is not cheap to say. */
   estimate(signal: AbortSignal): Promise<number | null>;
-  /** API calls that a run costs the system, as far as it counts them; for `plan`. */
-  cost?(kind: 'delta' | 'full', signal: AbortSignal): Promise<number>;
+  /** API calls that a run costs the system when nothing goes wrong, roughly; null when that is not cheap to say. For `plan`. */
+  cost?(kind: 'delta' | 'full', signal: AbortSignal): Promise<number | null>;
   /**
    * The checkpoint from which a delta continues after a full read that begins now. Asked before the read.
    * Null when this source cannot tell what changed: then every run reads everything.
