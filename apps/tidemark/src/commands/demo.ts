@@ -3,7 +3,7 @@ import { createFetch } from '@tidemark/core';
 import type { Command } from 'commander';
 import { answer, type Cli, type CommonOptions, command, openLog } from '../cli.ts';
 import { loadConnectors } from '../connectors.ts';
-import { type DemoOutcome, runDemo } from '../demo/run-demo.ts';
+import type { DemoOutcome } from '../demo/run-demo.ts';
 import { listenForStop } from '../stop-signals.ts';
 import { renderTable } from '../table.ts';
 import { UsageError } from '../usage-error.ts';
@@ -28,6 +28,8 @@ export function demoCommand(cli: Cli): Command {
       const log = openLog(cli, options.verbose ? 'info' : 'silent');
       using signals = listenForStop(() => cli.logLine('stopping\n'));
       const { connectors } = await loadConnectors();
+      // It brings the emulator along, which no other command shall wait for.
+      const { runDemo } = await import('../demo/run-demo.ts');
       const outcome = await runDemo({
         folder: process.cwd(),
         records,
