@@ -116,41 +116,36 @@ function findRows(bytes: Buffer, end: number, columns: number, found: Found): vo
     for (let column = 0; column <= last; column++) {
       // The row is cut between two cells: where the next one would begin lies the sentinel.
       if (at >= end) break rows;
-      const from = bytes[at] === QUOTE ? at + 1 : at;
-      if (from > at) {
-        at = from;
-        for (;;) {
-          while (bytes[at] !== QUOTE) at++;
-          // What follows a quote decides whether it closes the cell. When it is not here yet, the row is not either.
+      let from = at;
+      let until: number;
+      if (bytes[at] === QUOTE) {
+        from = ++at;
+        while (bytes[at] !== QUOTE) at++;
+        // What follows a quote decides whether it closes the cell. When it is not here yet, the row is not either.
+        while (bytes[at + 1] === QUOTE) {
           if (at + 1 >= end) break rows;
-          if (bytes[at + 1] !== QUOTE) break;
           if (dirty[dirty.length - 1] !== filled) dirty.push(filled);
           at += 2;
+          while (bytes[at] !== QUOTE) at++;
         }
-        spans[filled] = at === from ? -1 : from;
-        spans[filled + 1] = at++;
+        until = at++;
       } else {
         while (at < end && bytes[at] !== COMMA && bytes[at] !== LF) at++;
-        if (at >= end) break rows;
-        let until = at;
+        until = at;
         if (bytes[at] === LF && until > from && bytes[until - 1] === CR) until--;
-        spans[filled] = until === from ? -1 : from;
-        spans[filled + 1] = until;
       }
+      spans[filled] = until === from ? -1 : from;
+      spans[filled + 1] = until;
       filled += 2;
       const next = bytes[at];
-      if (column < last) {
-        if (next !== COMMA) throw garbled(found, rowCount);
-        at++;
-      } else if (next === LF) {
-        at++;
-      } else if (next === CR) {
+      if (next === COMMA && column < last) at++;
+      else if (next === LF && column === last) at++;
+      else if (at >= end) break rows;
+      else if (next === CR && column === last) {
         if (at + 1 >= end) break rows;
         if (bytes[at + 1] !== LF) throw garbled(found, rowCount);
         at += 2;
-      } else {
-        throw garbled(found, rowCount);
-      }
+      } else throw garbled(found, rowCount);
     }
     // Only now, when the row is known to be whole: the beginning of a cut row is scanned again in the next buffer.
     for (const cell of dirty) spans[cell + 1] = closeUp(bytes, spans[cell]!, spans[cell + 1]!);
