@@ -43,12 +43,17 @@ const denied =
     new AccessDeniedError(message, { cause, hint });
 const transient: Make = (message, cause) => new TransientError(message, { cause });
 const expired: Make = (message, cause) => new CheckpointExpiredError(message, { cause });
+const sessionRefused: Make = (message, cause) =>
+  new NotConnectedError(message, {
+    cause,
+    hint: "The org refuses the session right after a login: look at the user's session settings and login IP ranges in Setup",
+  });
 const noApi = denied('The edition or the profile does not allow the API: the permission is called "API Enabled"');
 
 /** Salesforce's error codes by what the engine does next. */
 const byCode: Readonly<Record<string, Make>> = {
-  INVALID_SESSION_ID: (message, cause) => new NotConnectedError(message, { cause }),
-  INVALID_AUTH_HEADER: (message, cause) => new NotConnectedError(message, { cause }),
+  INVALID_SESSION_ID: sessionRefused,
+  INVALID_AUTH_HEADER: sessionRefused,
   REQUEST_LIMIT_EXCEEDED: (message, cause) =>
     // The day's allowance frees up slowly, hour by hour; a place among the concurrent requests is free again in seconds.
     /concurrent/i.test(message)
@@ -131,5 +136,14 @@ export function errorOfFailure(error: unknown, about: string): SyncError {
       hint: 'Name your own CA in NODE_EXTRA_CA_CERTS',
     });
   }
-  return new TransientError(`${about}: the connection broke off (${code})`);
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'HPE_INVALID_CONSTANT') {
+    return new TransientError(`${about}: the host speaks another protocol (${code})`, {
+      hint: 'Check loginUrl and the proxy: is it https or http, and the right port?',
+    });
+  }
+  // `fetch` refuses some addresses itself, such as ports of other services, and gives only words for it.
+  const why = code === 'TypeError' ? (cause as Error).message : code;
+  return new TransientError(`${about}: the connection broke off (${why})`, {
+    hint: 'Check loginUrl, the network and the proxy if this goes on',
+  });
 }

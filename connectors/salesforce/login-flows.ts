@@ -177,8 +177,12 @@ async function askToken(login: LoginContext, form: Record<string, string>): Prom
 
 function refusal(status: number, reply: TokenReply | undefined, about: string): Error {
   if (status >= 500 || reply?.error === undefined) {
-    return new TransientError(`${about}: HTTP ${status} without an explanation`, {
-      hint: status === 404 || (status >= 300 && status < 400) ? 'Check loginUrl' : undefined,
+    const what = status < 300 ? 'a reply that is no login (a web page?)' : 'without an explanation';
+    return new TransientError(`${about}: HTTP ${status}, ${what}`, {
+      hint:
+        status >= 500
+          ? 'The org may be in maintenance: see status.salesforce.com; the next run goes on'
+          : 'Check loginUrl and the proxy: what answers there is no Salesforce login',
     });
   }
   const text = `${reply.error}: ${reply.error_description ?? ''}`;
