@@ -140,9 +140,9 @@ async function rowVersions(db: pg.Client): Promise<number> {
 async function downloadCsv(org: EmulatorCredentials, file: string): Promise<void> {
   const base = `${org.instanceUrl}/services/data/v62.0/jobs/query`;
   const headers = { authorization: `Bearer ${org.accessToken}`, 'content-type': 'application/json' };
-  const job = (await (
-    await fetch(base, { method: 'POST', headers, body: JSON.stringify({ operation: 'query', query: soql }) })
-  ).json()) as { id: string };
+  const created = await fetch(base, { method: 'POST', headers, body: JSON.stringify({ operation: 'query', query: soql }) });
+  if (!created.ok) throw new Error(`the job was refused: ${await created.text()}`);
+  const job = (await created.json()) as { id: string };
   for (;;) {
     const { state } = (await (await fetch(`${base}/${job.id}`, { headers })).json()) as { state: string };
     if (state === 'JobComplete') break;

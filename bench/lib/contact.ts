@@ -13,7 +13,7 @@ export const columns = [
   ['MailingCity', 'text', 'TEXT'],
   ['MailingCountry', 'text', 'TEXT'],
   ['Birthdate', 'date', 'TEXT'],
-  ['HasOptedOutOfEmail', 'boolean', 'INTEGER'],
+  ['IsEmailBounced', 'boolean', 'INTEGER'],
   ['SystemModstamp', 'timestamptz', 'TEXT'],
 ] as const;
 
