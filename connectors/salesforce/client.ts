@@ -154,7 +154,8 @@ export function createClient(options: {
           hint: "A proxy takes it out; the org's time is needed to read without gaps",
         });
       }
-      return { status: response.status, headers: response.headers, body: text === '' ? undefined : parseJson(text), asOfMs };
+      const body = text === '' ? undefined : parseJson(text, apiRequest.about);
+      return { status: response.status, headers: response.headers, body, asOfMs };
     });
   }
 

@@ -4,17 +4,26 @@ import { TruncatedReplyError } from '@tidemark/core';
 const longNumber = /[:[,]\s*-?\d[\d.]{15}/;
 
 /**
- * Parses a JSON reply. A number that a double cannot hold becomes a string of its digits; looking at every number's
+ * Parses a JSON reply to `about`. A number that a double cannot hold becomes a string of its digits; looking at every number's
  * source is slow, so it is done only where a long one is in sight.
  * @throws {TruncatedReplyError} it is no whole JSON document (P13).
  */
-export function parseJson(text: string): unknown {
+export function parseJson(text: string, about = 'a request'): unknown {
   try {
     if (!longNumber.test(text)) return JSON.parse(text);
     return JSON.parse(text, exactly as (key: string, value: unknown) => unknown);
   } catch (cause) {
     // The parser's own message quotes the reply, which holds records: it is left out.
-    throw new TruncatedReplyError(`A reply of ${text.length} characters is not whole JSON`, { cause: (cause as Error).name });
+    const page = /^\s*</.test(text);
+    throw new TruncatedReplyError(
+      `${about}: a reply of ${text.length} characters is ${page ? 'a web page and no JSON' : 'not whole JSON'}`,
+      {
+        cause: (cause as Error).name,
+        hint: page
+          ? 'A machine in front of the org answers: look at the proxy, and whether the org is in maintenance'
+          : undefined,
+      },
+    );
   }
 }
 

@@ -225,6 +225,7 @@ describe('what goes wrong is named for what to do next', () => {
     org.emulator.faults.remove(aborted);
     const gone = JSON.stringify({ by: 'bulk', job: '750000000000001AAA', locator: 'abc', rows: 10, done: false });
     expect(await errorOf(readAll(source, gone))).toBeInstanceOf(CheckpointExpiredError);
+    expect(await errorOf(readAll(source, 'nonsense'))).toBeInstanceOf(CheckpointExpiredError);
     let position = '';
     for await (const page of source.readFull(null, signal)) {
       await rowsOfPage(source, page);

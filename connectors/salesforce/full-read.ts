@@ -1,4 +1,4 @@
-import { blockOfRows, type Page, TruncatedReplyError } from '@tidemark/core';
+import { blockOfRows, CheckpointExpiredError, type Page, TruncatedReplyError } from '@tidemark/core';
 import { awaitJob, type BulkContext, blocksOfPage, createJob, deleteJob, openResultPage, type ResultPage } from './bulk-query.ts';
 import type { Dataset } from './dataset.ts';
 import { salesforceCode } from './errors.ts';
@@ -49,7 +49,7 @@ export function callsOfFullRead(source: FullSource, records: number): number {
 
 /** Every record once: by Bulk API 2.0 when there are many, by REST when there are few or it does not know the object. */
 export async function* readFull(source: FullSource, resume: string | null, signal: AbortSignal): AsyncGenerator<Page> {
-  const position = resume === null ? null : (JSON.parse(resume) as Position);
+  const position = resume === null ? null : decodePosition(resume);
   if (position?.by === 'rest') {
     yield* readByRest(source, position, signal);
     return;
@@ -62,6 +62,18 @@ export async function* readFull(source: FullSource, resume: string | null, signa
   const job = count === null || count > source.bulkAbove ? await createJob(source, bulkText(source), signal) : null;
   if (job === null) yield* readByRest(source, { by: 'rest', after: null, done: false }, signal);
   else yield* readByBulk(source, { by: 'bulk', job, locator: null, rows: 0, done: false }, signal);
+}
+
+/** @throws {CheckpointExpiredError} it was never one of ours. */
+function decodePosition(text: string): Position {
+  let position: Partial<Position> | null;
+  try {
+    position = JSON.parse(text) as Partial<Position> | null;
+  } catch {
+    position = null;
+  }
+  if (position?.by === 'rest' || position?.by === 'bulk') return position as Position;
+  throw new CheckpointExpiredError('the position is not one of a Salesforce source');
 }
 
 /** Without an order: sorting keeps the Bulk API from splitting the work by primary key. */

@@ -81,6 +81,7 @@ export async function openSource(
     if (field === undefined) return error;
     return new SchemaChangedError(`${dataset.object}.${field.name} is gone, or the user may not see it any more`, {
       cause: error,
+      hint: 'Run again: the org is described anew. A field that is named in the sync has to come back, or leave the sync',
     });
   };
   const guarded = async function* <T>(items: AsyncIterable<T>): AsyncGenerator<T> {
