@@ -111,20 +111,25 @@ export function changesOfBlock(
 
 /** The rows with these indices, in this order. Bytes are shared with the block they come from. */
 export function takeRows(block: Block, rows: readonly number[]): Block {
-  // The columns of one scan share one array of spans: it is thinned once.
-  const thinned = new Map<Int32Array, Int32Array>();
+  // The columns of one scan share one array of spans: it is thinned once. Its first row need not lie at its beginning.
+  const thinned = new Map<Int32Array, Map<number, Int32Array>>();
   const columns = block.columns.map((column): Column => {
     if (column.kind === 'constant') return column;
     if (column.kind === 'values') return { kind: 'values', values: rows.map((r) => column.values[r] ?? null) };
-    let spans = thinned.get(column.spans);
+    const { stride } = column;
+    const offset = column.offset % stride;
+    const begin = column.offset - offset;
+    const known = thinned.get(column.spans) ?? new Map<number, Int32Array>();
+    thinned.set(column.spans, known);
+    let spans = known.get(begin);
     if (spans === undefined) {
-      spans = new Int32Array(rows.length * column.stride);
+      spans = new Int32Array(rows.length * stride);
       rows.forEach((r, i) => {
-        spans!.set(column.spans.subarray(r * column.stride, (r + 1) * column.stride), i * column.stride);
+        spans!.set(column.spans.subarray(begin + r * stride, begin + (r + 1) * stride), i * stride);
       });
-      thinned.set(column.spans, spans);
+      known.set(begin, spans);
     }
-    return { ...column, spans };
+    return { ...column, spans, offset };
   });
   return { rowCount: rows.length, columns };
 }
