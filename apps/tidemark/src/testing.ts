@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Clock } from '@tidemark/core';
 import { main } from './main.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -14,9 +15,11 @@ export interface Answer {
 export class Workplace implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'tidemark-cli-'));
   readonly env: NodeJS.ProcessEnv;
+  readonly #clock: Clock | undefined;
 
-  constructor(env: NodeJS.ProcessEnv = {}) {
+  constructor(env: NodeJS.ProcessEnv = {}, clock?: Clock) {
     this.env = env;
+    this.#clock = clock;
   }
 
   path(name: string): string {
@@ -44,7 +47,7 @@ export class Workplace implements Disposable {
       colourErr: false,
     };
     const env = { TIDEMARK_CONFIG: this.path('tidemark.yaml'), ...this.env };
-    const exitCode = await main(argv, { terminal, env });
+    const exitCode = await main(argv, { terminal, env, ...(this.#clock === undefined ? {} : { clock: this.#clock }) });
     return { exitCode, out, err };
   }
 
