@@ -1,0 +1,126 @@
+import { type DatasetSchema, keyOf, newRow, type Row } from '@tidemark/core';
+import {
+  describeSourceContract,
+  describeTargetContract,
+  type SourceFixture,
+  sqlTraits,
+  type TargetFixture,
+} from '@tidemark/testkit';
+import { afterAll, beforeAll } from 'vitest';
+import { type TestDatabase, testDatabase } from './fixture.ts';
+import { quoteName } from './identifiers.ts';
+import { fromPostgres, toPostgresText } from './values.ts';
+
+let database: TestDatabase;
+let made = 0;
+beforeAll(async () => {
+  database = await testDatabase();
+});
+afterAll(() => database.drop());
+
+/** Each dataset has a schema of its own, so that the checkpoints are its own, too. */
+async function createTarget(): Promise<TargetFixture> {
+  const schemaName = `contract_${++made}`;
+  await database.script(`CREATE SCHEMA ${schemaName}`);
+  const connection = database.connect({ schema: schemaName });
+  const table = `${schemaName}.contacts`;
+  const exists = async () => (await database.sql('SELECT to_regclass($1)', [table]))[0]![0] !== null;
+  const columns = async (): Promise<{ [field: string]: string }> =>
+    JSON.parse((await database.sql(`SELECT columns FROM ${schemaName}._tidemark_checkpoints WHERE unit = 'contract'`))[0]![0]!);
+  let counted = false;
+  return {
+    open: ({ schema, deletes }) =>
+      connection.openTarget!({ to: { table: 'contacts' }, unit: 'contract', schema, deletes }, AbortSignal.timeout(60_000)),
+    async rows(schema) {
+      if (!(await exists())) return new Map();
+      const names = await columns();
+      const list = schema.fields.map(({ name }) => quoteName(names[name]!)).join(', ');
+      const marks = await database.sql(
+        `SELECT 1 FROM pg_attribute WHERE attrelid = '${table}'::regclass AND attname = '_tidemark_deleted_at'`,
+      );
+      const live = marks.length > 0 ? 'WHERE _tidemark_deleted_at IS NULL' : '';
+      const found = await database.sql(`SELECT ${list} FROM ${table} ${live}`);
+      return new Map(found.map((texts) => rowOf(texts, schema)).map((each) => [keyOf(each, schema.key)!, each]));
+    },
+    async insertForeign(row, schema) {
+      const names = await columns();
+      const list = schema.fields.map(({ name }) => quoteName(names[name]!)).join(', ');
+      await database.sql(
+        `INSERT INTO ${table} (${list}) VALUES (${schema.fields.map((_, i) => `$${i + 1}`).join(', ')})`,
+        schema.fields.map((field) => toPostgresText(row[field.name], field, field.type === 'bytes')),
+      );
+    },
+    marked: async () =>
+      (await database.sql(`SELECT id FROM ${table} WHERE _tidemark_deleted_at IS NOT NULL ORDER BY id`)).map(([id]) => id!),
+    async writes() {
+      // Counted by a trigger: the server's own statistics come late.
+      if (!counted) {
+        counted = true;
+        await database.script(
+          `CREATE SEQUENCE ${schemaName}.writes;
+           CREATE FUNCTION ${schemaName}.count() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM nextval('${schemaName}.writes'); RETURN NULL; END $$;
+           CREATE TRIGGER count AFTER INSERT OR UPDATE OR DELETE ON ${table} FOR EACH ROW EXECUTE FUNCTION ${schemaName}.count()`,
+        );
+      }
+      const [[last, called]] = (await database.sql(`SELECT last_value, is_called FROM ${schemaName}.writes`)) as [
+        [string, string],
+      ];
+      return called === 't' ? Number(last) : 0;
+    },
+    async [Symbol.asyncDispose]() {
+      await connection[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function rowOf(texts: readonly (string | null)[], schema: DatasetSchema): Row {
+  const row = newRow();
+  schema.fields.forEach((field, i) => {
+    row[field.name] = fromPostgres(texts[i]!, field);
+  });
+  return row;
+}
+
+async function createSource(): Promise<SourceFixture> {
+  const schemaName = `contract_${++made}`;
+  await database.script(
+    `CREATE SCHEMA ${schemaName};
+     CREATE TABLE ${schemaName}.contacts ("Id" text PRIMARY KEY, "Name" text, "ModifiedAt" timestamptz NOT NULL)`,
+  );
+  const connection = database.connect({ schema: schemaName });
+  return {
+    open: (spec) =>
+      connection.openSource!(
+        {
+          from: { table: 'contacts', watermark: 'ModifiedAt' },
+          where: undefined,
+          fields: null,
+          exclude: [],
+          startAtMs: null,
+          ...spec,
+        },
+        AbortSignal.timeout(60_000),
+      ),
+    async put(records) {
+      await database.sql(
+        `INSERT INTO ${schemaName}.contacts SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])
+         ON CONFLICT ("Id") DO UPDATE SET "Name" = excluded."Name", "ModifiedAt" = excluded."ModifiedAt"`,
+        [
+          records.map(({ id }) => id),
+          records.map(({ name }) => name),
+          records.map(({ stampMs }) => new Date(stampMs).toISOString()),
+        ],
+      );
+    },
+    async remove(ids) {
+      await database.sql(`DELETE FROM ${schemaName}.contacts WHERE "Id" = ANY ($1)`, [ids]);
+    },
+    async [Symbol.asyncDispose]() {
+      await connection[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describeTargetContract('postgres', createTarget, sqlTraits);
+describeSourceContract('postgres', createSource, { delta: true, deletes: false, stamps: true, severalPages: 12_000 });

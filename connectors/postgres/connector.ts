@@ -1,0 +1,32 @@
+import type { Connector } from '@tidemark/core';
+import { checkConnection, listTables } from './check.ts';
+import { type PostgresConfig, type PostgresFrom, type PostgresTo, postgresConfig, postgresFrom, postgresTo } from './config.ts';
+import { driverConfig } from './connect.ts';
+import { openPool } from './driver.ts';
+import { openSource } from './source.ts';
+import { PostgresTarget } from './target.ts';
+
+const connector: Connector<PostgresConfig, PostgresFrom, PostgresTo> = {
+  name: 'postgres',
+  summary: 'PostgreSQL 13 and later, as a source and a target',
+  config: postgresConfig,
+  from: postgresFrom,
+  to: postgresTo,
+  open(config, context) {
+    const settings = driverConfig(config, context);
+    let pool: ReturnType<typeof openPool> | undefined;
+    const connect = () => (pool ??= openPool(settings));
+    return {
+      check: () => checkConnection(connect(), config, context.connection),
+      discover: () => listTables(connect(), config),
+      openSource: (spec, signal) => openSource(connect(), config, spec, signal),
+      openTarget: async (spec) => new PostgresTarget(connect(), config, spec),
+      async [Symbol.asyncDispose]() {
+        await pool?.end();
+        pool = undefined;
+      },
+    };
+  },
+};
+
+export default connector;

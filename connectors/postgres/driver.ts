@@ -1,0 +1,177 @@
+import { createRequire } from 'node:module';
+import type { Writable } from 'node:stream';
+import { InvariantError } from '@tidemark/core';
+import { toSyncError } from './errors.ts';
+
+/** What we use of `pg` and `pg-copy-streams`, which come without types of their own. */
+export interface QueryResult {
+  /** Every value as the server's text: `values.ts` knows what it means. */
+  readonly rows: readonly (readonly (string | null)[])[];
+  readonly rowCount: number | null;
+  readonly fields: readonly { readonly name: string; readonly dataTypeID: number; readonly dataTypeModifier: number }[];
+}
+
+export interface Client {
+  query(config: { text: string; values?: readonly unknown[]; rowMode: 'array'; types: typeof asText }): Promise<QueryResult>;
+  query(text: string): Promise<unknown>;
+  query<T extends Writable>(stream: T): T;
+  on(event: 'error', listener: (error: Error) => void): void;
+  release(destroy?: boolean | Error): void;
+  readonly processID: number | null;
+}
+
+export interface Pool {
+  connect(): Promise<Client>;
+  end(): Promise<void>;
+  on(event: 'error' | 'connect', listener: (subject: never) => void): void;
+}
+
+const load = createRequire(import.meta.url);
+const pg = load('pg') as { Pool: new (config: object) => Pool };
+const copyStreams = load('pg-copy-streams') as { from(sql: string): Writable & { readonly rowCount: number } };
+
+const asText = { getTypeParser: () => (value: string) => value };
+
+export function openPool(config: object): Pool {
+  const pool = new pg.Pool({
+    application_name: 'tidemark',
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    ...config,
+  });
+  // A connection that breaks is reported by the statement that meets it; without a listener it would end the process.
+  pool.on('error', () => {});
+  pool.on('connect', (client: Client) => client.on('error', () => {}));
+  return pool;
+}
+
+/** One statement with parameters. Rows come as arrays of text. */
+export function query(client: Client, text: string, values: readonly unknown[] = []): Promise<QueryResult> {
+  return client.query({ text, values, rowMode: 'array', types: asText });
+}
+
+export interface TransactionOptions {
+  readonly readOnly?: boolean;
+  readonly isolation?: 'repeatable read';
+  /** Further `SET LOCAL`s, e.g. `work_mem = '64MB'`. */
+  readonly settings?: readonly string[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs `work` in a transaction, so that everything we set holds in it only: behind a pooler in transaction mode the session
+ * belongs to others. Errors come out as ours. When `signal` aborts, the running statement is cancelled.
+ */
+export async function transaction<T>(pool: Pool, options: TransactionOptions, work: (client: Client) => Promise<T>): Promise<T> {
+  options.signal?.throwIfAborted();
+  const client = await connected(pool);
+  const cancel = () => void cancelStatement(pool, client);
+  options.signal?.addEventListener('abort', cancel, { once: true });
+  let broken = false;
+  try {
+    await begin(client, options);
+    const result = await work(client);
+    options.signal?.throwIfAborted();
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {
+      broken = true;
+    });
+    options.signal?.throwIfAborted();
+    throw toSyncError(error);
+  } finally {
+    options.signal?.removeEventListener('abort', cancel);
+    client.release(broken);
+  }
+}
+
+/** A result of any size, some rows at a time, over a cursor. Holds a connection until it is read to its end or left. */
+export async function* portions(
+  pool: Pool,
+  sql: string,
+  values: readonly unknown[],
+  options: { readonly rows: number; readonly settings?: readonly string[] },
+): AsyncGenerator<QueryResult['rows']> {
+  const client = await connected(pool);
+  let broken = false;
+  try {
+    await begin(client, { readOnly: true, ...(options.settings === undefined ? {} : { settings: options.settings }) });
+    await query(client, `DECLARE portion NO SCROLL CURSOR FOR ${sql}`, values);
+    for (;;) {
+      const { rows } = await query(client, `FETCH ${options.rows} FROM portion`);
+      if (rows.length === 0) return;
+      yield rows;
+    }
+  } catch (error) {
+    throw toSyncError(error);
+  } finally {
+    await client.query('ROLLBACK').catch(() => {
+      broken = true;
+    });
+    client.release(broken);
+  }
+}
+
+async function connected(pool: Pool): Promise<Client> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    throw toSyncError(error);
+  }
+}
+
+async function begin(client: Client, options: TransactionOptions): Promise<void> {
+  const settings = ["TimeZone = 'UTC'", "DateStyle = 'ISO, YMD'", "bytea_output = 'hex'", ...(options.settings ?? [])];
+  const statement = `BEGIN ISOLATION LEVEL ${options.isolation ?? 'read committed'}${options.readOnly ? ' READ ONLY' : ''}`;
+  await client.query([statement, ...settings.map((setting) => `SET LOCAL ${setting}`)].join('; '));
+}
+
+async function cancelStatement(pool: Pool, client: Client): Promise<void> {
+  if (client.processID === null) return;
+  try {
+    const other = await pool.connect();
+    try {
+      await query(other, 'SELECT pg_cancel_backend($1)', [client.processID]);
+    } finally {
+      other.release();
+    }
+  } catch {
+    // Then the statement runs to its end and its transaction is rolled back all the same.
+  }
+}
+
+/**
+ * Sends `chunks` through a `COPY … FROM STDIN`. While one chunk is on its way the next is made; never more than that is queued,
+ * because pg-copy-streams keeps the bytes of queued writes by reference, and because a queue that is still flushing when the
+ * server refuses the COPY ends the process with a TypeError.
+ */
+export async function copyIn(client: Client, sql: string, chunks: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<number> {
+  const stream = client.query(copyStreams.from(sql));
+  let refused = false;
+  const finished = new Promise<void>((resolve, reject) => {
+    stream.once('finish', resolve);
+    stream.on('error', (error) => {
+      refused = true;
+      reject(error);
+    });
+  });
+  finished.catch(() => {});
+  try {
+    let onItsWay: Promise<void> = Promise.resolve();
+    for await (const chunk of chunks) {
+      await Promise.race([onItsWay, finished]);
+      onItsWay = new Promise<void>((resolve) => stream.write(chunk, () => resolve()));
+    }
+    await Promise.race([onItsWay, finished]);
+  } catch (error) {
+    if (refused) throw error;
+    // The chunks could not be made: take the statement back, so that the connection is free for the ROLLBACK.
+    stream.destroy(new InvariantError('the rows could not be read to their end'));
+    await finished.catch(() => {});
+    throw error;
+  }
+  stream.end();
+  await finished;
+  return stream.rowCount;
+}

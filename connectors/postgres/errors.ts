@@ -1,0 +1,139 @@
+import {
+  AccessDeniedError,
+  NotConnectedError,
+  type Rejection,
+  RequestRefusedError,
+  SchemaChangedError,
+  SyncError,
+  TransientError,
+} from '@tidemark/core';
+
+/** What PostgreSQL says of an error, as `pg` hands it over. */
+interface DatabaseError extends Error {
+  readonly code?: string;
+  readonly detail?: string;
+  readonly where?: string;
+  readonly column?: string;
+}
+
+type Make = (message: string, options: { cause: unknown; hint?: string | undefined }) => SyncError;
+
+const notConnected: Make = (message, options) => new NotConnectedError(message, options);
+const denied: Make = (message, options) => new AccessDeniedError(message, options);
+const transient: Make = (message, options) => new TransientError(message, options);
+const refused: Make = (message, options) => new RequestRefusedError(message, options);
+const changed: Make = (message, options) => new SchemaChangedError(message, options);
+
+/**
+ * SQLSTATE, or its class, or a code of Node's sockets → what the engine does next. The longest match counts.
+ * @see PostgreSQL documentation, appendix "PostgreSQL Error Codes"
+ */
+const table: Readonly<Record<string, readonly [Make, string?]>> = {
+  '08': [notConnected],
+  ECONNREFUSED: [notConnected, 'Is PostgreSQL running at this host and port, and does it listen there?'],
+  ECONNRESET: [notConnected],
+  EPIPE: [notConnected],
+  ETIMEDOUT: [notConnected, 'Does a firewall keep this machine from the database?'],
+  EHOSTUNREACH: [notConnected],
+  ENETUNREACH: [notConnected],
+  ENOTFOUND: [notConnected, 'Check the host name in the connection url.'],
+  EAI_AGAIN: [notConnected, 'The name service did not answer for the host in the connection url.'],
+  '57P': [notConnected],
+  '57P03': [notConnected, 'The server is starting up or shutting down.'],
+  '53300': [notConnected, 'The server has no connection free: raise max_connections, lower poolMax, or end idle sessions.'],
+  '53': [transient, 'The server is short of resources.'],
+  '53100': [transient, 'The disk of the database server is full: free space there. Nothing is lost meanwhile.'],
+  '53200': [transient, 'The database server is out of memory.'],
+  '58': [transient, 'The database server met an error of its operating system: see its log.'],
+  '40': [transient],
+  '55P03': [transient, 'Another session holds a lock on the table: look at pg_stat_activity and pg_locks.'],
+  '57014': [transient, 'The statement was cancelled: is statement_timeout too short for a load?'],
+  '28': [denied, 'Check user and password in the connection url, and pg_hba.conf.'],
+  '42501': [denied, 'Grant the user what is missing; the README of this connector lists the rights.'],
+  '25006': [denied, 'The connection leads to a read-only standby, or the user may only read.'],
+  '3D000': [refused, 'Create the database, or correct its name in the connection url.'],
+  '3F000': [refused, 'Create the schema, or correct `schema` of the connection.'],
+  '42P01': [changed, 'The table is not there any more; the next run creates it.'],
+  '42703': [changed, 'A column is not there any more; the next run looks again.'],
+  '42804': [changed, 'The type of a column has changed; the next run looks again.'],
+  '42': [refused],
+  '2BP01': [refused, 'Other objects depend on it: change it by hand.'],
+  '0A000': [refused],
+  SELF_SIGNED_CERT_IN_CHAIN: [denied, 'Give the certificate of the authority as `ca` of the connection.'],
+  DEPTH_ZERO_SELF_SIGNED_CERT: [denied, 'Give the certificate as `ca` of the connection.'],
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: [denied, 'Give the certificate of the authority as `ca` of the connection.'],
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: [denied, 'Give the certificate of the authority as `ca` of the connection.'],
+  CERT_HAS_EXPIRED: [denied, "The server's certificate has expired."],
+  ERR_TLS_CERT_ALTNAME_INVALID: [denied, 'The certificate is for another host name than the one in the url.'],
+};
+
+/** Ours for any error of the driver; ours and what is no error of the database pass as they are. */
+export function toSyncError(error: unknown): unknown {
+  if (error instanceof SyncError || !(error instanceof Error)) return error;
+  const first = error instanceof AggregateError ? (error.errors[0] as DatabaseError) : (error as DatabaseError);
+  const code = (error as DatabaseError).code ?? first.code;
+  const message = `PostgreSQL: ${withoutValues(error.message || first.message)}`;
+  if (code === undefined) {
+    if (
+      /^Connection terminated|timeout exceeded when trying to connect|^Client has encountered|not queryable/.test(error.message)
+    ) {
+      return new NotConnectedError(message, { cause: safeCause(error) });
+    }
+    if (error.message === 'The server does not support SSL connections') {
+      return new AccessDeniedError(message, { hint: 'Set up TLS at the server, or add sslmode=disable to the url.' });
+    }
+    return error;
+  }
+  for (let length = code.length; length >= 2; length--) {
+    const known = table[code.slice(0, length)];
+    if (known !== undefined) return known[0](message, { cause: safeCause(error), hint: known[1] });
+  }
+  return error;
+}
+
+/** The cause without what carries row values: DETAIL, and the line that a COPY failed on. */
+function safeCause(error: Error): Error {
+  const { code } = error as DatabaseError;
+  const cause = new Error(withoutValues(error.message));
+  cause.name = code === undefined ? error.name : `${error.name} ${code}`;
+  if (error.stack !== undefined) cause.stack = error.stack.replaceAll(error.message, cause.message);
+  return cause;
+}
+
+/**
+ * SQLSTATEs that are about one record: data exceptions, integrity constraints, a view's check option, `RAISE EXCEPTION` of
+ * a trigger, and a value too large for an index.
+ */
+const ABOUT_A_RECORD = /^(22|23|44|P0001|54000)/;
+
+export function isAboutARecord(error: unknown): error is DatabaseError {
+  const code = (error as DatabaseError | null)?.code;
+  return typeof code === 'string' && code.length === 5 && ABOUT_A_RECORD.test(code);
+}
+
+/** Why a record was refused: SQLSTATE and message, the column where the server names it, and no values. */
+export function rejectionOf(error: DatabaseError): Rejection {
+  const column = error.column ?? columnOf(error);
+  const message = withoutValues(error.message);
+  return {
+    code: error.code ?? '',
+    message: column === undefined || message.includes(`"${column}"`) ? message : `${message} (column "${column}")`,
+  };
+}
+
+function columnOf(error: DatabaseError): string | undefined {
+  return (
+    /^COPY .*?, line \d+, column (.*?)(:|$)/s.exec(error.where ?? '')?.[1] ?? /^Key \((.*?)\)=/s.exec(error.detail ?? '')?.[1]
+  );
+}
+
+/** Which line of a COPY, from 1, was refused; undefined when the server does not say. */
+export function copyLineOf(error: DatabaseError): number | undefined {
+  const line = /^COPY .*?, line (\d+)/s.exec(error.where ?? '')?.[1];
+  return line === undefined ? undefined : Number(line);
+}
+
+/** `invalid input syntax for type integer: "12 Main St"` repeats the value; nobody's data belongs in a log. */
+function withoutValues(message: string): string {
+  return message.replace(/: ".*"$/s, '').replace(/^value ".*" is/s, 'value is');
+}

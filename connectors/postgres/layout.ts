@@ -1,0 +1,96 @@
+import type { DeleteRule, FieldSchema } from '@tidemark/core';
+import { comparable } from './column-types.ts';
+import { quoteName } from './identifiers.ts';
+
+/** The source's modification stamp of a row (P3). NULL: not written by a sync, so never swept or deleted by one. */
+export const STAMP = '_tidemark_stamp';
+/** When a row went, for `deletes: mark`. */
+export const DELETED_AT = '_tidemark_deleted_at';
+/** Where a row stands in a staged load or an incoming batch. */
+export const PLACE = '_tidemark_row';
+
+export interface LayoutColumn {
+  readonly field: FieldSchema;
+  /** Quoted. */
+  readonly name: string;
+  readonly rawName: string;
+  /** The column's own type with its length or precision: what arrives is typed just so, and compares as it would be stored. */
+  readonly type: string;
+  readonly baseType: string;
+  readonly isKey: boolean;
+}
+
+/** Where the fields of a dataset lie in its table. */
+export interface Layout {
+  readonly schema: string;
+  readonly table: string;
+  /** Quoted, with the schema. */
+  readonly target: string;
+  /** In the order of the schema's fields. */
+  readonly columns: readonly LayoutColumn[];
+  readonly key: readonly LayoutColumn[];
+  readonly deletes: DeleteRule;
+  /** Whether the table has `DELETED_AT`: also after a change from `mark` to `mirror`. */
+  readonly marks: boolean;
+}
+
+export function qualified(schema: string, name: string): string {
+  return `${quoteName(schema)}.${quoteName(name)}`;
+}
+
+/** `t.id = i.id AND …` */
+export function sameKey(layout: Layout, a: string, b: string): string {
+  return layout.key.map(({ name }) => `${a}.${name} = ${b}.${name}`).join(' AND ');
+}
+
+/** Whether values differ, or the row is marked as deleted. */
+export function differs(layout: Layout, stored: string, incoming: string): string {
+  const tests = layout.columns
+    .filter((column) => !column.isKey)
+    .map(
+      ({ name, baseType }) =>
+        `${comparable(`${stored}.${name}`, baseType)} IS DISTINCT FROM ${comparable(`${incoming}.${name}`, baseType)}`,
+    );
+  if (layout.marks) tests.push(`${stored}.${DELETED_AT} IS NOT NULL`);
+  return tests.length === 0 ? 'false' : `(${tests.join(' OR ')})`;
+}
+
+/** P3: a change without a stamp cannot be called old; a row without one is not ours yet and is taken over. */
+export function notOlder(stored: string, incoming: string): string {
+  return `(${stored}.${STAMP} IS NULL OR ${incoming}.${STAMP} >= ${stored}.${STAMP} OR ${incoming}.${STAMP} = ${NO_STAMP_SQL})`;
+}
+
+/** `NO_STAMP` as it stands in a table. */
+export const NO_STAMP_SQL = "'1970-01-01 00:00:00+00'::timestamptz";
+
+/** A newer stamp is kept even where values are equal: otherwise a delayed change from between the two would win. */
+export function wins(layout: Layout, stored: string, incoming: string): string {
+  const moves = `${stored}.${STAMP} IS NULL OR ${incoming}.${STAMP} > ${stored}.${STAMP}`;
+  return `${notOlder(stored, incoming)} AND (${moves} OR ${differs(layout, stored, incoming)})`;
+}
+
+/** `SET` of an update with everything that came. */
+export function assignments(layout: Layout, stored: string, incoming: string): string {
+  return [
+    ...layout.columns.filter((column) => !column.isKey).map(({ name }) => `${name} = ${incoming}.${name}`),
+    `${STAMP} = greatest(${stored}.${STAMP}, ${incoming}.${STAMP})`,
+    ...(layout.marks ? [`${DELETED_AT} = NULL`] : []),
+  ].join(', ');
+}
+
+export function columnList(layout: Layout, from?: string): string {
+  return [...layout.columns.map(({ name }) => name), STAMP]
+    .map((name) => (from === undefined ? name : `${from}.${name}`))
+    .join(', ');
+}
+
+/**
+ * Inserts what has no row yet. A row that another session makes at the same moment is met by `ON CONFLICT`; rows that exist are
+ * left to an `UPDATE`, because an insert that turns into an update draws numbers from the table's sequences, runs insert triggers
+ * and wants every NOT NULL column of the user's own.
+ */
+export function insertNew(layout: Layout, incoming: string, isNew: string): string {
+  return `INSERT INTO ${layout.target} AS t (${columnList(layout)}) SELECT ${columnList(layout, 'i')} FROM ${incoming} i WHERE ${isNew}
+    ON CONFLICT (${layout.key.map(({ name }) => name).join(', ')}) DO UPDATE SET ${assignments(layout, 't', 'excluded')}
+    WHERE ${wins(layout, 't', 'excluded')}`;
+}

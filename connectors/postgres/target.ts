@@ -1,0 +1,109 @@
+import {
+  type Change,
+  type Commit,
+  keyOf,
+  type Load,
+  type LoadCommit,
+  newRow,
+  type Row,
+  type SchemaChange,
+  shortened,
+  type Target,
+  type TargetSpec,
+  type WriteResult,
+} from '@tidemark/core';
+import { lockSchema, PostgresCheckpoints } from './checkpoints.ts';
+import type { PostgresConfig, PostgresTo } from './config.ts';
+import { type Pool, query, transaction } from './driver.ts';
+import { DELETED_AT, type Layout } from './layout.ts';
+import { openLoad } from './load.ts';
+import { NAME_BYTES_MAX, type Place, planTable, rememberColumns } from './prepare.ts';
+import { fromPostgres } from './values.ts';
+import { keyTexts, writeChanges } from './write.ts';
+
+/** One table that is kept equal to a dataset. */
+export class PostgresTarget implements Target {
+  readonly batchSizeMax = 10_000;
+  readonly compares = true;
+  readonly checkpoints: PostgresCheckpoints;
+  readonly #pool: Pool;
+  readonly #spec: TargetSpec<PostgresTo>;
+  readonly #place: Place;
+  #layout: Layout | undefined;
+
+  constructor(pool: Pool, config: PostgresConfig, spec: TargetSpec<PostgresTo>) {
+    this.#pool = pool;
+    this.#spec = spec;
+    this.#place = { schema: config.schema, table: shortened(`${config.tablePrefix}${spec.to.table}`, NAME_BYTES_MAX) };
+    this.checkpoints = new PostgresCheckpoints(pool, config.schema);
+  }
+
+  async plan(): Promise<readonly SchemaChange[]> {
+    const planned = await transaction(this.#pool, { readOnly: true }, (client) =>
+      planTable(client, this.#place, this.#spec, this.checkpoints),
+    );
+    return planned.changes;
+  }
+
+  async prepare(): Promise<readonly SchemaChange[]> {
+    const prepared = await transaction(this.#pool, { settings: ["lock_timeout = '30s'"] }, async (client) => {
+      // Planned under the lock, so that two workers that start together do not both create the table.
+      await lockSchema(client, this.#place.schema);
+      await this.checkpoints.ensure(client);
+      const planned = await planTable(client, this.#place, this.#spec, this.checkpoints);
+      for (const { statement } of planned.changes) if (statement !== undefined) await client.query(statement);
+      await rememberColumns(client, this.#spec.unit, planned.layout, this.checkpoints);
+      return planned;
+    });
+    this.#layout = prepared.layout;
+    return prepared.changes;
+  }
+
+  async write(changes: readonly Change[], commit: Commit, signal: AbortSignal): Promise<readonly WriteResult[]> {
+    return writeChanges(this.#pool, await this.#prepared(), this.#spec, this.checkpoints, changes, commit, signal);
+  }
+
+  async beginLoad(commit: LoadCommit, signal: AbortSignal): Promise<Load> {
+    return openLoad({
+      pool: this.#pool,
+      layout: await this.#prepared(),
+      spec: this.#spec,
+      checkpoints: this.checkpoints,
+      commit,
+      signal,
+    });
+  }
+
+  async read(keys: readonly string[]): Promise<ReadonlyMap<string, Row>> {
+    const layout = await this.#prepared();
+    const keyFields = this.#spec.schema.key;
+    const parts = keys.map((key) => keyTexts(key, layout.key, keyFields));
+    const names = layout.key.map(({ name }) => name).join(', ');
+    const arrays = layout.key.map(({ type }, i) => `$${i + 1}::${type.replace(/\(.*?\)/, '')}[]`);
+    const { rows } = await transaction(this.#pool, { readOnly: true }, (client) =>
+      query(
+        client,
+        `SELECT ${layout.columns.map(({ name }) => `t.${name}`).join(', ')} FROM ${layout.target} t
+         JOIN unnest(${arrays.join(', ')}) AS wanted (${names}) USING (${names})
+         ${layout.marks ? `WHERE t.${DELETED_AT} IS NULL` : ''}`,
+        layout.key.map((_, i) => parts.map((part) => part[i])),
+      ),
+    );
+    const found = new Map<string, Row>();
+    for (const values of rows) {
+      const row = newRow();
+      layout.columns.forEach(({ field }, i) => {
+        row[field.name] = fromPostgres(values[i]!, field);
+      });
+      found.set(keyOf(row, keyFields)!, row);
+    }
+    return found;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  async #prepared(): Promise<Layout> {
+    if (this.#layout === undefined) await this.prepare();
+    return this.#layout!;
+  }
+}
