@@ -1,0 +1,28 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTestDatabase } from '@tidemark/testkit';
+import { afterAll, expect, test } from 'vitest';
+import { killTest } from '../../../bench/lib/kill-test.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tidemark-kill-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+// A share of `npm run bench -- kill`: the process that syncs is ended with kill -9 wherever it happens to be, while the org goes
+// on changing. Nothing is lost, nothing is there too much, and a kill costs at most one page read again.          (P1, P4, P12)
+test.each(['postgres', 'sqlite'] as const)(
+  'kill -9 in loads and deltas into %s loses nothing',
+  { timeout: 180_000 },
+  async (type) => {
+    const database = type === 'postgres' ? await createTestDatabase() : null;
+    const target =
+      database === null
+        ? ({ type: 'sqlite', path: join(folder, 'copy.db') } as const)
+        : ({ type: 'postgres', url: database.url } as const);
+    const report = await killTest({ rows: 8000, kills: 6, seed: 7, target, store: join(folder, `${type}.db`) });
+    await database?.drop();
+    expect(report).toMatchObject({ differences: 0, openFailures: 0 });
+    expect(report.verified).toBeGreaterThan(7900);
+    expect(report.pagesRedone).toBeLessThanOrEqual(report.kills);
+  },
+);
