@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPostgres } from '@tidemark/testkit';
 import { run } from './lib/child.ts';
+import type { BenchOptions } from './lib/options.ts';
 import { BenchOrg } from './lib/org.ts';
 import { type BenchReport, type Result, say } from './lib/report.ts';
 import { median, ratio, rounded } from './lib/statistics.ts';
 import type { TidemarkInput, TidemarkOutput } from './lib/tidemark-process.ts';
-import type { BenchOptions } from './run.ts';
 
 const SIZES = [2000, 10_000];
 

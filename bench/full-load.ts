@@ -9,11 +9,11 @@ import { startPostgres } from '@tidemark/testkit';
 import pg from 'pg';
 import { run } from './lib/child.ts';
 import { createTable, mapped, soql } from './lib/contact.ts';
+import type { BenchOptions } from './lib/options.ts';
 import { BenchOrg, type TargetConnection } from './lib/org.ts';
 import { type BenchReport, type Result, say } from './lib/report.ts';
 import { median, ratio, rounded } from './lib/statistics.ts';
 import type { TidemarkInput, TidemarkOutput } from './lib/tidemark-process.ts';
-import type { BenchOptions } from './run.ts';
 
 /**
  * A full load of a million contacts of fifteen columns. The emulator renders a Bulk result before it reports JobComplete; the

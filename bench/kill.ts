@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPostgres } from '@tidemark/testkit';
 import { killTest } from './lib/kill-test.ts';
+import type { BenchOptions } from './lib/options.ts';
 import { type BenchReport, type Result, say } from './lib/report.ts';
-import type { BenchOptions } from './run.ts';
 
 const KILLS = 50;
 

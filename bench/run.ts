@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { BenchOptions } from './lib/options.ts';
 import { print } from './lib/report.ts';
 
 /** Each bench: what it shows, and its module, which exports `bench(options)`. */
@@ -19,13 +20,6 @@ const benches: Record<
     load: () => import('./kill.ts'),
   },
 };
-
-export interface BenchOptions {
-  readonly rows: number;
-  readonly rounds: number;
-  /** Leaves out what is slow and is no promise: the baselines. */
-  readonly quick: boolean;
-}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

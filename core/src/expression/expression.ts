@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { FieldType, FieldValue, Row } from '../model/value.ts';
 import { newRow } from '../model/value.ts';
+import { type Ast, fieldName } from './ast.ts';
 import { compileFast, type Get, NOT_FAST } from './fast.ts';
 
 /**
@@ -18,27 +19,6 @@ export interface Expression {
   readonly type: FieldType;
   /** Answers at once where the expression and the values are plain, otherwise by JSONata's own interpreter. */
   evaluate(get: Get, allFields: () => Row): FieldValue | Promise<FieldValue>;
-}
-
-/** Node of JSONata's syntax tree, as far as we read it. */
-export interface Ast {
-  readonly type: string;
-  readonly value?: unknown;
-  readonly steps?: readonly Ast[];
-  readonly stages?: readonly unknown[];
-  readonly group?: unknown;
-  readonly keepArray?: boolean;
-  readonly keepSingletonArray?: boolean;
-  readonly lhs?: Ast;
-  readonly rhs?: Ast;
-  readonly condition?: Ast;
-  readonly then?: Ast;
-  readonly else?: Ast;
-  readonly procedure?: Ast;
-  readonly arguments?: readonly Ast[];
-  readonly expressions?: readonly Ast[];
-  readonly expression?: Ast;
-  readonly position?: number;
 }
 
 /** Syntax error of an expression: what, and at which character (0-based). */
@@ -114,14 +94,6 @@ function plain(value: unknown): FieldValue {
     return row;
   }
   return value as FieldValue;
-}
-
-/** A path of names, joined by dots; null for anything that is not one. */
-export function fieldName(ast: Ast): string | null {
-  if (ast.type !== 'path' || ast.group !== undefined || ast.keepSingletonArray === true) return null;
-  const steps = ast.steps ?? [];
-  if (!steps.every((step) => step.type === 'name' && step.stages === undefined && step.keepArray !== true)) return null;
-  return steps.map((step) => String(step.value)).join('.');
 }
 
 /**

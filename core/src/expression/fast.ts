@@ -1,5 +1,5 @@
 import type { FieldValue } from '../model/value.ts';
-import { type Ast, fieldName } from './expression.ts';
+import { type Ast, fieldName } from './ast.ts';
 
 /** A field's value; undefined or null when it is absent. */
 export type Get = (field: string) => FieldValue | undefined;

@@ -4,7 +4,7 @@ import type { Change, WriteResult } from '../model/change.ts';
 import { NO_STAMP } from '../model/change.ts';
 import type { NewFailure } from '../store/store.ts';
 import type { OpenedSync, RunScope } from './opened-sync.ts';
-import type { StepFailure } from './steps.ts';
+import type { StepFailure } from './stage.ts';
 
 /** Waits before a failing record is tried again: a minute, doubled each time, six hours at most. */
 const RETRY_MS = 60_000;

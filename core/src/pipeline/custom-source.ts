@@ -6,7 +6,7 @@ import { type Batch, type Change, NO_STAMP } from '../model/change.ts';
 import type { Page, Source } from '../model/connector.ts';
 import type { DatasetSchema, FieldSchema } from '../model/schema.ts';
 import { type FieldType, type FieldValue, keyOf, newRow, type Row } from '../model/value.ts';
-import type { StageContext } from './steps.ts';
+import type { StageContext } from './stage.ts';
 
 /** What a custom source's module exports: a generator that yields records and, as it goes, its cursor. */
 export interface SourceModule {

@@ -3,8 +3,7 @@ import { compileExpression } from '../expression/expression.ts';
 import { takeRows } from '../model/block.ts';
 import type { DatasetSchema } from '../model/schema.ts';
 import { blockReader } from './block-reader.ts';
-import { failureOf } from './step-failure.ts';
-import type { Item, Stage, StageContext, StepFailure } from './steps.ts';
+import { failureOf, type Item, type Stage, type StageContext, type StepFailure } from './stage.ts';
 
 /** Records go on for which the expression is true. */
 export function filterStage(step: Extract<StepConfig, { kind: 'filter' }>, schema: DatasetSchema, context: StageContext): Stage {

@@ -5,8 +5,7 @@ import type { Column } from '../model/block.ts';
 import type { DatasetSchema, FieldSchema } from '../model/schema.ts';
 import { type FieldType, type FieldValue, newRow, textOf } from '../model/value.ts';
 import { blockReader } from './block-reader.ts';
-import { failureOf } from './step-failure.ts';
-import type { Item, Stage, StageContext, StepFailure } from './steps.ts';
+import { failureOf, type Item, type Stage, type StageContext, type StepFailure } from './stage.ts';
 
 /** Where one field of the result comes from. */
 type Origin =

@@ -4,8 +4,7 @@ import type { StepConfig } from '../config/config.ts';
 import { NO_STAMP } from '../model/change.ts';
 import type { DatasetSchema, FieldSchema } from '../model/schema.ts';
 import { type FieldType, type FieldValue, keyOf, newRow, type Row } from '../model/value.ts';
-import { failureOf } from './step-failure.ts';
-import type { Item, Stage, StageContext, StepFailure } from './steps.ts';
+import { failureOf, type Item, type Stage, type StageContext, type StepFailure } from './stage.ts';
 
 /** What a `run:` step's module exports: records in, records out. A record left out goes no further. */
 export interface StepModule {

@@ -1,56 +1,13 @@
-import type { Clock } from '../base/clock.ts';
 import { ConfigError, type Problem } from '../base/errors.ts';
-import type { Random } from '../base/random.ts';
 import type { SyncConfig } from '../config/config.ts';
 import { type Block, blockOfRows, type Column, changesOfBlock, takeRows } from '../model/block.ts';
 import { type Change, NO_STAMP } from '../model/change.ts';
-import type { Log } from '../model/connector.ts';
 import type { DatasetSchema } from '../model/schema.ts';
-import { keyOf, type Row } from '../model/value.ts';
+import { keyOf } from '../model/value.ts';
+import type { Item, Stage, StageContext, StepFailure } from './stage.ts';
 import { filterStage } from './stage-filter.ts';
 import { mapStage } from './stage-map.ts';
 import { runStage } from './stage-run.ts';
-
-/** A record on its way, with what the steps may not lose. */
-export interface Item {
-  /** Its key in the source. */
-  readonly key: string;
-  readonly stampMs: number;
-  readonly row: Row;
-}
-
-/** One record that a step could not handle, as the source gave it. Becomes a failure (P2). */
-export interface StepFailure {
-  readonly key: string;
-  readonly stampMs: number;
-  readonly row: Row;
-  readonly code: string;
-  readonly message: string;
-  readonly place: string;
-}
-
-/** What a stage makes of some records: those that go on, those it took out, those it could not handle. */
-export interface StageResult {
-  readonly items: readonly Item[];
-  readonly dropped: readonly Item[];
-  readonly failures: readonly StepFailure[];
-}
-
-/** One step, compiled against the fields that reach it. */
-export interface Stage {
-  readonly name: string;
-  readonly schema: DatasetSchema;
-  items(items: readonly Item[]): Promise<StageResult>;
-  /** The same for a block, column by column; null when a record needs the slower path. Absent: always the slower path. */
-  block?(block: Block): Promise<{ readonly block: Block; readonly kept: readonly number[] | null } | null>;
-}
-
-export interface StageContext {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly signal: AbortSignal;
-}
 
 export interface Stepped {
   /** By the target's key, in order. A record that a filter took out is a delete, so that it leaves a target that had it (P4). */
