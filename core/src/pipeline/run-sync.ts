@@ -65,12 +65,16 @@ export async function runSync(prepared: Prepared, open: OpenSync, options: RunOp
         decide('full', 'the history since the last run is gone at the source');
       }
     } else decide('full', why);
+    const failedBefore = [...failing];
     await runFull(sync, scope, base, failing, options);
-    // A full read brought every record once more: whoever failed before may pass now.
-    if (failing.size > 0) {
-      await sync.store.makeFailuresDue({ sync: sync.config.name }, sync.clock.now());
-      await retryFailures(sync, scope, failing);
-    }
+    // A full read brought every record once more: who failed before may pass now, whenever the next attempt was due.
+    const again = await sync.store.failures({ sync: sync.config.name, keys: failedBefore });
+    await retryFailures(
+      sync,
+      scope,
+      failing,
+      again.map(({ id }) => id),
+    );
   });
 }
 
