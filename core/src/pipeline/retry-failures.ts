@@ -16,12 +16,20 @@ export async function retryFailures(
   failing: Set<string>,
   ids?: readonly string[],
 ): Promise<void> {
-  const due = await sync.store.failures({
-    sync: sync.config.name,
-    ...(ids === undefined ? { dueAtMs: sync.clock.now() } : { ids }),
-  });
-  for (let at = 0; at < due.length && !scope.stopping(); at += BATCH) {
-    await retryBatch(sync, scope, due.slice(at, at + BATCH), failing);
+  const { name } = sync.config;
+  if (ids !== undefined) {
+    for (let at = 0; at < ids.length && !scope.stopping(); at += BATCH) {
+      const failures = await sync.store.failures({ sync: name, ids: ids.slice(at, at + BATCH) });
+      await retryBatch(sync, scope, failures, failing);
+    }
+    return;
+  }
+  // What fails again is due later, so that the next batch holds others; memory stays flat however many there are (P9).
+  const dueAtMs = sync.clock.now();
+  while (!scope.stopping()) {
+    const failures = await sync.store.failures({ sync: name, dueAtMs, limit: BATCH });
+    if (failures.length === 0) return;
+    await retryBatch(sync, scope, failures, failing);
   }
 }
 
@@ -50,7 +58,9 @@ async function retryBatch(sync: OpenedSync, scope: RunScope, failures: readonly 
   );
   const changes = all.filter((change) => config.deletes !== 'ignore' || change.op === 'upsert');
   const size = Math.min(config.batchSize ?? Number.POSITIVE_INFINITY, target.batchSizeMax);
-  const done: string[] = all.filter((change) => !changes.includes(change)).map((change) => change.key);
+  const pending = new Set([...changes, ...stepped.failures].map(({ key }) => key));
+  // What needs no write any more is done: a delete that is ignored, a record that its steps let go.
+  const done = keys.filter((key) => !pending.has(key));
   for (let at = 0; at < changes.length; at += size) {
     const chunk = changes.slice(at, at + size);
     const results = await target.write(chunk, { epoch: scope.epoch, settle: async () => null }, scope.signal);

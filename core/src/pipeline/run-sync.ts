@@ -68,6 +68,7 @@ export async function runSync(prepared: Prepared, open: OpenSync, options: RunOp
     const failedBefore = [...failing];
     await runFull(sync, scope, base, failing, options);
     // A full read brought every record once more: who failed before may pass now, whenever the next attempt was due.
+    if (failedBefore.length === 0) return;
     const again = await sync.store.failures({ sync: sync.config.name, keys: failedBefore });
     await retryFailures(
       sync,
