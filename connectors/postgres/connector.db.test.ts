@@ -27,6 +27,12 @@ async function createTarget(): Promise<TargetFixture> {
   const exists = async () => (await database.sql('SELECT to_regclass($1)', [table]))[0]![0] !== null;
   const columns = async (): Promise<{ [field: string]: string }> =>
     JSON.parse((await database.sql(`SELECT columns FROM ${schemaName}._tidemark_checkpoints WHERE unit = 'contract'`))[0]![0]!);
+  const marks = async () =>
+    (
+      await database.sql(
+        `SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('${table}') AND attname = '_tidemark_deleted_at'`,
+      )
+    ).length > 0;
   let counted = false;
   return {
     open: ({ schema, deletes }) =>
@@ -35,10 +41,7 @@ async function createTarget(): Promise<TargetFixture> {
       if (!(await exists())) return new Map();
       const names = await columns();
       const list = schema.fields.map(({ name }) => quoteName(names[name]!)).join(', ');
-      const marks = await database.sql(
-        `SELECT 1 FROM pg_attribute WHERE attrelid = '${table}'::regclass AND attname = '_tidemark_deleted_at'`,
-      );
-      const live = marks.length > 0 ? 'WHERE _tidemark_deleted_at IS NULL' : '';
+      const live = (await marks()) ? 'WHERE _tidemark_deleted_at IS NULL' : '';
       const found = await database.sql(`SELECT ${list} FROM ${table} ${live}`);
       return new Map(found.map((texts) => rowOf(texts, schema)).map((each) => [keyOf(each, schema.key)!, each]));
     },
@@ -51,7 +54,9 @@ async function createTarget(): Promise<TargetFixture> {
       );
     },
     marked: async () =>
-      (await database.sql(`SELECT id FROM ${table} WHERE _tidemark_deleted_at IS NOT NULL ORDER BY id`)).map(([id]) => id!),
+      (await marks()) === false
+        ? []
+        : (await database.sql(`SELECT id FROM ${table} WHERE _tidemark_deleted_at IS NOT NULL ORDER BY id`)).map(([id]) => id!),
     async writes() {
       // Counted by a trigger: the server's own statistics come late.
       if (!counted) {

@@ -231,7 +231,6 @@ export function* encodeCopyRows(rows: readonly (readonly (string | null)[])[]): 
 }
 
 function escapeText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones that COPY escapes
   return /[\\\b\t\n\v\f\r]/.test(text)
     ? text.replace(/[\\\b\t\n\v\f\r]/g, (character) => `\\${String.fromCharCode(escapes[character.charCodeAt(0)]!)}`)
     : text;

@@ -111,14 +111,25 @@ export function isAboutARecord(error: unknown): error is DatabaseError {
   return typeof code === 'string' && code.length === 5 && ABOUT_A_RECORD.test(code);
 }
 
-/** Why a record was refused: SQLSTATE and message, the column where the server names it, and no values. */
-export function rejectionOf(error: DatabaseError): Rejection {
-  const column = error.column ?? columnOf(error);
+/** Why a record was refused: SQLSTATE and message, the field where the server names a column, and no values. */
+export function rejectionOf(error: DatabaseError, columns: readonly Named[]): Rejection {
+  const column = refusedColumn(error);
+  const field = columns.find(({ rawName }) => rawName === column)?.field.name ?? column;
   const message = withoutValues(error.message);
   return {
     code: error.code ?? '',
-    message: column === undefined || message.includes(`"${column}"`) ? message : `${message} (column "${column}")`,
+    message: field === undefined || message.includes(`"${field}"`) ? message : `${message} (field ${field})`,
   };
+}
+
+interface Named {
+  readonly rawName: string;
+  readonly field: { readonly name: string };
+}
+
+/** The column about which the server complains; it does not always say. */
+export function refusedColumn(error: DatabaseError): string | undefined {
+  return error.column ?? columnOf(error);
 }
 
 function columnOf(error: DatabaseError): string | undefined {

@@ -195,5 +195,5 @@ async function stagedRow(
   layout.columns.forEach(({ field }, i) => {
     row[field.name] = fromPostgres(values[i]!, field);
   });
-  return { key: keyOf(row, keyFields)!, row, stampMs: Number(stampMs), reason: rejectionOf(error) };
+  return { key: keyOf(row, keyFields)!, row, stampMs: Number(stampMs), reason: rejectionOf(error, layout.columns) };
 }

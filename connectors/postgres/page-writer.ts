@@ -107,7 +107,7 @@ export class PageWriter {
   /** Sends `rows` again, of which one was refused with `error`: what lies before it, then the row by itself, then the rest. */
   async #sendAround(client: Client, rows: readonly RowAt[], error: Error, refused: RejectedRow[]): Promise<void> {
     if (rows.length === 1) {
-      refused.push(this.#rejected(rows[0]!, rejectionOf(error)));
+      refused.push(this.#rejected(rows[0]!, rejectionOf(error, this.#layout.columns)));
       return;
     }
     const line = copyLineOf(error);

@@ -2,7 +2,7 @@ import { type Change, type Commit, keyParts, type Rejection, type TargetSpec, ty
 import type { PostgresCheckpoints } from './checkpoints.ts';
 import { encodeCopyRows } from './copy-encoder.ts';
 import { type Client, copyIn, type Pool, query, transaction } from './driver.ts';
-import { copyLineOf, isAboutARecord, rejectionOf } from './errors.ts';
+import { copyLineOf, isAboutARecord, refusedColumn, rejectionOf } from './errors.ts';
 import {
   assignments,
   DELETED_AT,
@@ -82,18 +82,22 @@ class Writer {
   }
 
   /** Applies what can be applied, and answers what was refused, each with its reason in `results`. */
-  async #attempt(batch: readonly Placed[], op: Change['op']): Promise<Placed[]> {
+  async #attempt(batch: readonly Placed[], op: Change['op'], copying = batch.length >= COPY_FROM_ROWS): Promise<Placed[]> {
     if (batch.length === 0) return [];
     await this.#client.query('SAVEPOINT attempt');
     try {
-      const changed = await this.#merge(batch, op);
+      const changed = await this.#merge(batch, op, copying);
       for (const { place } of batch) this.#results[place] = { status: changed.get(place) ?? 'unchanged' };
       await this.#client.query('RELEASE SAVEPOINT attempt');
       return [];
     } catch (error) {
       if (!isAboutARecord(error)) throw error;
       await this.#client.query('ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt');
-      if (batch.length === 1) return this.#refuse(batch[0]!, rejectionOf(error));
+      if (batch.length === 1) {
+        // Of a value in an array the server does not say which column it was meant for; of one in a COPY it does.
+        if (!copying && error.code?.startsWith('22') && refusedColumn(error) === undefined) return this.#attempt(batch, op, true);
+        return this.#refuse(batch[0]!, rejectionOf(error, this.#layout.columns));
+      }
       // A COPY tells the line, so that the bad record is found at once; otherwise the batch is halved.
       const line = copyLineOf(error);
       const at = line !== undefined && line > 1 && line <= batch.length ? line - 1 : line === 1 ? 1 : batch.length >> 1;
@@ -107,11 +111,12 @@ class Writer {
   }
 
   /** The places of what was created, updated or deleted. */
-  async #merge(batch: readonly Placed[], op: Change['op']): Promise<Map<number, Done>> {
+  async #merge(batch: readonly Placed[], op: Change['op'], copying: boolean): Promise<Map<number, Done>> {
     const columns = op === 'upsert' ? this.#layout.columns : this.#layout.key;
     const rows = batch.map(({ change, place }) => [String(place), stampText(change), ...this.#texts(change, columns)]);
-    const { source, parameters } =
-      rows.length < COPY_FROM_ROWS ? fromArrays(columns, rows) : { source: await this.#copy(columns, rows), parameters: [] };
+    const { source, parameters } = copying
+      ? { source: await this.#copy(columns, rows), parameters: [] }
+      : fromArrays(columns, rows);
     const statement = op === 'upsert' ? upsertStatement(this.#layout) : deleteStatement(this.#layout);
     const answer = await query(this.#client, `WITH incoming AS MATERIALIZED (${source}), ${statement}`, parameters);
     return new Map(answer.rows.map(([place, done]) => [Number(place), done as Done]));
