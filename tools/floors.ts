@@ -101,9 +101,9 @@ export function findViolations(files: readonly SourceFile[], manifests: readonly
   });
 }
 
-/** Tests, and what they share beside a package's code: `fixture.ts`. All of testkit is for tests and is judged as a package. */
+/** Tests, and what they share: `fixture.ts`, and everything in a folder `test`. All of testkit is for tests and is judged as a package. */
 function isForTests(path: string): boolean {
-  return /\.test\.ts$/.test(path) || (/(^|[/-])fixture\.ts$/.test(path) && !path.startsWith('testkit/'));
+  return /\.test\.ts$|(^|\/)test\//.test(path) || (/(^|[/-])fixture\.ts$/.test(path) && !path.startsWith('testkit/'));
 }
 
 function judgeFloors(from: string, to: string): string | null {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestDatabase } from '@tidemark/testkit';
 import { afterAll, expect, test } from 'vitest';
-import { killTest } from '../../../bench/lib/kill-test.ts';
+import { killTest } from './lib/kill-test.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tidemark-kill-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
