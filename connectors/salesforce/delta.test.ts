@@ -33,7 +33,7 @@ async function truth(source: Source) {
 }
 
 describe('what a delta costs', () => {
-  test('nothing changed: one API call and no batch (P8)', async () => {
+  test('nothing changed: one API call, and nothing to write (P8)', async () => {
     await using org = await frozenOrg(40);
     const source = await org.open({ from: { object: 'Contact' } });
     const mark = (await source.mark(signal))!;

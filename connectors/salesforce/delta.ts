@@ -166,7 +166,11 @@ export async function* readDelta(source: DeltaSource, from: string, signal: Abor
     held = { changes, checkpoint: encodeCheckpoint(bounds, { windows: [], goal: resumed }), window };
   }
   if (held !== undefined) yield { ...held, checkpoint: encodeCheckpoint(goal) };
-  else if (goal.fresh - stored.fresh >= idleMsMax) yield { changes: [], checkpoint: encodeCheckpoint(goal), window };
+  else {
+    // Nothing has changed: the run's record hears of its window, and only now and then is that worth a write.
+    const stale = goal.fresh - stored.fresh >= idleMsMax;
+    yield { changes: [], checkpoint: stale ? encodeCheckpoint(goal) : null, window };
+  }
 }
 
 function checkAge({ client, dataset }: DeltaSource, { fresh, settled }: Bounds): void {

@@ -78,7 +78,7 @@ export async function rowsOfPage(source: Source, page: Page): Promise<Record<str
   return rows;
 }
 
-/** A delta to its end: its changes, and the checkpoint to go on from. */
+/** A delta to its end: its changes, the checkpoint to go on from, and how many batches brought either. */
 export async function readChanges(
   source: Source,
   checkpoint: string,
@@ -88,7 +88,7 @@ export async function readChanges(
   for await (const batch of source.readDelta!(checkpoint, signal)) {
     changes.push(...batch.changes);
     checkpoint = batch.checkpoint ?? checkpoint;
-    batches++;
+    if (batch.changes.length > 0 || batch.checkpoint !== null) batches++;
   }
   return { changes, checkpoint, batches };
 }

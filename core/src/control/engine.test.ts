@@ -11,8 +11,6 @@ import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { Engine } from './engine.ts';
 
-const log = { debug() {}, info() {}, warn() {}, error() {} };
-
 class TestClock implements Clock {
   at = Date.UTC(2026, 0, 1);
   now = () => this.at;
@@ -39,6 +37,7 @@ class World {
   readonly people = this.source.define(people, 'changedAt');
   readonly clock = new TestClock();
   readonly poison = new Set<string>();
+  readonly warnings: object[] = [];
   /** How many more operations succeed before one fails; null: all do. */
   failAfter: number | null = null;
   store!: Store;
@@ -69,6 +68,7 @@ class World {
       { ...createMemoryConnector({ memory: this.target, faults: this.#faults }), name: 'b' },
     ] as unknown as AnyConnector[];
     const config = parseConfig(this.#yaml, { file: '/tidemark.yaml', env: {}, connectors });
+    const log = { debug() {}, info() {}, warn: (data: object) => void this.warnings.push(data), error() {} };
     return new Engine({ config, store: this.store, clock: this.clock, random: seededRandom(1), log, fetch });
   }
 
@@ -85,6 +85,11 @@ class World {
   async run(options: { full?: boolean } = {}) {
     await using engine = this.engine();
     return engine.run('s', { ...options, signal: new AbortController().signal });
+  }
+
+  async status() {
+    await using engine = this.engine();
+    return (await engine.status('s'))[0];
   }
 
   async verify(repair = false) {
@@ -193,6 +198,23 @@ test('hold: good records are written, the run fails, and the next good run catch
   world.poison.clear();
   expect(await world.run()).toMatchObject({ state: 'succeeded', openFailures: 0 });
   expect(world.held()).toEqual(world.truth());
+});
+
+test('hold: a window that stays open is told of after warnAfter, with the record that holds it', async () => {
+  const world = await new World(plain.replace('copy }', 'copy }, onFailure: hold, warnAfter: 1h')).open();
+  await world.run();
+  world.poison.add('b');
+  world.put('b', 'bad', 1);
+  await world.run();
+  expect(await world.status()).toMatchObject({ held: { key: 'b', message: 'refused', overdue: false } });
+  expect(world.warnings).toEqual([]);
+  world.clock.at += 3_600_000;
+  await world.run();
+  expect(world.warnings).toEqual([expect.objectContaining({ sync: 's', key: 'b', reason: 'refused' })]);
+  expect(await world.status()).toMatchObject({ held: { key: 'b', overdue: true } });
+  world.poison.clear();
+  await world.run();
+  expect(await world.status()).toMatchObject({ held: null });
 });
 
 test('absence alone deletes nothing: a large sweep stops, asks, and can be allowed (P4)', async () => {

@@ -5,6 +5,7 @@ import { type Config, type SyncConfig, startAtMs } from '../config/config.ts';
 import type { Connection, ConnectorContext, Log, SchemaChange, Source, Target } from '../model/connector.ts';
 import { openCustomSource } from '../pipeline/custom-source.ts';
 import { decodeEnvelope, fieldTypes, whyFull } from '../pipeline/envelope.ts';
+import { type Held, heldWindow } from '../pipeline/held.ts';
 import type { OpenedSync } from '../pipeline/opened-sync.ts';
 import {
   dryRunSync,
@@ -48,6 +49,8 @@ export interface SyncStatus {
   readonly lastRun: Run | null;
   readonly lastSuccess: Run | null;
   readonly openFailures: number;
+  /** The record that keeps its window open; null when none does. */
+  readonly held: Held | null;
   /** How far it has come, in the source's own terms. */
   readonly checkpoint: { readonly [fact: string]: string };
 }
@@ -179,7 +182,7 @@ export class Engine implements AsyncDisposable {
   }
 
   async status(name?: string): Promise<readonly SyncStatus[]> {
-    const { store } = this.#options;
+    const { store, clock } = this.#options;
     const syncs = name === undefined ? [...this.config.syncs.values()] : [this.#sync(name)];
     return Promise.all(
       syncs.map(async (sync) => ({
@@ -188,12 +191,13 @@ export class Engine implements AsyncDisposable {
         lastRun: (await store.runs({ sync: sync.name, limit: 1 }))[0] ?? null,
         lastSuccess: await store.lastSuccess(sync.name),
         openFailures: await store.countFailures(sync.name),
+        held: await heldWindow(sync, store, clock.now()),
         checkpoint: JSON.parse((await store.getValue(factsName(sync))) ?? '{}'),
       })),
     );
   }
 
-  /** Open failures, the oldest first. */
+  /** Open failures, those that are tried next first. */
   failures(filter: { sync?: string; ids?: readonly string[]; limit?: number }): Promise<readonly Failure[]> {
     return this.#options.store.failures(filter);
   }

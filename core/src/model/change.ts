@@ -17,7 +17,7 @@ export interface Change {
 /** A run of changes, and the checkpoint that may be kept once all of them are applied. */
 export interface Batch {
   readonly changes: readonly Change[];
-  /** Opaque to the engine. Null: more of the same piece of work follows, nothing may be kept yet. */
+  /** Opaque to the engine. Null: nothing new may be kept, because more of the same piece of work follows or nothing has changed. */
   readonly checkpoint: string | null;
   /** What stretch of the source's time this read covers, epoch ms, for the run's record. */
   readonly window?: { readonly fromMs: number; readonly toMs: number };

@@ -114,12 +114,16 @@ export async function openCustomSource(
     async *readDelta(checkpoint, signal): AsyncGenerator<Batch> {
       const start = decodeCursor(checkpoint);
       let cursor = start;
+      const lastMs = await context.lastSuccess();
+      const window = lastMs === null ? {} : { window: { fromMs: lastMs, toMs: context.clock.now() } };
       for await (const batch of batches(start, false, signal)) {
         cursor = batch.cursor ?? cursor;
-        yield { changes: changesOf(batch), checkpoint: null };
+        yield { changes: changesOf(batch), checkpoint: null, ...window };
       }
-      if (cursor !== start) yield { changes: [], checkpoint: encodeCursor(cursor) };
+      yield { changes: [], checkpoint: cursor === start ? null : encodeCursor(cursor), ...window };
     },
+
+    describeCheckpoint: (checkpoint) => ({ cursor: decodeCursor(checkpoint) ?? 'none' }),
 
     async [Symbol.asyncDispose]() {},
   };

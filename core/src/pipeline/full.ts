@@ -29,12 +29,16 @@ export async function runFull(
   options: FullOptions = {},
 ): Promise<void> {
   const estimate = await sync.source.estimate(scope.signal);
+  // A source may prepare its answer for minutes: the display begins before the first row.
+  scope.tally.progress('reading', 0, estimate);
   const position =
     sync.target.beginLoad === undefined
       ? await fullByWrites(sync, scope, base, failing, estimate)
       : await fullByLoad(sync, scope, base, failing, estimate, options);
   if (position?.closing && sync.source.readDelta !== undefined) {
     await runDelta(sync, scope, { ...base, position: position.checkpoint }, failing);
+    // What the closing delta began with is not where this run began.
+    scope.tally.windowFromMs = null;
   }
 }
 

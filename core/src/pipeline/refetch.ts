@@ -7,5 +7,8 @@ export async function refetch(sync: OpenedSync, scope: RunScope, keys: readonly 
   if (sync.source.readKeys === undefined) {
     throw new RequestRefusedError(`the source of ${sync.config.name} cannot be read by key`, { hint: 'use a full run' });
   }
-  await applyChanges(sync, scope, await sync.source.readKeys(keys, scope.signal), null, failing);
+  const changes = await sync.source.readKeys(keys, scope.signal);
+  const gone = changes.flatMap((change) => (change.op === 'delete' ? [change.key] : []));
+  if (gone.length > 0) sync.log.warn({ sync: sync.config.name, keys: gone }, 'the source has no such records');
+  await applyChanges(sync, scope, changes, null, failing);
 }

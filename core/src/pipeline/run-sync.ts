@@ -5,6 +5,7 @@ import { runDelta } from './delta.ts';
 import { dryRun } from './dry-run.ts';
 import { decodeEnvelope, type Envelope, fieldTypes, whyFull } from './envelope.ts';
 import { type FullOptions, runFull } from './full.ts';
+import { heldWindow } from './held.ts';
 import { type OpenedSync, type Progress, type RunScope, StoppedError, Tally } from './opened-sync.ts';
 import { refetch } from './refetch.ts';
 import { retryFailures } from './retry-failures.ts';
@@ -245,6 +246,11 @@ async function recorded(
   };
   if (state === 'failed') log.error({ sync: config.name, kind, ...counts, ...error }, 'run failed');
   else log.info({ sync: config.name, kind, state, ...counts, durationMs: report.durationMs }, 'run finished');
+  const held = await heldWindow(config, store, finishedAtMs);
+  if (held?.overdue) {
+    const since = new Date(held.sinceMs).toISOString();
+    log.warn({ sync: config.name, key: held.key, since, reason: held.message }, 'one record holds the window open for long');
+  }
   return report;
 }
 

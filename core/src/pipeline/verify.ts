@@ -72,6 +72,7 @@ async function compareByLoad(sync: OpenedSync, scope: RunScope): Promise<FirstLo
   );
   try {
     const estimate = await sync.source.estimate(scope.signal);
+    scope.tally.progress('verifying', 0, estimate);
     for await (const page of sync.source.readFull(null, scope.signal)) {
       const blocks = async function* () {
         for await (const block of page.blocks) {

@@ -31,6 +31,7 @@ export function sqlRuns({ db }: Database): Pick<Store, 'startRun' | 'updateRun' 
         .selectAll()
         .where('sync', '=', toStored(sync))
         .where('state', '=', 'succeeded')
+        .where('kind', '!=', 'retry')
         .orderBy('id', 'desc')
         .limit(1)
         .executeTakeFirst();

@@ -73,7 +73,7 @@ export interface Store extends AsyncDisposable {
   updateRun(id: string, change: Partial<Omit<Run, 'id' | 'sync' | 'startedAtMs'>>): Promise<void>;
   /** Newest first. */
   runs(filter: { sync?: string; limit?: number }): Promise<readonly Run[]>;
-  /** The newest run that succeeded. */
+  /** The newest run that succeeded in reading its window: a retry of single records covers none. */
   lastSuccess(sync: string): Promise<Run | null>;
   /** Marks runs that a crash left `running` as failed. Called by the owner of the sync. */
   closeAbandonedRuns(sync: string, atMs: number): Promise<void>;

@@ -80,6 +80,9 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
         await store.updateRun(older, { state: 'succeeded' });
         await store.updateRun(failed, { state: 'failed' });
         await store.updateRun(elsewhere, { state: 'succeeded' });
+        // A retry of single records read no window, whatever came of it.
+        const retry = await store.startRun({ sync, kind: 'retry', startedAtMs: 2 });
+        await store.updateRun(retry, { state: 'succeeded' });
         expect((await store.lastSuccess(sync))?.id).toBe(newer);
       });
 
