@@ -1,9 +1,9 @@
-import { createRequire } from 'node:module';
-import type { Writable } from 'node:stream';
 import { InvariantError } from '@tidemark/core';
+import pg from 'pg';
+import { type CopyStreamQuery, from as copyFrom } from 'pg-copy-streams';
 import { toSyncError } from './errors.ts';
 
-/** What we use of `pg` and `pg-copy-streams`, which come without types of their own. */
+/** What we use of `pg`: every result as rows of text, so that nothing is converted that nobody asked for. */
 export interface QueryResult {
   /** Every value as the server's text: `values.ts` knows what it means. */
   readonly rows: readonly (readonly (string | null)[])[];
@@ -14,7 +14,7 @@ export interface QueryResult {
 export interface Client {
   query(config: { text: string; values?: readonly unknown[]; rowMode: 'array'; types: typeof asText }): Promise<QueryResult>;
   query(text: string): Promise<unknown>;
-  query<T extends Writable>(stream: T): T;
+  query(stream: CopyStreamQuery): CopyStreamQuery;
   on(event: 'error', listener: (error: Error) => void): void;
   release(destroy?: boolean | Error): void;
   readonly processID: number | null;
@@ -23,12 +23,9 @@ export interface Client {
 export interface Pool {
   connect(): Promise<Client>;
   end(): Promise<void>;
+  readonly options: { readonly host?: string; readonly port?: number; readonly database?: string };
   on(event: 'error' | 'connect', listener: (subject: never) => void): void;
 }
-
-const load = createRequire(import.meta.url);
-const pg = load('pg') as { Pool: new (config: object) => Pool };
-const copyStreams = load('pg-copy-streams') as { from(sql: string): Writable & { readonly rowCount: number } };
 
 const asText = { getTypeParser: () => (value: string) => value };
 
@@ -38,7 +35,7 @@ export function openPool(config: object): Pool {
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     ...config,
-  });
+  }) as unknown as Pool;
   // A connection that breaks is reported by the statement that meets it; without a listener it would end the process.
   pool.on('error', () => {});
   pool.on('connect', (client: Client) => client.on('error', () => {}));
@@ -117,7 +114,8 @@ async function connected(pool: Pool): Promise<Client> {
   try {
     return await pool.connect();
   } catch (error) {
-    throw toSyncError(error);
+    const { host, port, database } = pool.options;
+    throw toSyncError(error, ` at ${host}:${port}/${database}`);
   }
 }
 
@@ -147,7 +145,7 @@ async function cancelStatement(pool: Pool, client: Client): Promise<void> {
  * server refuses the COPY ends the process with a TypeError.
  */
 export async function copyIn(client: Client, sql: string, chunks: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<number> {
-  const stream = client.query(copyStreams.from(sql));
+  const stream = client.query(copyFrom(sql));
   let refused = false;
   const finished = new Promise<void>((resolve, reject) => {
     stream.once('finish', resolve);

@@ -67,12 +67,15 @@ const table: Readonly<Record<string, readonly [Make, string?]>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: [denied, 'The certificate is for another host name than the one in the url.'],
 };
 
-/** Ours for any error of the driver; ours and what is no error of the database pass as they are. */
-export function toSyncError(error: unknown): unknown {
+/**
+ * Ours for any error of the driver; ours and what is no error of the database pass as they are.
+ * @param where  Which database, for whoever could not get in and knows of several.
+ */
+export function toSyncError(error: unknown, where = ''): unknown {
   if (error instanceof SyncError || !(error instanceof Error)) return error;
   const first = error instanceof AggregateError ? (error.errors[0] as DatabaseError) : (error as DatabaseError);
   const code = (error as DatabaseError).code ?? first.code;
-  const message = `PostgreSQL: ${withoutValues(error.message || first.message)}`;
+  const message = `PostgreSQL${where}: ${withoutValues(error.message || first.message)}`;
   if (code === undefined) {
     if (
       /^Connection terminated|timeout exceeded when trying to connect|^Client has encountered|not queryable/.test(error.message)

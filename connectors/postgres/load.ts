@@ -103,7 +103,7 @@ export class PostgresLoad implements Load {
   readonly #writer: PageWriter;
   #position: string | null;
   #rows: number;
-  #analyzed = false;
+  #analyzedRows = -1;
 
   constructor(context: LoadContext, staging: Staging, position: string | null, rows: number, nextPlace: number) {
     this.#context = context;
@@ -139,10 +139,10 @@ export class PostgresLoad implements Load {
   }
 
   async countMissing(): Promise<{ missing: number; total: number }> {
-    await this.#analyze();
-    return transaction(this.#context.pool, { readOnly: true, settings: MERGE_SETTINGS }, async (client) => {
+    return transaction(this.#context.pool, { settings: MERGE_SETTINGS }, async (client) => {
       const total = await query(client, `SELECT count(*) FROM ${this.#context.layout.target} t WHERE ${this.#ours()}`);
       if (total.rows[0]![0] === '0') return { missing: 0, total: 0 };
+      await this.#analyze(client);
       const missing = await query(client, `SELECT count(*) FROM ${this.#missing()}`);
       return { missing: Number(missing.rows[0]![0]), total: Number(total.rows[0]![0]) };
     });
@@ -157,7 +157,7 @@ export class PostgresLoad implements Load {
 
   async *differences(): AsyncIterable<{ key: string; kind: 'missing' | 'extra' | 'different' }> {
     const { layout } = this.#context;
-    await this.#analyze();
+    await transaction(this.#context.pool, {}, (client) => this.#analyze(client));
     const live = layout.marks ? ` WHERE ${DELETED_AT} IS NULL` : '';
     const staged = latestStaged(layout, this.#staging.name);
     const keys = layout.key.map(({ name }) => `coalesce(t.${name}, i.${name})`).join(', ');
@@ -179,6 +179,7 @@ export class PostgresLoad implements Load {
         throw new RequestRefusedError(`The table refuses a staged row: ${rows[0]!.reason.message} (${rows[0]!.reason.code})`);
       };
       const swapped = this.#staging.logged ? await swapIn(client, layout, this.#staging.name) : null;
+      if (swapped === null) await this.#analyze(client);
       const result =
         swapped === null
           ? await mergeStaged(client, layout, spec.schema.key, this.#staging.name, end.gone, refuse)
@@ -234,9 +235,9 @@ export class PostgresLoad implements Load {
   }
 
   /** Statistics of a table this new: without them a join of a million rows may be planned for a handful. */
-  async #analyze(): Promise<void> {
-    if (this.#analyzed) return;
-    await transaction(this.#context.pool, {}, (client) => client.query(`ANALYZE ${this.#staging.name}`));
-    this.#analyzed = true;
+  async #analyze(client: Client): Promise<void> {
+    if (this.#analyzedRows === this.#rows) return;
+    await client.query(`ANALYZE ${this.#staging.name}`);
+    this.#analyzedRows = this.#rows;
   }
 }

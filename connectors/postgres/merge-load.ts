@@ -22,7 +22,6 @@ export async function mergeStaged(
   refuse: Refuse,
 ): Promise<LoadCounts> {
   await deleteDuplicates(client, layout, staging);
-  await client.query(`ANALYZE ${staging}`);
   const deleted = await deleteGone(client, layout, keyFields, staging, gone);
   const first = layout.key[0]!.name;
   const difference = differs(layout, 't', 'i');

@@ -144,6 +144,12 @@ function planExisting(
       hint: 'Views and foreign tables cannot be synced into: name a table, or one that does not exist yet.',
     });
   }
+  const lacking = layout.key.find(({ rawName }) => !existing.columns.has(rawName));
+  if (lacking !== undefined) {
+    throw new RequestRefusedError(`Table ${layout.schema}.${layout.table} has no column for the key ${lacking.field.name}`, {
+      hint: 'Map the key to a column that the table has, or name another table.',
+    });
+  }
   const add = (name: string, type: string, newField?: string) =>
     changes.push({
       summary: `add column ${name} (${type})`,
@@ -169,6 +175,19 @@ function planExisting(
   for (const [field, column] of known) {
     if (used.has(column) || !existing.columns.has(column)) continue;
     changes.push({ summary: `field ${field} has disappeared; its column ${column} stays as it is`, informational: true });
+  }
+}
+
+/** Makes one of the changes. Rows that are there already may stand against it. */
+export async function makeChange(client: Client, place: Place, { summary, statement }: SchemaChange): Promise<void> {
+  if (statement === undefined) return;
+  try {
+    await client.query(statement);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== '23505') throw error;
+    throw new RequestRefusedError(`Table ${place.schema}.${place.table}: its rows stand against: ${summary}`, {
+      hint: 'The table holds a key twice: delete such rows, map the key to another column, or name another table.',
+    });
   }
 }
 

@@ -17,7 +17,7 @@ import type { PostgresConfig, PostgresTo } from './config.ts';
 import { type Pool, query, transaction } from './driver.ts';
 import { DELETED_AT, type Layout } from './layout.ts';
 import { openLoad } from './load.ts';
-import { NAME_BYTES_MAX, type Place, planTable, rememberColumns } from './prepare.ts';
+import { makeChange, NAME_BYTES_MAX, type Place, planTable, rememberColumns } from './prepare.ts';
 import { fromPostgres } from './values.ts';
 import { keyTexts, writeChanges } from './write.ts';
 
@@ -51,7 +51,7 @@ export class PostgresTarget implements Target {
       await lockSchema(client, this.#place.schema);
       await this.checkpoints.ensure(client);
       const planned = await planTable(client, this.#place, this.#spec, this.checkpoints);
-      for (const { statement } of planned.changes) if (statement !== undefined) await client.query(statement);
+      for (const change of planned.changes) await makeChange(client, this.#place, change);
       await rememberColumns(client, this.#spec.unit, planned.layout, this.checkpoints);
       return planned;
     });

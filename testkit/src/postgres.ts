@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 
 export interface PostgresOptions {
   /**
@@ -99,15 +99,8 @@ async function testServerUrl(): Promise<string> {
   return body;
 }
 
-interface AdminClient {
-  connect(): Promise<void>;
-  query(sql: string): Promise<unknown>;
-  end(): Promise<void>;
-}
-
 async function administer(url: string, sql: string): Promise<void> {
-  const { Client } = createRequire(import.meta.url)('pg') as { Client: new (config: object) => AdminClient };
-  const client = new Client({ connectionString: url });
+  const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
     await client.query(sql);
