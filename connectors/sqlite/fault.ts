@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+
 /** What went wrong in the worker, in a form that travels between threads. Codes are those of our errors. */
 export interface Fault {
   readonly code: FaultCode;
@@ -29,7 +31,7 @@ export class FaultError extends Error {
  * byte is the primary one. `code` says `ERR_SQLITE_ERROR` for all of them.
  */
 const table: { readonly [errcode: number]: readonly [FaultCode, string?] } = {
-  5: ['transient', 'Another program holds a lock on the file; close it, or raise busyTimeout.'],
+  5: ['transient', 'Another program holds a lock on the file; close it, or raise busyTimeoutMs.'],
   6: ['transient', 'Another program holds a lock on the table.'],
   7: ['transient', 'The machine is out of memory.'],
   8: ['access_denied', 'The file or its folder is read-only: give the user of this process the right to write both.'],
@@ -60,6 +62,9 @@ export function faultOf(error: unknown, path: string): Fault {
   if (!isSqliteError(error)) {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { code: 'invariant', message: `SQLite connector: ${message}` };
+  }
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    return { code: 'request_refused', message: `${path} is a folder`, hint: 'The path has to name a file.' };
   }
   const message = `${path}: ${error.message}`;
   if ((error.errcode & 0xff) === 1 && /no such (table|column)/.test(error.message)) {

@@ -3,6 +3,7 @@ import type { Block, Change, DeleteRule, FieldValue, LoadCounts, WriteResult } f
 import { applyChanges } from './apply-changes.ts';
 import { countMissing, differentPart, type ListDifference, missingPart, type Part } from './compare-load.ts';
 import { checkEpoch, Database, keepCheckpoint } from './database.ts';
+import { FaultError, rejectionOf } from './fault.ts';
 import type { TableFacts, TableLayout } from './layout.ts';
 import { type FinishRequest, finishLoad } from './merge.ts';
 import { type ReadRequest, type RowsRead, readRows } from './read-rows.ts';
@@ -86,6 +87,19 @@ export function createHandlers(path: string, busyTimeoutMs: number): Handlers {
       throw error;
     }
   };
+  /** A new index may meet rows that stand against it. */
+  const alter = (sql: string, table: string): void => {
+    try {
+      database.writer.exec(sql);
+    } catch (error) {
+      if (rejectionOf(error) === null) throw error;
+      throw new FaultError({
+        code: 'request_refused',
+        message: `${path}: the rows of table ${table} stand against its key: ${(error as Error).message}`,
+        hint: 'The table holds a key twice: delete such rows, map the key to another column, or name another table.',
+      });
+    }
+  };
   /** Everything but staging begins with what was staged being committed: there is one transaction at a time. */
   const alone = <T>(work: () => T): T => {
     chunk.commit();
@@ -107,7 +121,7 @@ export function createHandlers(path: string, busyTimeoutMs: number): Handlers {
     alter: (layout, changes) =>
       alone(() =>
         database.transaction(() => {
-          for (const sql of changes) database.writer.exec(sql);
+          for (const sql of changes) alter(sql, layout.table);
           const keep = database.prepare('INSERT OR REPLACE INTO _tidemark_columns VALUES (?, ?, ?, ?)');
           for (const { field, column, type } of layout.columns) keep.run(layout.table, field, column, type);
         }),

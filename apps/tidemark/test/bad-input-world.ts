@@ -1,3 +1,4 @@
+import { chownSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '@tidemark/core';
@@ -19,6 +20,8 @@ export interface BadInput {
   readonly target?: 'sqlite' | 'postgres';
   /** A good run has been made before it goes wrong, and the org has changed since. */
   readonly filled?: true;
+  /** Tidemark runs as a user who may not do everything. */
+  readonly unprivileged?: true;
   /** What is wrong in the file; taken back to mend it. */
   readonly file?: (file: ConfigFile, world: BadInputWorld) => void;
   /** What goes wrong outside the file. Returns what takes it back. */
@@ -39,6 +42,7 @@ export type Mend = undefined | void | (() => void | Promise<void>);
 export function tryAll(cases: readonly BadInput[]): void {
   test.each(cases)('$what', async (bad) => {
     await using world = await BadInputWorld.open(bad.target ?? 'sqlite');
+    if (bad.unprivileged) world.becomeNobody();
     if (bad.filled) {
       world.configure();
       expect(await world.call('run', 's')).toMatchObject({ exitCode: 0 });
@@ -59,12 +63,15 @@ export function tryAll(cases: readonly BadInput[]): void {
   });
 }
 
+const { Client } = createRequire(import.meta.url)('pg') as { Client: new (config: object) => PgClient };
+
 const NAMES = ['Ann', 'Bo', 'Cy', 'Dee', 'Eve'];
 export const FIELDS = { id: 'Id', last: 'LastName', first: 'FirstName', email: 'Email' };
 /** Longer than any wait between attempts: the deadline of a request, which never comes because replies take no time here. */
 const DEADLINE_MS = 30_000;
 /** Longer than any deadline: a wait for the org's allowance. */
 const QUOTA_MS = 300_000;
+const NOBODY = 65_534;
 
 /** A listening org, a database and a folder with a configuration: everything real but the time between attempts. */
 export class BadInputWorld implements AsyncDisposable {
@@ -74,6 +81,9 @@ export class BadInputWorld implements AsyncDisposable {
   readonly databaseUrl: string | null;
   readonly #drop: () => Promise<void>;
   #offsetMs = 0;
+  #nobody = false;
+  /** Of the SQLite target, from the folder on. */
+  sqlitePath = 'copy.db';
   /** Called when something waits for the org's allowance. */
   onQuotaWait: (() => void) | null = null;
 
@@ -123,7 +133,7 @@ export class BadInputWorld implements AsyncDisposable {
         org: { type: 'salesforce', loginUrl, auth },
         db:
           this.databaseUrl === null
-            ? { type: 'sqlite', path: 'copy.db', busyTimeoutMs: 10 }
+            ? { type: 'sqlite', path: this.sqlitePath, busyTimeoutMs: 10 }
             : { type: 'postgres', url: '$' + '{DATABASE_URL}' },
       },
       syncs: {
@@ -139,10 +149,27 @@ export class BadInputWorld implements AsyncDisposable {
     this.place.write('tidemark.yaml', JSON.stringify(file, null, 2));
   }
 
-  call(...argv: string[]): Promise<Answer> {
-    return this.place.call(...argv);
+  async call(...argv: string[]): Promise<Answer> {
+    if (!this.#nobody) return this.place.call(...argv);
+    process.seteuid!(NOBODY);
+    try {
+      return await this.place.call(...argv);
+    } finally {
+      process.seteuid!(0);
+    }
   }
 
+  /** From now on Tidemark is no superuser, if the tests are. */
+  becomeNobody(): void {
+    this.#nobody = process.getuid?.() === 0;
+    if (this.#nobody) chownSync(this.place.folder, NOBODY, NOBODY);
+  }
+
+  /** Time goes by. */
+  pass(ms: number): void {
+    this.#offsetMs += ms;
+    this.emulator.org.clock.advance(ms);
+  }
 
   insert(values: Values, object = 'Contact'): string {
     return this.emulator.org.write((transaction) => transaction.insert(object, values)).id;
@@ -177,7 +204,7 @@ export class BadInputWorld implements AsyncDisposable {
   /** Statements of the user's own, past Tidemark. */
   async sql(text: string, url = this.databaseUrl): Promise<Record<string, unknown>[]> {
     if (url === null) {
-      const database = new DatabaseSync(this.place.path('copy.db'));
+      const database = new DatabaseSync(this.place.path(this.sqlitePath));
       try {
         if (!/^\s*select/i.test(text)) database.exec(text);
         return /^\s*select/i.test(text) ? (database.prepare(text).all() as Record<string, unknown>[]) : [];
@@ -185,7 +212,6 @@ export class BadInputWorld implements AsyncDisposable {
         database.close();
       }
     }
-    const { Client } = createRequire(import.meta.url)('pg') as { Client: new (config: object) => PgClient };
     const client = new Client({ connectionString: url });
     await client.connect();
     try {
@@ -193,6 +219,14 @@ export class BadInputWorld implements AsyncDisposable {
     } finally {
       await client.end();
     }
+  }
+
+  /** Somebody else's transaction, open until it is released. */
+  async hold(text: string): Promise<() => Promise<void>> {
+    const client = new Client({ connectionString: this.databaseUrl });
+    await client.connect();
+    await client.query(`BEGIN; ${text}`);
+    return () => client.end();
   }
 
   /** One run later target and org are equal, record by record, by `verify` and by our own eyes. */
