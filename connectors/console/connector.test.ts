@@ -1,15 +1,7 @@
 import { execFile } from 'node:child_process';
 import { PassThrough, Writable } from 'node:stream';
 import { promisify } from 'node:util';
-import {
-  type Change,
-  type DeleteRule,
-  NotConnectedError,
-  newRow,
-  RequestRefusedError,
-  type Row,
-  systemClock,
-} from '@tidemark/core';
+import { type Change, type DeleteRule, newRow, RequestRefusedError, type Row, systemClock } from '@tidemark/core';
 import { contact, contactSchema, describeTargetContract, remove, type TargetFixture, upsert } from '@tidemark/testkit';
 import { describe, expect, test } from 'vitest';
 import { consoleTo } from './config.ts';
@@ -119,8 +111,8 @@ describe('lines', () => {
     expect(settled).toBe(1);
     const broken = target.write([upsert(contact('b'))], counting, never);
     release(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
-    await expect(broken).rejects.toThrow(NotConnectedError);
-    await expect(target.write([upsert(contact('c'))], counting, never)).rejects.toThrow(NotConnectedError);
+    await expect(broken).rejects.toThrow(RequestRefusedError);
+    await expect(target.write([upsert(contact('c'))], counting, never)).rejects.toThrow(RequestRefusedError);
     expect(settled).toBe(1);
   });
 
@@ -134,6 +126,6 @@ describe('lines', () => {
       catch (error) { console.error(error.code); process.exitCode = 3; }`;
     const piped = `"${process.execPath}" --input-type=module -e '${script.replaceAll("'", `'"'"'`)}' | head -n 1 >/dev/null; echo "\${PIPESTATUS[0]}"`;
     const { stdout, stderr } = await promisify(execFile)('bash', ['-c', piped]);
-    expect([stdout.trim(), stderr.trim()]).toEqual(['3', 'not_connected']);
+    expect([stdout.trim(), stderr.trim()]).toEqual(['3', 'request_refused']);
   });
 });

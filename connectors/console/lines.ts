@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { NotConnectedError } from '@tidemark/core';
+import { RequestRefusedError } from '@tidemark/core';
 
 /**
  * Without a listener Node ends the process over a closed pipe, in the middle of whatever else it is doing. One for each stream,
@@ -19,13 +19,14 @@ export class Lines {
 
   /**
    * Resolves once the lines are out of our hands.
-   * @throws {NotConnectedError} nobody reads the stream any more.
+   * @throws {RequestRefusedError} nobody reads the stream any more, and no retry brings the reader back.
    */
   write(lines: readonly string[]): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (error: Error | null | undefined) => {
         if (error == null) return resolve();
-        reject(new NotConnectedError(`nobody reads the console any more: ${error.message}`, { cause: error }));
+        const hint = 'the next run prints what was not read';
+        reject(new RequestRefusedError('nobody reads the console any more', { cause: error, hint }));
       };
       if (this.#stream.destroyed) return settle(this.#stream.errored ?? new Error('the stream is closed'));
       this.#stream.write(lines.map((line) => `${line}\n`).join(''), settle);

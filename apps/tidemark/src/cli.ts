@@ -8,6 +8,7 @@ import {
   type Config,
   createFetch,
   createLog,
+  didYouMean,
   Engine,
   type LogLevel,
   loadConfig,
@@ -15,8 +16,9 @@ import {
   type RootLog,
   type Store,
 } from '@tidemark/core';
-import { Command } from 'commander';
+import { Command, Help, type Option } from 'commander';
 import { loadConnectors } from './connectors.ts';
+import { recordsAside } from './records-on-stdout.ts';
 import { listenForStop, type StopSignals } from './stop-signals.ts';
 import { type Paint, painter, type Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -42,15 +44,32 @@ export interface Cli {
 export function command(cli: Cli, name: string, summary: string, examples: readonly string[]): Command {
   return new Command(name)
     .description(summary)
+    .configureHelp({ visibleOptions: ownOptionsFirst })
     .option('-c, --config <file>', 'configuration file (also TIDEMARK_CONFIG)', cli.env.TIDEMARK_CONFIG || './tidemark.yaml')
-    .option('--json', 'one JSON document on standard output; logs go to standard error')
+    .option('--json', 'one JSON document on standard output; everything else goes to standard error')
     .option('--verbose', 'log every step')
     .addHelpText('after', `\n${examples.length > 1 ? 'Examples' : 'Example'}:\n${examples.map((e) => `  $ ${e}`).join('\n')}\n`);
 }
 
-/** The answer of a command: a document for `--json`, text for people. */
-export function answer(cli: Cli, options: CommonOptions, document: unknown, text: (paint: Paint) => string): void {
-  cli.terminal.out(options.json ? `${JSON.stringify(document)}\n` : text(painter(cli.terminal.colourOut)));
+/** What a command alone has is what its reader looks for. */
+function ownOptionsFirst(command: Command): Option[] {
+  const common = ['--config', '--json', '--verbose', '--help'];
+  const options = new Help().visibleOptions(command);
+  const isCommon = (option: Option) => common.includes(option.long ?? '');
+  return [...options.filter((option) => !isCommon(option)), ...options.filter(isCommon)];
+}
+
+/** The answer of a command: a document for `--json`, text for people, which makes way for records (`stdoutTaken`). */
+export function answer(
+  cli: Cli,
+  options: CommonOptions,
+  document: unknown,
+  text: (paint: Paint) => string,
+  stdoutTaken = false,
+): void {
+  if (options.json) cli.terminal.out(`${JSON.stringify(document)}\n`);
+  else if (stdoutTaken) cli.terminal.err(text(painter(cli.terminal.colourErr)));
+  else cli.terminal.out(text(painter(cli.terminal.colourOut)));
 }
 
 export interface Session {
@@ -67,12 +86,13 @@ export async function withSession<T>(
   options: CommonOptions & { readonly logs?: boolean },
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const { config, env } = await readConfig(cli, options);
+  const { config: written, env } = await readConfig(cli, options);
+  const config = options.json ? recordsAside(written) : written;
   const log = openLog(cli, logLevel(config, options));
   for (const warning of config.warnings) log.warn({ place: warning.place, hint: warning.hint }, warning.message);
   await using store = await openStore(config.store.kind === 'sqlite' ? config.store.file : config.store.url);
   await using engine = new Engine({ config, store, clock: cli.clock, random: Math.random, log, fetch: createFetch(env) });
-  using signals = listenForStop(() => cli.logLine('stopping after what is under way; once more to stop at once\n'));
+  using signals = listenForStop((why) => cli.logLine(`${why}\n`));
   return await work({ config, engine, store, log, signals });
 }
 
@@ -117,6 +137,9 @@ function logLevel(config: Config, options: CommonOptions & { readonly logs?: boo
 /** Refuses a name that the configuration does not have, before anything is contacted. */
 export function knownSync(config: Config, name: string): string {
   if (config.syncs.has(name)) return name;
-  const known = [...config.syncs.keys()].join(', ') || 'none';
-  throw new UsageError(`there is no sync ${name} in ${config.file}`, { hint: `it has: ${known}` });
+  const known = [...config.syncs.keys()];
+  const meant = didYouMean(name, known);
+  throw new UsageError(`there is no sync ${name} in ${config.file}`, {
+    hint: `${meant === null ? '' : `did you mean ${meant}? `}it has: ${known.join(', ') || 'none'}`,
+  });
 }

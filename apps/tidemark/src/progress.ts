@@ -1,5 +1,6 @@
-import { type Clock, formatDuration, type Progress } from '@tidemark/core';
+import type { Clock, Progress } from '@tidemark/core';
 import { SingleBar } from 'cli-progress';
+import { roughly } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface ProgressDisplay {
@@ -23,21 +24,28 @@ export function showProgress(sync: string, terminal: Terminal, clock: Clock, qui
   return terminal.live ? bar(sync, terminal, clock) : lines(sync, terminal, clock);
 }
 
-/** Rows a second since the phase began, and the time left at that rate. */
+/** Rows a second since the first came, and the time left at that rate. */
 class Pace {
   readonly #clock: Clock;
   #phase: string | null = null;
+  #flowing = false;
   #sinceMs = 0;
+  #before = 0;
   constructor(clock: Clock) {
     this.#clock = clock;
   }
   measure({ phase, rows, estimate }: Progress): { rate: number; leftMs: number | null } {
-    if (phase !== this.#phase) {
+    const now = this.#clock.now();
+    const begins = phase !== this.#phase;
+    // A source may prepare its answer for minutes, and an earlier run may have kept rows: neither is our pace.
+    if (begins || (!this.#flowing && rows !== this.#before)) {
+      this.#flowing = !begins;
       this.#phase = phase;
-      this.#sinceMs = this.#clock.now();
+      this.#sinceMs = now;
+      this.#before = rows;
     }
-    const seconds = (this.#clock.now() - this.#sinceMs) / 1000;
-    const rate = seconds > 0 ? rows / seconds : 0;
+    const seconds = (now - this.#sinceMs) / 1000;
+    const rate = this.#flowing && seconds > 0 ? (rows - this.#before) / seconds : 0;
     const leftMs = estimate === null || rate === 0 ? null : Math.max(0, ((estimate - rows) / rate) * 1000);
     return { rate, leftMs };
   }
@@ -46,7 +54,7 @@ class Pace {
 function words({ phase, rows, estimate }: Progress, rate: number, leftMs: number | null): string {
   const of = estimate === null ? '' : ` of about ${number(Math.max(estimate, rows))}`;
   const pace = rate > 0 ? `, ${number(Math.round(rate))} rows/s` : '';
-  const left = leftMs === null ? '' : `, ${formatDuration(Math.ceil(leftMs / 1000) * 1000)} left`;
+  const left = leftMs === null ? '' : `, ${roughly(Math.max(1000, Math.ceil(leftMs / 1000) * 1000))} left`;
   return `${phases[phase]}: ${number(rows)}${of} rows${pace}${left}`;
 }
 

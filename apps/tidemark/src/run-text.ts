@@ -1,5 +1,5 @@
-import { formatDuration, type RunReport } from '@tidemark/core';
-import { formatTime } from './table.ts';
+import type { RunReport } from '@tidemark/core';
+import { formatTime, roughly } from './table.ts';
 import type { Paint } from './terminal.ts';
 
 /** Open failures count: a record that is not where it belongs is not done. */
@@ -11,9 +11,9 @@ export function succeeded(report: RunReport): boolean {
 export function renderReport(report: RunReport, paint: Paint): string {
   const colour = report.state === 'failed' ? 'red' : succeeded(report) ? 'green' : 'yellow';
   const why = report.reason === null ? '' : ` (${report.reason})`;
-  const took = formatDuration(Math.max(1, report.durationMs));
+  const took = roughly(report.durationMs);
   const lines = [`${paint('bold', report.sync)}: ${report.kind} run ${paint(colour, report.state)} in ${took}${why}`];
-  lines.push(`  ${countWords(report.counts)}`);
+  lines.push(`  ${report.state === 'succeeded' && report.counts.read === 0 ? 'nothing has changed' : countWords(report.counts)}`);
   if (report.windowFromMs !== null || report.windowToMs !== null) {
     lines.push(`  window: ${formatTime(report.windowFromMs) ?? 'the beginning'} to ${formatTime(report.windowToMs) ?? 'now'}`);
   }

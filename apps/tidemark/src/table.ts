@@ -1,3 +1,5 @@
+import { formatDuration } from '@tidemark/core';
+
 /** Columns aligned by spaces; the first row is the heading. Numbers stand to the right. */
 export function renderTable(heading: readonly string[], rows: readonly (readonly (string | number | null)[])[]): string {
   const texts = rows.map((row) => row.map((cell) => printable(cell)));
@@ -20,6 +22,14 @@ function printable(cell: string | number | null): string {
   if (typeof cell === 'number') return cell.toLocaleString('en-US');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return cell.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
+}
+
+/** How long something took or is ago, to what a person cares about: `340ms`, `4.2s`, `2m 5s`, `3d 4h`. */
+export function roughly(ms: number): string {
+  if (ms < 1000) return `${Math.max(0, Math.round(ms))}ms`;
+  if (ms < 10_000) return `${(Math.floor(ms / 100) / 10).toFixed(1).replace(/\.0$/, '')}s`;
+  const parts = formatDuration(Math.floor(ms / 1000) * 1000).match(/\d+[a-z]+/g)!;
+  return parts.slice(0, 2).join(' ');
 }
 
 export function formatTime(ms: number | null): string | null {

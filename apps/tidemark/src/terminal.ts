@@ -13,6 +13,9 @@ export interface Terminal {
 export function processTerminal(env: NodeJS.ProcessEnv = process.env): Terminal {
   // NO_COLOR counts when it is present and not empty, whatever its value.
   const colours = (stream: NodeJS.WriteStream) => stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
+  // A reader that goes away (`| head`) ends the output, not the process.
+  for (const stream of [process.stdout, process.stderr])
+    if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore);
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
@@ -22,6 +25,8 @@ export function processTerminal(env: NodeJS.ProcessEnv = process.env): Terminal 
     colourErr: colours(process.stderr),
   };
 }
+
+const ignore = () => {};
 
 const codes = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
 export type Paint = (colour: keyof typeof codes, text: string) => string;

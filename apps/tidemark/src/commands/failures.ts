@@ -1,8 +1,10 @@
 import type { Failure, RunReport, Store } from '@tidemark/core';
 import { Command } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, type Session, withSession } from '../cli.ts';
+import { recordsOnStdout } from '../records-on-stdout.ts';
 import { renderReport, succeeded } from '../run-text.ts';
 import { formatTime, renderTable } from '../table.ts';
+import type { Paint } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 
 export function failuresCommand(cli: Cli): Command {
@@ -54,19 +56,21 @@ function retryCommand(cli: Cli): Command {
     .option('--sync <name>', 'all of this sync')
     .option('--all', 'all of every sync')
     .action(async (ids: readonly string[], options: CommonOptions & Selection) => {
+      let taken = false;
       const reports = await withSession(cli, options, async (session) => {
         const done: RunReport[] = [];
         for (const [sync, failures] of groupBySync(await select(session, ids, options))) {
           if (session.signals.stop.aborted) break;
+          taken ||= recordsOnStdout(session.config, sync);
           const retried = failures.map((failure) => failure.id);
           done.push(await session.engine.retry(knownSync(session.config, sync), { ids: retried, signal: session.signals.stop }));
         }
         return done;
       });
       if (!reports.every(succeeded)) cli.exitCode = 1;
-      answer(cli, options, { runs: reports }, (paint) =>
-        reports.length === 0 ? 'no open failures\n' : reports.map((report) => renderReport(report, paint)).join('\n'),
-      );
+      const text = (paint: Paint) =>
+        reports.length === 0 ? 'no open failures\n' : reports.map((report) => renderReport(report, paint)).join('\n');
+      answer(cli, options, { runs: reports }, text, taken);
     });
 }
 

@@ -6,7 +6,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { answer, type Cli, type CommonOptions, command, environmentFor, openLog } from '../cli.ts';
 import { loadConnectors } from '../connectors.ts';
 import { renderProblem } from '../failure-report.ts';
-import { type Ask, askOnTerminal } from '../init/ask.ts';
+import { type Ask, askOnTerminal, QuestionsEndedError } from '../init/ask.ts';
 import { namingKey, tableName } from '../init/dataset-names.ts';
 import { fillConnection } from '../init/fill-connection.ts';
 import { renderConfig, type SyncDraft } from '../init/render-config.ts';
@@ -19,7 +19,7 @@ interface Options extends CommonOptions {
   readonly target?: string;
   readonly objects?: readonly string[];
   readonly every: string;
-  readonly set: ReadonlyMap<string, string>;
+  readonly set?: ReadonlyMap<string, string>;
   readonly sf?: string;
   readonly force?: boolean;
   readonly yes?: boolean;
@@ -40,19 +40,22 @@ export function initCommand(cli: Cli): Command {
         .filter(Boolean),
     )
     .option('--every <duration>', 'how often', parseEvery, '10s')
-    .option(
-      '--set <connection.key=value>',
-      'a setting of a connection (crm and app); secrets come from the environment',
-      collect,
-      new Map(),
-    )
+    .option('--set <connection.key=value>', 'a setting of a connection (crm and app); secrets come from the environment', collect)
     .option('--sf <user>', "use the sf CLI's login of this user name or alias")
     .option('--force', 'overwrite a configuration that is there')
     .option('-y, --yes', 'ask nothing: take flags, environment and defaults')
-    .action((options: Options) =>
-      init(cli, options, cli.terminal.interactive && !options.yes && !options.json ? askOnTerminal : null),
-    );
+    .action(async (options: Options) => {
+      try {
+        await init(cli, options, cli.terminal.interactive && !options.yes && !options.json ? askOnTerminal : null);
+      } catch (error) {
+        if (!(error instanceof QuestionsEndedError)) throw error;
+        cli.terminal.err('stopped; nothing was written\n');
+        cli.exitCode = EXIT_INTERRUPTED;
+      }
+    });
 }
+
+const EXIT_INTERRUPTED = 130;
 
 /** Exported for tests, which answer the questions themselves. */
 export async function init(cli: Cli, options: Options, ask: Ask | null): Promise<void> {
@@ -62,14 +65,16 @@ export async function init(cli: Cli, options: Options, ask: Ask | null): Promise
   const env = await environmentFor(cli, file);
   const { connectors } = await loadConnectors();
   const source = findConnector(connectors, options.source, 'from');
-  const targets = connectors.filter((c) => c.to !== undefined && c.name !== 'memory').map((c) => c.name);
-  const targetType =
-    options.target ?? (ask === null ? 'sqlite' : await ask.choose('where do the records go?', targets, 'sqlite'));
-  const target = findConnector(connectors, targetType, 'to');
+  if (ask !== null) cli.terminal.err('Nothing is written before both sides have been tested. Ctrl-C stops.\n\n');
 
   const set = new Map(options.set);
   if (options.sf !== undefined) set.set('crm.auth.flow', 'sf-cli').set('crm.auth.username', options.sf);
   const from = await fillConnection('crm', source, { set, env, ask });
+  const targets = connectors.filter((c) => c.to !== undefined && c.name !== 'memory').map((c) => c.name);
+  const targetType =
+    options.target ??
+    (ask === null ? 'sqlite' : await ask.choose('Where do the records go?', targets, 'sqlite', summaries(connectors)));
+  const target = findConnector(connectors, targetType, 'to');
   const to = await fillConnection('app', target, { set, env, ask });
   const lacking = [
     ...from.lacking,
@@ -85,6 +90,7 @@ export async function init(cli: Cli, options: Options, ask: Ask | null): Promise
   const connections = [from, to];
   const draft = renderConfig(connections, [], { every: options.every, schema: null }).replace(/syncs:\n$/, 'syncs: {}\n');
   const config = parseConfig(draft, { file, env: fullEnv, connectors });
+  if (ask !== null) cli.terminal.err('Testing both sides …\n');
   const { problems, datasets } = await testConnections(
     config,
     'crm',
@@ -107,13 +113,17 @@ export async function init(cli: Cli, options: Options, ask: Ask | null): Promise
   checkOwnWork(text, { file, env: fullEnv, connectors });
   const written = await writeFiles(file, text, connections, typed, options.force === true, ask);
   answer(cli, options, { written: written.map((path) => relative(process.cwd(), path)), problems }, (paint) => {
-    const lines = [`${paint('green', 'connected')}, and written: ${written.map((path) => basename(path)).join(', ')}`];
+    const lines = [`${paint('green', 'Connected')}, and written: ${written.map((path) => basename(path)).join(', ')}`];
     lines.push(...problems.flatMap((problem) => renderProblem(problem, paint)));
     const unset = [...typed.keys()].filter(() => !written.some((path) => basename(path) === '.env'));
     if (unset.length > 0) lines.push(`set ${unset.join(', ')} in the environment or in .env`);
     lines.push('next: tidemark plan, then tidemark run --all, then tidemark start');
     return `${lines.join('\n')}\n`;
   });
+}
+
+function summaries(connectors: readonly AnyConnector[]): ReadonlyMap<string, string> {
+  return new Map(connectors.map(({ name, summary }) => [name, summary]));
 }
 
 function refuseExisting(file: string, force: boolean): void {
@@ -140,8 +150,8 @@ async function chooseObjects(
   const usual = ['Account', 'Contact'].filter((name) => datasets === null || datasets.includes(name));
   let objects = options.objects;
   if (objects === undefined && ask !== null && datasets !== null)
-    objects = await ask.chooseMany('what is kept in sync?', datasets, usual);
-  if (objects === undefined && ask !== null) objects = [await ask.text('what is kept in sync?')];
+    objects = await ask.chooseMany('What is kept in sync?', datasets, usual);
+  if (objects === undefined && ask !== null) objects = [await ask.text('What is kept in sync?')];
   if (objects === undefined && source.name === 'salesforce') objects = usual;
   if (objects === undefined || objects.length === 0)
     throw new UsageError('what is to be kept in sync?', { hint: '--objects with names, by commas' });
@@ -187,7 +197,7 @@ function schemaPath(file: string): string | null {
   return existsSync(schema) ? relative(dirname(file), schema) : null;
 }
 
-function collect(text: string, before: Map<string, string>): Map<string, string> {
+function collect(text: string, before: ReadonlyMap<string, string> = new Map()): ReadonlyMap<string, string> {
   const at = text.indexOf('=');
   if (at <= 0) throw new InvalidArgumentError('Write connection.key=value.');
   return new Map(before).set(text.slice(0, at), text.slice(at + 1));

@@ -2,6 +2,7 @@ import type { RunReport } from '@tidemark/core';
 import { type Command, InvalidArgumentError } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, type Session, withSession } from '../cli.ts';
 import { showProgress } from '../progress.ts';
+import { recordsOnStdout } from '../records-on-stdout.ts';
 import { renderDryRun, renderReport, succeeded } from '../run-text.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -48,7 +49,9 @@ function chosen({ config }: Session, names: readonly string[], all: boolean): re
 }
 
 async function runOnce(cli: Cli, session: Session, sync: string, options: Options): Promise<RunReport> {
-  const display = showProgress(sync, cli.terminal, cli.clock, options.json && !cli.terminal.live);
+  const taken = recordsOnStdout(session.config, sync);
+  // Records on the screen are progress enough, and a bar would be drawn over them.
+  const display = showProgress(sync, cli.terminal, cli.clock, taken || (options.json && !cli.terminal.live));
   cli.logLine = display.print;
   try {
     const report = await session.engine.run(sync, {
@@ -57,7 +60,7 @@ async function runOnce(cli: Cli, session: Session, sync: string, options: Option
     });
     display.end();
     if (!succeeded(report)) cli.exitCode = 1;
-    if (!options.json) answer(cli, options, report, (paint) => renderReport(report, paint));
+    if (!options.json) answer(cli, options, report, (paint) => renderReport(report, paint), taken);
     return report;
   } finally {
     display.end();

@@ -1,6 +1,8 @@
+import type { Run } from '@tidemark/core';
 import { type Command, InvalidArgumentError } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, withSession } from '../cli.ts';
-import { formatTime, renderTable } from '../table.ts';
+import { countWords } from '../run-text.ts';
+import { formatTime, renderTable, roughly } from '../table.ts';
 
 export function runsCommand(cli: Cli): Command {
   return command(cli, 'runs', 'the latest runs: window, result and counts', [
@@ -13,39 +15,23 @@ export function runsCommand(cli: Cli): Command {
       const runs = await withSession(cli, options, ({ store, config }) =>
         store.runs({ limit: options.limit, ...(sync === undefined ? {} : { sync: knownSync(config, sync) }) }),
       );
-      answer(cli, options, { runs }, () =>
-        renderTable(
-          [
-            'started',
-            'sync',
-            'kind',
-            'state',
-            'window from',
-            'read',
-            'created',
-            'updated',
-            'unchanged',
-            'deleted',
-            'failed',
-            'error',
-          ],
-          runs.map((run) => [
-            formatTime(run.startedAtMs),
-            run.sync,
-            run.kind,
-            run.state,
-            formatTime(run.windowFromMs),
-            run.counts.read,
-            run.counts.created,
-            run.counts.updated,
-            run.counts.unchanged,
-            run.counts.deleted,
-            run.counts.failed,
-            run.error === null ? '' : run.error.message,
-          ]),
-        ),
-      );
+      answer(cli, options, { runs }, () => (runs.length === 0 ? 'no runs yet\n' : render(runs)));
     });
+}
+
+function render(runs: readonly Run[]): string {
+  return renderTable(
+    ['started', 'took', 'sync', 'kind', 'state', 'window from', 'records'],
+    runs.map((run) => [
+      formatTime(run.startedAtMs),
+      run.finishedAtMs === null ? null : roughly(run.finishedAtMs - run.startedAtMs),
+      run.sync,
+      run.kind,
+      run.state,
+      formatTime(run.windowFromMs) ?? (run.kind === 'full' ? 'the beginning' : null),
+      run.error === null ? countWords(run.counts) : `${countWords(run.counts)}; ${run.error.message}`,
+    ]),
+  );
 }
 
 function parseCount(text: string): number {

@@ -1,6 +1,7 @@
 import type { RunReport } from '@tidemark/core';
 import type { Command } from 'commander';
 import { answer, type Cli, type CommonOptions, command, withSession } from '../cli.ts';
+import { recordsOnStdout } from '../records-on-stdout.ts';
 import { succeeded } from '../run-text.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -17,13 +18,13 @@ export function startCommand(cli: Cli): Command {
         });
       }
       log.info({ syncs: scheduled.map((sync) => sync.name) }, 'started');
-      const runs = { done: 0, failed: 0 };
+      const runs = { done: 0, failed: 0, stdoutTaken: scheduled.some((sync) => recordsOnStdout(config, sync.name)) };
       const onRun = (report: RunReport) => {
         runs.done++;
         if (!succeeded(report)) runs.failed++;
       };
       await engine.start({ stop: signals.stop, signal: new AbortController().signal, onRun });
-      log.info(runs, 'stopped');
+      log.info({ runs: runs.done, failed: runs.failed }, 'stopped');
       return runs;
     });
     // What failed meanwhile has been logged and is on record; being asked to stop is no failure.
@@ -31,7 +32,11 @@ export function startCommand(cli: Cli): Command {
       cli,
       options,
       { runs: totals.done, failed: totals.failed },
-      () => `stopped after ${totals.done} runs, ${totals.failed} of them with failures\n`,
+      () => {
+        const failed = totals.failed === 0 ? '' : `, ${totals.failed} of them with failures`;
+        return `stopped after ${totals.done} ${totals.done === 1 ? 'run' : 'runs'}${failed}\n`;
+      },
+      totals.stdoutTaken,
     );
   });
 }

@@ -1,7 +1,7 @@
 import type { SyncStatus } from '@tidemark/core';
 import type { Command } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, withSession } from '../cli.ts';
-import { formatTime, renderTable } from '../table.ts';
+import { formatTime, renderTable, roughly } from '../table.ts';
 
 export function statusCommand(cli: Cli): Command {
   return command(cli, 'status', 'how every sync stands; exit code 1 while one fails or has open failures', [
@@ -14,27 +14,48 @@ export function statusCommand(cli: Cli): Command {
         engine.status(sync === undefined ? undefined : knownSync(config, sync)),
       );
       if (syncs.some((each) => each.openFailures > 0 || each.lastRun?.state === 'failed')) cli.exitCode = 1;
-      answer(cli, options, { syncs }, () => render(syncs));
+      answer(cli, options, { syncs }, () => render(syncs, cli.clock.now()));
     });
 }
 
-function render(syncs: readonly SyncStatus[]): string {
+function render(syncs: readonly SyncStatus[], nowMs: number): string {
+  const ago = (ms: number | null | undefined) => (ms == null ? null : `${roughly(nowMs - ms)} ago`);
   const table = renderTable(
-    ['sync', 'state', 'last run', 'kind', 'last success', 'failures'],
-    syncs.map((each) => [
-      each.sync,
-      each.paused ? 'paused' : (each.lastRun?.state ?? 'never run'),
-      formatTime(each.lastRun?.startedAtMs ?? null),
-      each.lastRun?.kind ?? null,
-      formatTime(each.lastSuccess?.startedAtMs ?? null),
-      each.openFailures,
+    ['sync', 'state', 'last run', 'last success', 'failures'],
+    syncs.map(({ sync, paused, lastRun, lastSuccess, openFailures }) => [
+      sync,
+      paused ? 'paused' : (lastRun?.state ?? 'never run'),
+      lastRun === null ? null : `${lastRun.kind}, ${ago(lastRun.startedAtMs)}`,
+      ago(lastSuccess?.startedAtMs),
+      openFailures,
     ]),
   );
-  const details = syncs.flatMap((each) => [
-    ...Object.entries(each.checkpoint).map(([fact, value]) => `${each.sync}: ${fact} ${value}`),
-    ...(each.lastRun?.error
-      ? [`${each.sync}: ${each.lastRun.error.message} (${each.lastRun.error.hint ?? each.lastRun.error.code})`]
-      : []),
-  ]);
-  return details.length === 0 ? table : `${table}\n${details.join('\n')}\n`;
+  const details = syncs.flatMap((each) => {
+    const lines = detailsOf(each, ago);
+    return lines.length === 0 ? [] : ['', each.sync, ...lines.map((line) => `  ${line}`)];
+  });
+  return details.length === 0 ? table : `${table}${details.join('\n')}\n`;
 }
+
+function detailsOf({ sync, lastRun, lastSuccess, held, openFailures, checkpoint }: SyncStatus, ago: Ago): string[] {
+  const lines: string[] = [];
+  // An idle poll moves no checkpoint, and has read up to now all the same.
+  if (lastSuccess?.windowToMs != null) {
+    lines.push(`complete up to ${formatTime(lastSuccess.windowToMs)} (${ago(lastSuccess.windowToMs)})`);
+  }
+  const facts = Object.entries(checkpoint).map(([fact, value]) => `${fact} ${value}`);
+  if (facts.length > 0) lines.push(`checkpoint: ${facts.join(', ')}`);
+  if (lastRun?.error) {
+    lines.push(`error: ${lastRun.error.message}`);
+    if (lastRun.error.hint !== undefined) lines.push(`to do: ${lastRun.error.hint}`);
+  }
+  if (held !== null) {
+    lines.push(
+      `${held.overdue ? 'overdue' : 'held'}: ${held.key} has kept the window open since ${formatTime(held.sinceMs)}: ${held.message}`,
+    );
+  }
+  if (openFailures > 0) lines.push(`to do: tidemark failures list ${sync}`);
+  return lines;
+}
+
+type Ago = (ms: number | null) => string | null;

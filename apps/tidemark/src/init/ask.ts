@@ -4,31 +4,45 @@ import { checkbox, confirm, input, password, select } from '@inquirer/prompts';
 export interface Ask {
   text(message: string, fallback?: string): Promise<string>;
   secret(message: string): Promise<string>;
-  choose(message: string, choices: readonly string[], fallback?: string): Promise<string>;
+  /** `about` explains a choice while it is the one pointed at. */
+  choose(message: string, choices: readonly string[], fallback?: string, about?: ReadonlyMap<string, string>): Promise<string>;
   chooseMany(message: string, choices: readonly string[], checked: readonly string[]): Promise<readonly string[]>;
   confirm(message: string): Promise<boolean>;
 }
+
+/** The person has had enough (Ctrl-C): nothing has been written. */
+export class QuestionsEndedError extends Error {}
 
 /** Questions stand on standard error: standard output belongs to the answer. */
 const context = { output: process.stderr };
 
 export const askOnTerminal: Ask = {
-  text: (message, fallback) => input({ message, ...(fallback === undefined ? {} : { default: fallback }) }, context),
-  secret: (message) => password({ message, mask: '*' }, context),
-  choose: (message, choices, fallback) =>
-    select(
-      {
-        message,
-        choices: choices.map((value) => ({ value })),
-        pageSize: 12,
-        ...(fallback === undefined ? {} : { default: fallback }),
-      },
-      context,
+  text: (message, fallback) => answered(input({ message, ...(fallback === undefined ? {} : { default: fallback }) }, context)),
+  secret: (message) => answered(password({ message, mask: '*' }, context)),
+  choose: (message, choices, fallback, about) =>
+    answered(
+      select(
+        {
+          message,
+          choices: choices.map((value) => ({ value, ...(about?.has(value) ? { description: about.get(value)! } : {}) })),
+          pageSize: 12,
+          ...(fallback === undefined ? {} : { default: fallback }),
+        },
+        context,
+      ),
     ),
   chooseMany: (message, choices, checked) =>
-    checkbox(
-      { message, choices: choices.map((value) => ({ value, checked: checked.includes(value) })), pageSize: 15, required: true },
-      context,
+    answered(
+      checkbox(
+        { message, choices: choices.map((value) => ({ value, checked: checked.includes(value) })), pageSize: 15, required: true },
+        context,
+      ),
     ),
-  confirm: (message) => confirm({ message }, context),
+  confirm: (message) => answered(confirm({ message }, context)),
 };
+
+function answered<T>(question: Promise<T>): Promise<T> {
+  return question.catch((error: unknown) => {
+    throw (error as Error).name === 'ExitPromptError' ? new QuestionsEndedError('no more questions') : error;
+  });
+}

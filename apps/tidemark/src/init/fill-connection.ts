@@ -62,10 +62,19 @@ class Filler {
     const names = branches.map((branch) => String(branch.properties?.[tag]?.const));
     const at = this.#address([...path, tag]);
     const { set, ask } = this.#sources;
-    const given = take(set, at) ?? (ask === null ? this.#guess(branches, names) : await ask.choose(at, names));
+    const given =
+      take(set, at) ?? (ask === null ? this.#guess(branches, names) : await this.#pick(ask, schema, at, branches, names));
     const index = names.indexOf(given ?? '');
     if (index < 0) this.lacking.push(`${at}: --set ${at}=… with one of ${names.join(', ')}`);
     return branches[index] ?? null;
+  }
+
+  #pick(ask: Ask, schema: JsonSchema, at: string, branches: readonly JsonSchema[], names: readonly string[]): Promise<string> {
+    const about = names.flatMap((name, i) => {
+      const { description } = branches[i]!;
+      return description === undefined ? [] : [[name, description] as const];
+    });
+    return ask.choose(asked(schema, at), names, undefined, new Map(about));
   }
 
   /** Without anybody to ask: the first branch all of whose needs are in the environment. */
@@ -105,8 +114,9 @@ class Filler {
   }
 
   async #question(ask: Ask, schema: JsonSchema, at: string, variable: string, needed: boolean): Promise<unknown> {
-    const words = schema.description === undefined ? at : `${at} (${schema.description})`;
-    const message = needed ? words : `${words}, empty to leave it out`;
+    const fallback = schema.default === undefined ? suggestion(at) : String(schema.default);
+    const words = asked(schema, at);
+    const message = needed || fallback !== undefined ? words : `${words}, empty to leave it out`;
     if (schema.secret) {
       const secret = await ask.secret(message);
       if (secret === '' && !needed) return undefined;
@@ -114,7 +124,6 @@ class Filler {
       return `\${${variable}}`;
     }
     if (schema.enum !== undefined) return ask.choose(message, schema.enum.map(String));
-    const fallback = schema.default === undefined ? suggestion(at) : String(schema.default);
     const text = await ask.text(message, fallback);
     return text === '' && !needed ? undefined : typed(text, schema);
   }
@@ -129,6 +138,11 @@ class Filler {
     const prefix = this.#type === 'salesforce' ? 'SF' : this.#connection;
     return `${prefix}_${key.replace(/([a-z0-9])([A-Z])/g, '$1_$2')}`.toUpperCase().replace(/[^A-Z0-9_]/g, '_');
   }
+}
+
+/** What is asked in words, and the key that the answer gets in the file. */
+function asked(schema: JsonSchema, at: string): string {
+  return schema.description === undefined ? `${at}:` : `${schema.description.replace(/\.$/, '')} (${at}):`;
 }
 
 function take(set: Map<string, string>, key: string): string | undefined {

@@ -18,6 +18,13 @@ export async function writeFiles(
   ask: Ask | null,
 ): Promise<string[]> {
   const folder = dirname(file);
+  const secrets = join(folder, '.env');
+  // Before anything is written: who stops here leaves nothing behind.
+  const keepSecrets =
+    typed.size > 0 &&
+    ask !== null &&
+    !existsSync(secrets) &&
+    (await ask.confirm('Keep the secrets in .env, readable by you alone?'));
   const written = [file];
   await writeFile(file, text, { flag: force ? 'w' : 'wx' });
   const names = connections.flatMap((connection) => [...connection.variables.keys()]);
@@ -26,13 +33,7 @@ export async function writeFiles(
     await writeFile(example, renderEnvExample(names));
     written.push(example);
   }
-  const secrets = join(folder, '.env');
-  if (
-    typed.size > 0 &&
-    ask !== null &&
-    !existsSync(secrets) &&
-    (await ask.confirm('keep the secrets in .env, readable by you alone?'))
-  ) {
+  if (keepSecrets) {
     await writeFile(secrets, renderEnv(typed), { flag: 'wx', mode: 0o600 });
     written.push(secrets);
   }
