@@ -14,7 +14,8 @@ export async function runDelta(sync: OpenedSync, scope: RunScope, from: Envelope
     const checkpoint = batch.checkpoint === null ? null : encodeEnvelope({ ...from, position: batch.checkpoint });
     scope.tally.window(batch.window);
     await applyChanges(sync, scope, batch.changes, checkpoint, failing);
-    scope.tally.kept++;
+    // Only what need not be read again is progress: a read that always breaks off behind such a batch would be tried for ever.
+    if (checkpoint !== null && scope.tally.heldBy === null) scope.tally.kept++;
     scope.tally.progress('delta', scope.tally.read);
     if (scope.stopping()) throw new StoppedError();
   }

@@ -79,6 +79,8 @@ async function fullByLoad(
   }
   tally.progress('sweeping', load.rows, load.rows);
   const sweep = sync.config.deletes === 'ignore' ? NO_SWEEP : await planSweep(sync, scope, load, failing, options);
+  // Before the merge that keeps the checkpoint: a crash in between must not pass these over, and one that is refused holds it.
+  if (sweep.alive.length > 0) await applyChanges(sync, scope, sweep.alive, null, failing);
   tally.progress('merging', load.rows, load.rows);
   const checkpoint = end === null || tally.heldBy !== null ? null : encodeEnvelope({ ...base, position: end.checkpoint });
   const counts = await load.finish({ gone: sweep.gone, checkpoint, reject: rejecting(sync, scope, failing), signal });
@@ -88,7 +90,6 @@ async function fullByLoad(
   tally.updated += counts.updated;
   tally.unchanged += counts.unchanged;
   tally.deleted += counts.deleted;
-  if (sweep.alive.length > 0) await applyChanges(sync, scope, sweep.alive, null, failing);
   if (sweep.refused !== null) throw sweep.refused;
   return tally.heldBy === null ? end : null;
 }

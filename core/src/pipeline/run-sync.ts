@@ -56,7 +56,12 @@ export async function runSync(prepared: Prepared, open: OpenSync, options: RunOp
       : sync.source.readDelta === undefined
         ? 'the source cannot tell what changed'
         : whyFull(envelope, base);
-    await retryFailures(sync, scope, failing);
+    if (sync.config.onFailure === 'hold' && sync.source.readKeys !== undefined && failing.size > 0) {
+      // A record that was refused holds the window, whichever run or attempt met it: it is tried now, due or not.
+      await sync.store.makeFailuresDue({ sync: sync.config.name }, sync.clock.now());
+      await retryFailures(sync, scope, failing);
+      scope.tally.heldBy ??= [...failing][0] ?? null;
+    } else await retryFailures(sync, scope, failing);
     if (why === null) {
       decide('delta', null);
       try {

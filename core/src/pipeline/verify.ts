@@ -40,6 +40,14 @@ export async function verify(
   settle: () => Promise<void>,
   options: { readonly repair: boolean },
 ): Promise<Verdict> {
+  if (options.repair && sync.source.readKeys === undefined) {
+    throw new RequestRefusedError(
+      `the source of ${sync.config.name} cannot be read by key, so that single records cannot be repaired`,
+      {
+        hint: `verify without --repair, or repair all of it: tidemark run ${sync.config.name} --full`,
+      },
+    );
+  }
   const first = sync.target.beginLoad !== undefined ? await compareByLoad(sync, scope) : await compareByRead(sync, scope);
   await settle();
   const examples: Difference[] = [];

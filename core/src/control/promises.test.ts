@@ -1,0 +1,214 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { TransientError } from '../base/errors.ts';
+import { type Block, cellText, takeRows } from '../model/block.ts';
+import type { Change } from '../model/change.ts';
+import type { Target } from '../model/connector.ts';
+import { altered, World } from './testing-world.ts';
+
+/** A sync from memory to memory; `keys` are further keys of it. */
+const sync = (keys = '') => `
+connections: { src: { type: a }, dst: { type: b } }
+syncs: { s: { from: { connection: src, dataset: people }, to: { connection: dst, dataset: copy }${keys === '' ? '' : `, ${keys}`} } }
+`;
+
+const id = fc.constantFrom('a', 'b', 'c', 'd', 'e');
+const action = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('put' as const), id, name: fc.string({ maxLength: 3 }) }) },
+  fc.record({ do: fc.constant('remove' as const), id }),
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('run' as const), failAfter: fc.option(fc.nat(8)) }) },
+);
+
+type Action = typeof action extends fc.Arbitrary<infer T> ? T : never;
+
+/** What somebody holds who applied everything that was sent, in order. */
+class Outbox {
+  readonly sent: Change[] = [];
+
+  /** A target that neither compares nor keeps checkpoints nor loads, as a queue or a console. It may break after any change. */
+  of(target: Target, at: () => void): Target {
+    const write: Target['write'] = async (changes) => {
+      for (const change of changes) {
+        at();
+        this.sent.push(change);
+      }
+      at();
+      return changes.map((change) => ({ status: change.op === 'delete' ? 'deleted' : 'updated' }));
+    };
+    return altered(target, { checkpoints: undefined, beginLoad: undefined, read: undefined, compares: false, write });
+  }
+
+  held(): Record<string, unknown> {
+    const rows = new Map<string, unknown>();
+    for (const { key, row } of this.sent) {
+      if (row === null) rows.delete(key);
+      else rows.set(key, { ...row });
+    }
+    return Object.fromEntries([...rows].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+}
+
+// Deltas alone have to bring everything: a full run at the end would hide what they lose.                                (P1)
+describe('a fault anywhere repeats a change and never skips one (P1)', () => {
+  async function deltasOnly(world: World, actions: readonly Action[], held: () => object) {
+    world.put('a', 'x', 1);
+    await world.run();
+    for (const each of actions) {
+      if (each.do === 'put') world.put(each.id, each.name, 1);
+      else if (each.do === 'remove') world.remove(each.id);
+      else {
+        world.failAfter = each.failAfter;
+        expect(await world.run()).toMatchObject({ kind: 'delta', state: 'succeeded' });
+      }
+    }
+    world.failAfter = null;
+    expect(await world.run()).toMatchObject({ kind: 'delta' });
+    const truth = Object.entries(world.truth()).sort(([a], [b]) => (a < b ? -1 : 1));
+    expect(Object.entries(held()).sort(([a], [b]) => (a < b ? -1 : 1))).toEqual(truth);
+    await world.store[Symbol.asyncDispose]();
+  }
+
+  test('with the checkpoint in the target, in writes of one record', () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(action, { maxLength: 20 }), async (actions) => {
+        const world = await new World(sync('batchSize: 1')).open();
+        await deltasOnly(world, actions, () => world.held());
+      }),
+      { numRuns: 100 },
+    ));
+
+  test('with the checkpoint in the store, into a target that can only be written', () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(action, { maxLength: 20 }), async (actions) => {
+        const outbox = new Outbox();
+        const world: World = await new World(sync('batchSize: 2'), {
+          target: (target) => outbox.of(target, () => world.fault()),
+        }).open();
+        await deltasOnly(world, actions, () => outbox.held());
+      }),
+      { numRuns: 100 },
+    ));
+});
+
+test('what a target that cannot compare was sent is not sent again (P8)', async () => {
+  const outbox = new Outbox();
+  const world: World = await new World(sync(), { target: (target) => outbox.of(target, () => {}) }).open();
+  world.put('a', 'x', 1);
+  await world.run();
+  expect(await world.run({ full: true })).toMatchObject({ counts: { unchanged: 1 } });
+  expect(outbox.sent).toHaveLength(1);
+});
+
+test('while a record has an open failure, its later changes are written through it only (P2)', async () => {
+  const world = await new World(sync()).open();
+  world.put('a', 'x', 1);
+  await world.run();
+  world.poison.add('b');
+  world.put('b', 'bad', 1);
+  await world.run();
+  world.poison.clear();
+  world.put('b', 'good', 1);
+  // Not due yet: the change waits in the failure, which it would overtake.
+  expect(await world.run()).toMatchObject({ openFailures: 1 });
+  expect(Object.keys(world.held())).toEqual(['a']);
+  expect(await world.store.failures({ sync: 's' })).toMatchObject([{ key: 'b', row: { name: 'good' } }]);
+  world.remove('b');
+  await world.run();
+  expect(await world.store.failures({ sync: 's' })).toMatchObject([{ key: 'b', op: 'delete' }]);
+});
+
+test('a record that a step cannot handle is kept with what it was (P2)', async () => {
+  const world = await new World(sync(`fields: { id: id, twice: "= score * 2 + $length(name)" }`)).open();
+  world.put('a', 'x', 1);
+  await world.run();
+  world.people.put(Object.assign(Object.create(null), { id: 'b', name: 5, score: 1, changedAt: '2026-01-02T00:00:00.000Z' }));
+  expect(await world.run()).toMatchObject({ state: 'succeeded', counts: { failed: 1 }, openFailures: 1 });
+  expect(await world.store.failures({ sync: 's' })).toMatchObject([{ key: 'b', row: { name: 5 } }]);
+});
+
+describe('hold: the window stays open until all of it succeeds (P2)', () => {
+  test('also when the load that met the record was interrupted after it', async () => {
+    let pages = 0;
+    const world: World = await new World(sync('onFailure: hold'), {
+      source: (source) =>
+        altered(source, {
+          async *readFull(resume, signal) {
+            for await (const page of source.readFull(resume, signal)) {
+              yield page;
+              if (++pages === 1) throw new TransientError('the reply broke off');
+            }
+          },
+        }),
+    }).open();
+    world.poison.add('k0000');
+    for (let n = 0; n < 1500; n++) world.put(`k${String(n).padStart(4, '0')}`, 'x', n);
+    expect(await world.run()).toMatchObject({ kind: 'full', state: 'failed', error: { code: 'held' } });
+    expect(await world.run()).toMatchObject({ kind: 'full', state: 'failed', heldBy: 'k0000' });
+    world.poison.clear();
+    expect(await world.run()).toMatchObject({ kind: 'full', state: 'succeeded', openFailures: 0 });
+    expect(await world.run()).toMatchObject({ kind: 'delta', state: 'succeeded' });
+    expect(Object.keys(world.held())).toHaveLength(1500);
+  });
+
+  test('also when the sweep met it', async () => {
+    let hidden = false;
+    const world: World = await new World(sync('onFailure: hold'), {
+      source: (source) =>
+        altered(source, {
+          // The full read does not show b, and by its id it is there after all.
+          async *readFull(resume, signal) {
+            for await (const page of source.readFull(resume, signal)) {
+              yield hidden ? { ...page, announced: null, blocks: without('b', page.blocks) } : page;
+            }
+          },
+        }),
+    }).open();
+    world.put('a', 'x', 1);
+    world.put('b', 'x', 1);
+    await world.run();
+    hidden = true;
+    world.poison.add('b');
+    expect(await world.run({ full: true })).toMatchObject({ state: 'failed', heldBy: 'b' });
+    hidden = false;
+    expect(await world.run()).toMatchObject({ state: 'failed', heldBy: 'b' });
+  });
+});
+
+async function* without(key: string, blocks: AsyncIterable<Block>): AsyncGenerator<Block> {
+  for await (const block of blocks) {
+    const rows = Array.from({ length: block.rowCount }, (_, row) => row);
+    yield takeRows(
+      block,
+      rows.filter((row) => cellText(block.columns[0]!, row) !== key),
+    );
+  }
+}
+
+test('a read whose batches are not kept is given up after the attempts that are allowed', async () => {
+  let reads = 0;
+  const world: World = await new World(sync('retry: { attempts: 3 }'), {
+    source: (source) =>
+      altered(source, {
+        async *readDelta(from, signal) {
+          if (++reads > 50) throw new Error('still trying');
+          for await (const batch of source.readDelta!(from, signal)) yield { ...batch, checkpoint: null };
+          throw new TransientError('the second page never comes');
+        },
+      }),
+  }).open();
+  world.put('a', 'x', 1);
+  reads = -1;
+  await world.run().catch(() => {});
+  reads = 0;
+  world.put('b', 'x', 1);
+  expect(await world.run()).toMatchObject({ state: 'failed', error: { code: 'transient' } });
+  expect(reads).toBe(3);
+});
+
+test('a repair of what cannot be read by key is refused before anything is read', async () => {
+  const world = await new World(sync(), { source: (source) => altered(source, { readKeys: undefined }) }).open();
+  world.put('a', 'x', 1);
+  await world.run();
+  world.target.dataset('copy').purge('a');
+  await expect(world.verify(true)).rejects.toMatchObject({ code: 'request_refused', hint: expect.stringContaining('--full') });
+});
