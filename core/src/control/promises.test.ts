@@ -126,6 +126,40 @@ test('a record that a step cannot handle is kept with what it was (P2)', async (
   expect(await world.store.failures({ sync: 's' })).toMatchObject([{ key: 'b', row: { name: 5 } }]);
 });
 
+// Rows change while a full read goes on, in pages that have been read and in those that have not.                       (P12)
+describe('a full run ends equal, whatever changes meanwhile (P12)', () => {
+  async function changing(breaks: boolean) {
+    let pages = 0;
+    const world: World = await new World(sync(), {
+      source: (source) =>
+        altered(source, {
+          async *readFull(resume, signal) {
+            for await (const page of source.readFull(resume, signal)) {
+              yield page;
+              if (++pages > 1) continue;
+              world.put('k0001', 'changed', 1);
+              world.put('k1401', 'changed', 1);
+              world.put('a new one, before all others', 'x', 1);
+              world.remove('k0002');
+              world.remove('k1402');
+              if (breaks) throw new TransientError('the reply broke off');
+            }
+          },
+        }),
+    }).open();
+    for (let n = 0; n < 1500; n++) world.put(`k${String(n).padStart(4, '0')}`, 'x', n);
+    return world;
+  }
+
+  test.each([false, true])('interrupted after a page: %s', async (breaks) => {
+    const world = await changing(breaks);
+    expect(await world.run()).toMatchObject({ kind: 'full', state: 'succeeded' });
+    const sorted = (rows: object) => Object.entries(rows).sort(([a], [b]) => (a < b ? -1 : 1));
+    expect(sorted(world.held())).toEqual(sorted(world.truth()));
+    expect(await world.run()).toMatchObject({ kind: 'delta', counts: { read: 0 } });
+  });
+});
+
 describe('hold: the window stays open until all of it succeeds (P2)', () => {
   test('also when the load that met the record was interrupted after it', async () => {
     let pages = 0;
