@@ -122,7 +122,9 @@ async function connected(pool: Pool): Promise<Client> {
 async function begin(client: Client, options: TransactionOptions): Promise<void> {
   const settings = ["TimeZone = 'UTC'", "DateStyle = 'ISO, YMD'", "bytea_output = 'hex'", ...(options.settings ?? [])];
   const statement = `BEGIN ISOLATION LEVEL ${options.isolation ?? 'read committed'}${options.readOnly ? ' READ ONLY' : ''}`;
-  await client.query([statement, ...settings.map((setting) => `SET LOCAL ${setting}`)].join('; '));
+  // A constraint that waits for the commit would fail the whole transaction there, without a word about the record (P2).
+  const immediate = options.readOnly ? [] : ['SET CONSTRAINTS ALL IMMEDIATE'];
+  await client.query([statement, ...settings.map((setting) => `SET LOCAL ${setting}`), ...immediate].join('; '));
 }
 
 async function cancelStatement(pool: Pool, client: Client): Promise<void> {
@@ -158,12 +160,13 @@ export async function copyIn(client: Client, sql: string, chunks: Iterable<Buffe
   try {
     let onItsWay: Promise<void> = Promise.resolve();
     for await (const chunk of chunks) {
-      await Promise.race([onItsWay, finished]);
+      // What has failed comes first: a stream that has lost its connection must not be written to.
+      await Promise.race([finished, onItsWay]);
       onItsWay = new Promise<void>((resolve) => stream.write(chunk, () => resolve()));
     }
-    await Promise.race([onItsWay, finished]);
+    await Promise.race([finished, onItsWay]);
   } catch (error) {
-    if (refused) throw error;
+    if (refused) await finished;
     // The chunks could not be made: take the statement back, so that the connection is free for the ROLLBACK.
     stream.destroy(new InvariantError('the rows could not be read to their end'));
     await finished.catch(() => {});

@@ -1,0 +1,65 @@
+import { AccessDeniedError, NotConnectedError, RequestRefusedError, SchemaChangedError, TransientError } from '@tidemark/core';
+import { describe, expect, test } from 'vitest';
+import { copyLineOf, isAboutARecord, rejectionOf, toSyncError } from './errors.ts';
+
+const failure = (code: string, message: string, more: object = {}) => Object.assign(new Error(message), { code, ...more });
+
+describe('errors', () => {
+  test.each([
+    ['08006', NotConnectedError],
+    ['57P01', NotConnectedError],
+    ['ECONNREFUSED', NotConnectedError],
+    ['53300', NotConnectedError],
+    ['53100', TransientError],
+    ['40001', TransientError],
+    ['40P01', TransientError],
+    ['55P03', TransientError],
+    ['28P01', AccessDeniedError],
+    ['42501', AccessDeniedError],
+    ['25006', AccessDeniedError],
+    ['3D000', RequestRefusedError],
+    ['42P01', SchemaChangedError],
+    ['42601', RequestRefusedError],
+  ] as const)('%s becomes what the engine does next', (code, kind) => {
+    expect(toSyncError(failure(code, 'it went wrong'))).toBeInstanceOf(kind);
+  });
+
+  test('what has no code of the server is a lost connection or not ours', () => {
+    expect(toSyncError(new Error('Connection terminated unexpectedly'))).toBeInstanceOf(NotConnectedError);
+    const other = new RangeError('of our own');
+    expect(toSyncError(other)).toBe(other);
+  });
+
+  // Row values are somebody's personal data, and messages end in logs, tickets and chats (P10).
+  test('no value of a row gets into a message, a cause or its stack', () => {
+    const refused = failure('22P02', 'invalid input syntax for type integer: "secret "quoted" value"', {
+      detail: 'Key (email)=(secret@example.com) already exists.',
+      where: 'COPY stage, line 7, column count: "secret"',
+    });
+    const columns = [{ rawName: 'count', field: { name: 'Count' } }];
+    expect(rejectionOf(refused, columns)).toEqual({
+      code: '22P02',
+      message: 'invalid input syntax for type integer (field Count)',
+    });
+    expect(copyLineOf(refused)).toBe(7);
+    const error = toSyncError(failure('42804', 'value "secret" is out of range')) as Error;
+    expect(`${error.message} ${error.stack} ${error.cause} ${(error.cause as Error).stack}`).not.toContain('secret');
+    expect(rejectionOf(failure('22003', 'value "secret" is out of range for type integer'), []).message).toBe(
+      'value is out of range for type integer',
+    );
+  });
+
+  test('the field of a violated constraint is named', () => {
+    const refused = failure('23505', 'duplicate key value violates unique constraint "u"', {
+      detail: 'Key (email)=(a) already exists.',
+    });
+    expect(rejectionOf(refused, [{ rawName: 'email', field: { name: 'Email' } }]).message).toBe(
+      'duplicate key value violates unique constraint "u" (field Email)',
+    );
+  });
+
+  test('what is about one record is told from what is about the whole', () => {
+    for (const code of ['22001', '23514', '44000', 'P0001', '54000']) expect(isAboutARecord(failure(code, ''))).toBe(true);
+    for (const code of ['42P01', '40001', 'ECONNRESET', '53100']) expect(isAboutARecord(failure(code, ''))).toBe(false);
+  });
+});
