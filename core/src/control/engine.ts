@@ -225,6 +225,7 @@ export class Engine implements AsyncDisposable {
     }
     await this.#options.store.reset(sync.name);
     await this.#options.store.setValue(factsName(sync), null);
+    await this.#options.store.setValue(startName(sync), null);
     await this.#forget(sync.name);
   }
 
@@ -279,6 +280,7 @@ export class Engine implements AsyncDisposable {
     const known = this.#opened.get(sync.name);
     if (known !== undefined && clock.now() - known.openedAtMs < REDISCOVER_MS) return known.sync;
     await this.#forget(sync.name);
+    await this.#keepStart(sync);
     const opened = await this.#open(sync, signal);
     this.#opened.set(sync.name, { sync: opened, openedAtMs: clock.now() });
     for (const change of await opened.target.prepare()) {
@@ -316,11 +318,26 @@ export class Engine implements AsyncDisposable {
         where: sync.where ?? undefined,
         fields: fieldsToRead(sync),
         exclude: sync.exclude,
-        startAtMs: startAtMs(sync.startAt, clock.now()),
+        startAtMs: await this.#startOf(sync),
         overlapMs: sync.overlapMs,
       },
       signal,
     );
+  }
+
+  /**
+   * `startAt: -P1D` is counted from the first run. Counted from each, a later full run would not find the records that earlier
+   * ones have brought, and take them for gone (P4).
+   */
+  async #startOf(sync: SyncConfig): Promise<number | null> {
+    const kept = sync.startAt?.kind === 'ago' ? await this.#options.store.getValue(startName(sync)) : null;
+    return kept === null ? startAtMs(sync.startAt, this.#options.clock.now()) : Number(kept);
+  }
+
+  async #keepStart(sync: SyncConfig): Promise<void> {
+    const { store } = this.#options;
+    if (sync.startAt?.kind !== 'ago' || (await store.getValue(startName(sync))) !== null) return;
+    await store.setValue(startName(sync), String(await this.#startOf(sync)));
   }
 
   #openTarget(
@@ -366,6 +383,10 @@ export class Engine implements AsyncDisposable {
 
 function factsName(sync: SyncConfig): string {
   return `checkpoint facts of ${sync.name}`;
+}
+
+function startName({ name, startAt }: SyncConfig): string {
+  return `start of ${name}${startAt?.kind === 'ago' ? ` (${startAt.agoMs} ms before its first run)` : ''}`;
 }
 
 async function close(sync: OpenedSync): Promise<void> {
