@@ -33,12 +33,14 @@ async function createFolder() {
 async function createTarget(
   file: string,
   rows: (path: string, schema: DatasetSchema) => Promise<Map<string, Row>>,
+  marked?: (path: string) => Promise<string[]>,
 ): Promise<TargetFixture> {
   const { folder, connection, remove } = await createFolder();
   return {
     open: ({ schema, deletes }) =>
       connection.openTarget!({ to: fileTo.parse({ file }), unit: 'contract', schema, deletes }, AbortSignal.timeout(60_000)),
     rows: (schema) => rows(join(folder, file), schema),
+    ...(marked && { marked: () => marked(join(folder, file)) }),
     [Symbol.asyncDispose]: remove,
   };
 }
@@ -55,12 +57,23 @@ async function rowsOfLog(path: string, schema: DatasetSchema): Promise<Map<strin
   return rows;
 }
 
-async function rowsOfTable(path: string, schema: DatasetSchema): Promise<Map<string, Row>> {
+async function* linesOfTable(path: string) {
   const place = placeOf('/', { file: path });
-  const rows = new Map<string, Row>();
   const header = await readCsvHeader(place);
-  if (header === null) return rows;
-  for await (const { values } of readCsvRecords(place, header.columns, header.next, undefined)) {
+  if (header !== null) yield* readCsvRecords(place, header.columns, header.next, undefined);
+}
+
+async function marksOfTable(path: string): Promise<string[]> {
+  const marked: string[] = [];
+  for await (const { values } of linesOfTable(path)) {
+    if (values.get('_tidemark_deleted_at') != null) marked.push(String(values.get('Id')));
+  }
+  return marked;
+}
+
+async function rowsOfTable(path: string, schema: DatasetSchema): Promise<Map<string, Row>> {
+  const rows = new Map<string, Row>();
+  for await (const { values } of linesOfTable(path)) {
     if (values.get('_tidemark_deleted_at') != null && !schema.fields.some(({ name }) => name === '_tidemark_deleted_at'))
       continue;
     const row = newRow();
@@ -70,9 +83,12 @@ async function rowsOfTable(path: string, schema: DatasetSchema): Promise<Map<str
   return rows;
 }
 
-const targetTraits = { compares: false, checkpoints: false, loads: false, typed: false };
-describeTargetContract('file (JSON Lines)', () => createTarget('log.jsonl', rowsOfLog), targetTraits);
-describeTargetContract('file (CSV)', () => createTarget('table.csv', rowsOfTable), targetTraits);
+const targetTraits = { compares: false, checkpoints: false, typed: false };
+describeTargetContract('file (JSON Lines)', () => createTarget('log.jsonl', rowsOfLog), { ...targetTraits, loads: false });
+describeTargetContract('file (CSV)', () => createTarget('table.csv', rowsOfTable, marksOfTable), {
+  ...targetTraits,
+  loads: true,
+});
 
 async function createSource(format: 'csv' | 'jsonl', watermark: boolean): Promise<SourceFixture> {
   const { folder, connection, remove } = await createFolder();

@@ -1,9 +1,19 @@
 import { AccessDeniedError, RequestRefusedError, TransientError } from '@tidemark/core';
 
+/** What keeps a load beside its file fails for the reasons that files fail for. */
+const sqliteCodes: { readonly [code: number]: string } = {
+  3: 'EPERM', // SQLITE_PERM
+  5: 'EBUSY',
+  8: 'EROFS', // SQLITE_READONLY
+  10: 'EIO', // SQLITE_IOERR
+  13: 'ENOSPC', // SQLITE_FULL
+  14: 'EACCES', // SQLITE_CANTOPEN
+};
+
 /** The file system's errors as ours; others come back as they are. */
 export function fileError(error: unknown, name: string): unknown {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  switch (code) {
+  const { code, message, errcode } = (error ?? {}) as { code?: unknown; message?: unknown; errcode?: unknown };
+  switch (code === 'ERR_SQLITE_ERROR' ? sqliteCodes[Number(errcode) & 0xff] : code) {
     case 'ENOENT':
     case 'ENOTDIR':
       return new RequestRefusedError(`${name}: there is no such file`, {

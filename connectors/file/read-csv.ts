@@ -54,8 +54,8 @@ async function* readCsvLines(place: Place, from: FilePosition, signal: AbortSign
   try {
     for await (const { record, info } of parser as AsyncIterable<{ record: (string | null)[]; info: Info }>) {
       const next = { at: from.at + info.bytes, line: from.line + info.lines };
-      // The record's first line, blank lines before it left out.
-      const breaks = record.reduce((count, value) => count + (value?.split('\n').length ?? 1) - 1, 0);
+      // The record's first line, blank lines before it left out. Most records are one line: their values need no counting.
+      const breaks = next.line - line > 1 ? record.reduce((count, value) => count + breaksIn(value), 0) : 0;
       ({ line } = next);
       yield { values: record, line: line - 1 - breaks, next };
     }
@@ -63,6 +63,10 @@ async function* readCsvLines(place: Place, from: FilePosition, signal: AbortSign
     if (error instanceof CsvError) throw badLine(place.name, line, explain(error));
     throw error;
   }
+}
+
+function breaksIn(value: string | null): number {
+  return (value?.split('\n').length ?? 1) - 1;
 }
 
 function explain({ code, message }: CsvError): string {

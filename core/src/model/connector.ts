@@ -223,7 +223,10 @@ export interface Load extends AsyncDisposable {
   missingKeys(): AsyncIterable<readonly string[]>;
   /** For `verify`: keys whose rows differ, are lacking in the target, or are there too much. Changes nothing. */
   differences(): AsyncIterable<{ readonly key: string; readonly kind: 'missing' | 'extra' | 'different' }>;
-  /** Merges the load in, removes `gone` by the delete rule, keeps the checkpoint: one transaction. Rows that are equal are not written. */
+  /**
+   * Merges the load in, removes `gone` by the delete rule, keeps the checkpoint: one transaction. Rows that are equal are not written.
+   * A target without `checkpoints` leaves the checkpoint to the engine, and may be asked to finish the same load again after a crash.
+   */
   finish(end: {
     readonly gone: readonly string[];
     readonly checkpoint: string | null;

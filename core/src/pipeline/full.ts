@@ -83,7 +83,11 @@ async function fullByLoad(
   if (sweep.alive.length > 0) await applyChanges(sync, scope, sweep.alive, null, failing);
   tally.progress('merging', load.rows, load.rows);
   const checkpoint = end === null || tally.heldBy !== null ? null : encodeEnvelope({ ...base, position: end.checkpoint });
+  await letGo(sync, epoch);
   const counts = await load.finish({ gone: sweep.gone, checkpoint, reject: rejecting(sync, scope, failing), signal });
+  if (sync.target.checkpoints === undefined && checkpoint !== null) {
+    await sync.checkpoints.write(sync.config.watermarkKey, epoch, checkpoint);
+  }
   // A row that only the merge refused keeps the window open as well: the next run is a full one again.
   if (checkpoint !== null && tally.heldBy !== null) await sync.checkpoints.write(sync.config.watermarkKey, epoch, null);
   tally.created += counts.created;
@@ -92,6 +96,16 @@ async function fullByLoad(
   tally.deleted += counts.deleted;
   if (sweep.refused !== null) throw sweep.refused;
   return tally.heldBy === null ? end : null;
+}
+
+/**
+ * A load that was interrupted and is finished days later may put rows in the place of newer ones that deltas have written since. A
+ * target with stamps keeps the newer; into one without, the closing delta brings them again, for which it must neither begin at a
+ * checkpoint later than the load's own (a crash before that is kept makes the next run a full one) nor leave out what it has seen.
+ */
+async function letGo(sync: OpenedSync, epoch: number): Promise<void> {
+  if (sync.target.checkpoints === undefined) await sync.checkpoints.write(sync.config.watermarkKey, epoch, null);
+  if (!sync.target.compares) await sync.store.putSeen(sync.config.name, [], Number.MAX_SAFE_INTEGER);
 }
 
 function loadId(base: Omit<Envelope, 'position'>): string {

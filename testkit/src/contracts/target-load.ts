@@ -64,7 +64,7 @@ export function describeLoadContract(create: CreateTarget, traits: TargetTraits)
       const counts = await load.finish({ gone: [], checkpoint: 'after the load', signal: never });
       expect(counts).toEqual({ created: 3, updated: 0, unchanged: 0, deleted: 0 });
       expect(names(await open.fixture.rows(contactSchema))).toEqual({ a: 'A', b: 'B', c: 'C' });
-      expect(await open.target.checkpoints?.read('contract')).toBe('after the load');
+      if (traits.checkpoints) expect(await open.target.checkpoints!.read('contract')).toBe('after the load');
     }));
 
   test('load: an empty load is no error and deletes nothing by itself (P4)', () =>
@@ -85,11 +85,13 @@ export function describeLoadContract(create: CreateTarget, traits: TargetTraits)
       await stage(load, at(2000, contact('same', { Name: 'old' })), 'page 1');
       await stage(load, at(3000, ...['changed', 'newer', 'added'].map((key) => contact(key, { Name: 'loaded' }))), 'page 2');
       const counts = await load.finish({ gone: ['gone', 'never was'], checkpoint: null, signal: never });
-      expect(counts).toEqual({ created: 1, updated: 1, unchanged: 2, deleted: 1 });
+      // A dataset that keeps no stamps cannot know that its row is newer (P3): there the engine's closing delta puts it right.
+      const kept = traits.compares ? 1 : 0;
+      expect(counts).toEqual({ created: 1, updated: 2 - kept, unchanged: 1 + kept, deleted: 1 });
       expect(names(await open.fixture.rows(contactSchema))).toEqual({
         same: 'old',
         changed: 'loaded',
-        newer: 'newer',
+        newer: traits.compares ? 'newer' : 'loaded',
         added: 'loaded',
         stays: 'old',
       });
@@ -259,27 +261,27 @@ export function describeLoadContract(create: CreateTarget, traits: TargetTraits)
           expect(names(await open.fixture.rows(contactSchema))).toEqual({ a: 'A', bad: 'before', z: 'Z' });
         }));
     }
-
-    test('load: a row without a key is handed over as well (P2)', () =>
-      withTarget(create, 'mirror', async (open) => {
-        const load = await begin(open);
-        const rejected = await stage(load, at(1000, contact('a'), row(contactSchema, { Name: 'nobody' })), 'page 1');
-        expect(rejected.map((each) => [each.key, each.row.Name])).toEqual([['', 'nobody']]);
-        expect((await load.finish(nothingGone)).created).toBe(1);
-      }));
-
-    test('load: when handing bad rows over fails, the page is not kept (P2)', () =>
-      withTarget(create, 'mirror', async (open) => {
-        const load = await begin(open);
-        const block = loadBlock(at(1000, contact('a'), contact('bad', { Count: 'x' })), contactSchema, inText);
-        const reject = async () => {
-          throw new RangeError('the store is full');
-        };
-        await expect(load.writePage(blocksOf([block]), 'page 1', reject, never)).rejects.toThrow('the store is full');
-        expect([load.position, load.rows]).toEqual([null, 0]);
-        expect(await load.finish(nothingGone)).toEqual({ created: 0, updated: 0, unchanged: 0, deleted: 0 });
-      }));
   }
+
+  test('load: a row without a key is handed over (P2)', () =>
+    withTarget(create, 'mirror', async (open) => {
+      const load = await begin(open);
+      const rejected = await stage(load, at(1000, contact('a'), row(contactSchema, { Name: 'nobody' })), 'page 1');
+      expect(rejected.map((each) => [each.key, each.row.Name])).toEqual([['', 'nobody']]);
+      expect((await load.finish(nothingGone)).created).toBe(1);
+    }));
+
+  test('load: when handing bad rows over fails, the page is not kept (P2)', () =>
+    withTarget(create, 'mirror', async (open) => {
+      const load = await begin(open);
+      const block = loadBlock(at(1000, contact('a'), row(contactSchema, { Name: 'nobody' })), contactSchema, inText);
+      const reject = async () => {
+        throw new RangeError('the store is full');
+      };
+      await expect(load.writePage(blocksOf([block]), 'page 1', reject, never)).rejects.toThrow('the store is full');
+      expect([load.position, load.rows]).toEqual([null, 0]);
+      expect(await load.finish(nothingGone)).toEqual({ created: 0, updated: 0, unchanged: 0, deleted: 0 });
+    }));
 
   for (const deletes of ['mirror', 'mark', 'ignore'] as const) {
     test(`load: what is gone goes by the rule ${deletes}; what is merely missing stays (P4)`, () =>
