@@ -46,7 +46,13 @@ export async function checkConnection(pool: Pool, config: PostgresConfig, connec
           `GRANT TEMPORARY ON DATABASE … TO ${role};`,
         );
       }
-      if (standby === 't') add('warning', 'the server is a read-only standby', 'It can be a source; a target needs the primary.');
+      if (standby === 't') {
+        add(
+          'warning',
+          'the server is a read-only standby',
+          'It cannot be a target; and a source that polls here may miss rows that are committed late: use the primary.',
+        );
+      }
       for (const table of await unwritable(client, config.schema)) {
         add(
           'warning',

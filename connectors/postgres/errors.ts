@@ -3,6 +3,7 @@ import {
   NotConnectedError,
   type Rejection,
   RequestRefusedError,
+  type Row,
   SchemaChangedError,
   SyncError,
   TransientError,
@@ -123,6 +124,13 @@ export function rejectionOf(error: DatabaseError, columns: readonly Named[]): Re
     code: error.code ?? '',
     message: field === undefined || message.includes(`"${field}"`) ? message : `${message} (field ${field})`,
   };
+}
+
+/** Before it is sent, or in words of our own: the server does not say in which value a NUL stands. */
+export function nulRejection(row: Row, columns: readonly Named[]): Rejection {
+  const names = columns.flatMap(({ field }) => (String(row[field.name] ?? '').includes('\0') ? [field.name] : []));
+  const where = names.length === 0 ? '' : ` (field ${names.join(', ')})`;
+  return { code: '22021', message: `a text holds a NUL character, which PostgreSQL cannot store${where}` };
 }
 
 interface Named {

@@ -10,7 +10,7 @@ import {
 } from '@tidemark/core';
 import { CopyEncoder, type EncodedColumn, type PreparedBlock, type Refusal } from './copy-encoder.ts';
 import { type Client, copyIn } from './driver.ts';
-import { copyLineOf, isAboutARecord, rejectionOf } from './errors.ts';
+import { copyLineOf, isAboutARecord, nulRejection, rejectionOf } from './errors.ts';
 import { type Layout, PLACE, STAMP } from './layout.ts';
 
 /** Bytes of one COPY. Its blocks are kept until it has succeeded, so this bounds the memory of a load (P9). */
@@ -131,7 +131,7 @@ export class PageWriter {
       key: keyOf(values, this.#keyFields) ?? '',
       row: values,
       stampMs: stamp === null ? NO_STAMP : Date.parse(String(stamp)),
-      reason,
+      reason: reason.code === '22021' ? nulRejection(values, this.#layout.columns) : reason,
     };
   }
 }

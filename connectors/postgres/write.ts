@@ -2,7 +2,7 @@ import { type Change, type Commit, keyParts, type Rejection, type TargetSpec, ty
 import type { PostgresCheckpoints } from './checkpoints.ts';
 import { encodeCopyRows } from './copy-encoder.ts';
 import { type Client, copyIn, type Pool, query, transaction } from './driver.ts';
-import { copyLineOf, isAboutARecord, refusedColumn, rejectionOf } from './errors.ts';
+import { copyLineOf, isAboutARecord, nulRejection, refusedColumn, rejectionOf } from './errors.ts';
 import {
   assignments,
   DELETED_AT,
@@ -96,7 +96,10 @@ class Writer {
       if (batch.length === 1) {
         // Of a value in an array the server does not say which column it was meant for; of one in a COPY it does.
         if (!copying && error.code?.startsWith('22') && refusedColumn(error) === undefined) return this.#attempt(batch, op, true);
-        return this.#refuse(batch[0]!, rejectionOf(error, this.#layout.columns));
+        const { row } = batch[0]!.change;
+        const isNul = error.code === '22021' && row !== null;
+        const { columns } = this.#layout;
+        return this.#refuse(batch[0]!, isNul ? nulRejection(row, columns) : rejectionOf(error, columns));
       }
       // A COPY tells the line, so that the bad record is found at once; otherwise the batch is halved.
       const line = copyLineOf(error);
