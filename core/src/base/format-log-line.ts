@@ -2,7 +2,10 @@ import { styleText } from 'node:util';
 
 const COLOURS = { debug: 'gray', info: 'green', warn: 'yellow', error: 'red' } as const;
 
-/** A line of the log for people: `13:05:09 warn  trying again  sync=contacts waitMs=500`. What is no log line stays as it is. */
+/**
+ * A line of the log for people: `13:05:09 warn  trying again  sync=contacts waitMs=500`. Counts of nothing are left out.
+ * What is no log line stays as it is.
+ */
 export function formatLogLine(line: string, colour: boolean): string {
   const parsed = parseLine(line);
   if (parsed === null) return line;
@@ -10,7 +13,8 @@ export function formatLogLine(line: string, colour: boolean): string {
   const paint = (style: Parameters<typeof styleText>[0], text: string) =>
     colour ? styleText(style, text, { validateStream: false }) : text;
   const label = paint(COLOURS[level as keyof typeof COLOURS] ?? 'gray', String(level).padEnd(5));
-  const facts = Object.entries(data).map(([name, value]) => `${paint('gray', `${name}=`)}${show(value)}`);
+  const told = Object.entries(data).filter(([, value]) => value !== 0);
+  const facts = told.map(([name, value]) => `${paint('gray', `${name}=`)}${show(value)}`);
   return `${[paint('gray', String(time).slice(11, 19)), label, visible(String(msg ?? '')), ...facts].join(' ')}\n`;
 }
 
