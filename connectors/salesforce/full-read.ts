@@ -94,6 +94,14 @@ async function* readByBulk(
   }
   const job = await awaitJob(source, from.job, signal);
   let rows = from.rows;
+  const resumed = from.locator !== null;
+  // Pages that the org did not count cannot be added to the rest: the job's own count would never be met.
+  if (!Number.isInteger(rows)) throw new CheckpointExpiredError(`the pages of Bulk job ${from.job} were not counted`);
+  const miscounted = (found: number) => {
+    const message = `the pages of ${source.object} hold ${found} records, the job announced ${job.records}`;
+    // Going on where this job was left would find the same again, for as long as it is kept.
+    return resumed ? new CheckpointExpiredError(message) : new TruncatedReplyError(message);
+  };
   // The next page is asked for while the consumer commits the last one, and not earlier: one page is under way at a time.
   let next: Promise<ResultPage> | undefined;
   try {
@@ -104,10 +112,10 @@ async function* readByBulk(
       const following = page.next;
       done = following === null;
       const expected = page.announced === null ? null : rows + page.announced;
-      if (done && expected !== null && expected !== job.records) throw miscounted(source, expected, job.records);
+      if (done && expected !== null && expected !== job.records) throw miscounted(expected);
       const blocks = blocksOfPage(source, page, fields, (pageRows) => {
         counted = pageRows;
-        if (done && rows + pageRows !== job.records) throw miscounted(source, rows + pageRows, job.records);
+        if (done && rows + pageRows !== job.records) throw miscounted(rows + pageRows);
         if (done) return;
         next = openResultPage(source, job.id, following, source.bulkPageRows, signal);
         next.catch(() => undefined);
@@ -123,10 +131,6 @@ async function* readByBulk(
   } finally {
     next?.then((page) => page.response.body?.cancel()).catch(() => undefined);
   }
-}
-
-function miscounted({ object }: FullSource, rows: number, records: number): TruncatedReplyError {
-  return new TruncatedReplyError(`the pages of ${object} hold ${rows} records, the job announced ${records}`);
 }
 
 /** Page after page by id. Each is a query of its own, so that nothing expires on the way. */
