@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import type { Block, Change, DeleteRule, FieldValue, LoadCounts, WriteResult } from '@tidemark/core';
+import type { Block, Change, DeleteRule, FieldValue, WriteResult } from '@tidemark/core';
 import { applyChanges } from './apply-changes.ts';
 import { countMissing, differentPart, type ListDifference, missingPart, type Part } from './compare-load.ts';
 import { checkEpoch, Database, keepCheckpoint } from './database.ts';
 import { FaultError, rejectionOf } from './fault.ts';
 import type { TableFacts, TableLayout } from './layout.ts';
-import { type FinishRequest, finishLoad } from './merge.ts';
+import { type Finished, type FinishRequest, finishLoad } from './merge.ts';
 import { type ReadRequest, type RowsRead, readRows } from './read-rows.ts';
 import { Chunk, dropStaging, type LoadIdentity, type StagedReject, Staging } from './staging.ts';
 import { boundKey, statementsOf, type TableStatements, valuesOf } from './statements.ts';
@@ -44,7 +44,7 @@ export interface Handlers {
   countMissing(identity: LoadIdentity): { missing: number; total: number };
   missingPart(identity: LoadIdentity, after: readonly SqlValue[] | null): Part<string>;
   differentPart(identity: LoadIdentity, after: readonly SqlValue[] | null): Part<ListDifference>;
-  finishLoad(request: FinishRequest): LoadCounts;
+  finishLoad(request: FinishRequest): Finished;
   discardLoad(identity: LoadIdentity): void;
   /** Names and declared types of a query's columns. */
   queryColumns(sql: string): { name: string; type: string }[];
@@ -195,9 +195,9 @@ export function createHandlers(path: string, busyTimeoutMs: number): Handlers {
     finishLoad: (request) =>
       alone(() => {
         loadOf(request.identity).dropPage();
-        const counts = finishLoad(database, request);
-        loads.delete(request.identity.unit);
-        return counts;
+        const finished = finishLoad(database, request);
+        if ('counts' in finished) loads.delete(request.identity.unit);
+        return finished;
       }),
     discardLoad: (identity) =>
       alone(() =>

@@ -7,6 +7,7 @@ import {
   type LoadCounts,
   newRow,
   type RejectedRow,
+  RequestRefusedError,
   type TargetSpec,
 } from '@tidemark/core';
 import { packBlock } from './block-transfer.ts';
@@ -113,12 +114,26 @@ export class SqliteLoad implements Load {
     for await (const keys of this.missingKeys()) for (const key of keys) yield { key, kind: 'extra' };
   }
 
-  finish(end: { gone: readonly string[]; checkpoint: string | null; signal: AbortSignal }): Promise<LoadCounts> {
-    return this.#client.locked(() => {
-      end.signal.throwIfAborted();
-      const { gone, checkpoint } = end;
-      const now = new Date(this.#clock.now()).toISOString();
-      return this.#client.call('finishLoad', { identity: this.#identity, deletes: this.#spec.deletes, gone, checkpoint, now });
+  finish(end: {
+    gone: readonly string[];
+    checkpoint: string | null;
+    reject?: (rows: readonly RejectedRow[]) => Promise<void>;
+    signal: AbortSignal;
+  }): Promise<LoadCounts> {
+    const { gone, checkpoint } = end;
+    const now = new Date(this.#clock.now()).toISOString();
+    const request = { identity: this.#identity, deletes: this.#spec.deletes, gone, checkpoint, now };
+    return this.#client.locked(async () => {
+      const without: number[] = [];
+      for (;;) {
+        end.signal.throwIfAborted();
+        const finished = await this.#client.call('finishLoad', { ...request, without });
+        if ('counts' in finished) return finished.counts;
+        const { refused } = finished;
+        if (end.reject === undefined) throw new RequestRefusedError(`the table refuses a row: ${refused[0]!.reason.message}`);
+        await end.reject(refused.map(({ rowid: _, ...each }) => ({ ...each, row: Object.assign(newRow(), each.row) })));
+        without.push(...refused.map(({ rowid }) => rowid));
+      }
     });
   }
 

@@ -1,10 +1,14 @@
-import type { DeleteRule, LoadCounts } from '@tidemark/core';
+import type { StatementSync } from 'node:sqlite';
+import { type DeleteRule, keyOf, type LoadCounts, newRow } from '@tidemark/core';
 import { applyDelete } from './apply-changes.ts';
 import { checkEpoch, type Database, keepCheckpoint } from './database.ts';
+import { rejectionOf } from './fault.ts';
 import { DELETED_AT, quoted, STAMP } from './identifiers.ts';
-import { dropStaging, type LoadIdentity, sameKey } from './staging.ts';
-import { boundKey, noStamp, statementsOf } from './statements.ts';
+import type { TableLayout } from './layout.ts';
+import { dropStaging, type LoadIdentity, type StagedReject, sameKey } from './staging.ts';
+import { boundKey, noStamp, statementsOf, valuesOf } from './statements.ts';
 import { isAsWeMadeIt } from './table.ts';
+import type { SqlValue } from './values.ts';
 
 export interface FinishRequest {
   readonly identity: LoadIdentity;
@@ -12,24 +16,54 @@ export interface FinishRequest {
   readonly gone: readonly string[];
   readonly checkpoint: string | null;
   readonly now: string;
+  /** Staged rows to be left out, by rowid: an earlier attempt found that the table refuses them. */
+  readonly without: readonly number[];
 }
 
-/** Brings a staged load into the table, removes what is gone and keeps the checkpoint: one transaction. */
-export function finishLoad(database: Database, request: FinishRequest): LoadCounts {
+/** What came of it: counts of what was committed; or rows that the table refuses, and nothing was changed. */
+export type Finished = { readonly counts: LoadCounts } | { readonly refused: readonly Refused[] };
+
+export interface Refused extends StagedReject {
+  readonly rowid: number;
+}
+
+/** Rolls back what found out about the rows. */
+class RefusedError extends Error {
+  readonly rows: readonly Refused[];
+  constructor(rows: readonly Refused[]) {
+    super('rows are refused');
+    this.rows = rows;
+  }
+}
+
+/**
+ * Brings a staged load into the table, removes what is gone and keeps the checkpoint: one transaction. A row may clash with
+ * another one only here (a value that has to be unique): such rows are answered, so that they are on record before anything
+ * is committed (P2), and the caller asks again without them.
+ */
+export function finishLoad(database: Database, request: FinishRequest): Finished {
+  try {
+    return { counts: database.transaction(() => finish(database, request)) };
+  } catch (error) {
+    if (error instanceof RefusedError) return { refused: error.rows };
+    throw error;
+  }
+}
+
+function finish(database: Database, request: FinishRequest): LoadCounts {
   const { identity } = request;
   const { layout, staging, unit } = identity;
-  return database.transaction(() => {
-    checkEpoch(database, unit, identity.epoch);
-    const staged = count(database, staging);
-    const isEmpty = database.writer.prepare(`SELECT 1 FROM ${quoted(layout.table)} LIMIT 1`).get() === undefined;
-    const merged =
-      isEmpty && isAsWeMadeIt(database.writer, layout) ? swap(database, identity, staged) : merge(database, identity, staged);
-    const deleted = removeGone(database, request);
-    dropStaging(database, staging);
-    database.prepare('DELETE FROM _tidemark_loads WHERE unit = ?').run(unit);
-    if (request.checkpoint !== null) keepCheckpoint(database, unit, request.checkpoint);
-    return { ...merged, deleted };
-  });
+  checkEpoch(database, unit, identity.epoch);
+  for (const rowid of request.without) database.prepare(`DELETE FROM ${quoted(staging)} WHERE rowid = ?`).run(rowid);
+  const staged = count(database, staging);
+  const isEmpty = database.writer.prepare(`SELECT 1 FROM ${quoted(layout.table)} LIMIT 1`).get() === undefined;
+  const merged =
+    isEmpty && isAsWeMadeIt(database.writer, layout) ? swap(database, identity, staged) : merge(database, identity, staged);
+  const deleted = removeGone(database, request);
+  dropStaging(database, staging);
+  database.prepare('DELETE FROM _tidemark_loads WHERE unit = ?').run(unit);
+  if (request.checkpoint !== null) keepCheckpoint(database, unit, request.checkpoint);
+  return { ...merged, deleted };
 }
 
 /** An empty table of ours gives its place to the staged one: nothing is copied. */
@@ -58,21 +92,73 @@ function merge(database: Database, { layout, staging }: LoadIdentity, staged: nu
     `t.${DELETED_AT} IS NOT NULL`,
     ...values.map((column) => `t.${column} COLLATE BINARY IS NOT excluded.${column}`),
   ];
-  const { changes } = database.writer
-    .prepare(
-      `INSERT INTO ${table} AS t (${names}) SELECT ${names} FROM ${quoted(staging)} WHERE true
+  const changes = throughRanges(
+    database,
+    { layout, staging },
+    database.writer.prepare(
+      `INSERT INTO ${table} AS t (${names}) SELECT ${names} FROM ${quoted(staging)} WHERE rowid BETWEEN ?1 AND ?2
        ON CONFLICT (${conflict}) DO UPDATE SET ${assign.join(', ')}, ${DELETED_AT} = NULL
        WHERE (t.${STAMP} IS NULL OR excluded.${STAMP} >= t.${STAMP} OR excluded.${STAMP} = '${noStamp}') AND (${differs.join(' OR ')})`,
-    )
-    .run();
+    ),
+  );
   // Equal values with a newer stamp: the stamp alone moves, and the row counts as unchanged.
   database.writer.exec(
     `UPDATE ${table} AS t SET ${STAMP} = s.${STAMP} FROM ${quoted(staging)} AS s
      WHERE ${sameKey(layout, 't', 's')} AND (t.${STAMP} IS NULL OR s.${STAMP} > t.${STAMP})`,
   );
   const created = count(database, layout.table) - before;
-  const updated = Number(changes) - created;
+  const updated = changes - created;
   return { created, updated, unchanged: staged - created - updated };
+}
+
+/** Runs the statement over all staged rows at once; when the table refuses one of them, over halves, until it is found. */
+function throughRanges(
+  database: Database,
+  { layout, staging }: Pick<LoadIdentity, 'layout' | 'staging'>,
+  statement: StatementSync,
+): number {
+  const ends = database.writer.prepare(`SELECT min(rowid) AS low, max(rowid) AS high FROM ${quoted(staging)}`).get()!;
+  const refused: Refused[] = [];
+  const run = (low: number, high: number): number => {
+    try {
+      return Number(statement.run(low, high).changes);
+    } catch (error) {
+      const reason = rejectionOf(error);
+      // A trigger may have rolled back everything, not just its statement.
+      if (reason === null || !database.writer.isTransaction) throw error;
+      if (low === high) {
+        refused.push(refusedRow(database, layout, staging, low, reason));
+        return 0;
+      }
+      const middle = Math.floor((low + high) / 2);
+      return run(low, middle) + run(middle + 1, high);
+    }
+  };
+  const changes = ends.low === null ? 0 : run(ends.low as number, ends.high as number);
+  if (refused.length > 0) throw new RefusedError(refused);
+  return changes;
+}
+
+function refusedRow(
+  database: Database,
+  layout: TableLayout,
+  staging: string,
+  rowid: number,
+  reason: StagedReject['reason'],
+): Refused {
+  const columns = [...layout.columns.map(({ column }) => quoted(column)), STAMP].join(', ');
+  const read = database.writer.prepare(`SELECT ${columns} FROM ${quoted(staging)} WHERE rowid = ?`);
+  read.setReturnArrays(true);
+  read.setReadBigInts(true);
+  const stored = read.get(rowid) as unknown as SqlValue[];
+  const { forms } = statementsOf(layout);
+  const values = valuesOf(forms, stored.slice(0, -1));
+  const row = newRow();
+  layout.columns.forEach(({ field }, i) => {
+    row[field] = values[i]!;
+  });
+  const fields = layout.key.map((index) => layout.columns[index]!.field);
+  return { rowid, key: keyOf(row, fields)!, row, stampMs: Date.parse(String(stored.at(-1) ?? noStamp)), reason };
 }
 
 function removeGone(database: Database, { identity, gone, deletes, now }: FinishRequest): number {

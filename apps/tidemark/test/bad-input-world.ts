@@ -84,6 +84,8 @@ export class BadInputWorld implements AsyncDisposable {
   #nobody = false;
   /** Of the SQLite target, from the folder on. */
   sqlitePath = 'copy.db';
+  /** What is different here from everywhere. */
+  base: (file: ConfigFile) => void = () => {};
   /** Called when something waits for the org's allowance. */
   onQuotaWait: (() => void) | null = null;
 
@@ -145,6 +147,7 @@ export class BadInputWorld implements AsyncDisposable {
         },
       },
     };
+    this.base(file);
     change(file);
     this.place.write('tidemark.yaml', JSON.stringify(file, null, 2));
   }
