@@ -22,7 +22,7 @@ import { toPostgresText } from './values.ts';
 type Done = Exclude<WriteResult['status'], 'rejected'>;
 
 /** From how many rows on a COPY into a temporary table is quicker than arrays as parameters: measured, see the README. */
-const COPY_FROM_ROWS = Number(process.env.COPYROWS ?? 400);
+const COPY_FROM_ROWS = 400;
 
 /**
  * One transaction: the changes, guarded by their stamps (P3); what the database refuses is named record by record (P2); then
