@@ -18,6 +18,7 @@ import {
 } from '@tidemark/core';
 import { Command, Help, type Option } from 'commander';
 import { loadConnectors } from './connectors.ts';
+import { InterruptedError } from './failure-report.ts';
 import { recordsAside } from './records-on-stdout.ts';
 import { listenForStop, type StopSignals } from './stop-signals.ts';
 import { type Paint, painter, type Terminal } from './terminal.ts';
@@ -93,7 +94,11 @@ export async function withSession<T>(
   await using store = await openStore(config.store.kind === 'sqlite' ? config.store.file : config.store.url);
   await using engine = new Engine({ config, store, clock: cli.clock, random: Math.random, log, fetch: createFetch(env) });
   using signals = listenForStop((why) => cli.logLine(`${why}\n`));
-  return await work({ config, engine, store, log, signals });
+  try {
+    return await work({ config, engine, store, log, signals });
+  } catch (error) {
+    throw signals.stop.aborted ? new InterruptedError('stopped by request', { cause: error }) : error;
+  }
 }
 
 /** The configuration, with the variables of an `.env` file beside it; the process's own count more. */

@@ -3,15 +3,20 @@ import type { Paint } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface FailureReport {
-  readonly exitCode: 1 | 2;
+  readonly exitCode: 1 | 2 | 130;
   /** For `--json`. */
   readonly document: {
     readonly error: { code: string; message: string; hint?: string | undefined; problems?: readonly Problem[] };
   };
 }
 
+/** The user's own wish, and whatever the work under way made of it. */
+export class InterruptedError extends Error {}
+
 /** What an error means to whoever called the command. */
 export function reportFailure(error: unknown): FailureReport {
+  if (error instanceof InterruptedError)
+    return { exitCode: 130, document: { error: { code: 'stopped', message: 'stopped by request' } } };
   if (error instanceof ConfigError) {
     const message = 'the configuration is not valid';
     return { exitCode: 2, document: { error: { code: error.code, message, problems: error.problems } } };

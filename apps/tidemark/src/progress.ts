@@ -84,8 +84,8 @@ function bar(sync: string, terminal: Terminal, clock: Clock): ProgressDisplay {
       drawn.setTotal(Math.max(progress.estimate ?? 1, progress.rows, 1));
       drawn.update(progress.rows, { known: progress.estimate !== null, text });
     },
-    // Over the bar, which is drawn again below.
-    print: (line) => terminal.err(drawn === null ? line : `\r\u001b[K${line}`),
+    // Over the bar, which is drawn again below; its end goes back to the place that was saved last.
+    print: (line) => terminal.err(drawn === null ? line : `\r\u001b[K${line}\u001b7`),
     end() {
       drawn?.stop();
       drawn = null;

@@ -217,7 +217,14 @@ describe('the command', () => {
   describe('what was typed goes into .env', () => {
     const filled = { name: 'crm', type: 'x', block: {}, variables: new Map([['A_TOKEN', 't0ken']]), lacking: [] };
     const write = (keep: boolean) =>
-      writeFiles(place.path('tidemark.yaml'), 'syncs: {}\n', [filled], new Map([['A_TOKEN', 't0ken']]), true, scripted({ Keep: keep }));
+      writeFiles(
+        place.path('tidemark.yaml'),
+        'syncs: {}\n',
+        [filled],
+        new Map([['A_TOKEN', 't0ken']]),
+        true,
+        scripted({ Keep: keep }),
+      );
 
     test('when told so, readable by its owner alone; the example names it without its value', async () => {
       await write(true);
