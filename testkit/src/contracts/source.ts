@@ -9,12 +9,19 @@ export interface SourceRecord {
   readonly stampMs: number;
 }
 
-/** One fresh, empty dataset, and its users who change it. */
+/**
+ * One fresh, empty dataset, and its users who change it. A system that gives out keys and stamps by itself moves its clock to the
+ * stamps that are asked for, and says in `keyOf` which keys it gave.
+ */
 export interface SourceFixture extends AsyncDisposable {
   open(spec?: Partial<Omit<SourceSpec, 'from'>>): Promise<Source>;
-  /** Users create or change records, all in one go. */
+  /** Users create or change records, all in one go. A record that was removed comes back. */
   put(records: readonly SourceRecord[]): Promise<void>;
   remove(ids: readonly string[]): Promise<void>;
+  /** The key of the record that was put as `id`, until the dataset is disposed of. Absent: `id` itself. */
+  keyOf?(id: string): string;
+  /** The field that holds the name, in a system where none called `Name` takes every text and null. */
+  readonly nameField?: string;
 }
 
 /** What a source claims to do. */
@@ -51,18 +58,19 @@ function describeFull(create: () => Promise<SourceFixture>, traits: SourceTraits
     if (source.stampField !== undefined) {
       expect(source.schema.fields.find((field) => field.name === source.stampField)?.type).toBe('datetime');
     }
-    expect(names).not.toContain('Name');
-    await using without = await fixture.open({ exclude: ['Name'] });
-    expect(without.schema.fields.map((field) => field.name)).not.toContain('Name');
+    const { nameField = 'Name' } = fixture;
+    expect(names).not.toContain(nameField);
+    await using without = await fixture.open({ exclude: [nameField] });
+    expect(without.schema.fields.map((field) => field.name)).not.toContain(nameField);
     await using whole = await fixture.open();
-    expect(whole.schema.fields.map((field) => field.name)).toContain('Name');
+    expect(whole.schema.fields.map((field) => field.name)).toContain(nameField);
     expect(source.origin).not.toBe('');
   });
 
   test('a full read of nothing yields no row', async () => {
     await using fixture = await create();
     await using source = await fixture.open();
-    expect(await readFull(source)).toEqual(new Map());
+    expect(await copyOf(fixture).readFull(source)).toEqual(new Map());
   });
 
   test('a full read yields every record once, and its pages add up (P13)', async () => {
@@ -80,8 +88,9 @@ function describeFull(create: () => Promise<SourceFixture>, traits: SourceTraits
       pages++;
     }
     expect(pages).toBeGreaterThan(1);
-    expect(found.map((row) => row.Id).sort()).toEqual(records.map(({ id }) => id).sort());
-    expect(new Map(found.map((row) => [row.Id, row.Name]))).toEqual(new Map(records.map(({ id, name }) => [id, name])));
+    const key = keysOf(fixture);
+    expect(found.map((row) => row.Id).sort()).toEqual(records.map(({ id }) => key(id)).sort());
+    expect(copyOf(fixture).add(found)).toEqual(new Map(records.map(({ id, name }) => [key(id), name])));
     const estimate = await source.estimate(never);
     if (estimate !== null) expect(estimate).toBeGreaterThan(0);
   });
@@ -89,22 +98,27 @@ function describeFull(create: () => Promise<SourceFixture>, traits: SourceTraits
   test('a full read is resumed after any page that was kept (P1)', async () => {
     await using fixture = await create();
     await fixture.put(numbered(traits.severalPages));
-    await using source = await fixture.open();
-    const positions: string[] = [];
-    const kept: Set<string>[] = [];
-    const ids = new Set<string>();
-    for await (const page of source.readFull(null, never)) {
-      for await (const block of page.blocks) {
-        for (const row of rowsOfBlock(block, source.schema.fields)) ids.add(String(row.Id));
-      }
-      positions.push(page.position);
-      kept.push(new Set(ids));
+    await using first = await fixture.open();
+    let pages = 0;
+    for await (const page of first.readFull(null, never)) {
+      for await (const _ of page.blocks);
+      pages++;
     }
-    for (const at of new Set([0, Math.floor(positions.length / 2), positions.length - 1])) {
+    for (const last of new Set([0, Math.floor(pages / 2), pages - 1])) {
+      // Each is left where it dies and not at its end, when a source may put away what it needs for resuming.
+      const kept = copyOf(fixture);
+      let position: string | null = null;
+      let at = 0;
+      await using source = await fixture.open();
+      for await (const page of source.readFull(null, never)) {
+        for await (const block of page.blocks) kept.add(rowsOfBlock(block, source.schema.fields));
+        position = page.position;
+        if (at++ === last) break;
+      }
       await using other = await fixture.open();
-      const rest = await readFull(other, positions[at]!);
-      expect(new Set([...kept[at]!, ...rest.keys()]).size).toBe(traits.severalPages);
-      expect(rest.size).toBe(traits.severalPages - kept[at]!.size);
+      const rest = await copyOf(fixture).readFull(other, position);
+      expect(new Set([...kept.rows.keys(), ...rest.keys()]).size).toBe(traits.severalPages);
+      expect(rest.size).toBe(traits.severalPages - kept.rows.size);
     }
   });
 
@@ -122,10 +136,10 @@ function describeDelta(create: () => Promise<SourceFixture>, traits: SourceTrait
     await fixture.put(numbered(traits.severalPages));
     await using source = await fixture.open();
     const mark = (await source.mark(never))!;
-    const copy = new Map<string, string | null>();
+    const copy = copyOf(fixture);
     let page = 0;
     for await (const each of source.readFull(null, never)) {
-      for await (const block of each.blocks) addRows(copy, rowsOfBlock(block, source.schema.fields));
+      for await (const block of each.blocks) copy.add(rowsOfBlock(block, source.schema.fields));
       // One record that was read already, one that will be read, one that sorts before all of them.
       if (page++ === 0) {
         await fixture.put([
@@ -135,8 +149,8 @@ function describeDelta(create: () => Promise<SourceFixture>, traits: SourceTrait
         ]);
       }
     }
-    await follow(source, mark, copy);
-    expect(copy).toEqual(await readFull(source));
+    await copy.follow(source, mark);
+    expect(copy.rows).toEqual(await copyOf(fixture).readFull(source));
   });
 
   test('every change after the checkpoint is found, ties at the checkpoint included (P1)', () =>
@@ -144,7 +158,7 @@ function describeDelta(create: () => Promise<SourceFixture>, traits: SourceTrait
       fc.asyncProperty(fc.array(roundOfChanges, { minLength: 1, maxLength: 4 }), async (rounds) => {
         await using fixture = await create();
         await using source = await fixture.open();
-        const copy = new Map<string, string | null>();
+        const copy = copyOf(fixture);
         let checkpoint = (await source.mark(never))!;
         let stampMs = noon;
         for (const { changes, later } of rounds) {
@@ -156,8 +170,8 @@ function describeDelta(create: () => Promise<SourceFixture>, traits: SourceTrait
             [...last.values()].filter((change) => !removed.includes(change)).map((change) => ({ ...change, stampMs })),
           );
           await fixture.remove(removed.map(({ id }) => id));
-          checkpoint = await follow(source, checkpoint, copy);
-          expect(copy).toEqual(await readFull(source));
+          checkpoint = await copy.follow(source, checkpoint);
+          expect(copy.rows).toEqual(await copyOf(fixture).readFull(source));
         }
       }),
       { numRuns: traits.runs ?? 20 },
@@ -168,9 +182,9 @@ function describeDelta(create: () => Promise<SourceFixture>, traits: SourceTrait
     await using source = await fixture.open();
     const mark = (await source.mark(never))!;
     await fixture.put(numbered(traits.severalPages).map((record) => ({ ...record, stampMs: noon })));
-    const copy = new Map<string, string | null>();
-    await follow(source, mark, copy);
-    expect(copy.size).toBe(traits.severalPages);
+    const copy = copyOf(fixture);
+    await copy.follow(source, mark);
+    expect(copy.rows.size).toBe(traits.severalPages);
   });
 
   test('a delta that breaks off goes on from the last checkpoint that was kept (P1)', async () => {
@@ -178,21 +192,22 @@ function describeDelta(create: () => Promise<SourceFixture>, traits: SourceTrait
     await using source = await fixture.open();
     const mark = (await source.mark(never))!;
     await fixture.put(numbered(traits.severalPages));
-    const copy = new Map<string, string | null>();
+    const copy = copyOf(fixture);
     let kept = mark;
-    for (let attempts = 0; ; attempts++) {
+    // Until everything is there: a source that reads a stretch again with each delta always has one more batch.
+    for (let attempts = 0; copy.rows.size < traits.severalPages; attempts++) {
       // Each attempt applies one batch and dies.
       const [batch] = await firstOf(source.readDelta!(kept, never));
       if (batch === undefined) break;
-      applyBatch(copy, batch);
+      copy.apply(batch);
       if (batch.checkpoint === null || batch.checkpoint === kept) {
-        await follow(source, kept, copy);
+        await copy.follow(source, kept);
         break;
       }
       kept = batch.checkpoint;
       expect(attempts).toBeLessThan(traits.severalPages);
     }
-    expect(copy).toEqual(await readFull(source));
+    expect(copy.rows).toEqual(await copyOf(fixture).readFull(source));
   });
 
   test('a checkpoint that it never gave is an error, not an empty answer (P1)', async () => {
@@ -213,13 +228,15 @@ function describeKeys(create: () => Promise<SourceFixture>, traits: SourceTraits
     await fixture.put(numbered(3));
     await fixture.put([{ id: idOf(0), name: 'it\'s "new"', stampMs: noon + 1000 }]);
     await fixture.remove([idOf(1)]);
-    const changes = await source.readKeys([idOf(0), idOf(1), idOf(2), 'never was'], never);
+    const [changed, removed, kept] = [0, 1, 2].map((n) => keysOf(fixture)(idOf(n))) as [string, string, string];
+    const changes = await source.readKeys([changed, removed, kept, 'never was'], never);
     const byKey = new Map(changes.map((change) => [change.key, change]));
     expect(byKey.size).toBe(4);
-    expect(byKey.get(idOf(0))).toMatchObject({ op: 'upsert', row: { Id: idOf(0), Name: 'it\'s "new"' } });
-    if (traits.stamps) expect(byKey.get(idOf(0))?.stampMs).toBe(noon + 1000);
-    expect(byKey.get(idOf(1))?.op).toBe('delete');
-    expect(byKey.get(idOf(2))?.op).toBe('upsert');
+    const { nameField = 'Name' } = fixture;
+    expect(byKey.get(changed)).toMatchObject({ op: 'upsert', row: { Id: changed, [nameField]: 'it\'s "new"' } });
+    if (traits.stamps) expect(byKey.get(changed)?.stampMs).toBe(noon + 1000);
+    expect(byKey.get(removed)?.op).toBe('delete');
+    expect(byKey.get(kept)?.op).toBe('upsert');
     expect(byKey.get('never was')).toMatchObject({ op: 'delete', row: null });
     expect(await source.readKeys([], never)).toEqual([]);
   });
@@ -241,33 +258,52 @@ function numbered(count: number): SourceRecord[] {
   return Array.from({ length: count }, (_, n) => ({ id: idOf(n), name: `name ${n}`, stampMs: noon + n * 10 }));
 }
 
-async function readFull(source: Source, resume: string | null = null): Promise<Map<string, string | null>> {
-  const copy = new Map<string, string | null>();
-  for await (const page of source.readFull(resume, never)) {
-    for await (const block of page.blocks) addRows(copy, rowsOfBlock(block, source.schema.fields));
-  }
-  return copy;
+const keysOf =
+  (fixture: SourceFixture) =>
+  (id: string): string =>
+    fixture.keyOf?.(id) ?? id;
+
+/** What somebody knows who reads a dataset: names by key. */
+function copyOf(fixture: SourceFixture): Copy {
+  return new Copy(fixture.nameField ?? 'Name');
 }
 
-/** Applies a delta to a copy; answers the checkpoint to go on from. */
-async function follow(source: Source, from: string, copy: Map<string, string | null>): Promise<string> {
-  let checkpoint = from;
-  for await (const batch of source.readDelta!(from, never)) {
-    applyBatch(copy, batch);
-    checkpoint = batch.checkpoint ?? checkpoint;
-  }
-  return checkpoint;
-}
+class Copy {
+  readonly rows = new Map<string, string | null>();
+  readonly #nameField: string;
 
-function applyBatch(copy: Map<string, string | null>, batch: Batch): void {
-  for (const change of batch.changes) {
-    if (change.row === null) copy.delete(change.key);
-    else addRows(copy, [change.row]);
+  constructor(nameField: string) {
+    this.#nameField = nameField;
   }
-}
 
-function addRows(copy: Map<string, string | null>, rows: readonly Row[]): void {
-  for (const row of rows) copy.set(String(row.Id), row.Name as string | null);
+  add(rows: readonly Row[]): ReadonlyMap<string, string | null> {
+    for (const row of rows) this.rows.set(String(row.Id), row[this.#nameField] as string | null);
+    return this.rows;
+  }
+
+  apply(batch: Batch): void {
+    for (const change of batch.changes) {
+      if (change.row === null) this.rows.delete(change.key);
+      else this.add([change.row]);
+    }
+  }
+
+  async readFull(source: Source, resume: string | null = null): Promise<ReadonlyMap<string, string | null>> {
+    for await (const page of source.readFull(resume, never)) {
+      for await (const block of page.blocks) this.add(rowsOfBlock(block, source.schema.fields));
+    }
+    return this.rows;
+  }
+
+  /** Applies a delta; answers the checkpoint to go on from. */
+  async follow(source: Source, from: string): Promise<string> {
+    let checkpoint = from;
+    for await (const batch of source.readDelta!(from, never)) {
+      this.apply(batch);
+      checkpoint = batch.checkpoint ?? checkpoint;
+    }
+    return checkpoint;
+  }
 }
 
 async function firstOf<T>(items: AsyncIterable<T>): Promise<T[]> {
