@@ -160,7 +160,43 @@ describe('a full run ends equal, whatever changes meanwhile (P12)', () => {
   });
 });
 
+test('a retry writes the record as the source has it now, not as it failed (P2, P3)', async () => {
+  const world = await new World(sync()).open();
+  world.put('a', 'x', 1);
+  await world.run();
+  world.poison.add('b');
+  world.put('b', 'bad', 1);
+  await world.run();
+  world.put('b', 'good', 2);
+  world.poison.clear();
+  await using engine = world.engine();
+  expect(await engine.retry('s', { signal: new AbortController().signal })).toMatchObject({ openFailures: 1 });
+  world.clock.at += 3_600_000;
+  expect(await engine.retry('s', { signal: new AbortController().signal })).toMatchObject({ openFailures: 0 });
+  expect(world.held()).toMatchObject({ b: { name: 'good' } });
+});
+
 describe('hold: the window stays open until all of it succeeds (P2)', () => {
+  test.each([
+    ['the target', sync('onFailure: hold')],
+    ['a step', sync(`onFailure: hold, fields: { id: id, size: "= $length(name)" }`)],
+  ])('whoever refuses the record: %s', async (who, yaml) => {
+    const world = await new World(yaml).open();
+    world.put('a', 'x', 1);
+    await world.run();
+    const before = world.target.units.get('s')!.checkpoint;
+    if (who === 'the target') world.poison.add('b');
+    world.put('b', who === 'the target' ? 'bad' : (5 as unknown as string), 1);
+    world.put('c', 'good', 1);
+    expect(await world.run()).toMatchObject({ state: 'failed', heldBy: 'b' });
+    expect(Object.keys(world.held())).toEqual(['a', 'c']);
+    expect(world.target.units.get('s')!.checkpoint).toBe(before);
+    world.poison.clear();
+    world.put('b', 'good', 1);
+    expect(await world.run()).toMatchObject({ state: 'succeeded', openFailures: 0 });
+    expect(world.target.units.get('s')!.checkpoint).not.toBe(before);
+  });
+
   test('also when the load that met the record was interrupted after it', async () => {
     let pages = 0;
     const world: World = await new World(sync('onFailure: hold'), {
@@ -206,6 +242,75 @@ describe('hold: the window stays open until all of it succeeds (P2)', () => {
     hidden = false;
     expect(await world.run()).toMatchObject({ state: 'failed', heldBy: 'b' });
   });
+});
+
+describe('a checkpoint is good only for what it was made for', () => {
+  async function ran(alter: { origin: string } = { origin: 'memory' }) {
+    const world = await new World(sync(), {
+      source: (source) => altered(source, { origin: alter.origin }),
+    }).open();
+    world.put('a', 'x', 1);
+    await world.run();
+    return world;
+  }
+
+  // A refreshed sandbox has other records under the same ids.                                                            (P4)
+  test('another org is refused, by a full run too, until the sync is reset', async () => {
+    const alter = { origin: 'org one' };
+    const world = await ran(alter);
+    alter.origin = 'org two';
+    for (const full of [false, true]) {
+      expect(await world.run({ full })).toMatchObject({ state: 'failed', error: { code: 'request_refused' } });
+    }
+    await expect(world.verify(true)).rejects.toMatchObject({ code: 'request_refused' });
+    await using engine = world.engine();
+    await engine.reset('s', new AbortController().signal);
+    expect(await world.run()).toMatchObject({ kind: 'full', state: 'succeeded' });
+  });
+
+  test('a changed configuration, or the type of a field, makes the next run full and says why (P12)', async () => {
+    const world = await ran();
+    world.yaml = sync(`fields: { id: id, name: "= name & '!'" }`);
+    expect(await world.run()).toMatchObject({ kind: 'full', reason: expect.stringContaining('configuration') });
+    expect(world.held()).toMatchObject({ a: { name: 'x!' } });
+    world.yaml = sync();
+    await world.run();
+    const fields = world.people.schema!.fields.map((field) =>
+      field.name === 'score' ? { ...field, type: 'decimal' as const } : field,
+    );
+    world.people.schema = { ...world.people.schema!, fields };
+    expect(await world.run()).toMatchObject({ kind: 'full', reason: expect.stringContaining('score') });
+    expect(await world.run()).toMatchObject({ kind: 'delta' });
+  });
+});
+
+test('a page with another number of rows than was announced is not kept (P13)', async () => {
+  let announcedMore = 1;
+  const world: World = await new World(sync(), {
+    source: (source) =>
+      altered(source, {
+        async *readFull(resume, signal) {
+          for await (const page of source.readFull(resume, signal)) yield { ...page, announced: page.announced! + announcedMore };
+        },
+      }),
+  }).open();
+  world.put('a', 'x', 1);
+  expect(await world.run()).toMatchObject({ state: 'failed' });
+  expect(world.held()).toEqual({});
+  announcedMore = 0;
+  expect(await world.run()).toMatchObject({ kind: 'full', state: 'succeeded', counts: { read: 1, created: 1 } });
+});
+
+test('what is merely late is no difference (P12)', async () => {
+  const world = await new World(sync()).open();
+  world.put('a', 'x', 1);
+  world.put('b', 'x', 1);
+  await world.run();
+  world.put('a', 'changed', 1);
+  world.remove('b');
+  world.put('c', 'new', 1);
+  expect(await world.verify()).toMatchObject({ differences: 0 });
+  expect(world.held()).toEqual(world.truth());
 });
 
 // `startAt: -P1D` is about the first run. Were it about each, a full run a month later would take a month of records for gone.

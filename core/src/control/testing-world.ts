@@ -55,11 +55,12 @@ export class World {
     },
     reject: (row) => (this.poison.has(String(row.id)) ? { code: 'poison', message: 'refused' } : null),
   };
-  readonly #yaml: string;
+  /** May be changed between two lives. */
+  yaml: string;
   readonly #altered: Altered;
 
   constructor(yaml: string, altered: Altered = {}) {
-    this.#yaml = yaml;
+    this.yaml = yaml;
     this.#altered = altered;
   }
 
@@ -79,7 +80,7 @@ export class World {
       { ...this.#connector(this.source), name: 'a' },
       { ...this.#connector(this.target), name: 'b' },
     ] as unknown as AnyConnector[];
-    const config = parseConfig(this.#yaml, { file: '/tidemark.yaml', env: {}, connectors });
+    const config = parseConfig(this.yaml, { file: '/tidemark.yaml', env: {}, connectors });
     const log = { debug() {}, info() {}, warn: (data: object) => void this.warnings.push(data), error() {} };
     return new Engine({ config, store: this.store, clock: this.clock, random: seededRandom(1), log, fetch });
   }
