@@ -229,7 +229,9 @@ async function soapLogin(login: LoginContext, username: string, password: string
   if (!response.ok) {
     const code = element(text, 'faultcode')?.replace(/^.*:/, '');
     if (code === undefined) throw refusal(response.status, undefined, request.about);
-    const fault = { error: code, error_description: element(text, 'faultstring') ?? '' };
+    // Salesforce puts the code before its own words as well.
+    const words = (element(text, 'faultstring') ?? '').replace(`${code}: `, '');
+    const fault = { error: code, error_description: words };
     throw refusal(response.status === 500 ? 400 : response.status, fault, request.about);
   }
   const server = element(text, 'serverUrl');

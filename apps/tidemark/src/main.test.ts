@@ -186,6 +186,14 @@ describe('as a process', () => {
     expect(json(answer)).toMatchObject({ failed: 0 });
     expect(json(answer).runs).toBeGreaterThan(0);
   });
+  test('a reader who leaves is no error of ours', async () => {
+    configure(working);
+    await start('run', 'people').ended;
+    const { child, ended } = start('runs', '--verbose');
+    child.stdout.destroy();
+    const answer = await ended;
+    expect(answer.err).not.toMatch(/EPIPE|error/i);
+  });
   test('bad configuration is exit code 2', async () => {
     place.write('tidemark.yaml', 'connections: 1\n');
     const answer = await start('check').ended;

@@ -1,7 +1,7 @@
 import type { Clock } from '@tidemark/core';
 import { expect, test } from 'vitest';
 import { showProgress } from './progress.ts';
-import { renderTable } from './table.ts';
+import { renderTable, roughly } from './table.ts';
 import { painter, processTerminal } from './terminal.ts';
 
 // Long work says how far it is and how long it will take; a log file gets a line now and then and no control characters.
@@ -33,6 +33,28 @@ test('off a terminal: a line every five seconds and at each new phase, with rows
     'contacts: merging: 20,000 rows',
   ]);
 });
+
+test('the time in which a source prepares its answer, and rows that an earlier run kept, are no part of the rate', () => {
+  const { clock, terminal, advance, lines } = world();
+  const display = showProgress('contacts', terminal, clock);
+  display.update({ phase: 'reading', rows: 50_000, estimate: 100_000 });
+  advance(60_000);
+  display.update({ phase: 'reading', rows: 51_000, estimate: 100_000 });
+  advance(9_000);
+  display.update({ phase: 'reading', rows: 60_000, estimate: 100_000 });
+  expect(lines().at(-1)).toBe('contacts: reading: 60,000 of about 100,000 rows, 1,000 rows/s, 40s left');
+});
+
+test.each([
+  [0, '0ms'],
+  [340, '340ms'],
+  [1000, '1s'],
+  [4_260, '4.2s'],
+  [30_539, '30s'],
+  [125_000, '2m 5s'],
+  [3_600_000, '1h'],
+  [273_605_000, '3d 4h'],
+])('%i ms are told as %s', (ms, words) => expect(roughly(ms)).toBe(words));
 
 test('quiet, it says nothing but what is logged', () => {
   const { clock, terminal, lines } = world();
