@@ -84,3 +84,12 @@ test('what is no value of its type is refused, never stored as something else', 
   expect(() => formOf('integer', 'integer').bindText('9223372036854775808')).toThrow(MismatchError);
   expect(() => formOf('json', 'text').bindText('{')).toThrow(MismatchError);
 });
+
+// A full read brings digits and a delta a number: stored differently, each would rewrite what the other has written.     (P8)
+test('a decimal is stored alike, whether it comes as digits or as a number', () => {
+  const { bind, bindText } = formOf('decimal', 'any');
+  for (const text of ['0.00000012345678', '-0.000000000123456', '123456789012.3456', '12345678901234.1', '5']) {
+    expect(bindText(text)).toBe(bind(Number(text)));
+  }
+  expect(bindText('12345678901234567.8')).toBe('12345678901234567.8');
+});

@@ -125,10 +125,11 @@ function decimalText(text: string): string {
   return text;
 }
 
-/** A number where a double holds every digit, as the canonical form says; otherwise its text. */
+/** A number where a double holds every digit, as the canonical form says; otherwise its text. As in `parseText` of the core. */
 function decimalOf(text: string): FieldValue {
   const value = Number(text);
-  return text.length <= 15 || String(value) === text ? value : text;
+  if (text.length <= 15 || String(value) === text) return value;
+  return /^[-.\d]+$/.test(text) && text.replace(/[-.]/g, '').replace(/^0+|0+$/g, '').length <= 15 ? value : text;
 }
 
 /** A REAL or NUMERIC column of the user's: digits beyond a double would be lost without a word, so they are refused. */

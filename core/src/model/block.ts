@@ -72,9 +72,11 @@ export function parseText(text: string, field: Pick<FieldSchema, 'type'>): Field
   }
 }
 
+/** Fifteen significant digits survive as a double, wherever the point stands; of more, those that it gives back just so. */
 function exactNumber(text: string): FieldValue {
+  const significant = text.replace(/[-.]/g, '').replace(/^0+|0+$/g, '');
   const number = Number(text);
-  return String(number) === text ? number : text;
+  return significant.length <= 15 || String(number) === text ? number : text;
 }
 
 export function blockOfRows(rows: readonly Row[], fields: readonly FieldSchema[]): Block {
