@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { AccessDeniedError, RateLimitedError, type SyncError } from '@tidemark/core';
+import { evidence } from '@tidemark/emulator';
 import { describe, expect, test } from 'vitest';
 import { createApiBudget } from './api-budget.ts';
 import { createAuthenticator } from './auth.ts';
@@ -23,7 +24,7 @@ function login(loginUrl: string, auth: object, over: Partial<LoginContext> = {})
   };
 }
 
-describe('every way to log in', () => {
+describe(`every way to log in ${evidence('documented', 'Salesforce Help, OAuth 2.0 flows; SOAP API Developer Guide, login()')}`, () => {
   test('opens a session of the same org', async () => {
     const jwtPublicKey = publicKey.export({ type: 'spki', format: 'pem' }) as string;
     await using org = await testOrg({ credentials: { jwtPublicKey } });
@@ -130,7 +131,7 @@ describe('every way to log in', () => {
   });
 });
 
-describe('sessions', () => {
+describe(`sessions ${evidence('documented', 'REST API Developer Guide, Status Codes and Error Responses: 401')}`, () => {
   test('a rotated refresh token replaces the configured one, and says so', async () => {
     const sent: (string | null)[] = [];
     const warnings: string[] = [];
@@ -198,7 +199,7 @@ describe('sessions', () => {
   });
 });
 
-describe('the API budget (P8)', () => {
+describe(`the API budget (P8) ${evidence('recorded', 'Sforce-Limit-Info: api-usage=4147/15000')}`, () => {
   test('past the declared share nothing more is asked, until the reading is old', async () => {
     await using org = await testOrg({ records: 5, apiRequestsMax: 20 });
     let nowMs = Date.now();

@@ -1,3 +1,4 @@
+import { evidence } from '@tidemark/emulator';
 import { expect, test } from 'vitest';
 import { readAll, signal, testOrg } from './fixture.ts';
 
@@ -6,22 +7,25 @@ import { readAll, signal, testOrg } from './fixture.ts';
 test.each([
   ['REST', { object: 'Contact' }],
   ['Bulk', { object: 'Contact', bulkAbove: 0, pageRows: 500 }],
-])('a full read by %s costs about the calls that were announced', async (_, from) => {
-  await using org = await testOrg({ fill: { Contact: 4_300 } });
-  const source = await org.open({ from });
-  const announced = (await source.cost!('full', signal))!;
-  org.calls();
-  const mark = await source.mark(signal);
-  await readAll(source);
-  for await (const _batch of source.readDelta!(mark!, signal));
-  // How often a job is asked after depends on how long it takes: that alone is guessed.
-  const asked = org.emulator.requests.totals().byKind['bulk.status'] ?? 0;
-  const made = org.calls() - asked;
-  expect(made).toBeLessThanOrEqual(announced);
-  expect(announced - made).toBeLessThanOrEqual(4);
-});
+])(
+  `a full read by %s costs about the calls that were announced ${evidence('documented', 'Salesforce limits, API Request Limits and Allocations')}`,
+  async (_, from) => {
+    await using org = await testOrg({ fill: { Contact: 4_300 } });
+    const source = await org.open({ from });
+    const announced = (await source.cost!('full', signal))!;
+    org.calls();
+    const mark = await source.mark(signal);
+    await readAll(source);
+    for await (const _batch of source.readDelta!(mark!, signal));
+    // How often a job is asked after depends on how long it takes: that alone is guessed.
+    const asked = org.emulator.requests.totals().byKind['bulk.status'] ?? 0;
+    const made = org.calls() - asked;
+    expect(made).toBeLessThanOrEqual(announced);
+    expect(announced - made).toBeLessThanOrEqual(4);
+  },
+);
 
-test('a delta costs one call', async () => {
+test(`a delta costs one call ${evidence('documented', 'REST API Developer Guide, Composite')}`, async () => {
   await using org = await testOrg({ records: 100 });
   const source = await org.open({ from: { object: 'Contact' } });
   const mark = await source.mark(signal);

@@ -1,5 +1,5 @@
 import { type Change, CheckpointExpiredError, type Source, TransientError, TruncatedReplyError } from '@tidemark/core';
-import { createClock, type Transaction } from '@tidemark/emulator';
+import { createClock, evidence, type Transaction } from '@tidemark/emulator';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readAll, readChanges, signal, type TestOrg, tampered, testOrg } from './fixture.ts';
@@ -32,7 +32,7 @@ async function truth(source: Source) {
   return new Map([...(await readAll(source))].map(([id, row]) => [id, row.LastName]));
 }
 
-describe('what a delta costs', () => {
+describe(`what a delta costs ${evidence('documented', 'REST API Developer Guide, Composite: one call with all of its parts; sObject Get Updated: seconds are ignored')}`, () => {
   test('nothing changed: one API call, and nothing to write (P8)', async () => {
     await using org = await frozenOrg(40);
     const source = await org.open({ from: { object: 'Contact' } });
@@ -77,7 +77,7 @@ describe('what a delta costs', () => {
   });
 });
 
-describe('late commits (P1)', () => {
+describe(`late commits (P1) ${evidence('assumed', 'that latestDateCovered stays behind a long transaction is documented (REST API Developer Guide, sObject Get Updated); by how much is not')}`, () => {
   // Records are stamped when written and seen when committed, up to half an hour later here, while deltas go on.
   // The two ways in which it is usually done lose records in the same world: the own clock, and a fixed lookback.
   test('transactions held open from 0 s to 30 min across deltas: nothing is lost', async () => {
@@ -221,7 +221,7 @@ describe('late commits (P1)', () => {
   );
 });
 
-describe('pages (P1)', () => {
+describe(`pages (P1) ${evidence('documented', 'SOQL Reference, ORDER BY and LIMIT; Object Reference, System Fields: SystemModstamp in whole seconds')}`, () => {
   // A mass update gives one second to tens of thousands of records: the page border falls among equals.
   test('50,000 equal stamps are read once each across page borders', async () => {
     await using org = await frozenOrg();
@@ -312,7 +312,7 @@ describe('pages (P1)', () => {
   });
 });
 
-describe('deletes (P4)', () => {
+describe(`deletes (P4) ${evidence('assumed', 'REST API Developer Guide, QueryAll; that an undelete moves SystemModstamp is not documented')}`, () => {
   test('soft deletes, undeletes and records that leave the filter, whatever happens between two deltas', () =>
     fc.assert(
       fc.asyncProperty(
@@ -440,7 +440,7 @@ describe('deletes (P4)', () => {
   });
 });
 
-describe('checkpoints', () => {
+describe(`checkpoints ${evidence('documented', 'Salesforce Help, Recycle Bin: 15 days; REST API Developer Guide, sObject Get Updated: 30 days')}`, () => {
   test('one older than the recycle bin has expired', async () => {
     await using org = await frozenOrg();
     const source = await org.open(slim);
@@ -459,7 +459,7 @@ describe('checkpoints', () => {
   });
 });
 
-test("a user's own query is read with its parameter bound to the checkpoint, by the org's clock (P1)", async () => {
+test(`a user's own query is read with its parameter bound to the checkpoint, by the org's clock (P1) ${evidence('assumed', 'as late commits')}`, async () => {
   await using org = await frozenOrg();
   const query = 'SELECT Id, Name, LastModifiedDate FROM Contact WHERE LastModifiedDate > :lastUpdateTimestamp';
   insert(org, 'old');

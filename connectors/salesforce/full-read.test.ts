@@ -12,6 +12,7 @@ import {
   TransientError,
   TruncatedReplyError,
 } from '@tidemark/core';
+import { evidence } from '@tidemark/emulator';
 import { describe, expect, test } from 'vitest';
 import { readAll, rowsOfPage, signal, tampered, testOrg } from './fixture.ts';
 
@@ -24,7 +25,7 @@ async function errorOf(work: Promise<unknown>): Promise<unknown> {
 
 const bulk = { object: 'Contact', bulkAbove: 0, pageRows: 60 };
 
-describe('a full read', () => {
+describe(`a full read ${evidence('documented', 'Bulk API 2.0 Developer Guide, Get Results for a Query Job; REST API Developer Guide, Query')}`, () => {
   // The engine may read by Bulk today and by REST tomorrow: a value spelled differently would be a change of every row. (P12)
   test.each(['Account', 'Contact', 'Opportunity', 'Case', 'Event'])(
     '%s: REST and Bulk yield the same records',
@@ -115,7 +116,7 @@ async function readFirst(source: Source, position: string): Promise<Set<string>>
   return ids;
 }
 
-describe('a load is counted (P13)', () => {
+describe(`a load is counted (P13) ${evidence('documented', 'Bulk API 2.0 Developer Guide, Get Results for a Query Job: Sforce-NumberOfRecords; numberRecordsProcessed of the job')}`, () => {
   const results = /\/results\?/;
 
   test('a result page cut at any byte is never taken as complete', async () => {
@@ -211,7 +212,7 @@ describe('a load is counted (P13)', () => {
   });
 });
 
-describe('what goes wrong is named for what to do next', () => {
+describe(`what goes wrong is named for what to do next ${evidence('documented', 'REST API Developer Guide, Status Codes and Error Responses; the texts are from reports')}`, () => {
   test('a job that fails, is aborted, or is gone', async () => {
     await using org = await testOrg({ records: 400 });
     const source = await org.open({ from: bulk });
@@ -337,7 +338,7 @@ describe('what goes wrong is named for what to do next', () => {
   });
 });
 
-describe('check and discover', () => {
+describe(`check and discover ${evidence('documented', 'REST API Developer Guide, Limits, Describe Global')}`, () => {
   test('a good login is ready, a bad one is a problem with a reason and no exception', async () => {
     await using org = await testOrg({ records: 5 });
     expect(await org.connect().check()).toEqual([]);
@@ -350,7 +351,7 @@ describe('check and discover', () => {
 });
 
 // 800 long names make a URL of over 16 KB, which the org refuses: every query travels in a body.
-test('an object of 800 fields is read by REST and by Bulk', async () => {
+test(`an object of 800 fields is read by REST and by Bulk ${evidence('documented', 'REST API Developer Guide, Status Codes and Error Responses: 414')}`, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'wide-'));
   try {
     const object = join(folder, 'objects', 'Wide__c');

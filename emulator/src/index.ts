@@ -1,5 +1,6 @@
 export type { CredentialOptions } from './auth/identity.ts';
 export type { Session, Sessions } from './auth/sessions.ts';
+export { type Evidence, evidence } from './evidence.ts';
 export type { FaultList } from './faults/fault-list.ts';
 export type { FaultKind, FaultMatch, FaultSpec, FaultStatus } from './faults/types.ts';
 export type { ApiLedger } from './http/api-ledger.ts';
