@@ -160,6 +160,25 @@ describe('one record is refused, the others arrive', () => {
   });
 });
 
+test.each(['postgres', 'sqlite'] as const)(
+  'half a character in a text reaches %s as U+FFFD, the same each time',
+  async (target) => {
+    await using world = await BadInputWorld.open(target);
+    world.configure();
+    const bo = world.idOf('Bo');
+    world.update(bo, { LastName: 'B\ud800o' });
+    expect(await world.call('run', 's')).toMatchObject({ exitCode: 0 });
+    const held = await world.sql('SELECT id, last FROM copy');
+    expect(held.find(({ id }) => id === bo)?.last).toBe('B\ufffdo');
+    const verified = await world.call('verify', 's');
+    expect(verified, verified.out).toMatchObject({ exitCode: 0 });
+    const again = await world.call('run', 's', '--full', '--json');
+    expect(JSON.parse(again.out).counts).toMatchObject({ updated: 0, created: 0 });
+    world.update(bo, { LastName: 'Bo' });
+    await world.expectWhole();
+  },
+);
+
 async function addField(world: BadInputWorld, field: object): Promise<void> {
   const reply = await fetch(`${world.emulator.credentials.backdoorUrl}/schema/fields`, {
     method: 'POST',

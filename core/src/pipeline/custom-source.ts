@@ -1,5 +1,4 @@
-import { pathToFileURL } from 'node:url';
-import { InvariantError, RequestRefusedError } from '../base/errors.ts';
+import { InvariantError, RequestRefusedError, SyncError } from '../base/errors.ts';
 import type { SyncSource } from '../config/config.ts';
 import { blockOfRows } from '../model/block.ts';
 import { type Batch, type Change, NO_STAMP } from '../model/change.ts';
@@ -7,6 +6,7 @@ import type { Page, Source } from '../model/connector.ts';
 import type { DatasetSchema, FieldSchema } from '../model/schema.ts';
 import { type FieldType, type FieldValue, keyOf, newRow, type Row } from '../model/value.ts';
 import type { StageContext } from './stage.ts';
+import { importUserModule, wordsOf } from './user-module.ts';
 
 /** What a custom source's module exports: a generator that yields records and, as it goes, its cursor. */
 export interface SourceModule {
@@ -35,6 +35,8 @@ export interface SourceBatch {
   readonly cursor?: string;
 }
 
+const YIELD_HINT = 'export default async function* (context) { yield { records: […], cursor: "…" } }';
+
 /**
  * A source of the user's own. Its cursor is taken over only at the end of a run that succeeded: a run that fails half-way
  * begins again where the last good one ended, so a cursor set too early skips nothing (P1).
@@ -44,33 +46,42 @@ export async function openCustomSource(
   sync: string,
   context: StageContext & { readonly fetch: typeof globalThis.fetch; lastSuccess(): Promise<number | null> },
 ): Promise<Source> {
-  const module = (await import(pathToFileURL(from.file).href)) as Partial<SourceModule>;
+  const module = await importUserModule<SourceModule>(from.file);
   const generate = module.default;
   if (typeof generate !== 'function') {
     throw new RequestRefusedError(`${from.file} has no default export that is a generator function`, {
-      hint: 'export default async function* (context) { yield { records: […], cursor: "…" } }',
+      hint: YIELD_HINT,
     });
   }
 
+  const generated = (cursor: string | null, full: boolean, lastSuccess: Date | null, signal: AbortSignal) => {
+    const { options } = from;
+    const made: unknown = generate({ cursor, lastSuccess, full, options, signal, fetch: context.fetch, log: context.log });
+    const iterable = made as Partial<AsyncIterable<SourceBatch> & Iterable<SourceBatch>> | null | undefined;
+    if (iterable?.[Symbol.asyncIterator] !== undefined || iterable?.[Symbol.iterator] !== undefined) {
+      return iterable as AsyncIterable<SourceBatch>;
+    }
+    throw new RequestRefusedError(`${from.file}: its default export returns nothing that yields batches`, { hint: YIELD_HINT });
+  };
+
   async function* batches(cursor: string | null, full: boolean, signal: AbortSignal): AsyncGenerator<SourceBatch> {
     const last = full ? null : await context.lastSuccess();
-    const lastSuccess = last === null ? null : new Date(last);
-    for await (const batch of generate!({
-      cursor,
-      lastSuccess,
-      full,
-      options: from.options,
-      signal,
-      fetch: context.fetch,
-      log: context.log,
-    })) {
-      if (!Array.isArray(batch?.records)) {
-        throw new RequestRefusedError(`${from.file} yielded a batch without \`records\``, {
-          hint: 'yield { records: […], cursor: "…" }',
-        });
+    try {
+      for await (const batch of generated(cursor, full, last === null ? null : new Date(last), signal)) {
+        if (!Array.isArray(batch?.records)) {
+          throw new RequestRefusedError(`${from.file} yielded a batch without \`records\``, { hint: YIELD_HINT });
+        }
+        signal.throwIfAborted();
+        yield batch;
       }
+    } catch (error) {
       signal.throwIfAborted();
-      yield batch;
+      // Errors of ours may come from the user's code too: a TransientError is tried again.
+      if (error instanceof SyncError) throw error;
+      throw new RequestRefusedError(`${from.file} threw: ${wordsOf(error)}`, {
+        cause: error,
+        hint: 'mend it, or what it reads; the next run begins again where the last one that succeeded ended',
+      });
     }
   }
 
@@ -86,8 +97,17 @@ export async function openCustomSource(
   const schema: DatasetSchema = { name: sync, fields, key: from.key };
 
   const rowOf = (record: Readonly<Record<string, unknown>>): Row => {
+    if (typeof record !== 'object' || record === null) {
+      throw new RequestRefusedError(`${from.file} yielded among its records what is no record`, { hint: YIELD_HINT });
+    }
     const row = newRow();
     for (const field of fields) row[field.name] = toValue(record[field.name]);
+    // Nobody could tell such records apart, and one failure would stand for all of them.
+    if (keyOf(row, from.key) === null) {
+      throw new RequestRefusedError(`${from.file} yielded a record without its key ${from.key.join(', ')}`, {
+        hint: 'give every record a key, or leave such records out',
+      });
+    }
     return row;
   };
 
@@ -131,9 +151,7 @@ export async function openCustomSource(
   function changesOf(batch: SourceBatch): Change[] {
     const changes: Change[] = batch.records.map((record) => {
       const row = rowOf(record);
-      const key = keyOf(row, from.key);
-      if (key === null) throw new RequestRefusedError(`${from.file} yielded a record without its key ${from.key.join(', ')}`);
-      return { op: 'upsert', key, row, stampMs: NO_STAMP };
+      return { op: 'upsert', key: keyOf(row, from.key)!, row, stampMs: NO_STAMP };
     });
     for (const key of batch.deleted ?? []) changes.push({ op: 'delete', key: String(key), row: null, stampMs: NO_STAMP });
     return changes;
@@ -162,7 +180,7 @@ async function inferFields(batches: AsyncGenerator<SourceBatch>, file: string): 
   const types = new Map<string, FieldType>();
   for await (const batch of batches) {
     for (const record of batch.records) {
-      for (const [name, value] of Object.entries(record)) {
+      for (const [name, value] of Object.entries(record ?? {})) {
         const type = typeOf(value);
         if (type === null) {
           if (!types.has(name)) types.set(name, 'text');

@@ -84,6 +84,7 @@ async function fullByLoad(
   tally.progress('merging', load.rows, load.rows);
   const checkpoint = end === null || tally.heldBy !== null ? null : encodeEnvelope({ ...base, position: end.checkpoint });
   await letGo(sync, epoch);
+  const [staged, failedBefore] = [load.rows, tally.failed];
   const counts = await load.finish({ gone: sweep.gone, checkpoint, reject: rejecting(sync, scope, failing), signal });
   if (sync.target.checkpoints === undefined && checkpoint !== null) {
     await sync.checkpoints.write(sync.config.watermarkKey, epoch, checkpoint);
@@ -93,6 +94,11 @@ async function fullByLoad(
   tally.created += counts.created;
   tally.updated += counts.updated;
   tally.unchanged += counts.unchanged;
+  const twice = staged - counts.created - counts.updated - counts.unchanged - (tally.failed - failedBefore);
+  if (twice > 0) {
+    const what = 'some rows have a key that comes again in the same read; of each key the last one counts';
+    sync.log.warn({ sync: sync.config.name, records: twice }, what);
+  }
   tally.deleted += counts.deleted;
   if (sweep.refused !== null) throw sweep.refused;
   return tally.heldBy === null ? end : null;

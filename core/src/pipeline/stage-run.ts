@@ -1,10 +1,10 @@
-import { pathToFileURL } from 'node:url';
 import { RequestRefusedError } from '../base/errors.ts';
 import type { StepConfig } from '../config/config.ts';
 import { NO_STAMP } from '../model/change.ts';
 import type { DatasetSchema, FieldSchema } from '../model/schema.ts';
 import { type FieldType, type FieldValue, keyOf, newRow, type Row } from '../model/value.ts';
 import { failureOf, type Item, type Stage, type StageContext, type StepFailure } from './stage.ts';
+import { importUserModule } from './user-module.ts';
 
 /** What a `run:` step's module exports: records in, records out. A record left out goes no further. */
 export interface StepModule {
@@ -29,7 +29,7 @@ export async function runStage(
   input: DatasetSchema,
   context: StageContext,
 ): Promise<Stage> {
-  const module = (await import(pathToFileURL(step.file).href)) as Partial<StepModule>;
+  const module = await importUserModule<StepModule>(step.file);
   const run = module.default;
   if (typeof run !== 'function') {
     throw new RequestRefusedError(`${step.file} has no default export that is a function`, {
@@ -55,6 +55,7 @@ export async function runStage(
     );
     if (!Array.isArray(records)) throw new TypeError(`${step.name} must return an array of records`);
     return records.map((record: { [field: string]: FieldValue }) => {
+      if (typeof record !== 'object' || record === null) throw new TypeError(`${step.name} returned what is no record`);
       const key = keyOf(record, input.key);
       if (key === null) throw new TypeError(`${step.name} returned a record without its key ${input.key.join(', ')}`);
       const row = Object.assign(newRow(), record);

@@ -1,0 +1,28 @@
+import { pathToFileURL } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
+import { RequestRefusedError } from '../base/errors.ts';
+
+/**
+ * Loads a module of the user's: a `run:` step or source. A process loads it once.
+ * @throws {RequestRefusedError} it has no such syntax, or imports what is not there, or throws.
+ */
+export async function importUserModule<T>(file: string): Promise<Partial<T>> {
+  try {
+    return (await import(pathToFileURL(file).href)) as Partial<T>;
+  } catch (error) {
+    throw new RequestRefusedError(`${file} cannot be loaded: ${wordsOf(error)}`, {
+      cause: error,
+      hint: 'mend the module; what it imports has to be installed where it lies',
+    });
+  }
+}
+
+/** What the user's code threw, on one line: `fetch` says what was wrong in the cause only. */
+export function wordsOf(error: unknown): string {
+  const { message, cause } = (error ?? {}) as { message?: unknown; cause?: unknown };
+  const words = typeof message === 'string' ? message : String(error);
+  const why = cause instanceof Error && cause.message !== '' ? `: ${cause.message}` : '';
+  return stripVTControlCharacters(words + why)
+    .replace(/\s*\n\s*/g, ' ')
+    .trim();
+}
