@@ -415,6 +415,20 @@ export function describeLoadContract(create: CreateTarget, traits: TargetTraits)
       expect((await resumed.finish(nothingGone)).created).toBe(3);
       expect([...(await former.fixture.rows(contactSchema)).keys()].sort()).toEqual(['a', 'c', 'd']);
     }));
+
+  test('load: an owner that is replaced when all rows of its page are staged does not keep the page (P11)', () =>
+    withTarget(create, 'mirror', async (former) => {
+      const load = await begin(former);
+      let latest: typeof former | undefined;
+      async function* replaced() {
+        yield loadBlock(at(1000, contact('a')), contactSchema, inText);
+        latest = await openTarget(former.fixture, 'mirror');
+      }
+      await expect(load.writePage(replaced(), 'page 1', async () => {}, never)).rejects.toThrow(OwnershipLostError);
+      const resumed = await begin(latest!);
+      expect([resumed.position, resumed.rows]).toEqual([null, 0]);
+      expect((await resumed.finish(nothingGone)).created).toBe(0);
+    }));
 }
 
 function lastPage(pages: readonly (readonly number[])[], key: string): string {
