@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -67,8 +67,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
   const { process: child } = server as unknown as { readonly process: ChildProcess };
   const abandoned = () => {
     child.kill('SIGQUIT');
-    // It still writes while it goes down.
-    rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+    // It still writes while it goes down, and `maxRetries` of `rmSync` does not see to that.
+    for (let attempts = 0; attempts < 40 && existsSync(home); attempts++) {
+      rmSync(home, { recursive: true, force: true });
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 25);
+    }
   };
   process.once('exit', abandoned);
   return {
