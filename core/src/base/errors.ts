@@ -56,6 +56,12 @@ export class CheckpointExpiredError extends SyncError {
 /** Another worker has taken this unit of work over (P11). The run stops at once and has changed nothing. */
 export class OwnershipLostError extends SyncError {
   readonly code = 'ownership_lost';
+  constructor(message: string, options: { cause?: unknown; hint?: string } = {}) {
+    super(message, {
+      hint: 'another process has taken this sync over, and this one has changed nothing since: let only one of them run it',
+      ...options,
+    });
+  }
 }
 
 /** A sweep would delete more than `sweepMax` of the target (P4). Nothing was deleted. */

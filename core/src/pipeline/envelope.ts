@@ -23,13 +23,23 @@ export function encodeEnvelope(envelope: Envelope): string {
 
 export function decodeEnvelope(text: string | null): Envelope | null {
   if (text === null) return null;
-  const envelope = JSON.parse(text) as Envelope & { v: number };
+  const envelope = parse(text);
   if (envelope.v !== 1) {
     throw new UnexpectedReplyError(`a checkpoint of version ${envelope.v} is newer than this Tidemark`, {
       hint: 'run the newer version, or reset the sync',
     });
   }
   return envelope;
+}
+
+function parse(text: string): Envelope & { v: number } {
+  try {
+    return JSON.parse(text) as Envelope & { v: number };
+  } catch {
+    throw new UnexpectedReplyError('the checkpoint cannot be read: it is none that Tidemark has written', {
+      hint: 'tidemark reset of this sync forgets it; the next run is then a full one',
+    });
+  }
 }
 
 export function fieldTypes(schema: DatasetSchema): Record<string, string> {

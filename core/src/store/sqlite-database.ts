@@ -14,7 +14,7 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
     await whenFree(() => handle.exec('pragma journal_mode = wal; pragma synchronous = full'));
   } catch (error) {
     handle.close();
-    throw translateSqlite(error);
+    throw translateSqlite(error, path);
   }
   return {
     db: new Kysely<Tables>({ dialect: nodeSqliteDialect(handle) }),
@@ -22,7 +22,7 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
     among: (column, values) => sql`${sql.ref(column)} in (select value from json_each(${JSON.stringify(values)}))`,
     // `begin immediate` has taken the one write lock already.
     lockForMigration: async () => {},
-    translate: translateSqlite,
+    translate: (error) => translateSqlite(error, path),
   };
 }
 
@@ -41,8 +41,8 @@ function openFile(path: string): DatabaseSync {
   }
 }
 
-function translateSqlite(error: unknown): unknown {
-  const message = `the state store refuses: ${(error as Error).message}`;
+function translateSqlite(error: unknown, path: string): unknown {
+  const message = `the state store ${path} refuses: ${(error as Error).message}`;
   switch (errcodeOf(error)) {
     case SQLITE_BUSY:
     case 6: // locked
