@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { TransientError } from '../base/errors.ts';
+import { CheckpointExpiredError, TransientError } from '../base/errors.ts';
 import { type Block, cellText, takeRows } from '../model/block.ts';
 import type { Change } from '../model/change.ts';
 import type { Target } from '../model/connector.ts';
@@ -335,6 +335,26 @@ async function* without(key: string, blocks: AsyncIterable<Block>): AsyncGenerat
     );
   }
 }
+
+test('a full read that can never be gone on with ends in an error, and the next run begins anew', async () => {
+  let reads = 0;
+  const world: World = await new World(sync(), {
+    source: (source) =>
+      altered(source, {
+        async *readFull(resume, signal) {
+          if (++reads > 50) throw new Error('still trying');
+          if (resume !== null) throw new CheckpointExpiredError('the job does not add up');
+          for await (const page of source.readFull(null, signal)) yield page;
+          throw new TransientError('a page was lost');
+        },
+      }),
+  }).open();
+  world.put('a', 'x', 1);
+  expect(await world.run()).toMatchObject({ state: 'failed', error: { code: 'checkpoint_expired' } });
+  expect(reads).toBeLessThan(10);
+  reads = 0;
+  expect(await world.run()).toMatchObject({ kind: 'full', state: 'failed', error: { code: 'checkpoint_expired' } });
+});
 
 test('a read whose batches are not kept is given up after the attempts that are allowed', async () => {
   let reads = 0;

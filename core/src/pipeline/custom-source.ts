@@ -1,4 +1,4 @@
-import { InvariantError, RequestRefusedError, SyncError } from '../base/errors.ts';
+import { CheckpointExpiredError, InvariantError, RequestRefusedError, SyncError } from '../base/errors.ts';
 import type { SyncSource } from '../config/config.ts';
 import { blockOfRows } from '../model/block.ts';
 import { type Batch, type Change, NO_STAMP } from '../model/change.ts';
@@ -118,8 +118,8 @@ export async function openCustomSource(
     mark: async () => encodeCursor(null),
 
     async *readFull(resume, signal): AsyncGenerator<Page> {
-      // The generator cannot be resumed in its middle: what was staged is read again, harmlessly.
-      void resume;
+      // The generator cannot be resumed in its middle. What it yielded before might be gone by now, and would stay for good.
+      if (resume !== null) throw new CheckpointExpiredError(`${from.file} cannot go on in the middle of a full read`);
       let cursor: string | null = null;
       let page = 0;
       for await (const batch of batches(null, true, signal)) {

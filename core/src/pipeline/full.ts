@@ -1,4 +1,4 @@
-import { CheckpointExpiredError, InvariantError, SweepRefusedError, TransientError } from '../base/errors.ts';
+import { CheckpointExpiredError, InvariantError, SweepRefusedError } from '../base/errors.ts';
 import { type Block, changesOfBlock } from '../model/block.ts';
 import type { Change } from '../model/change.ts';
 import type { Load, Page, RejectedRow } from '../model/connector.ts';
@@ -73,9 +73,11 @@ async function fullByLoad(
     end = await stagePages(sync, scope, load, failing, estimate);
   } catch (error) {
     if (!(error instanceof CheckpointExpiredError) || load.position === null) throw error;
-    // The read that an earlier run had begun is gone at the source: the next attempt begins anew.
+    // The read that an earlier attempt had begun cannot be gone on with: it begins again, once in a run. A source of which no
+    // read comes to its end would otherwise be read for ever, since each page that is kept counts as progress.
     await load.discard();
-    throw new TransientError('the interrupted load cannot be resumed; it begins again', { cause: error });
+    if (scope.run.loadsThrownAway++ > 0) throw error;
+    return fullByLoad(sync, scope, base, failing, estimate, options);
   }
   tally.progress('sweeping', load.rows, load.rows);
   const sweep = sync.config.deletes === 'ignore' ? NO_SWEEP : await planSweep(sync, scope, load, failing, options);

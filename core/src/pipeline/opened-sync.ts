@@ -27,6 +27,8 @@ export interface RunScope {
   stopping(): boolean;
   readonly tally: Tally;
   readonly epoch: number;
+  /** The same for all attempts of one run. */
+  readonly run: { loadsThrownAway: number };
 }
 
 /** Where a run has come to, for a progress bar. */

@@ -127,7 +127,13 @@ export async function dryRunSync(open: OpenSync, options: RunOptions): Promise<P
       ? 'the source cannot tell what changed'
       : whyFull(envelope, base);
   const tally = new Tally(options.onProgress);
-  const scope: RunScope = { epoch: 0, signal: options.signal, stopping: () => options.stop?.aborted ?? false, tally };
+  const scope: RunScope = {
+    epoch: 0,
+    signal: options.signal,
+    stopping: () => options.stop?.aborted ?? false,
+    tally,
+    run: { loadsThrownAway: 0 },
+  };
   await dryRun(sync, scope, reason === null ? envelope : null);
   return { kind: reason === null ? 'delta' : 'full', reason, counts: tally.counts() };
 }
@@ -148,6 +154,7 @@ export async function verifySync(
     signal: options.signal,
     stopping: () => options.stop?.aborted ?? false,
     tally,
+    run: { loadsThrownAway: 0 },
   }));
   refuseOtherOrigin(sync, envelope);
   if (envelope === null && sync.source.readDelta !== undefined) {
@@ -190,6 +197,7 @@ async function recorded(
   let reason: string | null = null;
   const id = await store.startRun({ sync: config.name, kind, startedAtMs });
   let tally = new Tally(options.onProgress);
+  const run = { loadsThrownAway: 0 };
   let state: RunState = 'succeeded';
   let failure: unknown = null;
   try {
@@ -201,6 +209,7 @@ async function recorded(
           signal: options.signal,
           stopping: () => options.stop?.aborted ?? false,
           tally,
+          run,
         });
         return attempt(scopeOf, (decidedKind, decidedReason) => {
           kind = decidedKind;
