@@ -35,17 +35,17 @@ export function mapStage(
     if (from.kind === 'expression') {
       const expression = compileExpression(from.expression, context);
       for (const read of expression.reads ?? []) reportUnknown(read, name);
-      add({ name, type: expression.type, nullable: true }, { kind: 'expression', expression, type: expression.type });
+      add({ name, type: expression.type, nullable: true, spelled: true }, { kind: 'expression', expression, type: expression.type });
       continue;
     }
     const index = find(from.field);
     if (index < 0) {
       reportUnknown(from.field, name);
-      add({ name, type: 'text', nullable: true }, { kind: 'field', name: from.field, index });
+      add({ name, type: 'text', nullable: true, spelled: true }, { kind: 'field', name: from.field, index });
     } else {
       const field = input.fields[index]!;
       if (input.key.includes(field.name) && !keyNames.has(field.name)) keyNames.set(field.name, name);
-      add({ ...field, name }, { kind: 'field', name: field.name, index });
+      add({ ...field, name, ...(step.fields === null ? {} : { spelled: true }) }, { kind: 'field', name: field.name, index });
     }
   }
   for (const key of input.key) {
