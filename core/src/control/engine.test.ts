@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { people, World } from './testing-world.ts';
+import { people, World } from './fixture.ts';
 
 const plain = `
 connections: { src: { type: a }, dst: { type: b } }

@@ -4,7 +4,7 @@ import { CheckpointExpiredError, TransientError } from '../base/errors.ts';
 import { type Block, cellText, takeRows } from '../model/block.ts';
 import type { Change } from '../model/change.ts';
 import type { Target } from '../model/connector.ts';
-import { altered, World } from './testing-world.ts';
+import { altered, World } from './fixture.ts';
 
 /** A sync from memory to memory; `keys` are further keys of it. */
 const sync = (keys = '') => `

@@ -35,7 +35,10 @@ export function mapStage(
     if (from.kind === 'expression') {
       const expression = compileExpression(from.expression, context);
       for (const read of expression.reads ?? []) reportUnknown(read, name);
-      add({ name, type: expression.type, nullable: true, spelled: true }, { kind: 'expression', expression, type: expression.type });
+      add(
+        { name, type: expression.type, nullable: true, spelled: true },
+        { kind: 'expression', expression, type: expression.type },
+      );
       continue;
     }
     const index = find(from.field);
