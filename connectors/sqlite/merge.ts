@@ -1,11 +1,11 @@
 import type { StatementSync } from 'node:sqlite';
-import { type DeleteRule, keyOf, type LoadCounts, newRow } from '@tidemark/core';
+import type { DeleteRule, LoadCounts, Row } from '@tidemark/core';
 import { applyDelete } from './apply-changes.ts';
 import { checkEpoch, type Database, keepCheckpoint } from './database.ts';
 import { rejectionOf } from './fault.ts';
 import { DELETED_AT, quoted, STAMP } from './identifiers.ts';
 import type { TableLayout } from './layout.ts';
-import { dropStaging, type LoadIdentity, type StagedReject, sameKey } from './staging.ts';
+import { dropStaging, keyOfRefused, type LoadIdentity, type StagedReject, sameKey } from './staging.ts';
 import { boundKey, noStamp, statementsOf, valuesOf } from './statements.ts';
 import { isAsWeMadeIt } from './table.ts';
 import type { SqlValue } from './values.ts';
@@ -153,12 +153,11 @@ function refusedRow(
   const stored = read.get(rowid) as unknown as SqlValue[];
   const { forms } = statementsOf(layout);
   const values = valuesOf(forms, stored.slice(0, -1));
-  const row = newRow();
+  const row = Object.create(null) as Row;
   layout.columns.forEach(({ field }, i) => {
     row[field] = values[i]!;
   });
-  const fields = layout.key.map((index) => layout.columns[index]!.field);
-  return { rowid, key: keyOf(row, fields)!, row, stampMs: Date.parse(String(stored.at(-1) ?? noStamp)), reason };
+  return { rowid, key: keyOfRefused(layout, row), row, stampMs: Date.parse(String(stored.at(-1) ?? noStamp)), reason };
 }
 
 function removeGone(database: Database, { identity, gone, deletes, now }: FinishRequest): number {
