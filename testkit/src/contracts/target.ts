@@ -150,6 +150,16 @@ function describeOrder(create: CreateTarget, runs: number): void {
       expect((await fixture.rows(contactSchema)).get('a')?.Name).toBe('two');
     }));
 
+  test('null and empty text are different values (P3)', () =>
+    withTarget(create, 'mirror', async ({ write, fixture }) => {
+      for (const Name of [null, '', null]) {
+        await write([upsert(contact('a', { Name: 'some' }), 2000)]);
+        await write([upsert(contact('a', { Name: Name === null ? '' : null }), 2000)]);
+        expect(statuses(await write([upsert(contact('a', { Name }), 2000)]))).toEqual(['updated']);
+        expect((await fixture.rows(contactSchema)).get('a')?.Name).toBe(Name);
+      }
+    }));
+
   test('a change without a stamp cannot be called old: the newest read wins (P3)', () =>
     withTarget(create, 'mirror', async ({ write, fixture }) => {
       await write([upsert(contact('a', { Name: 'stamped' }), 2000)]);
