@@ -35,6 +35,7 @@ export async function bench({ rows, rounds, quick }: BenchOptions): Promise<Benc
     const times: Record<string, number[]> = {};
     const memory: number[] = [];
     const smallMemory: number[] = [];
+    const sqliteMemory: number[] = [];
     const wall: number[] = [];
     const note = (name: string, value: number) => {
       times[name] = [...(times[name] ?? []), value];
@@ -67,7 +68,9 @@ export async function bench({ rows, rounds, quick }: BenchOptions): Promise<Benc
       if (sqliteCli) note('sqlite import', importCsv(folder, csv, rows));
       const file = join(folder, 'copy.db');
       for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
-      note('sqlite', (await load(org, { type: 'sqlite', path: file }, rows)).sinceJobCompleteMs!);
+      const sqlite = await load(org, { type: 'sqlite', path: file }, rows);
+      note('sqlite', sqlite.sinceJobCompleteMs!);
+      sqliteMemory.push(sqlite.maxRssMb);
 
       if (!quick) {
         const { url } = postgres;
@@ -85,6 +88,7 @@ export async function bench({ rows, rounds, quick }: BenchOptions): Promise<Benc
       { name: 'tidemark whole wall time', value: rounded(median(wall) / 1000), unit: 's' },
       { name: 'tidemark peak memory', value: rounded(median(memory), 0), unit: 'MB' },
       { name: `tidemark peak memory at ${Math.ceil(rows / 10)} rows`, value: rounded(median(smallMemory), 0), unit: 'MB' },
+      { name: 'sqlite peak memory', value: rounded(median(sqliteMemory), 0), unit: 'MB' },
       { name: 'row versions written by the unchanged load', value: written, unit: 'rows' },
     ];
     return {

@@ -7,7 +7,7 @@ import type { TableLayout } from './layout.ts';
 import { named, noStamp, statementsOf, type TableStatements } from './statements.ts';
 import { createStaging, describeTable, isAsWeMadeIt } from './table.ts';
 import { textReader } from './text-reader.ts';
-import { MismatchError, type SqlValue } from './values.ts';
+import { asItIs, MismatchError, type SqlValue } from './values.ts';
 
 /** Rows of a page after which a transaction is committed, so that its part of the WAL stays small (P9). */
 const chunkRowsMax = 20_000;
@@ -102,7 +102,7 @@ export class Staging {
     for (let r = 0; r < block.rowCount; r++) {
       try {
         for (let c = 0; c < cells.length; c++) values[c] = cells[c]!(r);
-        if (layout.key.some((index) => values[index] === null)) throw new MissingKeyError();
+        for (const index of layout.key) if (values[index] === null) throw new MissingKeyError();
         values[cells.length] = stampOf(r);
         if (this.#probe !== null) this.#tryOut(this.#probe, values);
         if (this.#insert.run(...values).changes === 0) this.#replace(values);
@@ -311,14 +311,16 @@ function cellReader(column: Column, form: TableStatements['forms'][number]): Cel
     };
   }
   const text = textReader(column);
+  const { bindText } = form;
+  if (bindText === asItIs) return text;
   return (row) => {
     const cell = text(row);
-    return cell === null ? null : form.bindText(cell);
+    return cell === null ? null : bindText(cell);
   };
 }
 
 function stampReader(column: Column): (row: number) => string {
-  const cell = cellReader(column, { bind: String, bindText: (text) => text, read: String });
+  const cell = cellReader(column, { bind: String, bindText: asItIs, read: String });
   return (row) => (cell(row) as string | null) ?? noStamp;
 }
 
