@@ -1,4 +1,4 @@
-import type { Change } from '@tidemark/core';
+import { type Change, NO_STAMP } from '@tidemark/core';
 import type { Client } from './client.ts';
 import type { Dataset } from './dataset.ts';
 import { queryPage, queryPart, readRest, rowOfRecord } from './queries.ts';
@@ -14,8 +14,8 @@ const queriesInCall = 5;
  * Records by id as they are now, in the order of `keys`: an upsert for each that exists and matches the filter, a delete
  * for each that is deleted, does not match, or cannot be seen.
  *
- * A delete carries the record's own stamp where it can still be read. Of a record that is gone for good nothing newer
- * can come, so its delete is as new as the reply.
+ * A delete carries the record's own stamp where it can still be read, and none where the record cannot be seen: one that was
+ * only hidden by sharing comes back with the stamp it had, and must not find a newer one in the target (P12).
  */
 export async function readKeys(
   client: Client,
@@ -27,15 +27,14 @@ export async function readKeys(
   const idOf = new Map(keys.map((key) => [key, recordId(key)]));
   const ids = [...new Set(idOf.values())].filter((id) => id !== null);
   const found = new Map<string, Change>();
-  let asOfMs = Math.floor(client.time.now());
   const perCall = Math.floor(queriesInCall / (filter === null ? 1 : 2)) * idsInQuery;
   for (let start = 0; start < ids.length; start += perCall) {
     const chunks = chunked(ids.slice(start, start + perCall), idsInQuery);
-    asOfMs = await readChunks(client, dataset, filter, chunks, found, signal);
+    await readChunks(client, dataset, filter, chunks, found, signal);
   }
   return keys.map((key) => {
     const change = found.get(idOf.get(key) ?? '');
-    return change === undefined ? { op: 'delete', key, row: null, stampMs: asOfMs } : { ...change, key };
+    return change === undefined ? { op: 'delete', key, row: null, stampMs: NO_STAMP } : { ...change, key };
   });
 }
 
@@ -46,12 +45,12 @@ async function readChunks(
   chunks: readonly (readonly string[])[],
   found: Map<string, Change>,
   signal: AbortSignal | undefined,
-): Promise<number> {
+): Promise<void> {
   const { object, schema, softDeletes, stampField } = dataset;
   const about = `reading ${object} by id`;
   const names = schema.fields.map((field) => field.name);
   const fields = softDeletes && !names.includes('IsDeleted') ? [...names, 'IsDeleted'] : names;
-  const { replies, asOfMs } = await client.composite(
+  const { replies } = await client.composite(
     [
       ...chunks.map((ids) => queryPart('queryAll', selectText({ fields, object, where: [inList('Id', ids)] }), about)),
       ...(filter === null ? [] : chunks).map((ids) =>
@@ -70,13 +69,12 @@ async function readChunks(
   for (const record of records) {
     const alive = record.IsDeleted !== true && (filter === null || matching.has(record.Id));
     const key = String(record.Id);
-    const stampMs = stampField === undefined ? 0 : Date.parse(String(record[stampField]));
+    const stampMs = stampField === undefined ? NO_STAMP : Date.parse(String(record[stampField]));
     found.set(
       key,
       alive ? { op: 'upsert', key, row: rowOfRecord(record, schema.fields), stampMs } : { op: 'delete', key, row: null, stampMs },
     );
   }
-  return asOfMs;
 }
 
 function chunked<T>(items: readonly T[], size: number): T[][] {
