@@ -1,4 +1,12 @@
-import { AccessDeniedError, NotConnectedError, RequestRefusedError, SchemaChangedError, TransientError } from '@tidemark/core';
+import { inspect } from 'node:util';
+import {
+  AccessDeniedError,
+  NotConnectedError,
+  RequestRefusedError,
+  SchemaChangedError,
+  TransientError,
+  UnexpectedReplyError,
+} from '@tidemark/core';
 import { describe, expect, test } from 'vitest';
 import { copyLineOf, isAboutARecord, rejectionOf, toSyncError } from './errors.ts';
 
@@ -47,6 +55,32 @@ describe('errors', () => {
     expect(rejectionOf(failure('22003', 'value "secret" is out of range for type integer'), []).message).toBe(
       'value is out of range for type integer',
     );
+  });
+
+  // Whatever the server may say of a value, by a code that we know or not, in class 22 or by a trigger of the user's.
+  test.each([
+    ['22P02', 'invalid input syntax for type integer: "secret"', RequestRefusedError],
+    ['22P02', 'invalid input value for enum mood: "secret "quoted""', RequestRefusedError],
+    ['22003', '"secret" is out of range for type double precision', RequestRefusedError],
+    ['22007', 'invalid value "secret" for "YYYY"', RequestRefusedError],
+    ['22023', 'time zone "secret" not recognized', RequestRefusedError],
+    ['23505', 'Duplikat »secret«', RequestRefusedError],
+    ['P0001', 'nobody may be called secret', RequestRefusedError],
+    ['HV000', 'remote: secret', UnexpectedReplyError],
+    ['XX000', `unrecognized: "secret" and 'secret'`, UnexpectedReplyError],
+  ] as const)('%s: %s is told without the value (P10)', (code, message, kind) => {
+    const told = toSyncError(failure(code, message, { detail: 'Key (a)=(secret)', where: 'COPY t, line 1: "secret"' }));
+    expect(told).toBeInstanceOf(kind);
+    expect(inspect(told, { depth: 5 })).not.toContain('secret');
+    expect((told as Error).message).toContain(code);
+    if (code.startsWith('22')) expect(rejectionOf(failure(code, message), []).message).not.toContain('secret');
+  });
+
+  test('a constraint is named, and a code of Node is not taken for one of the server', () => {
+    const broken = toSyncError(failure('23514', 'new row …', { constraint: 'positive' })) as Error;
+    expect(broken.message).toBe('PostgreSQL: a row breaks a check constraint: constraint positive (23514)');
+    const ours = failure('EPERM', 'not permitted');
+    expect(toSyncError(ours)).toBe(ours);
   });
 
   test('the field of a violated constraint is named', () => {

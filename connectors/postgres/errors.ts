@@ -7,6 +7,7 @@ import {
   SchemaChangedError,
   SyncError,
   TransientError,
+  UnexpectedReplyError,
 } from '@tidemark/core';
 
 /** What PostgreSQL says of an error, as `pg` hands it over. */
@@ -15,6 +16,7 @@ interface DatabaseError extends Error {
   readonly detail?: string;
   readonly where?: string;
   readonly column?: string;
+  readonly constraint?: string;
 }
 
 type Make = (message: string, options: { cause: unknown; hint?: string | undefined }) => SyncError;
@@ -58,6 +60,11 @@ const table: Readonly<Record<string, readonly [Make, string?]>> = {
   '42703': [changed, 'A column is not there any more; the next run looks again.'],
   '42804': [changed, 'The type of a column has changed; the next run looks again.'],
   '42': [refused],
+  '22': [refused, 'An expression in `where` or `query` may meet such a value; the log of the database server names it.'],
+  '23': [refused, 'The log of the database server names the row.'],
+  '44': [refused, 'The log of the database server names the row.'],
+  P0: [refused, 'A trigger or function of yours says so; the log of the database server has its words.'],
+  '54': [refused],
   '2BP01': [refused, 'Other objects depend on it: change it by hand.'],
   '0A000': [refused],
   SELF_SIGNED_CERT_IN_CHAIN: [denied, 'Give the certificate of the authority as `ca` of the connection.'],
@@ -69,6 +76,32 @@ const table: Readonly<Record<string, readonly [Make, string?]>> = {
 };
 
 /**
+ * Our own words for what is about data, by the longest match: the server's repeat the value, in ways that change with its
+ * version and language, and a trigger may say anything (P10).
+ */
+const words: Readonly<Record<string, string>> = {
+  '22': 'a value does not fit what is done with it',
+  '22001': 'a text is too long for its type',
+  '22003': 'a number is out of range for its type',
+  '22007': 'a text is no date or time',
+  '22008': 'a date or time is out of range',
+  '22012': 'division by zero',
+  '22021': 'a text holds what the encoding of the database has not',
+  '22P02': 'a text has not the form of the type that it is converted to',
+  '23': 'a row breaks a constraint',
+  '23502': 'a value is null that must not be',
+  '23503': 'a row breaks a foreign key',
+  '23505': 'a row has a key that another one has',
+  '23514': 'a row breaks a check constraint',
+  '44': 'a row lies outside of the view through which it is written',
+  HV: 'a foreign data wrapper failed',
+  P0: 'a function or trigger raised an exception',
+};
+
+/** Classes of the standard, and PostgreSQL's own: no code of Node's looks like these. */
+const SQLSTATE = /^(\d[0-9A-Z]|F0|HV|P0|XX)[0-9A-Z]{3}$/;
+
+/**
  * Ours for any error of the driver; ours and what is no error of the database pass as they are.
  * @param where  Which database, for whoever could not get in and knows of several.
  */
@@ -76,31 +109,53 @@ export function toSyncError(error: unknown, where = ''): unknown {
   if (error instanceof SyncError || !(error instanceof Error)) return error;
   const first = error instanceof AggregateError ? (error.errors[0] as DatabaseError) : (error as DatabaseError);
   const code = (error as DatabaseError).code ?? first.code;
-  const message = `PostgreSQL${where}: ${withoutValues(error.message || first.message)}`;
+  const text = textOf(error.message === '' ? first : error, code);
+  const message = `PostgreSQL${where}: ${text}`;
   if (code === undefined) {
     if (
       /^Connection terminated|timeout exceeded when trying to connect|^Client has encountered|not queryable/.test(error.message)
     ) {
-      return new NotConnectedError(message, { cause: safeCause(error) });
+      return new NotConnectedError(message, { cause: safeCause(error, text) });
     }
     if (error.message === 'The server does not support SSL connections') {
       return new AccessDeniedError(message, { hint: 'Set up TLS at the server, or add sslmode=disable to the url.' });
     }
     return error;
   }
+  const known = longestMatch(table, code);
+  if (known !== undefined) return known[0](message, { cause: safeCause(error, text), hint: known[1] });
+  if (!SQLSTATE.test(code)) return error;
+  return new UnexpectedReplyError(message, { cause: safeCause(error, text), hint: 'See the log of the database server.' });
+}
+
+function longestMatch<T>(entries: Readonly<Record<string, T>>, code: string): T | undefined {
   for (let length = code.length; length >= 2; length--) {
-    const known = table[code.slice(0, length)];
-    if (known !== undefined) return known[0](message, { cause: safeCause(error), hint: known[1] });
+    const found = entries[code.slice(0, length)];
+    if (found !== undefined) return found;
   }
-  return error;
+  return undefined;
+}
+
+/** What may be said of an error: the server's words where they are about the request, ours where they can repeat a value. */
+function textOf(error: DatabaseError, code: string | undefined): string {
+  if (code === undefined) return withoutValues(error.message);
+  const own = longestMatch(words, code);
+  if (own !== undefined) {
+    const names = [error.column && `column ${error.column}`, error.constraint && `constraint ${error.constraint}`].filter(
+      Boolean,
+    );
+    return `${own}${names.length === 0 ? '' : `: ${names.join(', ')}`} (${code})`;
+  }
+  if (longestMatch(table, code) !== undefined) return withoutValues(error.message);
+  return `error ${code}: ${withoutQuoted(error.message)}`;
 }
 
 /** The cause without what carries row values: DETAIL, and the line that a COPY failed on. */
-function safeCause(error: Error): Error {
+function safeCause(error: Error, text: string): Error {
   const { code } = error as DatabaseError;
-  const cause = new Error(withoutValues(error.message));
+  const cause = new Error(text);
   cause.name = code === undefined ? error.name : `${error.name} ${code}`;
-  if (error.stack !== undefined) cause.stack = error.stack.replaceAll(error.message, cause.message);
+  if (error.stack !== undefined && error.message !== '') cause.stack = error.stack.replaceAll(error.message, text);
   return cause;
 }
 
@@ -119,7 +174,9 @@ export function isAboutARecord(error: unknown): error is DatabaseError {
 export function rejectionOf(error: DatabaseError, columns: readonly Named[]): Rejection {
   const column = refusedColumn(error);
   const field = columns.find(({ rawName }) => rawName === column)?.field.name ?? column;
-  const message = withoutValues(error.message);
+  const plain = withoutValues(error.message);
+  // A data exception has no names in quotes that matter; whatever is quoted can be a value.
+  const message = error.code?.startsWith('22') ? withoutQuoted(plain) : plain;
   return {
     code: error.code ?? '',
     message: field === undefined || message.includes(`"${field}"`) ? message : `${message} (field ${field})`,
@@ -157,5 +214,10 @@ export function copyLineOf(error: DatabaseError): number | undefined {
 
 /** `invalid input syntax for type integer: "12 Main St"` repeats the value; nobody's data belongs in a log. */
 function withoutValues(message: string): string {
-  return message.replace(/: ".*"$/s, '').replace(/^value ".*" is/s, 'value is');
+  return message.replace(/: (".*"|0x[0-9a-f x]+)$/s, '').replace(/^(value )?".*" is/s, 'value is');
+}
+
+/** From the first quote to the last: a value may hold quotes itself. */
+function withoutQuoted(message: string): string {
+  return message.replace(/".*"/s, '…').replace(/'.*'/s, '…');
 }
