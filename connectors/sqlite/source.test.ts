@@ -142,6 +142,41 @@ test('what is not there is named, with what is', async () => {
   expect(await refused({ query: 'SELEC 1', key: 'a' })).toMatch(/syntax error/);
 });
 
+// A page that goes on from a null compares with null: all that lies behind it would be passed over in silence.
+test('rows whose key is null are refused before anything is read, in a full read and in a delta (P1)', async () => {
+  await using file = await createFile();
+  file.sql('CREATE TABLE t (a TEXT, b INT, version INTEGER, PRIMARY KEY (a, b))');
+  file.sql(
+    `WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+     INSERT INTO t SELECT CASE WHEN i < 5000 THEN 'a' ELSE 'b' END, CASE WHEN i < 5000 THEN i END, 5 FROM n`,
+  );
+  file.sql(`INSERT INTO t VALUES ('b', 1, 5), ('c', 1, 9)`);
+  const source = await open(file, { table: 't', watermark: 'version' });
+  await expect(rowsOf(source)).rejects.toThrow('t has rows whose key (a, b) is null');
+  await expect(rowsOf(await open(file, { table: 't', key: ['a', 'b'] }, { where: 'version < 9' }))).rejects.toThrow(/is null/);
+  const changesSince = async (from: string) => {
+    const keys: string[] = [];
+    for await (const batch of source.readDelta!(from, never)) keys.push(...batch.changes.map(({ key }) => key));
+    return keys;
+  };
+  // Only what the delta would read stands in its way, and nothing of it is told before.
+  expect(await changesSince('[{"int":"6"}]')).toEqual(['["c","1"]']);
+  await expect(source.readDelta!('[{"int":"5"}]', never)[Symbol.asyncIterator]().next()).rejects.toThrow(RequestRefusedError);
+  const without = await open(file, { table: 't' }, { where: 'b IS NOT NULL' });
+  expect(await rowsOf(without)).toHaveLength(5001);
+});
+
+test('a row whose key is null and that comes while a full read goes on fails it (P1)', async () => {
+  await using file = await createFile();
+  file.sql('CREATE TABLE t (a TEXT, b INT, PRIMARY KEY (a, b))');
+  file.sql(`WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO t SELECT 'a', i FROM n`);
+  file.sql(`INSERT INTO t VALUES ('b', 1)`);
+  const pages = (await open(file, { table: 't' })).readFull(null, never)[Symbol.asyncIterator]();
+  expect((await pages.next()).done).toBe(false);
+  file.sql(`INSERT INTO t VALUES ('b', NULL)`);
+  await expect(pages.next()).rejects.toThrow(/is null/);
+});
+
 test('a position of another key is refused', async () => {
   await using file = await createFile();
   file.sql('CREATE TABLE t (a INT, b INT, PRIMARY KEY (a, b))');

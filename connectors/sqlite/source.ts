@@ -100,6 +100,7 @@ export class SqliteSource implements Source {
   async *readFull(resume: string | null, signal: AbortSignal): AsyncIterable<Page> {
     const keys = this.#layout.key.map(quoted);
     let after = resume === null ? null : decodePosition(resume, keys.length);
+    await this.#refuseNullKeys([], []);
     for (;;) {
       signal.throwIfAborted();
       const beyond = after === null ? [] : [`(${keys.join(', ')}) > (${keys.map(() => '?').join(', ')})`];
@@ -111,6 +112,8 @@ export class SqliteSource implements Source {
         `ORDER BY ${keys.join(', ')} LIMIT ${pageSize}`,
       );
       if (read.rowCount === 0) return;
+      // One that came after the check: a page that goes on from a null would pass over the rows behind it.
+      if (read.tails.some((key) => key.includes(null))) throw this.#nullKey();
       after = read.tails.at(-1)!;
       yield { position: encodePosition(after), announced: null, blocks: blocksOf(read) };
     }
@@ -121,16 +124,15 @@ export class SqliteSource implements Source {
     const order = [watermark, ...this.#layout.key.map(quoted)];
     let [bound] = decodePosition(from, 1);
     let after: readonly SqlValue[] | null = null;
+    // A row without a watermark is read in full runs only: nothing says when it changed.
+    const since = bound === null ? [`${watermark} IS NOT NULL`] : [`${watermark} >= ?`];
+    const sinceParameters = bound === null ? [] : [bound!];
+    // Before anything is written, as a full read does.
+    await this.#refuseNullKeys(since, sinceParameters);
     for (;;) {
       signal.throwIfAborted();
-      // A row without a watermark is read in full runs only: nothing says when it changed.
-      const beyond: string[] =
-        after !== null
-          ? [`(${order.join(', ')}) > (${order.map(() => '?').join(', ')})`]
-          : bound === null
-            ? [`${watermark} IS NOT NULL`]
-            : [`${watermark} >= ?`];
-      const parameters = after ?? (bound === null ? [] : [bound!]);
+      const beyond = after === null ? since : [`(${order.join(', ')}) > (${order.map(() => '?').join(', ')})`];
+      const parameters = after ?? sinceParameters;
       const read = await this.#select(
         this.#layout.columns,
         order,
@@ -167,6 +169,19 @@ export class SqliteSource implements Source {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** SQLite lets a primary key be null unless it says NOT NULL. Such a row can be neither paged over nor written anywhere. */
+  async #refuseNullKeys(conditions: readonly string[], parameters: readonly SqlValue[]): Promise<void> {
+    const test = `(${this.#layout.key.map((name) => `${quoted(name)} IS NULL`).join(' OR ')})`;
+    const { rowCount } = await this.#select([], ['1'], [...conditions, test], parameters, 'LIMIT 1');
+    if (rowCount > 0) throw this.#nullKey();
+  }
+
+  #nullKey(): RequestRefusedError {
+    return new RequestRefusedError(`${this.#layout.name} has rows whose key (${this.#layout.key.join(', ')}) is null`, {
+      hint: 'Choose another key, or leave those rows out with `where`.',
+    });
+  }
 
   #tail(): string[] {
     return this.#layout.watermark === undefined ? ['NULL'] : [quoted(this.#layout.watermark)];
@@ -209,11 +224,7 @@ export class SqliteSource implements Source {
         row[name] = read.columns[c]![r]!;
       });
       const key = keyOf(row, this.#layout.key);
-      if (key === null) {
-        throw new RequestRefusedError(`A row of ${this.#layout.name} has no ${this.#layout.key.join(', ')}`, {
-          hint: 'Leave such rows out with where, or name another key.',
-        });
-      }
+      if (key === null) throw this.#nullKey();
       const stampMs = this.stampField === undefined ? NO_STAMP : Date.parse(String(row[this.stampField]));
       return { op: 'upsert', key, row, stampMs: Number.isNaN(stampMs) ? NO_STAMP : stampMs };
     });
