@@ -11,6 +11,8 @@ export interface SourceColumn {
   readonly name: string;
   /** As the catalog writes it. */
   readonly type: string;
+  /** A point in time that does not say in which zone. */
+  readonly zoneless: boolean;
 }
 
 export interface Described {
@@ -142,5 +144,5 @@ function sourceColumn({ name, type, baseType, typmod, notNull }: Found): SourceC
       : {}),
     ...(baseType === 'smallint' ? { precision: 5 } : {}),
   };
-  return { field, name: quoteName(name), type };
+  return { field, name: quoteName(name), type, zoneless: baseType === 'timestamp without time zone' };
 }

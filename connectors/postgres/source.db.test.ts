@@ -1,4 +1,4 @@
-import { RequestRefusedError, type Row, rowsOfBlock, type Source, type SourceSpec } from '@tidemark/core';
+import { NO_STAMP, RequestRefusedError, type Row, rowsOfBlock, type Source, type SourceSpec } from '@tidemark/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { PostgresFrom } from './config.ts';
 import { type TestDatabase, testDatabase } from './fixture.ts';
@@ -185,4 +185,40 @@ describe('a full read', () => {
     const source = await open({ table, key: 'a' });
     await expect(readAll(source)).rejects.toThrow(RequestRefusedError);
   });
+
+  // A page that goes on from a null compares with null, and passes over all that it should read.
+  test('a delta refuses rows without a key as well, and only those that it would read (P1)', async () => {
+    await database.script(
+      `CREATE TABLE ${table} (a int, changed timestamptz); INSERT INTO ${table} VALUES (null, '2020-01-01Z'), (1, '2024-01-01Z')`,
+    );
+    const source = await open({ table, key: 'a', watermark: 'changed' });
+    await expect(delta(source, JSON.stringify({ settled: null, seen: null }))).rejects.toThrow('whose key (a) is null');
+    const from = JSON.stringify({ settled: '2023-01-01 00:00:00+00', seen: '2023-01-01 00:00:00+00' });
+    expect((await delta(source, from)).keys).toEqual(['1']);
+    await database.sql(`INSERT INTO ${table} VALUES (null, '2024-01-01Z')`);
+    await expect(delta(source, from)).rejects.toThrow(RequestRefusedError);
+  });
+});
+
+test('a row that cannot be seen is deleted without a stamp, so that it can come back with its old one (P12)', async () => {
+  await database.script(
+    `CREATE TABLE ${table} (id text PRIMARY KEY, hidden bool, changed timestamptz); INSERT INTO ${table} VALUES ('a', true, '2024-01-01Z')`,
+  );
+  const source = await open({ table, watermark: 'changed' }, { where: 'NOT hidden' });
+  expect(await source.readKeys!(['a', 'never was'], never)).toEqual([
+    { op: 'delete', key: 'a', row: null, stampMs: NO_STAMP },
+    { op: 'delete', key: 'never was', row: null, stampMs: NO_STAMP },
+  ]);
+});
+
+test('a watermark of local times is warned of, also behind a domain (P1)', async () => {
+  await database.script(
+    `CREATE DOMAIN ${table}_time AS timestamp(3);
+     CREATE TABLE ${table} (id text PRIMARY KEY, plain timestamp(0), renamed ${table}_time, zoned timestamptz, number bigint)`,
+  );
+  const warned = async (watermark: string) => (await open({ table, watermark })).warnings?.map(({ message }) => message);
+  expect(await warned('plain')).toEqual(['the watermark plain is a timestamp without time zone']);
+  expect(await warned('renamed')).toHaveLength(1);
+  expect(await warned('zoned')).toEqual([]);
+  expect(await warned('number')).toEqual([]);
 });

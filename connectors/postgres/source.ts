@@ -78,6 +78,14 @@ function watermarkKind({ field }: SourceColumn): WatermarkKind {
   });
 }
 
+/** What the sessions write there is for them to know; only they can tell whether it is UTC. */
+function localTimes({ field }: SourceColumn) {
+  return {
+    message: `the watermark ${field.name} is a timestamp without time zone`,
+    hint: 'Local times jump back when daylight saving ends, and a delta passes over what changes in that hour. Make it a timestamptz, let every session that writes it have TimeZone UTC, or plan a full run after that night.',
+  };
+}
+
 /** The cluster's own identifier where it may be read: it survives a new host name, and differs in a copy made by dump and restore. */
 async function originOf(client: Client): Promise<string> {
   const { rows } = await query(
@@ -92,6 +100,7 @@ class PostgresSource implements Source {
   readonly schema: DatasetSchema;
   readonly origin: string;
   readonly stampField?: string;
+  readonly warnings: NonNullable<Source['warnings']>;
   readonly readDelta?: NonNullable<Source['readDelta']>;
   readonly describeCheckpoint?: NonNullable<Source['describeCheckpoint']>;
   readonly #opened: Opened;
@@ -100,6 +109,7 @@ class PostgresSource implements Source {
     this.#opened = opened;
     this.schema = opened.schema;
     this.origin = opened.origin;
+    this.warnings = opened.watermark?.zoneless ? [localTimes(opened.watermark)] : [];
     if (opened.watermark === undefined) return;
     if (opened.kind === 'time') this.stampField = opened.watermark.field.name;
     this.readDelta = (from, signal) => this.#delta(from, signal);
@@ -128,7 +138,7 @@ class PostgresSource implements Source {
   }
 
   async *readFull(resume: string | null, signal: AbortSignal): AsyncIterable<Page> {
-    if (resume === null) await this.#refuseNullKeys(signal);
+    if (resume === null) await this.#refuseNullKeys([], [], signal);
     let after = resume === null ? null : (JSON.parse(resume) as string[]);
     for (;;) {
       const { rows, last } = await this.#page(after === null ? [] : [this.#afterKey(after, 1)], after ?? [], keyNames, signal);
@@ -145,10 +155,6 @@ class PostgresSource implements Source {
     const names = key.map(({ name }) => name).join(', ');
     const parts = keys.map((one) => keyParts(one, this.schema.key));
     return transaction(pool, { readOnly: true, signal }, async (client) => {
-      // The moment before the read: what was gone then can only come back with a later stamp.
-      const now = await query(client, 'SELECT clock_timestamp()');
-      const goneAtMs =
-        this.stampField === undefined ? NO_STAMP : Date.parse(String(fromPostgres(now.rows[0]![0]!, { type: 'datetime' })));
       const answer = await query(
         client,
         `SELECT ${this.#selection()} FROM ${relation} JOIN unnest(${arrays}) AS wanted (${names})
@@ -158,7 +164,8 @@ class PostgresSource implements Source {
         ),
       );
       const found = new Map(answer.rows.map((row) => this.#change(this.#row(row))).map((change) => [change.key, change]));
-      return keys.map((one) => found.get(one) ?? { op: 'delete', key: one, row: null, stampMs: goneAtMs });
+      // No stamp: a row that a policy or `where` hid comes back with the one it had, and must not find a newer one (P12).
+      return keys.map((one) => found.get(one) ?? { op: 'delete', key: one, row: null, stampMs: NO_STAMP });
     });
   }
 
@@ -176,6 +183,9 @@ class PostgresSource implements Source {
     const bound: Bound = await transaction(pool, { readOnly: true, signal }, (client) => boundNow(client, kind!, relation, mark));
     const checkpoint = encodeCheckpoint(advance(kind!, begun, bound));
     const order = [mark, ...this.#opened.key.map(({ name }) => name)];
+    const since = begun.settled === null ? [] : [`s.${mark} >= $1::${watermark!.type}`];
+    const sinceValues = begun.settled === null ? [] : [begun.settled];
+    await this.#refuseNullKeys([...since, `s.${mark} IS NOT NULL`], sinceValues, signal);
     let after: string[] | null = null;
     for (;;) {
       const conditions: string[] = [];
@@ -185,9 +195,9 @@ class PostgresSource implements Source {
           `(${order.map((name) => `s.${name}`).join(', ')}) > (${order.map((_, i) => `$${i + 1}::${i === 0 ? watermark!.type : this.#opened.key[i - 1]!.type}`).join(', ')})`,
         );
         values.push(...after);
-      } else if (begun.settled !== null) {
-        conditions.push(`s.${mark} >= $1::${watermark!.type}`);
-        values.push(begun.settled);
+      } else {
+        conditions.push(...since);
+        values.push(...sinceValues);
       }
       if (bound.newest !== null) {
         values.push(bound.newest);
@@ -249,23 +259,28 @@ class PostgresSource implements Source {
 
   #change(row: Row): Change {
     const stampMs = this.stampField === undefined ? NO_STAMP : Date.parse(String(row[this.stampField]));
-    return { op: 'upsert', key: keyOf(row, this.schema.key) ?? '', row, stampMs: Number.isNaN(stampMs) ? NO_STAMP : stampMs };
+    const key = keyOf(row, this.schema.key);
+    // One that came after the check: the delta fails before a page goes on from it.
+    if (key === null) throw this.#nullKey();
+    return { op: 'upsert', key, row, stampMs: Number.isNaN(stampMs) ? NO_STAMP : stampMs };
   }
 
   /** A row without a key would be passed over in silence by paging. */
-  async #refuseNullKeys(signal: AbortSignal): Promise<void> {
-    const { pool, key, relation, conditions } = this.#opened;
+  async #refuseNullKeys(conditions: readonly string[], values: readonly string[], signal: AbortSignal): Promise<void> {
+    const { pool, key, relation } = this.#opened;
     const nullable = key.filter(({ field }) => field.nullable);
     if (nullable.length === 0) return;
     const test = `(${nullable.map(({ name }) => `s.${name} IS NULL`).join(' OR ')})`;
     const { rows } = await transaction(pool, { readOnly: true, signal }, (client) =>
-      query(client, `SELECT 1 FROM ${relation} ${where([...conditions, test])} LIMIT 1`),
+      query(client, `SELECT 1 FROM ${relation} ${where([...this.#opened.conditions, ...conditions, test])} LIMIT 1`, values),
     );
-    if (rows.length > 0) {
-      throw new RequestRefusedError(`${this.schema.name} has rows whose key (${this.schema.key.join(', ')}) is null`, {
-        hint: 'Choose another key, or leave those rows out with `where`.',
-      });
-    }
+    if (rows.length > 0) throw this.#nullKey();
+  }
+
+  #nullKey(): RequestRefusedError {
+    return new RequestRefusedError(`${this.schema.name} has rows whose key (${this.schema.key.join(', ')}) is null`, {
+      hint: 'Choose another key, or leave those rows out with `where`.',
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { people, World } from './fixture.ts';
+import { altered, people, World } from './fixture.ts';
 
 const plain = `
 connections: { src: { type: a }, dst: { type: b } }
@@ -180,4 +180,15 @@ test('verify names what differs and repair mends it (P12)', async () => {
   ]);
   expect(await world.verify(true)).toMatchObject({ differences: 3, repaired: 3 });
   expect(await world.verify()).toMatchObject({ differences: 0 });
+});
+
+test('what a source warns of is a warning of its sync, and the sync still runs (P1)', async () => {
+  const warnings = [{ message: 'the watermark jumps back', hint: 'Name another one.' }];
+  const world = await new World(plain, { source: (opened) => altered(opened, { warnings }) }).open();
+  await using engine = world.engine();
+  expect(await engine.check(new AbortController().signal)).toEqual([
+    { place: 'syncs.s', severity: 'warning', message: 'the watermark jumps back', hint: 'Name another one.' },
+  ]);
+  world.put('a', 'Ada', 1);
+  expect((await world.run()).state).toBe('succeeded');
 });

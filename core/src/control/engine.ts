@@ -91,6 +91,9 @@ export class Engine implements AsyncDisposable {
           // A filter that the source refuses shows only when it is used.
           await opened.source.estimate(signal);
           await opened.target.plan();
+          for (const { message, hint } of opened.source.warnings ?? []) {
+            problems.push({ place: `syncs.${sync.name}`, severity: 'warning', message, hint });
+          }
         } finally {
           await close(opened);
         }

@@ -73,6 +73,8 @@ export interface Source extends AsyncDisposable {
   readonly stampField?: string;
   /** Which system this is, e.g. an org id. A checkpoint of another origin is refused until the user confirms. */
   readonly origin: string;
+  /** What may go wrong with this dataset though it can be read, for `check`. */
+  readonly warnings?: readonly Pick<Problem, 'message' | 'hint'>[];
   /** Roughly how many records a full read yields; null when that is not cheap to say. */
   estimate(signal: AbortSignal): Promise<number | null>;
   /** API calls that a run costs the system when nothing goes wrong, roughly; null when that is not cheap to say. For `plan`. */
