@@ -4,7 +4,7 @@ import type { Random } from '../base/random.ts';
 import { type Config, type SyncConfig, startAtMs } from '../config/config.ts';
 import type { Connection, ConnectorContext, Log, SchemaChange, Source, Target } from '../model/connector.ts';
 import { openCustomSource } from '../pipeline/custom-source.ts';
-import { decodeEnvelope, fieldTypes, whyFull } from '../pipeline/envelope.ts';
+import { decodeEnvelope, reasonForFull } from '../pipeline/envelope.ts';
 import { type Held, heldWindow } from '../pipeline/held.ts';
 import type { OpenedSync } from '../pipeline/opened-sync.ts';
 import {
@@ -114,10 +114,9 @@ export class Engine implements AsyncDisposable {
     for (const sync of name === undefined ? this.config.syncs.values() : [this.#sync(name)]) {
       const opened = await this.#open(sync, signal);
       try {
-        const { source, target, steps, checkpoints } = opened;
+        const { source, target, checkpoints } = opened;
         const envelope = decodeEnvelope(await checkpoints.read(sync.watermarkKey));
-        const base = { origin: source.origin, fingerprint: sync.fingerprint, fields: fieldTypes(steps.schema) };
-        const reason = source.readDelta === undefined ? 'the source cannot tell what changed' : whyFull(envelope, base);
+        const reason = reasonForFull(opened, envelope, false);
         const kind = reason === null ? 'delta' : 'full';
         plans.push({
           sync: sync.name,

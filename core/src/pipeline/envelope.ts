@@ -1,5 +1,5 @@
 import { UnexpectedReplyError } from '../base/errors.ts';
-import type { DatasetSchema } from '../model/schema.ts';
+import type { OpenedSync } from './opened-sync.ts';
 
 /**
  * What is kept with a sync's data: the source's own checkpoint, and what it is only good for. A checkpoint is of use while it
@@ -42,12 +42,29 @@ function parse(text: string): Envelope & { v: number } {
   }
 }
 
-export function fieldTypes(schema: DatasetSchema): Record<string, string> {
-  return Object.fromEntries(schema.fields.map((field) => [field.name, field.type]));
+/** What a checkpoint of this sync is kept with, as things stand now. */
+export function envelopeBase({
+  source,
+  config,
+  steps,
+}: Pick<OpenedSync, 'source' | 'config' | 'steps'>): Omit<Envelope, 'position'> {
+  const fields = Object.fromEntries(steps.schema.fields.map((field) => [field.name, field.type]));
+  return { origin: source.origin, fingerprint: config.fingerprint, fields };
+}
+
+/** Why the next run of a sync is a full one, in words; null when it is a delta. */
+export function reasonForFull(
+  sync: Pick<OpenedSync, 'source' | 'config' | 'steps'>,
+  envelope: Envelope | null,
+  asked: boolean,
+): string | null {
+  if (asked) return 'asked for';
+  if (sync.source.readDelta === undefined) return 'the source cannot tell what changed';
+  return whyFull(envelope, envelopeBase(sync));
 }
 
 /** Why a delta from this checkpoint would leave holes, in words; null when it is good. A field that is gone leaves none. */
-export function whyFull(envelope: Envelope | null, now: Omit<Envelope, 'position'>): string | null {
+function whyFull(envelope: Envelope | null, now: Omit<Envelope, 'position'>): string | null {
   if (envelope === null) return 'there is no checkpoint yet';
   if (envelope.fingerprint !== now.fingerprint) return 'the configuration of the sync has changed';
   const added = Object.keys(now.fields).filter((name) => envelope.fields[name] === undefined);

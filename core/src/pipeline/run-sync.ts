@@ -3,7 +3,7 @@ import { retrying } from '../base/retry.ts';
 import type { RunKind, RunState } from '../store/store.ts';
 import { runDelta } from './delta.ts';
 import { dryRun } from './dry-run.ts';
-import { decodeEnvelope, type Envelope, fieldTypes, whyFull } from './envelope.ts';
+import { decodeEnvelope, type Envelope, envelopeBase, reasonForFull } from './envelope.ts';
 import { type FullOptions, runFull } from './full.ts';
 import { heldWindow } from './held.ts';
 import { type OpenedSync, type Progress, type RunScope, StoppedError, Tally } from './opened-sync.ts';
@@ -49,13 +49,9 @@ export async function runSync(prepared: Prepared, open: OpenSync, options: RunOp
     const sync = await open(options.signal);
     const { scope, envelope } = await takeOver(sync, scopeOf);
     const failing = new Set(await sync.store.failingKeys(sync.config.name));
-    const base = { origin: sync.source.origin, fingerprint: sync.config.fingerprint, fields: fieldTypes(sync.steps.schema) };
+    const base = envelopeBase(sync);
     refuseOtherOrigin(sync, envelope);
-    const why = options.full
-      ? 'asked for'
-      : sync.source.readDelta === undefined
-        ? 'the source cannot tell what changed'
-        : whyFull(envelope, base);
+    const why = reasonForFull(sync, envelope, options.full ?? false);
     if (sync.config.onFailure === 'hold' && sync.source.readKeys !== undefined && failing.size > 0) {
       // A record that was refused holds the window, whichever run or attempt met it: it is tried now, due or not.
       await sync.store.makeFailuresDue({ sync: sync.config.name }, sync.clock.now());
@@ -120,12 +116,7 @@ export async function dryRunSync(open: OpenSync, options: RunOptions): Promise<P
   const sync = await open(options.signal);
   const envelope = decodeEnvelope(await sync.checkpoints.read(sync.config.watermarkKey));
   refuseOtherOrigin(sync, envelope);
-  const base = { origin: sync.source.origin, fingerprint: sync.config.fingerprint, fields: fieldTypes(sync.steps.schema) };
-  const reason = options.full
-    ? 'asked for'
-    : sync.source.readDelta === undefined
-      ? 'the source cannot tell what changed'
-      : whyFull(envelope, base);
+  const reason = reasonForFull(sync, envelope, options.full ?? false);
   const tally = new Tally(options.onProgress);
   const scope: RunScope = {
     epoch: 0,
