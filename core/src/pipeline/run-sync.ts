@@ -118,13 +118,7 @@ export async function dryRunSync(open: OpenSync, options: RunOptions): Promise<P
   refuseOtherOrigin(sync, envelope);
   const reason = reasonForFull(sync, envelope, options.full ?? false);
   const tally = new Tally(options.onProgress);
-  const scope: RunScope = {
-    epoch: 0,
-    signal: options.signal,
-    stopping: () => options.stop?.aborted ?? false,
-    tally,
-    run: { loadsThrownAway: 0 },
-  };
+  const scope = scopeWith(options, tally)(0);
   await dryRun(sync, scope, reason === null ? envelope : null);
   return { kind: reason === null ? 'delta' : 'full', reason, counts: tally.counts() };
 }
@@ -140,13 +134,7 @@ export async function verifySync(
 ): Promise<Verdict> {
   const sync = await open(options.signal);
   const tally = new Tally(options.onProgress);
-  const { scope, envelope } = await takeOver(sync, (epoch) => ({
-    epoch,
-    signal: options.signal,
-    stopping: () => options.stop?.aborted ?? false,
-    tally,
-    run: { loadsThrownAway: 0 },
-  }));
+  const { scope, envelope } = await takeOver(sync, scopeWith(options, tally));
   refuseOtherOrigin(sync, envelope);
   if (envelope === null && sync.source.readDelta !== undefined) {
     throw new RequestRefusedError(`${prepared.config.name} has not completed a full run yet, so there is nothing to verify`, {
@@ -161,6 +149,12 @@ export async function verifySync(
 }
 
 type ScopeOf = (epoch: number) => RunScope;
+
+/** What the attempts of one run share is `run`; each has a tally of its own. */
+function scopeWith(options: RunOptions, tally: Tally, run: RunScope['run'] = { loadsThrownAway: 0 }): ScopeOf {
+  const { signal, stop } = options;
+  return (epoch) => ({ epoch, signal, stopping: () => stop?.aborted ?? false, tally, run });
+}
 
 async function takeOver(sync: OpenedSync, scopeOf: ScopeOf): Promise<{ scope: RunScope; envelope: Envelope | null }> {
   const { epoch, checkpoint } = await sync.checkpoints.acquire(sync.config.watermarkKey);
@@ -195,14 +189,7 @@ async function recorded(
     await retrying(
       () => {
         tally = new Tally(options.onProgress);
-        const scopeOf: ScopeOf = (epoch) => ({
-          epoch,
-          signal: options.signal,
-          stopping: () => options.stop?.aborted ?? false,
-          tally,
-          run,
-        });
-        return attempt(scopeOf, (decidedKind, decidedReason) => {
+        return attempt(scopeWith(options, tally, run), (decidedKind, decidedReason) => {
           kind = decidedKind;
           reason = decidedReason;
         });
