@@ -42,7 +42,9 @@ export function createOrg(options: OrgOptions): Org {
       if (!found) return undefined;
       return projection.read(Number(found._rid), version);
     },
-    begin: (begun) => beginTransaction(store, `t${++transactions}`, begun?.userId ?? adminUserId),
+    begin: (begun) =>
+      beginTransaction(store, `t${++transactions}`, { userId: begun?.userId ?? adminUserId, origin: begun?.origin ?? '' }),
+    onCommit: (listener) => store.commitLog.onCommit(listener),
     write(work, written) {
       const transaction = org.begin(written);
       let result: ReturnType<typeof work>;

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Schema } from '../schema/types.ts';
+import { type CommitLog, createCommitLog } from './commit-log.ts';
 import { openDatabase } from './database.ts';
 import { instanceOf, makeId } from './ids.ts';
 import { describeTable, ensureTable, type StoredRow, type Table } from './table.ts';
@@ -19,6 +20,7 @@ export interface Store {
   readonly openSince: Map<string, number>;
   /** Commits so far: a transaction that saw none beside it need not check again. */
   commits: number;
+  readonly commitLog: CommitLog;
   table(object: string): Table | undefined;
   /** @throws {SalesforceError} `NOT_FOUND`: no such object. */
   requireTable(object: string): Table;
@@ -71,6 +73,7 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
     locks: new Map(),
     openSince: new Map(),
     commits: 0,
+    commitLog: createCommitLog(clock),
     table: (object) => tables.get(object.toLowerCase()),
     requireTable(object) {
       const table = store.table(object);

@@ -3,7 +3,7 @@ import { fold } from './database.ts';
 import { normaliseId } from './ids.ts';
 import type { Store } from './store.ts';
 import type { Column, Stored, StoredRow, Table } from './table.ts';
-import { SalesforceError, type Transaction, type Value, type Values, type WriteOutcome } from './types.ts';
+import { type RecordChange, SalesforceError, type Transaction, type Value, type Values, type WriteOutcome } from './types.ts';
 import { checkValue, stampOf } from './values.ts';
 import { applyDefaults, composeName, isReference, readValues, requireFields, unknownField } from './write-checks.ts';
 
@@ -20,7 +20,8 @@ interface Pending {
  * Buffers its writes until `commit`, so that other transactions can come and go beside it. A record that it wrote is
  * locked until it ends, as rows are in Salesforce.
  */
-export function beginTransaction(store: Store, id: string, userId: string): Transaction {
+export function beginTransaction(store: Store, id: string, by: { userId: string; origin: string }): Transaction {
+  const { userId } = by;
   const startedAtMs = store.clock.now();
   const commitsAtStart = store.commits;
   const pending = new Map<string, Pending>();
@@ -283,6 +284,16 @@ export function beginTransaction(store: Store, id: string, userId: string): Tran
     }
   }
 
+  /** What the commit did, record by record; a record that came and went again did not happen. */
+  function recordChanges(): RecordChange[] {
+    const changes: RecordChange[] = [];
+    for (const [recordId, { table, row, before, purged }] of pending) {
+      const kind = kindOfChange(row, before, purged);
+      if (kind) changes.push({ object: table.name, id: recordId, kind, before, after: row });
+    }
+    return changes;
+  }
+
   function end(): void {
     over = true;
     store.openSince.delete(id);
@@ -405,7 +416,10 @@ export function beginTransaction(store: Store, id: string, userId: string): Tran
             checkUnique(table, recordId, row, table.columns);
           }
         }
-        if (pending.size > 0) store.atomically(apply);
+        if (pending.size > 0) {
+          store.atomically(apply);
+          store.commitLog.append(recordChanges(), by);
+        }
       } finally {
         end();
       }
@@ -415,6 +429,14 @@ export function beginTransaction(store: Store, id: string, userId: string): Tran
       end();
     },
   };
+}
+
+function kindOfChange(row: StoredRow, before: StoredRow | undefined, purged: boolean): RecordChange['kind'] | undefined {
+  const wasAlive = before !== undefined && before.IsDeleted !== 1;
+  if (purged) return before && 'purge';
+  if (row.IsDeleted === 1) return wasAlive ? 'delete' : undefined;
+  if (!before) return 'create';
+  return wasAlive ? 'update' : 'undelete';
 }
 
 /** Fields by which records are found: external ids, unique fields, lookup fields such as Email. */

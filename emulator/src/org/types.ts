@@ -1,4 +1,5 @@
 import type { Schema } from '../schema/types.ts';
+import type { StoredRow } from './table.ts';
 
 /** A stored value as REST writes it: datetimes `2024-05-22T13:05:09.000+0000`, dates `2024-05-22`, ids 18 characters. */
 export type Value = string | number | boolean | null;
@@ -76,6 +77,41 @@ export interface Transaction {
   rollback(): void;
 }
 
+/** What one transaction did to one record, from its start to its commit: several writes of a record are one change. */
+export interface RecordChange {
+  readonly object: string;
+  readonly id: string;
+  /** `purge` is for good: no event tells of it unless the record was alive. */
+  readonly kind: 'create' | 'update' | 'delete' | 'undelete' | 'purge';
+  /** Stored form, by field name; absent for a created record. */
+  readonly before: StoredRow | undefined;
+  /** For a delete the record as it was last. */
+  readonly after: StoredRow;
+}
+
+/** A commit, told to listeners after the database holds it. */
+export interface CommittedTransaction {
+  /** UUID-like, unique. */
+  readonly key: string;
+  /** Ascends, beyond 2^53 as in recordings. */
+  readonly commitNumber: bigint;
+  readonly committedAtMs: number;
+  readonly userId: string;
+  /** `com/salesforce/api/rest/62.0;client=x`; empty for what the server itself did. */
+  readonly origin: string;
+  /** In the order of the records' first writes. */
+  readonly changes: readonly RecordChange[];
+}
+
+/** Who writes, and how. */
+export interface WriteOptions {
+  userId?: string;
+  /** What change events show as `changeOrigin`; empty when absent. */
+  origin?: string;
+  /** `Sforce-Duplicate-Rule-Header: allowSave=true`. */
+  allowDuplicates?: boolean;
+}
+
 export interface UpdatedIds {
   ids: string[];
   latestDateCovered: string;
@@ -98,9 +134,11 @@ export interface Org {
   table(soql: string, options?: QueryOptions): TableResult;
   /** One record in REST form, or `undefined` when absent or deleted. `fields` absent: all of them. */
   retrieve(object: string, id: string, version: string, fields?: readonly string[]): Record<string, unknown> | undefined;
-  begin(options?: { userId?: string }): Transaction;
+  begin(options?: WriteOptions): Transaction;
   /** `begin`, `work`, `commit`; rolled back when `work` throws. */
-  write<T>(work: (transaction: Transaction) => T, options?: { userId?: string }): T;
+  write<T>(work: (transaction: Transaction) => T, options?: WriteOptions): T;
+  /** Told of every commit, in order; rows that `load` brings are not commits. Returns how to stop. */
+  onCommit(listener: (committed: CommittedTransaction) => void): () => void;
   updated(object: string, startMs: number, endMs: number): UpdatedIds;
   deleted(object: string, startMs: number, endMs: number): DeletedIds;
   /** Loads rows without checks, for filling an org quickly. Ids are made when absent; audit fields too. */
