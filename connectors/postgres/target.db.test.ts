@@ -225,6 +225,47 @@ describe('bad records', () => {
   });
 });
 
+// A delta brings everything at once, and each kind takes its own way through the statements.                             (P3)
+test.each([30, 600])(
+  'in one batch of %i each record gets what is right for it, and older never overwrites newer (P3)',
+  async (size) => {
+    // Columns may have the names that come to mind first for what the merge finds out about a row.
+    const fields: DatasetSchema = {
+      ...schema,
+      fields: [
+        ...schema.fields,
+        { name: 'wins', type: 'text', nullable: true },
+        { name: 'place', type: 'integer', nullable: true },
+      ],
+    };
+    const { target, epoch } = await open(fields);
+    const values = (i: number, Name: string) => ({ Id: `k${i}`, Name, Count: i, wins: 'w', place: i });
+    const kinds = [
+      { kind: 'differs', stampMs: 2000, name: 'new', status: 'updated', holds: ['new', 2000] },
+      { kind: 'differs at the same second', stampMs: 1000, name: 'new', status: 'updated', holds: ['new', 1000] },
+      { kind: 'equal and newer', stampMs: 2000, name: 'old', status: 'unchanged', holds: ['old', 2000] },
+      { kind: 'equal', stampMs: 1000, name: 'old', status: 'unchanged', holds: ['old', 1000] },
+      { kind: 'older', stampMs: 500, name: 'late', status: 'unchanged', holds: ['old', 1000] },
+      { kind: 'new', stampMs: 2000, name: 'new', status: 'created', holds: ['new', 2000] },
+      { kind: 'gone', stampMs: 2000, name: null, status: 'deleted', holds: undefined },
+      { kind: 'deleted before it was written last', stampMs: 500, name: null, status: 'unchanged', holds: ['old', 1000] },
+    ] as const;
+    const of = (i: number) => kinds[i % kinds.length]!;
+    const all = Array.from({ length: size * kinds.length }, (_, i) => i);
+    const there = all.filter((i) => of(i).kind !== 'new').map((i) => upsert(values(i, 'old'), 1000));
+    await write(target, epoch, there);
+    const changes = all.map((i): Change => {
+      const { name, stampMs } = of(i);
+      return name === null ? { op: 'delete', key: `k${i}`, row: null, stampMs } : upsert(values(i, name), stampMs);
+    });
+    const results = await write(target, epoch, changes);
+    expect(results.map(({ status }) => status)).toEqual(all.map((i) => of(i).status));
+    const rows = await database.sql(`SELECT id, name, extract(epoch FROM _tidemark_stamp)::numeric * 1000 FROM ${table}`);
+    const held = new Map(rows.map(([id, name, stamp]) => [id, [name, Number(stamp)]]));
+    expect(all.map((i) => held.get(`k${i}`))).toEqual(all.map((i) => of(i).holds));
+  },
+);
+
 describe('what goes wrong around a write', () => {
   test('a connection that is cut before the commit leaves nothing, is said to be lost, and the next write works (P1)', async () => {
     const { target, epoch, unit } = await open();
