@@ -1,10 +1,7 @@
 import type { Schema } from '../schema/types.ts';
-import { compileProjection } from '../soql/projection.ts';
-import { runQuery, runTable } from '../soql/run.ts';
 import { createClock } from './clock.ts';
-import { normaliseId } from './ids.ts';
 import { loadRows } from './load.ts';
-import { readDeleted, readUpdated } from './replication.ts';
+import { orgReads } from './reads.ts';
 import { openStore, type Store } from './store.ts';
 import { beginTransaction } from './transaction.ts';
 import type { Org, OrgClock, Values } from './types.ts';
@@ -31,17 +28,7 @@ export function createOrg(options: OrgOptions): Org {
     schema,
     clock,
     adminUserId,
-    query: (soql, queryOptions) => runQuery(store, soql, { userId: adminUserId, ...queryOptions }),
-    table: (soql, queryOptions) => runTable(store, soql, { userId: adminUserId, ...queryOptions }),
-    retrieve(object, id, version, fields) {
-      const table = store.requireTable(object);
-      const projection = compileProjection(store, table, fields);
-      const full = normaliseId(id);
-      const alive = table.softDeletes ? ' AND "IsDeleted" = 0' : '';
-      const found = store.statement(`SELECT "_rid" FROM ${table.quotedName} WHERE "Id" = ?${alive}`).get(full ?? '');
-      if (!found) return undefined;
-      return projection.read(Number(found._rid), version);
-    },
+    ...orgReads(store, adminUserId),
     begin: (begun) =>
       beginTransaction(store, `t${++transactions}`, { userId: begun?.userId ?? adminUserId, origin: begun?.origin ?? '' }),
     onCommit: (listener) => store.commitLog.onCommit(listener),
@@ -57,8 +44,6 @@ export function createOrg(options: OrgOptions): Org {
       transaction.commit();
       return result;
     },
-    updated: (object, startMs, endMs) => readUpdated(store, object, startMs, endMs),
-    deleted: (object, startMs, endMs) => readDeleted(store, object, startMs, endMs),
     load: (object, rows) => loadRows(store, object, rows, adminUserId),
     close: () => store.close(),
   };
