@@ -201,7 +201,7 @@ describe(`sessions ${evidence('documented', 'REST API Developer Guide, Status Co
 
 describe(`the API budget (P8) ${evidence('recorded', 'Sforce-Limit-Info: api-usage=4147/15000')}`, () => {
   test('past the declared share nothing more is asked, until the reading is old', async () => {
-    await using org = await testOrg({ records: 5, apiRequestsMax: 20 });
+    await using org = await testOrg({ records: 5, limits: { DailyApiRequests: 20 } });
     let nowMs = Date.now();
     const clock = { ...testContext().clock, now: () => nowMs };
     const connection = org.connect({ clock }, { apiShare: 0.5 });

@@ -369,7 +369,7 @@ describe('the API calls of the org are used up: the run says so, waits, and goes
   ])('%s', async (_, used, says, hint) => {
     await using world = await BadInputWorld.open('sqlite');
     world.configure();
-    world.emulator.ledger.add(used);
+    world.emulator.limits.DailyApiRequests.add(used);
     let waits = 0;
     world.onQuotaWait = () => {
       waits++;

@@ -19,6 +19,9 @@ export const createJob: Handler = (request, context) => {
   }
   if (lineEnding !== 'LF' && lineEnding !== 'CRLF') throw badRequest('API_ERROR', `Unknown lineEnding: ${String(lineEnding)}`);
   const object = checkBulkQuery(query, context.org.schema);
+  if (!context.limits.DailyBulkV2QueryJobs.spend()) {
+    throw badRequest('LIMIT_EXCEEDED', 'Daily limit of Bulk API 2.0 query jobs exceeded');
+  }
   const job = context.jobs.create({
     operation,
     object: object.name,

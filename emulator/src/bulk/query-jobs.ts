@@ -31,7 +31,6 @@ export interface QueryJob extends NewJob {
 
 /** Results are kept for seven days (Bulk API 2.0 Developer Guide, "Limits"). */
 const keptMs = 7 * 24 * 60 * 60 * 1000;
-const dayMs = 24 * 60 * 60 * 1000;
 
 /** The Bulk API 2.0 query jobs of an org, and the files that hold their results. */
 export interface QueryJobs {
@@ -46,7 +45,6 @@ export interface QueryJobs {
   abort(job: QueryJob): void;
   fail(job: QueryJob, errorMessage: string): void;
   delete(job: QueryJob): void;
-  createdLastDay(): number;
   /** Stops what is being rendered and removes every file. */
   close(): Promise<void>;
 }
@@ -64,7 +62,6 @@ interface Work {
 
 export function createQueryJobs(org: Org, pageRows: number): QueryJobs {
   const works = new Map<string, Work>();
-  let createdAt: number[] = [];
   let directory: string | undefined;
   let created = 0;
 
@@ -101,7 +98,6 @@ export function createQueryJobs(org: Org, pageRows: number): QueryJobs {
       const table = org.table(spec.query, { all: spec.operation === 'queryAll', userId: spec.userId });
       created += 1;
       const now = org.clock.now();
-      createdAt = [...createdAt.filter((at) => at > now - dayMs), now];
       const job: QueryJob = {
         ...spec,
         id: makeId('750', org.id.slice(3, 5), created),
@@ -136,7 +132,6 @@ export function createQueryJobs(org: Org, pageRows: number): QueryJobs {
       const work = works.get(job.id);
       if (work) forget(work);
     },
-    createdLastDay: () => createdAt.filter((at) => at > org.clock.now() - dayMs).length,
     async close() {
       const all = [...works.values()];
       for (const work of all) work.stop.abort();

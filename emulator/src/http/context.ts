@@ -2,8 +2,8 @@ import type { Identity } from '../auth/identity.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { QueryJobs } from '../bulk/query-jobs.ts';
 import type { FaultList } from '../faults/fault-list.ts';
+import type { OrgLimits } from '../limits/org-limits.ts';
 import type { Org, Transaction } from '../org/types.ts';
-import type { ApiLedger } from './api-ledger.ts';
 import type { Permissions } from './permissions.ts';
 import type { QueryLocators } from './query-locators.ts';
 import type { RequestLog } from './request-log.ts';
@@ -14,7 +14,7 @@ export interface EmulatorContext {
   readonly identity: Identity;
   readonly sessions: Sessions;
   readonly faults: FaultList;
-  readonly ledger: ApiLedger;
+  readonly limits: OrgLimits;
   readonly requests: RequestLog;
   readonly locators: QueryLocators;
   readonly jobs: QueryJobs;

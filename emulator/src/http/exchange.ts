@@ -36,6 +36,15 @@ export async function exchange(
   entry.faults.push(...faults.map((fault) => fault.id));
   const fault = (kind: FaultKind) => faults.find((candidate) => candidate.kind === kind);
 
+  const isData = request.url.startsWith('/services/data/');
+  const leave = isData ? context.limits.longRequests.enter() : undefined;
+  if (isData && !leave) {
+    const message = 'ConcurrentRequests (Concurrent API Requests) Limit exceeded.';
+    return send(request, reply, asOutgoing(limitExceeded(message), context), []);
+  }
+  // A slow reply runs until its last byte is out.
+  if (leave) reply.raw.once('close', leave).once('finish', leave);
+
   const held = fault('timeout');
   if (held) await hold(reply, numberParameter(held, 'holdMs', holdMsDefault));
   if (held && reply.raw.destroyed) return drop(reply);
@@ -106,8 +115,9 @@ export function bearerToken(request: FastifyRequest): string | undefined {
 }
 
 /** A data resource's answer with the headers that each of them carries. */
-export function asOutgoing(reply: ApiReply, { ledger }: EmulatorContext, pretty = false): Outgoing {
-  const usage = { 'Sforce-Limit-Info': `api-usage=${ledger.used()}/${ledger.requestsMax}` };
+export function asOutgoing(reply: ApiReply, { limits }: EmulatorContext, pretty = false): Outgoing {
+  const { DailyApiRequests: requests } = limits;
+  const usage = { 'Sforce-Limit-Info': `api-usage=${requests.used()}/${requests.max}` };
   if (reply.file) return { status: reply.status, headers: { ...usage, ...reply.headers }, body: reply.file };
   return jsonReply(reply.status, reply.body, { ...usage, ...reply.headers }, pretty);
 }

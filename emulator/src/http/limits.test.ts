@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { evidence } from '../evidence.ts';
 import { startTestOrg, type TestOrg } from './testing.ts';
 
 let org: TestOrg;
 beforeAll(async () => {
-  org = await startTestOrg({ apiRequestsMax: 5 });
+  org = await startTestOrg({ limits: { DailyApiRequests: 5 } });
 });
 afterAll(() => org.emulator.close());
 
@@ -21,12 +21,14 @@ test(`every request counts, and each reply tells ${evidence('recorded', 'Sforce-
 });
 
 test(`used up: 403, until 24 hours have passed ${evidence('documented', 'Salesforce limits, API Request Limits and Allocations')}`, async () => {
-  await org.backdoor('POST', '/limits', { spend: 2 });
+  await org.backdoor('POST', '/limits', { spend: { DailyApiRequests: 2 } });
   expect(await limits()).toMatchObject({
     status: 403,
     json: [{ message: 'TotalRequests Limit exceeded.', errorCode: 'REQUEST_LIMIT_EXCEEDED' }],
   });
-  expect((await org.backdoor('POST', '/limits', { apiRequestsMax: 6 })).json).toEqual({ apiRequestsMax: 6, used: 5 });
+  expect((await org.backdoor('POST', '/limits', { max: { DailyApiRequests: 6 } })).json).toMatchObject({
+    DailyApiRequests: { max: 6, used: 5 },
+  });
   // Half a day, twice, with a sign of life between, so that the session lives; then the first five have rolled off.
   for (let hour = 0; hour < 25; hour += 1) {
     org.emulator.org.clock.advance(3600_000);
@@ -38,7 +40,7 @@ test(`used up: 403, until 24 hours have passed ${evidence('documented', 'Salesfo
 });
 
 test(`a URI over 16,384 bytes is 414, one below is read ${evidence('documented', 'REST API Developer Guide, Status Codes and Error Responses')}`, async () => {
-  await org.backdoor('POST', '/limits', { apiRequestsMax: 100 });
+  await org.backdoor('POST', '/limits', { max: { DailyApiRequests: 100 } });
   const path = `/query?q=${encodeURIComponent('SELECT Id FROM Account')}`;
   const padded = (bytes: number) => `${path}${'+'.repeat(bytes - path.length - '/services/data/v62.0'.length)}`;
   expect((await org.call('GET', padded(16_384))).status).toBe(200);
@@ -57,4 +59,29 @@ test(`gzip both ways ${evidence('documented', 'REST API Developer Guide, Use Com
 test(`X-PrettyPrint indents ${evidence('documented', 'REST API Developer Guide, Pretty Print Header')}`, async () => {
   const pretty = await org.call('GET', '/', { headers: { 'X-PrettyPrint': '1' } });
   expect(pretty.text).toBe(JSON.stringify(pretty.json, null, 2));
+});
+
+test(`as many requests as may run longer than 20 s: one more is refused ${evidence('documented', 'Salesforce Developer Limits, Concurrent API Request Limits')}`, async () => {
+  const { emulator } = await startTestOrg({ limits: { longRequests: 1 } });
+  try {
+    const headers = { authorization: `Bearer ${emulator.credentials.accessToken}` };
+    const ask = () => fetch(`${emulator.url}/services/data/v62.0/limits`, { headers });
+    emulator.faults.add({ kind: 'timeout', match: { times: 1 } });
+    const hangsUp = new AbortController();
+    const held = fetch(`${emulator.url}/services/data/v62.0/limits`, { headers, signal: hangsUp.signal });
+    held.catch(() => {});
+    await vi.waitUntil(() => emulator.faults.list()[0]?.fired === 1);
+    expect((await ask()).status).toBe(200);
+    emulator.org.clock.advance(20_001);
+    const refused = await ask();
+    expect(refused.status).toBe(403);
+    expect(await refused.json()).toEqual([
+      { message: 'ConcurrentRequests (Concurrent API Requests) Limit exceeded.', errorCode: 'REQUEST_LIMIT_EXCEEDED' },
+    ]);
+    hangsUp.abort();
+    await vi.waitUntil(() => emulator.limits.longRequests.used() === 0);
+    expect((await ask()).status).toBe(200);
+  } finally {
+    await emulator.close();
+  }
 });

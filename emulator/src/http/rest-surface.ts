@@ -35,7 +35,7 @@ async function answer({ request, entry }: Exchange, context: EmulatorContext): P
   const token = bearerToken(request);
   const session = token === undefined ? undefined : context.sessions.use(token);
   if (!session) return asOutgoing(invalidSession(), context);
-  if (!context.ledger.spend()) return asOutgoing(limitExceeded(), context);
+  if (!context.limits.DailyApiRequests.spend()) return asOutgoing(limitExceeded(), context);
   entry.apiCalls = 1;
   const pretty = request.headers['x-prettyprint'] === '1';
   try {

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { limitSizes } from '../limits/org-limits.ts';
 import { type EmulatorCredentials, type EmulatorOptions, startEmulator } from './start-emulator.ts';
 
 const help = `A Salesforce org on your machine.
@@ -13,7 +14,7 @@ Usage: tidemark-emulator [options]
   --seed <n>             ids and demo data follow from it (default 1)
   --source <folder>      an sfdx source folder whose objects and fields the org gets
   --path <file>          an SQLite file that keeps the org (default: in memory)
-  --api-requests <n>     API requests allowed in a rolling 24 hours (default 100000)
+  --limit <name>=<n>     what the org may use, by its name in /limits: DailyApiRequests=1000; may be repeated
   --bulk-page-rows <n>   rows of a Bulk result page when the client names no maxRecords (default 100000)
   --help                 this text
 
@@ -30,7 +31,7 @@ const flags = {
   seed: { type: 'string' },
   source: { type: 'string' },
   path: { type: 'string' },
-  'api-requests': { type: 'string' },
+  limit: { type: 'string', multiple: true },
   'bulk-page-rows': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -111,10 +112,20 @@ function readOptions(argv: readonly string[]): EmulatorOptions | 'help' {
     seed: count('seed'),
     source: values.source,
     path: values.path,
-    apiRequestsMax: count('api-requests'),
+    limits: values.limit && Object.fromEntries(values.limit.map(readLimit)),
     bulkPageRows: count('bulk-page-rows'),
   };
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as EmulatorOptions;
+}
+
+function readLimit(text: string): [string, number] {
+  const [, name, count] = /^(\w+)=(\d+)$/.exec(text) ?? [];
+  if (name === undefined || !Object.hasOwn(limitSizes, name)) {
+    throw new Error(
+      `--limit must be one of ${Object.keys(limitSizes).join(', ')} and a number, as in DailyApiRequests=1000, not '${text}'`,
+    );
+  }
+  return [name, Number(count)];
 }
 
 function readFill(text: string): [string, number] {

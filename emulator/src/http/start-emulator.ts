@@ -7,13 +7,13 @@ import { createSessions, type Sessions } from '../auth/sessions.ts';
 import { createQueryJobs } from '../bulk/query-jobs.ts';
 import { fillDemoOrg, fillTable } from '../demo/demo.ts';
 import { createFaultList, type FaultList } from '../faults/fault-list.ts';
+import { createOrgLimits, type LimitSizes, type OrgLimits } from '../limits/org-limits.ts';
 import { createClock } from '../org/clock.ts';
 import { createOrg } from '../org/org.ts';
 import type { Org, OrgClock } from '../org/types.ts';
 import { createSchema } from '../schema/schema.ts';
 import { loadSourceFolder } from '../schema/source/load-source-folder.ts';
 import { describeNote } from '../schema/source/problems.ts';
-import { type ApiLedger, createApiLedger } from './api-ledger.ts';
 import { addBackdoor } from './backdoor/backdoor.ts';
 import type { EmulatorContext } from './context.ts';
 import { inProcessFetch } from './in-process-fetch.ts';
@@ -45,8 +45,8 @@ export interface EmulatorOptions {
   /** An SQLite file that keeps the org; in memory when absent. */
   path?: string;
   credentials?: CredentialOptions;
-  /** API requests in a rolling 24 hours. */
-  apiRequestsMax?: number;
+  /** What the org may use: `{ DailyApiRequests: 1000 }`. */
+  limits?: LimitSizes;
   /** Rows of a Bulk result page when the client names no `maxRecords`. */
   bulkPageRows?: number;
 }
@@ -70,8 +70,8 @@ export interface Emulator {
   readonly org: Org;
   readonly faults: FaultList;
   readonly requests: RequestLog;
-  /** The daily API requests: what is used, what is allowed. */
-  readonly ledger: ApiLedger;
+  /** What is used and what is allowed of API requests, deliveries, clients. */
+  readonly limits: OrgLimits;
   readonly sessions: Sessions;
   readonly permissions: Permissions;
   /** What of `source` was left out or behaves differently from a real org, one line each. */
@@ -87,19 +87,19 @@ export interface Emulator {
 /** Long enough for any URL that is to be refused with 414, and headers beside it. */
 const headerBytesMax = 256 * 1024;
 const noHost = 'http://org.invalid';
-const apiRequestsMaxDefault = 100_000;
 const bulkPageRowsDefault = 100_000;
 
 /** A Salesforce org that listens. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { org, permissions, sourceNotes } = openOrg(options);
+  const limits = createOrgLimits(org.clock, options.limits);
   const context: EmulatorContext = {
     org,
     permissions,
     identity: createIdentity(org, options.credentials ?? {}),
     sessions: createSessions(org),
     faults: createFaultList(),
-    ledger: createApiLedger(org.clock, options.apiRequestsMax ?? apiRequestsMaxDefault),
+    limits,
     requests: createRequestLog(),
     locators: createQueryLocators(org),
     jobs: createQueryJobs(org, options.bulkPageRows ?? bulkPageRowsDefault),
@@ -128,7 +128,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     sourceNotes,
     faults: context.faults,
     requests: context.requests,
-    ledger: context.ledger,
+    limits,
     sessions: context.sessions,
     url: context.instanceUrl,
     credentials,

@@ -1,5 +1,5 @@
 import type { BackdoorRoute } from './backdoor.ts';
-import { readNumber, refuseUnknown } from './read.ts';
+import { readNumber, readObject, refuseUnknown } from './read.ts';
 
 export const requestRoutes: readonly BackdoorRoute[] = [
   {
@@ -14,12 +14,20 @@ export const requestRoutes: readonly BackdoorRoute[] = [
   {
     method: 'POST',
     path: '/limits',
-    answer({ body }, { ledger }) {
-      refuseUnknown(body, ['apiRequestsMax', 'spend']);
-      ledger.requestsMax = readNumber(body, 'apiRequestsMax', ledger.requestsMax);
-      // What other applications of the org use up.
-      ledger.add(readNumber(body, 'spend', 0));
-      return { apiRequestsMax: ledger.requestsMax, used: ledger.used() };
+    answer({ body }, { limits }) {
+      refuseUnknown(body, ['max', 'spend']);
+      const max = body.max === undefined ? {} : readObject(body, 'max');
+      const spend = body.spend === undefined ? {} : readObject(body, 'spend');
+      refuseUnknown(max, Object.keys(limits));
+      refuseUnknown(spend, Object.keys(limits));
+      for (const [name, limit] of Object.entries(limits)) {
+        limit.max = readNumber(max, name, limit.max);
+        if (spend[name] === undefined) continue;
+        if (!('add' in limit)) throw new TypeError(`'${name}' is not spent: it counts what is open`);
+        // What other applications of the org use up.
+        limit.add(readNumber(spend, name));
+      }
+      return Object.fromEntries(Object.entries(limits).map(([name, limit]) => [name, { max: limit.max, used: limit.used() }]));
     },
   },
 ];

@@ -1,25 +1,31 @@
 import type { Handler } from '../api-types.ts';
 
-/** `GET /limits` (REST API Developer Guide, "Limits"). Of these the emulator counts API requests and query jobs. */
-export const limits: Handler = (_request, { ledger, jobs }) => {
+interface Allocation {
+  readonly max: number;
+  used(): number;
+}
+
+/** `GET /limits` (REST API Developer Guide, "Limits"). What the emulator does not count stays whole. */
+export const limits: Handler = (_request, context) => {
+  const counted = context.limits;
   const all = (max: number) => ({ Max: max, Remaining: max });
-  const less = (max: number, used: number) => ({ Max: max, Remaining: Math.max(0, max - used) });
+  const left = (limit: Allocation) => ({ Max: limit.max, Remaining: Math.max(0, limit.max - limit.used()) });
   return {
     status: 200,
     body: {
-      DailyApiRequests: less(ledger.requestsMax, ledger.used()),
-      DailyBulkApiBatches: all(15000),
+      DailyApiRequests: left(counted.DailyApiRequests),
+      DailyBulkApiBatches: left(counted.DailyBulkApiBatches),
       DailyBulkV2QueryFileStorageMB: all(976562),
-      DailyBulkV2QueryJobs: less(10000, jobs.createdLastDay()),
-      DailyDeliveredPlatformEvents: all(10000),
+      DailyBulkV2QueryJobs: left(counted.DailyBulkV2QueryJobs),
+      DailyDeliveredPlatformEvents: left(counted.DailyDeliveredPlatformEvents),
       DailyDurableStreamingApiEvents: all(10000),
-      DailyStreamingApiEvents: all(10000),
+      DailyStreamingApiEvents: left(counted.DailyStreamingApiEvents),
       DataStorageMB: all(1024),
-      DurableStreamingApiConcurrentClients: all(20),
+      DurableStreamingApiConcurrentClients: left(counted.StreamingApiConcurrentClients),
       FileStorageMB: all(1024),
-      HourlyPublishedPlatformEvents: all(50000),
+      HourlyPublishedPlatformEvents: left(counted.HourlyPublishedPlatformEvents),
       MonthlyPlatformEventsUsageEntitlement: all(300000),
-      StreamingApiConcurrentClients: all(20),
+      StreamingApiConcurrentClients: left(counted.StreamingApiConcurrentClients),
     },
   };
 };
