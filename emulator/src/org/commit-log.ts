@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { CommittedTransaction, OrgClock, RecordChange } from './types.ts';
 
 /** Tells listeners of every commit, in the order of commits. */
@@ -11,9 +11,25 @@ export interface CommitLog {
 /** Recorded commit numbers are of this size: beyond what a JSON number holds, which clients must bear. */
 const firstCommitNumber = 1_778_192_987_716_501_506n;
 
-export function createCommitLog(clock: OrgClock): CommitLog {
+export function createCommitLog(clock: OrgClock, orgId: string): CommitLog {
   const listeners = new Set<(committed: CommittedTransaction) => void>();
+  const untold: CommittedTransaction[] = [];
   let commitNumber = firstCommitNumber;
+  let telling = false;
+
+  /** A listener may commit something itself: the others hear of it when all have heard of the first. */
+  function tell(): void {
+    if (telling) return;
+    telling = true;
+    try {
+      for (let committed = untold.shift(); committed; committed = untold.shift()) {
+        for (const listener of listeners) listener(committed);
+      }
+    } finally {
+      telling = false;
+    }
+  }
+
   return {
     onCommit(listener) {
       listeners.add(listener);
@@ -21,9 +37,16 @@ export function createCommitLog(clock: OrgClock): CommitLog {
     },
     append(changes, { userId, origin }) {
       commitNumber += 1n;
-      if (listeners.size === 0) return;
-      const committed = { key: randomUUID(), commitNumber, committedAtMs: clock.now(), userId, origin, changes };
-      for (const listener of listeners) listener(committed);
+      if (listeners.size === 0 || changes.length === 0) return;
+      const key = keyOf(orgId, commitNumber);
+      untold.push({ key, commitNumber, committedAtMs: clock.now(), userId, origin, changes });
+      tell();
     },
   };
+}
+
+/** Follows from org and number, so that a run with the same seed has the same keys. */
+function keyOf(orgId: string, commitNumber: bigint): string {
+  const digest = createHash('md5').update(`${orgId}:${commitNumber}`).digest('hex');
+  return digest.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

@@ -5,6 +5,7 @@ import { orgReads } from './reads.ts';
 import { openStore, type Store } from './store.ts';
 import { beginTransaction } from './transaction.ts';
 import type { Org, OrgClock, Values } from './types.ts';
+import { viewOrg } from './view-org.ts';
 
 export interface OrgOptions {
   schema: Schema;
@@ -29,9 +30,12 @@ export function createOrg(options: OrgOptions): Org {
     clock,
     adminUserId,
     ...orgReads(store, adminUserId),
-    begin: (begun) =>
-      beginTransaction(store, `t${++transactions}`, { userId: begun?.userId ?? adminUserId, origin: begun?.origin ?? '' }),
+    begin: ({ userId = adminUserId, origin = '', allowDuplicates = false } = {}) =>
+      beginTransaction(store, `t${++transactions}`, { userId, origin, allowDuplicates }),
     onCommit: (listener) => store.commitLog.onCommit(listener),
+    automate: (automation) => added(store.automations, automation),
+    duplicateRules: store.duplicateRules,
+    contend: (contends) => added(store.contenders, contends),
     write(work, written) {
       const transaction = org.begin(written);
       let result: ReturnType<typeof work>;
@@ -44,10 +48,16 @@ export function createOrg(options: OrgOptions): Org {
       transaction.commit();
       return result;
     },
+    as: (viewer) => viewOrg(org, store, viewer),
     load: (object, rows) => loadRows(store, object, rows, adminUserId),
     close: () => store.close(),
   };
   return org;
+}
+
+function added<T>(set: Set<T>, item: T): () => void {
+  set.add(item);
+  return () => set.delete(item);
 }
 
 /** A new org has its administrator and its Organization record, if the schema knows of such. */

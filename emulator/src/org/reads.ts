@@ -7,10 +7,16 @@ import type { Org } from './types.ts';
 
 /** How an org is read: the org itself, and as each user sees it. */
 export function orgReads(store: Store, userId: string): Pick<Org, 'query' | 'table' | 'retrieve' | 'updated' | 'deleted'> {
-  return {
-    query: (soql, options) => runQuery(store, soql, { userId, ...options }),
+  const reads: ReturnType<typeof orgReads> = {
+    query(soql, { transaction, ...options } = {}) {
+      const run = () => runQuery(store, soql, { userId, ...options });
+      if (!transaction) return run();
+      const result = transaction.see(run);
+      return { ...result, page: (...which) => transaction.see(() => result.page(...which)) };
+    },
     table: (soql, options) => runTable(store, soql, { userId, ...options }),
-    retrieve(object, id, version, fields) {
+    retrieve(object, id, version, fields, { transaction } = {}) {
+      if (transaction) return transaction.see(() => reads.retrieve(object, id, version, fields));
       const table = store.requireTable(object);
       const projection = compileProjection(store, table, fields);
       const full = normaliseId(id);
@@ -22,4 +28,5 @@ export function orgReads(store: Store, userId: string): Pick<Org, 'query' | 'tab
     updated: (object, startMs, endMs) => readUpdated(store, object, startMs, endMs),
     deleted: (object, startMs, endMs) => readDeleted(store, object, startMs, endMs),
   };
+  return reads;
 }

@@ -2,9 +2,11 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Schema } from '../schema/types.ts';
 import { type CommitLog, createCommitLog } from './commit-log.ts';
 import { openDatabase } from './database.ts';
+import { createDuplicateRules, type DuplicateRuleSet } from './duplicate-rules.ts';
 import { instanceOf, makeId } from './ids.ts';
+import type { WantedRow } from './locks.ts';
 import { describeTable, ensureTable, type StoredRow, type Table } from './table.ts';
-import { type OrgClock, SalesforceError } from './types.ts';
+import { type Automation, type OrgClock, SalesforceError } from './types.ts';
 
 /** What the parts of an org share: its tables, its counters, and who holds which row. */
 export interface Store {
@@ -21,6 +23,10 @@ export interface Store {
   /** Commits so far: a transaction that saw none beside it need not check again. */
   commits: number;
   readonly commitLog: CommitLog;
+  readonly automations: Set<Automation>;
+  readonly duplicateRules: DuplicateRuleSet;
+  /** Who may claim that a row is held by others. */
+  readonly contenders: Set<(wanted: WantedRow) => boolean>;
   table(object: string): Table | undefined;
   /** @throws {SalesforceError} `NOT_FOUND`: no such object. */
   requireTable(object: string): Table;
@@ -33,6 +39,8 @@ export interface Store {
   row(table: Table, id: string): StoredRow | undefined;
   /** Runs `work` in one SQLite transaction, counters included. */
   atomically(work: () => void): void;
+  /** Runs `read` on the database as `change` makes it, and undoes the change. */
+  peek<T>(change: () => void, read: () => T): T;
   close(): void;
 }
 
@@ -64,16 +72,20 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
   for (const object of schema.objects) adopt(object.name);
   schema.onChange((object) => adopt(object.name));
 
+  const orgId = makeId('00D', instance, 1);
   const store: Store = {
     database,
     schema,
     clock,
-    orgId: makeId('00D', instance, 1),
+    orgId,
     adminUserId: makeId('005', instance, 1),
     locks: new Map(),
     openSince: new Map(),
     commits: 0,
-    commitLog: createCommitLog(clock),
+    commitLog: createCommitLog(clock, orgId),
+    automations: new Set(),
+    duplicateRules: createDuplicateRules(schema),
+    contenders: new Set(),
     table: (object) => tables.get(object.toLowerCase()),
     requireTable(object) {
       const table = store.table(object);
@@ -118,6 +130,15 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
         throw error;
       }
       store.commits++;
+    },
+    peek(change, read) {
+      database.exec('BEGIN');
+      try {
+        change();
+        return read();
+      } finally {
+        database.exec('ROLLBACK');
+      }
     },
     close: () => database.close(),
   };

@@ -131,6 +131,11 @@ function partKey(compound: FieldDescribe, part: string): string {
 /** References that nobody looks up from the other side: an index on them would only cost. */
 const unindexedTargets = new Set(['User', 'Group', 'RecordType', 'Profile', 'UserRole']);
 
+/** A reference that is followed from its parent's side: by subqueries, and when the parent is deleted or merged. */
+export function isReferredTo({ field }: Column): boolean {
+  return field.type === 'reference' && !field.referenceTo.every((name) => unindexedTargets.has(name));
+}
+
 function indexes(table: Table): Map<string, string> {
   const found = new Map<string, string>();
   const add = (suffix: string, on: string, unique = '') => {
@@ -147,8 +152,7 @@ function indexes(table: Table): Map<string, string> {
     // Most lookups and external ids are empty in most rows, and nobody looks up what is empty. Names are also sorted by.
     const on = field.nameField ? expression : `${expression}) WHERE (${expression} IS NOT NULL`;
     const lookedUp = column.foldIndexed || field.externalId || field.unique;
-    const referred = field.type === 'reference' && !field.referenceTo.every((name) => unindexedTargets.has(name));
-    if (column.name !== 'Id' && (lookedUp || referred)) add(column.name, on);
+    if (column.name !== 'Id' && (lookedUp || isReferredTo(column))) add(column.name, on);
   }
   return found;
 }

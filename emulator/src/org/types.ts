@@ -1,5 +1,7 @@
 import type { Schema } from '../schema/types.ts';
+import type { WantedRow } from './locks.ts';
 import type { StoredRow } from './table.ts';
+import type { Viewer } from './view-org.ts';
 
 /** A stored value as REST writes it: datetimes `2024-05-22T13:05:09.000+0000`, dates `2024-05-22`, ids 18 characters. */
 export type Value = string | number | boolean | null;
@@ -21,18 +23,40 @@ export class SalesforceError extends Error {
   readonly errorCode: string;
   readonly httpStatus: number;
   readonly fields: readonly string[];
-  constructor(errorCode: string, message: string, options: { httpStatus?: number; fields?: readonly string[] } = {}) {
+  /** Which records a duplicate rule found; only with `DUPLICATES_DETECTED`. */
+  readonly duplicates: DuplicatesFound | undefined;
+  constructor(errorCode: string, message: string, options: SalesforceErrorOptions = {}) {
     super(message);
     this.name = 'SalesforceError';
     this.errorCode = errorCode;
     this.httpStatus = options.httpStatus ?? 400;
     this.fields = options.fields ?? [];
+    this.duplicates = options.duplicates;
   }
+}
+
+export interface SalesforceErrorOptions {
+  httpStatus?: number;
+  fields?: readonly string[];
+  duplicates?: DuplicatesFound;
+}
+
+/** What a duplicate rule is violated by. */
+export interface DuplicatesFound {
+  /** The rule's name. */
+  readonly rule: string;
+  readonly object: string;
+  readonly message: string;
+  /** Whether `allowDuplicates` would let the record be saved. */
+  readonly allowSave: boolean;
+  readonly ids: readonly string[];
 }
 
 export interface QueryOptions {
   all?: boolean;
   userId?: string;
+  /** Sees what this open transaction wrote as well; pages taken after its end see what became of it. */
+  transaction?: Transaction;
 }
 
 /** A query's answer. Ids are fixed when it starts; values are read when a page is taken, as a query locator behaves. */
@@ -51,19 +75,37 @@ export interface TableResult {
   rows(): Iterable<readonly string[]>;
 }
 
-export type WriteKind = 'insert' | 'update' | 'upsert' | 'delete' | 'undelete';
+export type WriteKind = 'insert' | 'update' | 'upsert' | 'delete' | 'undelete' | 'merge';
 export interface WriteOutcome {
   id: string;
   created: boolean;
+}
+export interface MergeOutcome extends WriteOutcome {
+  /** The losers, now in the recycle bin. */
+  merged: string[];
+  /** Records that belonged to a loser and now belong to the master. */
+  related: string[];
+}
+
+/** A point in a transaction to which it can return. */
+export interface Savepoint {
+  readonly transactionId: string;
+  readonly writes: number;
+  readonly locks: number;
 }
 
 /**
  * One database transaction. Writes are checked and stamped (`SystemModstamp`, whole seconds of the org's clock) as they
  * are made, and seen by nobody until `commit`: an open transaction is how a late commit comes about.
+ *
+ * Each write is whole or nothing: what a refused one had already done, its automation's writes included, is undone, and
+ * the transaction goes on. Two hundred records of which some fail are therefore two hundred writes in one transaction.
  */
 export interface Transaction {
   readonly id: string;
   readonly startedAtMs: number;
+  readonly userId: string;
+  readonly origin: string;
   insert(object: string, values: Values): WriteOutcome;
   update(object: string, id: string, values: Values): WriteOutcome;
   /** @throws {SalesforceError} `MULTIPLE_CHOICES` (300) when several records match. */
@@ -71,10 +113,100 @@ export interface Transaction {
   /** Soft: the record stays with `IsDeleted`; children of a cascading lookup follow. */
   delete(object: string, id: string): WriteOutcome;
   undelete(object: string, id: string): WriteOutcome;
+  /** One or two losers go to the recycle bin, what belonged to them goes to the master, and the master gets `values`. */
+  merge(object: string, masterId: string, loserIds: readonly string[], values?: Values): MergeOutcome;
   /** Removes records for good, from the recycle bin or from life. */
   purge(object: string, ids: readonly string[]): void;
+  /** The record as this transaction sees it, in stored form, deleted or not; not to be changed. */
+  row(object: string, id: string): Readonly<StoredRow> | undefined;
+  /** Records whose reference `field` is `id`, in the same form, deleted ones too. */
+  rows(object: string, field: string, id: string): Readonly<StoredRow>[];
+  /** Runs a read of the org that sees what this transaction wrote. What it writes to the database by itself is undone. */
+  see<T>(read: () => T): T;
+  /** For undoing several writes together. */
+  savepoint(): Savepoint;
+  rollbackTo(savepoint: Savepoint): void;
   commit(): void;
   rollback(): void;
+}
+
+/**
+ * What an org does by itself when records are saved: validation rules, triggers, flows, formulas, roll-ups. The hooks run
+ * in the order of "Triggers and Order of Execution" (Apex Developer Guide); a hook that throws a `SalesforceError`
+ * refuses the write, and all that was done for it is undone.
+ *
+ * Records that go along with a cascading delete, come back with an undelete or change parents in a merge run no
+ * `beforeSave`, `validate` or `afterSave` ("Operations That Don't Invoke Triggers"); `recalculate` is told of them.
+ */
+export interface Automation {
+  /** Before-save flows and before triggers (steps 3 and 4): before required fields, references and uniqueness are checked. */
+  beforeSave?(save: RecordSave): void;
+  /** Custom validation rules (step 5): after the system's own checks, before duplicate rules. Not for deletes. */
+  validate?(save: RecordSave): void;
+  /** After triggers, workflow rules and after-save flows (steps 8 to 15): may write through `save.transaction`. */
+  afterSave?(save: RecordSave): void;
+  /**
+   * Roll-ups and other values that follow from records (steps 16 and 17): at the end of each write that a client made,
+   * with all records that it touched in any way; then again with those that the recalculation itself touched, until it
+   * touches none.
+   */
+  recalculate?(touched: readonly TouchedRecord[], recalculation: Recalculation): void;
+}
+
+/** One record on its way through a save. */
+export interface RecordSave {
+  readonly object: string;
+  /** As triggers know it: a record that is being created has none before it is saved. */
+  readonly id: string | undefined;
+  readonly kind: 'create' | 'update' | 'delete' | 'undelete';
+  /** Stored form; absent for a created record. */
+  readonly before: Readonly<StoredRow> | undefined;
+  /** As it will be stored, or for a delete as it was last. Stamps are made after `validate`. */
+  readonly row: Readonly<StoredRow>;
+  readonly transaction: Transaction;
+  /** Gives a field another value, checked like one that a client writes but without regard to its permissions: in `beforeSave` only. */
+  set(field: string, value: Value): void;
+}
+
+/** What one write did to one record; records that it left as they were are not told. */
+export interface TouchedRecord {
+  readonly object: string;
+  readonly id: string;
+  /** Before the write; absent for a created record. */
+  readonly before: Readonly<StoredRow> | undefined;
+  readonly after: Readonly<StoredRow>;
+  readonly purged: boolean;
+}
+
+export interface Recalculation {
+  readonly transaction: Transaction;
+  /** Stores calculated values, if any of them differs. */
+  store(object: string, id: string, values: Values, options?: RecalculationOptions): void;
+}
+
+export interface RecalculationOptions {
+  /** `none` (the default) for formulas, which leave no trace; `system` moves `SystemModstamp` alone; `user` all of them. */
+  stamps?: 'none' | 'system' | 'user';
+  /** The record goes through the save procedure (`beforeSave`, `validate`, `afterSave`), as a parent with a roll-up does. */
+  save?: boolean;
+}
+
+/** When a record is saved that equals another in these fields; a record that lacks one of them equals none. */
+export interface DuplicateRule {
+  /** `Standard_Account_Duplicate_Rule` by default. */
+  name?: string;
+  object: string;
+  fields: readonly string[];
+  /** `block` refuses always; `allow` refuses unless the client insists (`allowSave`). */
+  action: 'block' | 'allow';
+  message?: string;
+}
+
+export interface DuplicateRules {
+  /** @returns the rule's name. A rule of that name is replaced. @throws {TypeError} for unknown objects and fields. */
+  define(rule: DuplicateRule): string;
+  remove(name: string): boolean;
+  list(): Required<DuplicateRule>[];
 }
 
 /** What one transaction did to one record, from its start to its commit: several writes of a record are one change. */
@@ -133,14 +265,27 @@ export interface Org {
   query(soql: string, options?: QueryOptions): QueryResult;
   table(soql: string, options?: QueryOptions): TableResult;
   /** One record in REST form, or `undefined` when absent or deleted. `fields` absent: all of them. */
-  retrieve(object: string, id: string, version: string, fields?: readonly string[]): Record<string, unknown> | undefined;
+  retrieve(
+    object: string,
+    id: string,
+    version: string,
+    fields?: readonly string[],
+    options?: { transaction?: Transaction },
+  ): Record<string, unknown> | undefined;
   begin(options?: WriteOptions): Transaction;
   /** `begin`, `work`, `commit`; rolled back when `work` throws. */
   write<T>(work: (transaction: Transaction) => T, options?: WriteOptions): T;
   /** Told of every commit, in order; rows that `load` brings are not commits. Returns how to stop. */
   onCommit(listener: (committed: CommittedTransaction) => void): () => void;
+  /** Adds what the org does by itself, after what was added before. Returns how to remove it. */
+  automate(automation: Automation): () => void;
+  readonly duplicateRules: DuplicateRules;
+  /** Asked for each row that is to be locked: whether to act as if another transaction held it. Returns how to stop. */
+  contend(contends: (wanted: WantedRow) => boolean): () => void;
   updated(object: string, startMs: number, endMs: number): UpdatedIds;
   deleted(object: string, startMs: number, endMs: number): DeletedIds;
+  /** The same org as somebody sees it who may not see or write everything. */
+  as(viewer: Viewer): Org;
   /** Loads rows without checks, for filling an org quickly. Ids are made when absent; audit fields too. */
   load(object: string, rows: Iterable<Values>): number;
   close(): void;

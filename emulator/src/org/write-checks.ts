@@ -40,22 +40,26 @@ export function unknownField(table: Table, name: string): SalesforceError {
   return new SalesforceError('INVALID_FIELD', `No such column '${name}' on sobject of type ${table.name}`);
 }
 
-function readOnly(fields: readonly string[]): SalesforceError {
+export function readOnly(fields: readonly string[]): SalesforceError {
   const message = `Unable to create/update fields: ${fields.join(', ')}. Please check the security settings of this field and verify that it is read/write for your profile or permission set.`;
   return new SalesforceError('INVALID_FIELD_FOR_INSERT_UPDATE', message, { fields });
 }
 
-/** What Salesforce fills in when an insert leaves it out. */
-export function applyDefaults(table: Table, row: StoredRow, userId: string, autoNumber: string): void {
+/** What Salesforce fills in when an insert leaves it out, before anything else looks at the record. */
+export function applyDefaults(table: Table, row: StoredRow, userId: string): void {
   for (const column of table.columns) {
     const { field } = column;
     if (row[column.name] !== undefined && row[column.name] !== null) continue;
-    if (field.autoNumber) row[column.name] = autoNumber;
-    else if (column.kind === 'boolean') row[column.name] = field.defaultValue === true || field.defaultValue === 'true' ? 1 : 0;
+    if (column.kind === 'boolean') row[column.name] = field.defaultValue === true || field.defaultValue === 'true' ? 1 : 0;
     else if (column.name === 'OwnerId' && field.createable) row[column.name] = userId;
     // An explicit null stays null: defaults are for what was not mentioned.
     else if (row[column.name] === undefined) row[column.name] = defaultOf(column);
   }
+}
+
+/** Numbers are given last, so that a refused record takes none. */
+export function applyAutoNumbers(table: Table, row: StoredRow, autoNumber: string): void {
+  for (const { name, field } of table.columns) if (field.autoNumber) row[name] ??= autoNumber;
 }
 
 function defaultOf(column: Column): string | number | null {

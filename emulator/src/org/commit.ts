@@ -1,0 +1,71 @@
+import type { Store } from './store.ts';
+import type { StoredRow, Table } from './table.ts';
+import { isDeleted, type Pending } from './transaction-view.ts';
+import type { RecordChange } from './types.ts';
+import { stampOf } from './values.ts';
+
+type PendingRecords = ReadonlyMap<string, Pending>;
+
+/** Puts a transaction's records into the database. Within an SQLite transaction: the caller's. */
+export function applyPending(store: Store, pending: PendingRecords): void {
+  for (const [id, { table, row, before, purged }] of pending) {
+    if (purged) {
+      if (before) store.statement(`DELETE FROM ${table.quotedName} WHERE "Id" = ?`).run(id);
+    } else if (!before) insertRow(store, table, row);
+    else updateRow(store, table, id, row, before);
+    logDeletion(store, id, table, row, before, purged);
+  }
+}
+
+function insertRow(store: Store, table: Table, row: StoredRow): void {
+  const names = table.columns.filter((column) => row[column.name] !== undefined && row[column.name] !== null);
+  const columns = ['"_rid"', ...names.map((column) => column.quotedName)];
+  const sql = `INSERT INTO ${table.quotedName} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
+  store.statement(sql).run(row._rid!, ...names.map((column) => row[column.name]!));
+}
+
+function updateRow(store: Store, table: Table, id: string, row: StoredRow, before: StoredRow): void {
+  const names = table.columns.filter((column) => (row[column.name] ?? null) !== (before[column.name] ?? null));
+  if (names.length === 0) return;
+  const assignments = names.map((column) => `${column.quotedName} = ?`).join(', ');
+  const sql = `UPDATE ${table.quotedName} SET ${assignments} WHERE "Id" = ?`;
+  store.statement(sql).run(...names.map((column) => row[column.name] ?? null), id);
+}
+
+/** What `sObject Get Deleted` answers from; it outlives the recycle bin. */
+function logDeletion(
+  store: Store,
+  id: string,
+  table: Table,
+  row: StoredRow,
+  before: StoredRow | undefined,
+  purged: boolean,
+): void {
+  if (purged && !before) return;
+  const gone = purged || isDeleted(row);
+  const wasGone = before !== undefined && isDeleted(before);
+  if (gone && !wasGone) {
+    const deletedDate = row.SystemModstamp ?? stampOf(store.clock.now());
+    store.statement('INSERT OR REPLACE INTO "_Deletion" VALUES (?, ?, ?)').run(id, table.name, deletedDate);
+  } else if (!gone && wasGone) {
+    store.statement('DELETE FROM "_Deletion" WHERE id = ?').run(id);
+  }
+}
+
+/** What the commit did, record by record; a record that came and went again did not happen. */
+export function recordChanges(pending: PendingRecords): RecordChange[] {
+  const changes: RecordChange[] = [];
+  for (const [id, { table, row, before, purged }] of pending) {
+    const kind = kindOfChange(row, before, purged);
+    if (kind) changes.push({ object: table.name, id, kind, before, after: row });
+  }
+  return changes;
+}
+
+export function kindOfChange(row: StoredRow, before: StoredRow | undefined, purged: boolean): RecordChange['kind'] | undefined {
+  const wasAlive = before !== undefined && !isDeleted(before);
+  if (purged) return before && 'purge';
+  if (isDeleted(row)) return wasAlive ? 'delete' : undefined;
+  if (!before) return 'create';
+  return wasAlive ? 'update' : 'undelete';
+}

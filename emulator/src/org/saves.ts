@@ -1,0 +1,112 @@
+import { checkDuplicates } from './duplicate-rules.ts';
+import { runRecordSave } from './record-save.ts';
+import { type StampKind, stamp } from './stamps.ts';
+import type { StoredRow, Table } from './table.ts';
+import { type FoundRow, isKey } from './transaction-view.ts';
+import { SalesforceError, type Value, type Values, type WriteOutcome } from './types.ts';
+import { checkValue, stampOf } from './values.ts';
+import type { Workings } from './workings.ts';
+import { applyAutoNumbers, applyDefaults, composeName, readValues, requireFields } from './write-checks.ts';
+
+/** Creating and changing records: one save each, in the order of "Triggers and Order of Execution". */
+
+export function insertRecord(workings: Workings, object: string, values: Values): WriteOutcome {
+  const { store, view, checks, locks, userId } = workings;
+  const table = store.requireTable(object);
+  if (!table.object.createable) throw refuseOperation(table, 'create');
+  if (values.Id !== undefined || values.id !== undefined) {
+    const message = 'cannot specify Id in an insert call';
+    throw new SalesforceError('INVALID_FIELD_FOR_INSERT_UPDATE', message, { fields: ['Id'] });
+  }
+  const row = readValues(table, values, 'createable', (key, value) => checks.resolveParent(table, key, value));
+  const given = new Set(Object.keys(row));
+  applyDefaults(table, row, userId);
+  composeName(table, row);
+  const save = runRecordSave(workings, table, { kind: 'create', id: undefined, before: undefined, row, given });
+  save?.before();
+  const columns = table.columns.filter((column) => given.has(column.name));
+  checks.references(row, columns);
+  requireFields(table, row);
+  checks.unique(table, '', row, columns);
+  save?.validate();
+  checkDuplicates(workings, table, undefined, row, undefined);
+  const counter = store.nextCounter(table);
+  const id = store.makeId(table, counter);
+  applyAutoNumbers(table, row, String(counter).padStart(8, '0'));
+  row._rid = counter;
+  row.Id = id;
+  stamp(store, table, row, userId);
+  if (table.column('CreatedDate')) row.CreatedDate = stampOf(store.clock.now());
+  if (table.column('CreatedById')) row.CreatedById = userId;
+  locks.takeForWrite(table, id, 'create', row);
+  view.put(table, id, row, undefined);
+  save?.after(id, row);
+  return { id, created: true };
+}
+
+export function updateRecord(workings: Workings, object: string, recordId: string, values: Values): WriteOutcome {
+  const { checks } = workings;
+  const found = checks.findAlive(object, recordId);
+  const { table } = found;
+  if (!table.object.updateable) throw refuseOperation(table, 'update');
+  const changes = readValues(table, values, 'updateable', (key, value) => checks.resolveParent(table, key, value));
+  saveChanges(workings, found, changes, 'user');
+  return { id: found.id, created: false };
+}
+
+/** The save procedure of a record that is there: what a client changed, or what the org itself did. */
+export function saveChanges(
+  workings: Workings,
+  { table, id, row: before }: FoundRow,
+  changes: StoredRow,
+  stamps: StampKind,
+): void {
+  const { store, view, checks, locks, userId } = workings;
+  const given = new Set(Object.keys(changes));
+  const row = { ...before, ...changes };
+  composeName(table, row);
+  const save = runRecordSave(workings, table, { kind: 'update', id, before, row, given });
+  save?.before();
+  const columns = table.columns.filter((column) => given.has(column.name));
+  requireFields(table, row, given);
+  checks.references(row, columns);
+  checks.unique(table, id, row, columns);
+  save?.validate();
+  checkDuplicates(workings, table, id, row, before);
+  locks.takeForWrite(table, id, 'update', row, before);
+  stamp(store, table, row, userId, stamps);
+  view.put(table, id, row, before);
+  save?.after(id, row);
+}
+
+export function upsertRecord(
+  workings: Workings,
+  object: string,
+  externalIdField: string,
+  externalId: string,
+  values: Values,
+): WriteOutcome {
+  const { store, view } = workings;
+  const table = store.requireTable(object);
+  const column = table.column(externalIdField);
+  if (!column || !isKey(column)) {
+    const message = `Provided external ID field does not exist or is not accessible: ${externalIdField}`;
+    throw new SalesforceError('NOT_FOUND', message, { httpStatus: 404 });
+  }
+  if (column.name === 'Id') {
+    return externalId === '' ? insertRecord(workings, object, values) : updateRecord(workings, object, externalId, values);
+  }
+  const key = checkValue(column, externalId);
+  if (key === null) throw new SalesforceError('MISSING_ARGUMENT', `${column.name} not specified`);
+  const found = view.matching(table, column, key);
+  if (found.length > 1) {
+    const message = `${column.name}: more than one record found for external id field: [${found.join(', ')}]`;
+    throw new SalesforceError('MULTIPLE_CHOICES', message, { httpStatus: 300, fields: found });
+  }
+  if (found.length === 1) return updateRecord(workings, object, found[0]!, values);
+  return insertRecord(workings, object, { ...values, [column.name]: key as Value });
+}
+
+export function refuseOperation(table: Table, operation: string): SalesforceError {
+  return new SalesforceError('INVALID_TYPE_FOR_OPERATION', `entity type ${table.name} does not support ${operation}`);
+}

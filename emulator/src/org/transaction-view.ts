@@ -1,0 +1,151 @@
+import { fold } from './database.ts';
+import type { Store } from './store.ts';
+import { type Column, isReferredTo, type Stored, type StoredRow, type Table } from './table.ts';
+
+/** A record as its transaction sees it. */
+export interface Pending {
+  readonly table: Table;
+  readonly row: StoredRow;
+  /** What the database holds; absent for a new record. */
+  readonly before: StoredRow | undefined;
+  readonly purged: boolean;
+}
+
+export interface FoundRow {
+  readonly table: Table;
+  readonly id: string;
+  readonly row: StoredRow;
+}
+
+/** What one transaction has written so far, laid over what the database holds. */
+export interface TransactionView {
+  /** By record id, in the order of first writes, which is the order of applying. */
+  readonly pending: ReadonlyMap<string, Pending>;
+  look(table: Table, id: string): StoredRow | undefined;
+  /** Records with this value in a unique or external id field; those in the recycle bin do not count. */
+  matching(table: Table, column: Column, value: Stored): string[];
+  /** Records of `table` whose reference is `parentId`, deleted ones too. */
+  children(table: Table, column: Column, parentId: string): FoundRow[];
+  /** The record with its new values. @param before  What `look` gave first: what the database holds, if this is the first write. */
+  put(table: Table, id: string, row: StoredRow, before: StoredRow | undefined, purged?: boolean): void;
+  /** A point to which `undoTo` can return. */
+  mark(): number;
+  undoTo(mark: number): void;
+  /** The records put since `mark`, each once, with what they were then. */
+  since(mark: number): Map<string, Pending | undefined>;
+  /** Nobody will undo what is there now. */
+  settle(): void;
+}
+
+export const isDeleted = (row: StoredRow) => row.IsDeleted === 1;
+
+export function createView(store: Store): TransactionView {
+  const pending = new Map<string, Pending>();
+  /** Values by which pending records are found: `Account.Ext__c.VALUE` to record ids. */
+  const keys = new Map<string, Set<string>>();
+  /** What each put replaced, oldest first. */
+  const journal: { id: string; replaced: Pending | undefined }[] = [];
+
+  function track(entry: Pending, by: 1 | -1): void {
+    const { table, row } = entry;
+    for (const column of trackedColumns(table)) {
+      const value = row[column.name];
+      if (value === null || value === undefined) continue;
+      const key = keyOf(table, column, value);
+      const ids = keys.get(key);
+      if (by === -1) ids?.delete(row.Id as string);
+      else if (ids) ids.add(row.Id as string);
+      else keys.set(key, new Set([row.Id as string]));
+    }
+  }
+
+  function* own(table: Table, column: Column, value: Stored): Iterable<[string, Pending]> {
+    const ids = column.name === 'Id' ? [value as string].filter((id) => pending.has(id)) : keys.get(keyOf(table, column, value));
+    for (const id of ids ?? []) {
+      const entry = pending.get(id)!;
+      if (!entry.purged) yield [id, entry];
+    }
+  }
+
+  return {
+    pending,
+    look(table, id) {
+      const entry = pending.get(id);
+      if (entry) return entry.purged ? undefined : entry.row;
+      return store.row(table, id);
+    },
+    matching(table, column, value) {
+      const found: string[] = [];
+      for (const [id, entry] of own(table, column, value)) if (!isDeleted(entry.row)) found.push(id);
+      const alive = table.softDeletes ? ' AND "IsDeleted" = 0' : '';
+      const test = column.foldIndexed ? `fold(${column.quotedName}) = fold(?)` : `${column.quotedName} = ?`;
+      const stored = store.statement(`SELECT "Id" FROM ${table.quotedName} WHERE ${test}${alive}`).all(value);
+      for (const { Id: id } of stored) if (!pending.has(id as string)) found.push(id as string);
+      return found;
+    },
+    children(table, column, parentId) {
+      const found: FoundRow[] = [];
+      for (const [id, entry] of own(table, column, parentId)) found.push({ table, id, row: entry.row });
+      const stored = store.statement(`SELECT * FROM ${table.quotedName} WHERE ${column.quotedName} = ?`).all(parentId);
+      for (const row of stored as StoredRow[]) {
+        if (!pending.has(row.Id as string)) found.push({ table, id: row.Id as string, row });
+      }
+      return found;
+    },
+    put(table, id, row, before, purged = false) {
+      const replaced = pending.get(id);
+      journal.push({ id, replaced });
+      if (replaced) track(replaced, -1);
+      const entry: Pending = { table, row, before: replaced ? replaced.before : before, purged };
+      pending.set(id, entry);
+      track(entry, 1);
+    },
+    mark: () => journal.length,
+    undoTo(mark) {
+      while (journal.length > mark) {
+        const { id, replaced } = journal.pop()!;
+        track(pending.get(id)!, -1);
+        if (!replaced) {
+          pending.delete(id);
+          continue;
+        }
+        pending.set(id, replaced);
+        track(replaced, 1);
+      }
+    },
+    since(mark) {
+      const touched = new Map<string, Pending | undefined>();
+      for (let i = mark; i < journal.length; i++) {
+        const { id, replaced } = journal[i]!;
+        if (!touched.has(id)) touched.set(id, replaced);
+      }
+      return touched;
+    },
+    settle() {
+      journal.length = 0;
+    },
+  };
+}
+
+/** Fields by which records are found: external ids, unique fields, lookup fields such as Email. */
+export function isKey(column: Column): boolean {
+  const { field } = column;
+  return field.externalId || field.unique || field.idLookup || column.name === 'Id';
+}
+
+const tracked = new WeakMap<Table, readonly Column[]>();
+
+/** Keys, and references that somebody follows from the other side. `Id` needs no index: the map has it. */
+function trackedColumns(table: Table): readonly Column[] {
+  let columns = tracked.get(table);
+  if (!columns) {
+    columns = table.columns.filter((column) => column.name !== 'Id' && (isKey(column) || isReferredTo(column)));
+    tracked.set(table, columns);
+  }
+  return columns;
+}
+
+function keyOf(table: Table, column: Column, value: Stored): string {
+  const text = typeof value === 'string' && column.foldIndexed ? fold(value) : String(value);
+  return `${table.name}.${column.name}.${text}`;
+}
