@@ -2,17 +2,24 @@ import type { FaultKind } from './types.ts';
 
 /**
  * `wire` faults strike an HTTP exchange once, as a network or a front-end server would; `resource` faults strike the
- * answer of one REST resource, and so also a subrequest of a Composite call.
+ * answer of one REST resource, and so also a subrequest of a Composite call. `rpc` faults strike a gRPC call as it begins
+ * (of a stream: its first request; of PublishStream: every request); `stream` faults strike a message that a
+ * subscription is about to deliver, keepalives among them.
  */
-export type FaultLevel = 'wire' | 'resource';
+export type FaultLevel = 'wire' | 'resource' | 'rpc' | 'stream';
 
 interface FaultKindFacts {
   level: FaultLevel;
   /** Requests that the fault can apply to; others are not counted as matched. */
   only?: RegExp;
+  /** The same for methods. */
+  methods?: RegExp;
   params: readonly string[];
 }
 
+/** A job that is asked for, closed or aborted; ingest jobs can be met where they are created, too. */
+const anyIngestJob = /\/jobs\/ingest(\/[^/?]+)?\/?$/;
+const anyJob = new RegExp(`/jobs/query/[^/?]+$|${anyIngestJob.source}`);
 const anyResult = /\/(query|queryAll)([?/]|$)|\/jobs\/query\/[^/]+\/results([?]|$)/;
 
 export const faultKinds: Record<FaultKind, FaultKindFacts> = {
@@ -28,6 +35,18 @@ export const faultKinds: Record<FaultKind, FaultKindFacts> = {
   'expired-locator': { level: 'resource', only: /\/(query|queryAll)\/01g|[?&]locator=/, params: ['message'] },
   'short-page': { level: 'resource', only: anyResult, params: ['records'] },
   'garbled-count': { level: 'resource', only: /\/jobs\/query\/[^/]+\/results([?]|$)/, params: ['value', 'add'] },
-  'job-failed': { level: 'resource', only: /\/jobs\/query\/[^/?]+$/, params: ['errorMessage'] },
-  'job-aborted': { level: 'resource', only: /\/jobs\/query\/[^/?]+$/, params: [] },
+  'job-failed': { level: 'resource', only: anyJob, params: ['errorMessage', 'afterRecords', 'retries'] },
+  'job-aborted': { level: 'resource', only: anyJob, params: ['afterRecords'] },
+  'job-slow': { level: 'resource', only: anyIngestJob, params: ['delayMs'] },
+  'row-errors': { level: 'resource', only: anyIngestJob, params: ['share', 'seed', 'code', 'message', 'fields'] },
+  'upload-failed': { level: 'resource', only: /\/jobs\/ingest\/[^/]+\/batches([/?]|$)/, params: ['afterBytes', 'status'] },
+  'rpc-error': { level: 'rpc', params: ['code', 'status', 'message', 'revoke'] },
+  'rpc-silent': { level: 'rpc', params: [] },
+  'publish-reply-lost': { level: 'rpc', methods: /^Publish/, params: ['connection'] },
+  'stream-error': { level: 'stream', params: ['code', 'status', 'message', 'revoke', 'events'] },
+  'stream-drop': { level: 'stream', params: ['events'] },
+  'stream-silent': { level: 'stream', params: [] },
+  'stream-slow': { level: 'stream', params: ['delayMs'] },
+  'stream-split': { level: 'stream', params: ['events'] },
+  'stream-duplicate': { level: 'stream', params: [] },
 };

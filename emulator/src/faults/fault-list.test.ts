@@ -75,3 +75,26 @@ test('misspelt faults are refused: they would prove nothing', () => {
   expect(() => faults.add({ kind: 'drop', match: { nth: '3' as unknown as number } })).toThrow(/must be a number/);
   expect(() => faults.add({ kind: 'drop', params: { bytes: 3 } })).toThrow(/takes no parameter 'bytes'; it takes afterBytes/);
 });
+
+test('faults of gRPC meet an rpc and a topic', () => {
+  const faults = createFaultList();
+  const id = faults.add({ kind: 'stream-drop', match: { rpc: 'Subscribe', topic: '/event/A__e', nth: 2 } });
+  const struck = (rpc: string, topic: string) => faults.fire('stream', rpc, topic).length;
+  expect([struck('ManagedSubscribe', '/event/A__e'), struck('Subscribe', '/event/A__e2')]).toEqual([0, 0]);
+  expect([struck('Subscribe', '/event/A__e'), struck('Subscribe', '/event/A__e')]).toEqual([0, 1]);
+  expect(faults.status(id)).toMatchObject({ matched: 2, fired: 1 });
+  expect(() => faults.add({ kind: 'stream-drop', match: { path: '/event/A__e' } })).toThrow(
+    /strikes gRPC.*rpc and topic, not 'path'/,
+  );
+  expect(() => faults.add({ kind: 'drop', match: { topic: '/event/A__e' } })).toThrow(
+    /strikes HTTP.*method and path, not 'topic'/,
+  );
+});
+
+test('a lost publish reply strikes what publishes', () => {
+  const faults = createFaultList();
+  faults.add({ kind: 'publish-reply-lost' });
+  expect(['Subscribe', 'GetTopic', 'Publish', 'PublishStream'].map((rpc) => faults.fire('rpc', rpc, '/x').length)).toEqual([
+    0, 0, 1, 1,
+  ]);
+});

@@ -10,7 +10,7 @@ export interface FaultList {
   clear(): void;
   list(): FaultStatus[];
   status(id: string): FaultStatus | undefined;
-  /** Every fault of this level that strikes the request. Counts, so it is asked once a request. */
+  /** Every fault of this level that strikes the request (for gRPC: rpc and topic). Counts, so it is asked once a request. */
   fire(level: FaultLevel, method: string, url: string): FiredFault[];
 }
 
@@ -64,9 +64,12 @@ function strikes(fault: ActiveFault, method: string, url: string): boolean {
   const { status, pattern } = fault;
   const { match } = status;
   if (match.method !== undefined && match.method.toUpperCase() !== method) return false;
+  if (match.rpc !== undefined && match.rpc !== method) return false;
+  if (match.topic !== undefined && match.topic !== url) return false;
   if (typeof match.path === 'string' && !url.startsWith(match.path)) return false;
   if (pattern && !pattern.test(url)) return false;
-  if (faultKinds[status.kind].only?.test(url) === false) return false;
+  const { only, methods } = faultKinds[status.kind];
+  if (only?.test(url) === false || methods?.test(method) === false) return false;
   status.matched += 1;
   if (match.nth !== undefined && status.matched !== match.nth) return false;
   if (match.after !== undefined && status.matched <= match.after) return false;
@@ -88,12 +91,17 @@ const matchKeys: Record<keyof FaultMatch, readonly string[]> = {
   method: ['string'],
   path: ['string', 'object'],
   pattern: ['string'],
+  rpc: ['string'],
+  topic: ['string'],
   nth: ['number'],
   after: ['number'],
   times: ['number'],
   probability: ['number'],
   seed: ['number'],
 };
+
+const conditionsOfHttp = ['method', 'path'];
+const conditionsOfGrpc = ['rpc', 'topic'];
 
 /** A misspelt condition would match everything or nothing, and a test with it would prove nothing: refuse it. */
 function checkSpec(spec: FaultSpec): void {
@@ -107,6 +115,11 @@ function checkSpec(spec: FaultSpec): void {
   for (const [name, value] of Object.entries(spec.match ?? {})) {
     const types = Object.hasOwn(matchKeys, name) ? matchKeys[name as keyof FaultMatch] : undefined;
     if (!types) throw new TypeError(`unknown condition '${name}'; there are ${Object.keys(matchKeys).join(', ')}`);
+    const grpc = facts.level === 'rpc' || facts.level === 'stream';
+    if ((grpc ? conditionsOfHttp : conditionsOfGrpc).includes(name)) {
+      const instead = (grpc ? conditionsOfGrpc : conditionsOfHttp).join(' and ');
+      throw new TypeError(`fault '${spec.kind}' strikes ${grpc ? 'gRPC' : 'HTTP'}: its conditions are ${instead}, not '${name}'`);
+    }
     const fits = types.includes(typeof value) && (typeof value !== 'object' || value instanceof RegExp);
     if (!fits) throw new TypeError(`condition '${name}' of fault '${spec.kind}' must be a ${types[0]}`);
   }

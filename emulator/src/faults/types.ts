@@ -18,7 +18,19 @@ export type FaultKind =
   | 'short-page'
   | 'garbled-count'
   | 'job-failed'
-  | 'job-aborted';
+  | 'job-aborted'
+  | 'job-slow'
+  | 'row-errors'
+  | 'upload-failed'
+  | 'rpc-error'
+  | 'rpc-silent'
+  | 'publish-reply-lost'
+  | 'stream-error'
+  | 'stream-drop'
+  | 'stream-silent'
+  | 'stream-slow'
+  | 'stream-split'
+  | 'stream-duplicate';
 
 /** Which requests a fault meets. Every condition given must hold; none given means every request it could apply to. */
 export interface FaultMatch {
@@ -27,6 +39,10 @@ export interface FaultMatch {
   path?: string | RegExp;
   /** The source of a regular expression tested against the decoded path and query: `path` for JSON. */
   pattern?: string;
+  /** For faults of gRPC: the method's name, as in `Subscribe`. */
+  rpc?: string;
+  /** For faults of gRPC: the topic in full. `pattern` is tested against it too. */
+  topic?: string;
   /** Only the nth matching request, counted from 1 when the fault was added. */
   nth?: number;
   /** Only requests after this many matching ones have passed: a fault in the middle of a run. */

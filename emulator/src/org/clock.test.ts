@@ -25,3 +25,15 @@ test('let go, it runs on from where it stood and keeps what it was moved by', ()
   clock.advance(3_600_000);
   expect(clock.now() - running).toBeGreaterThanOrEqual(3_600_000);
 });
+
+test('who waits by it is told of each move, until it says no more', () => {
+  const clock = createClock(start);
+  const seen: number[] = [];
+  clock.freeze(start);
+  const stop = clock.onMove(() => seen.push(clock.now() - start));
+  clock.advance(270_000);
+  clock.freeze(start + 300_000);
+  stop();
+  clock.advance(1);
+  expect(seen).toEqual([270_000, 300_000]);
+});

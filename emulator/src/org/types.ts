@@ -14,6 +14,8 @@ export interface OrgClock {
   advance(ms: number): void;
   /** Stops the clock at this instant, or lets it run again with `null`. */
   freeze(atMs: number | null): void;
+  /** Told after each `advance` and `freeze`: who waits by this clock looks again. Returns how to stop. */
+  onMove(listener: () => void): () => void;
   /** What the `Date` header and `now()` are off by for clients: a clock skew fault. */
   skewMs: number;
 }
@@ -56,7 +58,7 @@ export interface QueryOptions {
   all?: boolean;
   userId?: string;
   /** Sees what this open transaction wrote as well; pages taken after its end see what became of it. */
-  transaction?: Transaction;
+  transaction?: Transaction | undefined;
 }
 
 /** A query's answer. Ids are fixed when it starts; values are read when a page is taken, as a query locator behaves. */
@@ -270,7 +272,7 @@ export interface Org {
     id: string,
     version: string,
     fields?: readonly string[],
-    options?: { transaction?: Transaction },
+    options?: { transaction?: Transaction | undefined },
   ): Record<string, unknown> | undefined;
   begin(options?: WriteOptions): Transaction;
   /** `begin`, `work`, `commit`; rolled back when `work` throws. */
