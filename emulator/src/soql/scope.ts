@@ -96,7 +96,8 @@ export function parentOf(scope: Scope, node: Node, relationship: string, token: 
   }
   const parent: Node = {
     tables,
-    polymorphic: column.field.referenceTo.length > 1,
+    // Told by the field and not by how many of its targets this user may see.
+    polymorphic: column.field.polymorphicForeignKey || column.field.referenceTo.length > 1,
     path: node.path === '' ? column.field.relationshipName! : `${node.path}.${column.field.relationshipName}`,
     parents: new Map(),
   };
