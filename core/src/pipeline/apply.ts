@@ -20,21 +20,57 @@ const SEEN_MS = 2 * 3_600_000;
  *
  * @param checkpoint  kept with the last write; null keeps the one that stands
  */
-export async function applyChanges(
+export function applyChanges(
   sync: OpenedSync,
   scope: RunScope,
   read: readonly Change[],
   checkpoint: string | null,
   failing: Set<string>,
 ): Promise<void> {
-  const { config } = sync;
-  const { tally } = scope;
-  tally.read += read.length;
-  const stepped = await sync.steps.changes(latestByKey(read));
-  tally.dropped += stepped.dropped;
-  await keepFailures(sync, scope, stepped.failures, failing);
+  return applyBatches(sync, scope, [read], checkpoint, failing);
+}
 
-  let changes = stepped.changes;
+/** Several batches as if they were one, but each through the steps as it was read. No record is in two of them. */
+export async function applyBatches(
+  sync: OpenedSync,
+  scope: RunScope,
+  batches: readonly (readonly Change[])[],
+  checkpoint: string | null,
+  failing: Set<string>,
+): Promise<void> {
+  const { tally } = scope;
+  const stepped: Change[][] = [[]];
+  let keys = new Set<string>();
+  for (const read of batches) {
+    tally.read += read.length;
+    const { changes, dropped, failures } = await sync.steps.changes(latestByKey(read));
+    tally.dropped += dropped;
+    await keepFailures(sync, scope, failures, failing);
+    for (const change of changes) {
+      // A function of the user's may give two records one key: a target is told of each key once in a write.
+      if (keys.has(change.key)) {
+        stepped.push([]);
+        keys = new Set();
+      }
+      keys.add(change.key);
+      stepped.at(-1)!.push(change);
+    }
+  }
+  for (const [i, changes] of stepped.entries()) {
+    await applyStepped(sync, scope, changes, i === stepped.length - 1 ? checkpoint : null, failing);
+  }
+}
+
+/** Changes of distinct keys. */
+async function applyStepped(
+  sync: OpenedSync,
+  scope: RunScope,
+  stepped: readonly Change[],
+  checkpoint: string | null,
+  failing: Set<string>,
+): Promise<void> {
+  const { config } = sync;
+  let changes = stepped;
   if (config.deletes === 'ignore') changes = changes.filter((change) => change.op !== 'delete');
   if (config.onFailure === 'quarantine' && failing.size > 0) changes = await divert(sync, changes, failing);
   if (!sync.target.compares) changes = await unseen(sync, scope, changes);
