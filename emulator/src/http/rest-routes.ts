@@ -1,9 +1,13 @@
 import { identityUrl } from '../auth/token-endpoint.ts';
+import * as ingest from '../bulk/ingest-routes.ts';
 import { abortOrCloseJob, createJob, deleteJob, getJob, listJobs } from '../bulk/job-routes.ts';
 import { jobResultPages, jobResults } from '../bulk/result-routes.ts';
 import type { Handler, Route } from './api-types.ts';
 import * as collections from './resources/collections.ts';
 import { composite } from './resources/composite.ts';
+import { compositeBatch } from './resources/composite-batch.ts';
+import { compositeGraph } from './resources/composite-graph.ts';
+import { compositeTree } from './resources/composite-tree.ts';
 import * as describe from './resources/describe.ts';
 import { deleteByExternalId, getByExternalId, upsertByExternalId } from './resources/external-id.ts';
 import { limits } from './resources/limits.ts';
@@ -55,6 +59,9 @@ export const restRoutes: readonly Route[] = [
   },
 
   { method: 'POST', path: '/composite', kind: 'composite', handler: composite },
+  { method: 'POST', path: '/composite/graph', kind: 'composite.graph', handler: compositeGraph },
+  { method: 'POST', path: '/composite/batch', kind: 'composite.batch', handler: compositeBatch },
+  { method: 'POST', path: '/composite/tree/:object', kind: 'composite.tree', handler: compositeTree },
   {
     method: 'POST',
     path: '/composite/sobjects',
@@ -105,4 +112,14 @@ export const restRoutes: readonly Route[] = [
   { method: 'DELETE', path: '/jobs/query/:id', kind: 'bulk.delete', handler: deleteJob },
   { method: 'GET', path: '/jobs/query/:id/results', kind: 'bulk.results', handler: jobResults },
   { method: 'GET', path: '/jobs/query/:id/resultPages', kind: 'bulk.resultPages', handler: jobResultPages },
+
+  { method: 'GET', path: '/jobs/ingest', kind: 'ingest.list', handler: ingest.listJobs },
+  { method: 'POST', path: '/jobs/ingest', kind: 'ingest.create', handler: ingest.createJob, uploads: true },
+  { method: 'GET', path: '/jobs/ingest/:id', kind: 'ingest.status', handler: ingest.getJob },
+  { method: 'PATCH', path: '/jobs/ingest/:id', kind: 'ingest.close', handler: ingest.closeOrAbortJob },
+  { method: 'DELETE', path: '/jobs/ingest/:id', kind: 'ingest.delete', handler: ingest.deleteJob },
+  { method: 'PUT', path: '/jobs/ingest/:id/batches', kind: 'ingest.upload', handler: ingest.uploadContent, uploads: true },
+  { method: 'GET', path: '/jobs/ingest/:id/successfulResults', kind: 'ingest.results', handler: ingest.successfulResults },
+  { method: 'GET', path: '/jobs/ingest/:id/failedResults', kind: 'ingest.results', handler: ingest.failedResults },
+  { method: 'GET', path: '/jobs/ingest/:id/unprocessedrecords', kind: 'ingest.results', handler: ingest.unprocessedRecords },
 ];

@@ -113,7 +113,7 @@ function list(text: string | null, name: string): string[] {
 
 const answered = <T>(...given: Parameters<typeof tryEach<T>>): ApiReply => ({ status: 200, body: tryEach(...given) });
 
-/** One try per record, in one transaction. With `allOrNone` a failure undoes the others, which then say so. */
+/** One try per record, each whole or nothing, in one transaction. With `allOrNone` a failure undoes the others, which then say so. */
 function tryEach<T>(
   inputs: readonly T[],
   allOrNone: boolean,
@@ -123,7 +123,7 @@ function tryEach<T>(
 ): RecordResult[] {
   let tried: RecordResult[] = [];
   const attempt = (transaction: Transaction) => {
-    tried = inputs.map((input) => tryRecord(() => one(transaction, input)));
+    tried = inputs.map((input) => tryRecord(() => one(transaction, input), request.version.text));
     if (allOrNone && tried.some((result) => !result.success)) throw new RolledBack();
   };
   try {
@@ -138,11 +138,11 @@ function tryEach<T>(
 /** Carries the end of an `allOrNone` call out of its transaction. */
 class RolledBack extends Error {}
 
-function tryRecord(write: () => WriteOutcome): RecordResult {
+function tryRecord(write: () => WriteOutcome, version: string): RecordResult {
   try {
     return { id: write().id, success: true, errors: [] };
   } catch (error) {
-    return { success: false, errors: [recordError(asSalesforceError(error))] };
+    return { success: false, errors: [recordError(asSalesforceError(error), version)] };
   }
 }
 

@@ -42,7 +42,7 @@ function upsertReply(
 /** `GET /sobjects/Account/Ext__c/7`. */
 export const getByExternalId: Handler = (request, context) => {
   const { object, field, value } = target(request, context);
-  const ids = idsMatching(object, field, value, context);
+  const ids = idsMatching(object, field, value, request, context);
   if (ids.length > 1) return { status: 300, body: matches(object, field, value, request, context) };
   if (ids[0] === undefined) throw notFound();
   return rowReply(ids[0], request, context);
@@ -51,7 +51,7 @@ export const getByExternalId: Handler = (request, context) => {
 /** `DELETE /sobjects/Account/Ext__c/7`. */
 export const deleteByExternalId: Handler = (request, context) => {
   const { object, field, value } = target(request, context);
-  const ids = idsMatching(object, field, value, context);
+  const ids = idsMatching(object, field, value, request, context);
   if (ids.length > 1) return { status: 300, body: matches(object, field, value, request, context) };
   const id = ids[0];
   if (id === undefined) throw notFound();
@@ -66,8 +66,15 @@ function target(request: ApiRequest, context: EmulatorContext): { object: Object
   return { object, field, value: request.params.value as string };
 }
 
-function idsMatching(object: ObjectDescribe, field: FieldDescribe, value: string, { org }: EmulatorContext): string[] {
-  const found = org.query(`SELECT Id FROM ${object.name} WHERE ${field.name} = ${soqlLiteral(value, field.soapType)}`);
+function idsMatching(
+  object: ObjectDescribe,
+  field: FieldDescribe,
+  value: string,
+  { transaction }: ApiRequest,
+  { org }: EmulatorContext,
+): string[] {
+  const soql = `SELECT Id FROM ${object.name} WHERE ${field.name} = ${soqlLiteral(value, field.soapType)}`;
+  const found = org.query(soql, { transaction });
   return (found.page(0, found.pageSizeMax, 'v62.0') as { Id: string }[]).map((row) => row.Id);
 }
 
@@ -78,7 +85,7 @@ function matches(
   request: ApiRequest,
   context: EmulatorContext,
 ): string[] {
-  return idsMatching(object, field, value, context).map(
+  return idsMatching(object, field, value, request, context).map(
     (id) => `/services/data/${request.version.text}/sobjects/${object.name}/${id}`,
   );
 }

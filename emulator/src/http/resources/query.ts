@@ -1,5 +1,4 @@
 import { numberParameter, textParameter } from '../../faults/fault-list.ts';
-import type { QueryResult } from '../../org/types.ts';
 import type { ApiReply, ApiRequest, Handler } from '../api-types.ts';
 import type { EmulatorContext } from '../context.ts';
 import { badRequest } from '../errors.ts';
@@ -16,21 +15,10 @@ function startQuery(all: boolean): Handler {
     if (soql === null) throw badRequest('MALFORMED_QUERY', 'SOQL statements cannot be empty or null');
     if (soql.length > soqlCharactersMax)
       throw badRequest('QUERY_TOO_COMPLICATED', 'Query is too long: 100,000 characters at most');
-    const result = run(soql, all, request, context);
+    const result = context.org.query(soql, { all, userId: request.userId, transaction: request.transaction });
     const pageSize = Math.min(askedPageSize(request), result.pageSizeMax);
     return page({ result, pageSize }, 0, undefined, request, context);
   };
-}
-
-function run(soql: string, all: boolean, request: ApiRequest, { org, permissions }: EmulatorContext): QueryResult {
-  try {
-    return org.query(soql, { all, userId: request.userId });
-  } catch (error) {
-    const from = /\bFROM\s+(\w+)/i.exec(soql)?.[1] ?? '';
-    // The org only knows that a hidden object cannot be queried; to the user it does not exist.
-    if (!permissions.hides(from)) throw error;
-    throw badRequest('INVALID_TYPE', `sObject type '${from}' is not supported.`);
-  }
 }
 
 export const query = startQuery(false);

@@ -43,7 +43,7 @@ export function retrieveWithId(
   request: ApiRequest,
   { org }: EmulatorContext,
 ): Record<string, unknown> | undefined {
-  const row = org.retrieve(object, id, request.version.text, fields);
+  const row = org.retrieve(object, id, request.version.text, fields, { transaction: request.transaction });
   return row && !('Id' in row) ? { ...row, Id: normaliseId(id) } : row;
 }
 
