@@ -1,10 +1,12 @@
+export type { Permissions } from './access/hidden.ts';
+export type { FieldPermission, ObjectPermission, PermissionSet, SystemPermissions } from './access/permission-set.ts';
+export type { NewUser, UserCredentials, UserFacts, Users } from './access/users.ts';
 export type { CredentialOptions } from './auth/identity.ts';
 export type { Session, Sessions } from './auth/sessions.ts';
 export { type Evidence, evidence } from './evidence.ts';
 export type { FaultList } from './faults/fault-list.ts';
 export type { FaultKind, FaultMatch, FaultSpec, FaultStatus } from './faults/types.ts';
 export { changeAtRandom, type RandomChangeKind, type RandomChanges } from './http/backdoor/random-changes.ts';
-export type { Permissions } from './http/permissions.ts';
 export type { RequestEntry, RequestLog } from './http/request-log.ts';
 export { runEmulator } from './http/run-emulator.ts';
 export { type Emulator, type EmulatorCredentials, type EmulatorOptions, startEmulator } from './http/start-emulator.ts';

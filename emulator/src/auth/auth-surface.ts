@@ -38,16 +38,18 @@ export function addAuthSurface(app: FastifyInstance, context: EmulatorContext): 
   });
   for (const method of ['GET', 'POST'] as const) {
     surface(method, '/services/oauth2/revoke', 'oauth.revoke', (request) => revoke(form(request).get('token') ?? '', context));
-    surface(method, '/services/oauth2/userinfo', 'oauth.userinfo', (request) =>
-      signedIn(request, context) ? jsonReply(200, userInfoReply(context)) : badToken(),
-    );
+    surface(method, '/services/oauth2/userinfo', 'oauth.userinfo', (request) => {
+      const userId = signedIn(request, context);
+      return userId === undefined ? badToken() : jsonReply(200, userInfoReply(context, userId));
+    });
   }
   surface('POST', '/services/oauth2/introspect', 'oauth.introspect', (request) => introspect(form(request), context));
   surface('GET', '/id/:organization/:user', 'identity', (request) => {
     const { organization, user } = request.params as { organization: string; user: string };
-    if (!signedIn(request, context)) return badToken();
-    const known = organization === context.org.id && user === context.identity.userId;
-    return known ? jsonReply(200, identityReply(context)) : textReply(404, 'text/plain', 'Not Found');
+    const userId = signedIn(request, context);
+    if (userId === undefined) return badToken();
+    const known = organization === context.org.id && user === userId;
+    return known ? jsonReply(200, identityReply(context, userId)) : textReply(404, 'text/plain', 'Not Found');
   });
   for (const url of ['/services/Soap/u/:version', '/services/Soap/u/:version/:organization']) {
     surface('POST', url, 'soap', (request) => {
@@ -65,9 +67,10 @@ function form(request: FastifyRequest): URLSearchParams {
   return body;
 }
 
-function signedIn(request: FastifyRequest, { sessions }: EmulatorContext): boolean {
+/** The user whose session the request belongs to. */
+function signedIn(request: FastifyRequest, { sessions }: EmulatorContext): string | undefined {
   const token = bearerToken(request) ?? form(request).get('access_token') ?? undefined;
-  return token !== undefined && sessions.use(token) !== undefined;
+  return token === undefined ? undefined : sessions.use(token)?.userId;
 }
 
 const badToken = () => textReply(403, 'text/html;charset=UTF-8', 'Bad_OAuth_Token');
@@ -79,16 +82,16 @@ function revoke(token: string, { sessions }: EmulatorContext): Outgoing {
 
 function introspect(fields: URLSearchParams, context: EmulatorContext): Outgoing {
   const { identity, sessions } = context;
-  const known =
-    fields.get('client_id') === identity.clientId && sameSecret(fields.get('client_secret') ?? '', identity.clientSecret);
-  if (!known) return jsonReply(400, { error: 'invalid_client', error_description: 'invalid client credentials' });
+  const app = identity.app(fields.get('client_id') ?? '');
+  if (!app || !sameSecret(fields.get('client_secret') ?? '', app.clientSecret))
+    return jsonReply(400, { error: 'invalid_client', error_description: 'invalid client credentials' });
   const session = sessions.peek(fields.get('token') ?? '');
   if (!session) return jsonReply(200, { active: false });
   return jsonReply(200, {
     active: true,
     scope: 'api',
-    client_id: identity.clientId,
-    username: identity.username,
+    client_id: app.clientId,
+    username: identity.person(session.userId).username,
     sub: identityUrl(context, session.userId),
     token_type: 'access_token',
     exp: Math.floor((session.usedAtMs + sessionMs) / 1000),

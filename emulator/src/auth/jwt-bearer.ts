@@ -14,15 +14,16 @@ export async function userOfAssertion(assertion: string, context: EmulatorContex
   if (!identity.jwtPublicKey) throw new OAuthError('invalid_grant', "user hasn't approved this consumer");
   const now = org.clock.now();
   const payload = await verify(assertion, identity.jwtPublicKey, new Date(now));
-  if (payload.iss !== identity.clientId) throw new OAuthError('invalid_client_id', 'client identifier invalid');
+  if (identity.app(String(payload.iss)) === undefined) throw new OAuthError('invalid_client_id', 'client identifier invalid');
   const audiences = [payload.aud ?? []].flat().map((audience) => audience.replace(/\/+$/, ''));
   const ours = ['https://login.salesforce.com', 'https://test.salesforce.com', context.instanceUrl];
   if (!audiences.some((audience) => ours.includes(audience))) throw new OAuthError('invalid_grant', 'audience is invalid');
   if (payload.exp === undefined || payload.exp * 1000 > now + assertionMsMax) {
     throw new OAuthError('invalid_grant', 'invalid assertion');
   }
-  if (payload.sub !== identity.username) throw new OAuthError('invalid_grant', "user hasn't approved this consumer");
-  return identity.userId;
+  const account = identity.account(payload.sub ?? '');
+  if (!account) throw new OAuthError('invalid_grant', "user hasn't approved this consumer");
+  return account.userId;
 }
 
 async function verify(assertion: string, key: Parameters<typeof jwtVerify>[1], now: Date) {

@@ -1,6 +1,5 @@
 import { XMLParser } from 'fast-xml-parser';
 import type { EmulatorContext } from '../http/context.ts';
-import { type Identity, sameSecret } from './identity.ts';
 import { sessionMs } from './sessions.ts';
 
 /** The last version that offers `login()`. */
@@ -33,7 +32,10 @@ export function answerSoap(body: string, version: string, context: EmulatorConte
     return { status: 200, xml: envelope('<logoutResponse/>') };
   }
   if ('getUserInfo' in call) {
-    return { status: 200, xml: envelope(`<getUserInfoResponse><result>${userInfo(context)}</result></getUserInfoResponse>`) };
+    return {
+      status: 200,
+      xml: envelope(`<getUserInfoResponse><result>${userInfo(context, session.userId)}</result></getUserInfoResponse>`),
+    };
   }
   return fault('soapenv:Client', `No operation available for request ${Object.keys(call)[0] ?? ''}`);
 }
@@ -42,36 +44,38 @@ function login(credentials: Record<string, unknown>, version: string, context: E
   if (Number.parseFloat(version) > loginVersionMax) {
     return fault('sf:UNSUPPORTED_API_VERSION', `UNSUPPORTED_API_VERSION: login() is not available in version ${version}`);
   }
-  if (!knows(context.identity, String(credentials.username ?? ''), String(credentials.password ?? ''))) {
+  const { identity, access } = context;
+  const userId = identity.checkPassword(String(credentials.username ?? ''), String(credentials.password ?? ''));
+  if (userId === undefined || !identity.person(userId).isActive) {
     return fault('sf:INVALID_LOGIN', 'INVALID_LOGIN: Invalid username, password, security token; or user locked out.');
   }
-  const session = context.sessions.start(context.identity.userId);
+  if (!access.may(userId, 'apiEnabled')) {
+    return fault('sf:API_CURRENTLY_DISABLED', 'API_CURRENTLY_DISABLED: API is disabled for this User');
+  }
+  const session = context.sessions.start(userId);
   const url = (kind: string) => `${context.instanceUrl}/services/Soap/${kind}/${version}/${context.org.id.slice(0, 15)}`;
   const result =
     `<metadataServerUrl>${escapeXml(url('m'))}</metadataServerUrl><passwordExpired>false</passwordExpired>` +
     `<sandbox>false</sandbox><serverUrl>${escapeXml(url('u'))}</serverUrl><sessionId>${escapeXml(session.token)}</sessionId>` +
-    `<userId>${context.identity.userId}</userId><userInfo>${userInfo(context)}</userInfo>`;
+    `<userId>${userId}</userId><userInfo>${userInfo(context, userId)}</userInfo>`;
   return { status: 200, xml: envelope(`<loginResponse><result>${result}</result></loginResponse>`) };
 }
 
-const knows = (identity: Identity, username: string, password: string) =>
-  username.toLowerCase() === identity.username.toLowerCase() && sameSecret(password, identity.password + identity.securityToken);
-
-function userInfo({ org, identity }: EmulatorContext): string {
-  const user = identity.user();
+function userInfo({ org, identity }: EmulatorContext, userId: string): string {
+  const user = identity.person(userId);
   const values: Record<string, string> = {
     organizationId: org.id,
     organizationMultiCurrency: 'false',
     organizationName: 'Tidemark Emulator',
-    profileId: `00e${identity.userId.slice(3)}`,
+    profileId: `00e${userId.slice(3)}`,
     sessionSecondsValid: String(sessionMs / 1000),
     userDefaultCurrencyIsoCode: '',
     userEmail: user.email,
     userFullName: user.displayName,
-    userId: identity.userId,
+    userId,
     userLanguage: 'en_US',
     userLocale: user.locale,
-    userName: identity.username,
+    userName: user.username,
     userTimeZone: user.timeZone,
     userType: 'Standard',
     userUiSkin: 'Theme3',

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { EmulatorContext } from '../http/context.ts';
-import { sameSecret } from './identity.ts';
+import { type ConnectedApp, sameSecret } from './identity.ts';
 import { userOfAssertion } from './jwt-bearer.ts';
 import { OAuthError } from './oauth-error.ts';
 
@@ -19,7 +19,9 @@ export async function issueToken(
   const grantType = form.get('grant_type') ?? '';
   const grant = Object.hasOwn(grants, grantType) ? grants[grantType] : undefined;
   if (!grant) throw new OAuthError('unsupported_grant_type', 'grant type not supported');
-  return tokenReply(await grant(form, authorization, context), context);
+  const granted = await grant(form, authorization, context);
+  if (!context.identity.person(granted.userId).isActive) throw new OAuthError('invalid_grant', 'inactive user');
+  return tokenReply(granted, context);
 }
 
 type GrantHandler = (
@@ -30,18 +32,14 @@ type GrantHandler = (
 
 const grants: Record<string, GrantHandler> = {
   client_credentials(form, authorization, context) {
-    checkClient(form, authorization, context, 'secret');
-    return { userId: context.identity.userId, scope: 'api' };
+    const { userId } = checkClient(form, authorization, context, 'secret');
+    return { userId, scope: 'api' };
   },
   password(form, authorization, context) {
     checkClient(form, authorization, context, 'secret');
-    const { identity } = context;
-    const username = form.get('username') ?? '';
-    const known = username.toLowerCase() === identity.username.toLowerCase();
-    if (!known || !sameSecret(form.get('password') ?? '', identity.password + identity.securityToken)) {
-      throw new OAuthError('invalid_grant', 'authentication failure');
-    }
-    return { userId: identity.userId, scope: 'api' };
+    const userId = context.identity.checkPassword(form.get('username') ?? '', form.get('password') ?? '');
+    if (userId === undefined) throw new OAuthError('invalid_grant', 'authentication failure');
+    return { userId, scope: 'api' };
   },
   refresh_token(form, authorization, context) {
     checkClient(form, authorization, context, 'if given');
@@ -63,14 +61,16 @@ function checkClient(
   authorization: string | undefined,
   { identity }: EmulatorContext,
   secretNeeded: 'secret' | 'if given',
-): void {
+): ConnectedApp {
   const basic = /^Basic (.+)$/i.exec(authorization ?? '');
   const [basicId, basicSecret] = basic ? splitBasic(basic[1] as string) : [undefined, undefined];
   const id = form.get('client_id') ?? basicId ?? '';
   const secret = form.get('client_secret') ?? basicSecret;
-  if (id !== identity.clientId) throw new OAuthError('invalid_client_id', 'client identifier invalid');
-  if (secret === undefined && secretNeeded === 'if given') return;
-  if (!sameSecret(secret ?? '', identity.clientSecret)) throw new OAuthError('invalid_client', 'invalid client credentials');
+  const app = identity.app(id);
+  if (!app) throw new OAuthError('invalid_client_id', 'client identifier invalid');
+  if (secret === undefined && secretNeeded === 'if given') return app;
+  if (!sameSecret(secret ?? '', app.clientSecret)) throw new OAuthError('invalid_client', 'invalid client credentials');
+  return app;
 }
 
 function splitBasic(encoded: string): [string, string] {

@@ -3,15 +3,15 @@ import { restDatetime } from '../http/dates.ts';
 import { identityUrl } from './token-endpoint.ts';
 
 /** What the identity URL answers (Salesforce Help, "Identity URLs"). */
-export function identityReply(context: EmulatorContext): Record<string, unknown> {
+export function identityReply(context: EmulatorContext, userId: string): Record<string, unknown> {
   const { org, identity } = context;
-  const user = identity.user();
+  const user = identity.person(userId);
   return {
-    id: identityUrl(context, identity.userId),
+    id: identityUrl(context, userId),
     asserted_user: true,
-    user_id: identity.userId,
+    user_id: userId,
     organization_id: org.id,
-    username: identity.username,
+    username: user.username,
     nick_name: nickname(user.displayName),
     display_name: user.displayName,
     email: user.email,
@@ -29,7 +29,7 @@ export function identityReply(context: EmulatorContext): Record<string, unknown>
     mobile_phone_verified: false,
     is_lightning_login_user: false,
     status: { created_date: null, body: null },
-    urls: urls(context),
+    urls: urls(context, userId),
     active: true,
     user_type: 'STANDARD',
     language: 'en_US',
@@ -41,14 +41,14 @@ export function identityReply(context: EmulatorContext): Record<string, unknown>
 }
 
 /** `/services/oauth2/userinfo`: the OpenID Connect form of the same. */
-export function userInfoReply(context: EmulatorContext): Record<string, unknown> {
+export function userInfoReply(context: EmulatorContext, userId: string): Record<string, unknown> {
   const { org, identity } = context;
-  const user = identity.user();
+  const user = identity.person(userId);
   return {
-    sub: identityUrl(context, identity.userId),
-    user_id: identity.userId,
+    sub: identityUrl(context, userId),
+    user_id: userId,
     organization_id: org.id,
-    preferred_username: identity.username,
+    preferred_username: user.username,
     nickname: nickname(user.displayName),
     name: user.displayName,
     email: user.email,
@@ -57,10 +57,10 @@ export function userInfoReply(context: EmulatorContext): Record<string, unknown>
     family_name: user.lastName,
     zoneinfo: user.timeZone,
     photos: {},
-    profile: `${context.instanceUrl}/${identity.userId}`,
+    profile: `${context.instanceUrl}/${userId}`,
     picture: '',
     address: {},
-    urls: urls(context),
+    urls: urls(context, userId),
     active: true,
     user_type: 'STANDARD',
     language: 'en_US',
@@ -72,7 +72,7 @@ export function userInfoReply(context: EmulatorContext): Record<string, unknown>
 
 const nickname = (name: string) => name.toLowerCase().replaceAll(/\s+/g, '.');
 
-function urls({ instanceUrl, org, identity }: EmulatorContext): Record<string, string> {
+function urls({ instanceUrl, org }: EmulatorContext, userId: string): Record<string, string> {
   const rest = `${instanceUrl}/services/data/v{version}/`;
   const soap = (kind: string) => `${instanceUrl}/services/Soap/${kind}/{version}/${org.id.slice(0, 15)}`;
   return {
@@ -86,7 +86,7 @@ function urls({ instanceUrl, org, identity }: EmulatorContext): Record<string, s
     recent: `${rest}recent/`,
     tooling_soap: soap('T'),
     tooling_rest: `${rest}tooling/`,
-    profile: `${instanceUrl}/${identity.userId}`,
+    profile: `${instanceUrl}/${userId}`,
     feeds: `${rest}chatter/feeds`,
     groups: `${rest}chatter/groups`,
     users: `${rest}chatter/users`,

@@ -1,3 +1,4 @@
+import { profileRow, userDefaults } from '../access/user-row.ts';
 import type { Org } from '../org/types.ts';
 
 const names = [
@@ -9,13 +10,10 @@ const names = [
   ['Priya', 'Raman'],
 ] as const;
 
-/** A licence that the org does not hold as a record; profiles refer to it all the same. */
-const userLicenseId = '100000000000001AAA';
-
 /** Colleagues of the administrator, who own the demo records. Made once. */
 export function loadDemoUsers(org: Org): void {
   if (org.query("SELECT COUNT() FROM User WHERE Username LIKE 'demo.%@example.com'").totalSize > 0) return;
-  const ProfileId = standardProfile(org);
+  const ProfileId = profileRow(org, 'Standard User');
   org.load(
     'User',
     names.map(([FirstName, LastName], index) => ({
@@ -25,23 +23,9 @@ export function loadDemoUsers(org: Org): void {
       Email: `demo.${index + 1}@example.com`,
       Alias: `demo${index + 1}`,
       CommunityNickname: `demo${index + 1}`,
-      IsActive: true,
       UserType: 'Standard',
       ProfileId,
-      TimeZoneSidKey: 'GMT',
-      LocaleSidKey: 'en_US',
-      LanguageLocaleKey: 'en_US',
-      EmailEncodingKey: 'UTF-8',
-      DigestFrequency: 'D',
-      DefaultGroupNotificationFrequency: 'N',
+      ...userDefaults,
     })),
   );
-}
-
-function standardProfile(org: Org): string {
-  const find = () => [...org.table("SELECT Id FROM Profile WHERE Name = 'Standard User' LIMIT 1").rows()][0]?.[0];
-  const found = find();
-  if (found !== undefined) return found;
-  org.load('Profile', [{ Name: 'Standard User', UserType: 'Standard', UserLicenseId: userLicenseId }]);
-  return find()!;
 }

@@ -1,16 +1,20 @@
+import type { Access } from '../access/access.ts';
+import type { Users } from '../access/users.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { QueryJobs } from '../bulk/query-jobs.ts';
 import type { FaultList } from '../faults/fault-list.ts';
 import type { OrgLimits } from '../limits/org-limits.ts';
 import type { Org, Transaction } from '../org/types.ts';
-import type { Permissions } from './permissions.ts';
 import type { QueryLocators } from './query-locators.ts';
 import type { RequestLog } from './request-log.ts';
 
 /** Everything that a handler may use. One per emulator. */
 export interface EmulatorContext {
+  /** For a data resource the org as the user of the request sees it; for everything else the whole org. */
   readonly org: Org;
+  readonly access: Access;
+  readonly users: Users;
   readonly identity: Identity;
   readonly sessions: Sessions;
   readonly faults: FaultList;
@@ -18,7 +22,6 @@ export interface EmulatorContext {
   readonly requests: RequestLog;
   readonly locators: QueryLocators;
   readonly jobs: QueryJobs;
-  readonly permissions: Permissions;
   /** Transactions that the backdoor holds open. */
   readonly transactions: Map<string, Transaction>;
   /** Guards the backdoor: part of its URL. */

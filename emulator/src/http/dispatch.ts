@@ -64,7 +64,8 @@ async function answer(input: DispatchInput, context: EmulatorContext, dispatched
     dispatched.faults.push(...inner.faults);
     return inner.reply;
   };
-  return route.handler({ method, version, params, query, headers, body, userId, faults, transaction, call }, context);
+  const request = { method, version, params, query, headers, body, userId, faults, transaction, call };
+  return route.handler(request, { ...context, org: context.access.orgAs(userId) });
 }
 
 /** `POST …?_HttpMethod=PATCH`, for clients that cannot send PATCH. */

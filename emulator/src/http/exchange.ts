@@ -94,6 +94,10 @@ function refusal(faults: readonly FiredFault[], request: FastifyRequest, context
 export const invalidSession = (message = 'Session expired or invalid') =>
   errorReply(new SalesforceError('INVALID_SESSION_ID', message, { httpStatus: 401 }));
 
+/** What a user without the permission "API Enabled" gets. */
+export const apiDisabled = () =>
+  errorReply(new SalesforceError('API_CURRENTLY_DISABLED', 'API is disabled for this User', { httpStatus: 403 }));
+
 export const limitExceeded = (message = 'TotalRequests Limit exceeded.') =>
   errorReply(new SalesforceError('REQUEST_LIMIT_EXCEEDED', message, { httpStatus: 403 }));
 

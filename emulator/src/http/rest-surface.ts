@@ -3,7 +3,7 @@ import type { Method } from './api-types.ts';
 import type { EmulatorContext } from './context.ts';
 import { dispatch } from './dispatch.ts';
 import { asSalesforceError, errorReply } from './errors.ts';
-import { asOutgoing, bearerToken, type Exchange, exchange, invalidSession, limitExceeded } from './exchange.ts';
+import { apiDisabled, asOutgoing, bearerToken, type Exchange, exchange, invalidSession, limitExceeded } from './exchange.ts';
 import { jsonReply, type Outgoing, textReply } from './outgoing.ts';
 import { jsonBody } from './request-body.ts';
 import { versions } from './versions.ts';
@@ -35,6 +35,7 @@ async function answer({ request, entry }: Exchange, context: EmulatorContext): P
   const token = bearerToken(request);
   const session = token === undefined ? undefined : context.sessions.use(token);
   if (!session) return asOutgoing(invalidSession(), context);
+  if (!context.access.may(session.userId, 'apiEnabled')) return asOutgoing(apiDisabled(), context);
   if (!context.limits.DailyApiRequests.spend()) return asOutgoing(limitExceeded(), context);
   entry.apiCalls = 1;
   const pretty = request.headers['x-prettyprint'] === '1';

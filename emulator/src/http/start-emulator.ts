@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { createAccess } from '../access/access.ts';
+import type { Permissions } from '../access/hidden.ts';
+import { createUsers, type Users } from '../access/users.ts';
 import { addAuthSurface } from '../auth/auth-surface.ts';
 import { type CredentialOptions, createIdentity } from '../auth/identity.ts';
 import { createSessions, type Sessions } from '../auth/sessions.ts';
@@ -18,7 +21,6 @@ import { addBackdoor } from './backdoor/backdoor.ts';
 import type { EmulatorContext } from './context.ts';
 import { inProcessFetch } from './in-process-fetch.ts';
 import { textReply } from './outgoing.ts';
-import { type Permissions, withPermissions } from './permissions.ts';
 import { createQueryLocators } from './query-locators.ts';
 import { bodyBytesMax } from './request-body.ts';
 import { createRequestLog, type RequestLog } from './request-log.ts';
@@ -73,7 +75,10 @@ export interface Emulator {
   /** What is used and what is allowed of API requests, deliveries, clients. */
   readonly limits: OrgLimits;
   readonly sessions: Sessions;
+  /** What the API user cannot see: the quick way to take something away. */
   readonly permissions: Permissions;
+  /** Further users, each with permissions of their own. */
+  readonly users: Users;
   /** What of `source` was left out or behaves differently from a real org, one line each. */
   readonly sourceNotes: readonly string[];
   readonly url: string;
@@ -91,13 +96,17 @@ const bulkPageRowsDefault = 100_000;
 
 /** A Salesforce org that listens. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
-  const { org, permissions, sourceNotes } = openOrg(options);
+  const { org, sourceNotes } = openOrg(options);
+  const access = createAccess(org);
+  const identity = createIdentity(org, options.credentials ?? {});
+  const sessions = createSessions(org);
   const limits = createOrgLimits(org.clock, options.limits);
   const context: EmulatorContext = {
     org,
-    permissions,
-    identity: createIdentity(org, options.credentials ?? {}),
-    sessions: createSessions(org),
+    access,
+    users: createUsers(org, access, identity, sessions),
+    identity,
+    sessions,
     faults: createFaultList(),
     limits,
     requests: createRequestLog(),
@@ -124,7 +133,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const credentials = credentialsOf(context);
   return {
     org,
-    permissions,
+    permissions: access.permissions,
+    users: context.users,
     sourceNotes,
     faults: context.faults,
     requests: context.requests,
@@ -137,17 +147,16 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   };
 }
 
-function openOrg(options: EmulatorOptions): { org: Org; permissions: Permissions; sourceNotes: string[] } {
+function openOrg(options: EmulatorOptions): { org: Org; sourceNotes: string[] } {
   const clock = options.clock ?? createClock();
-  const base = createSchema({ now: () => clock.now() });
-  const sourceNotes = options.source === undefined ? [] : loadSourceFolder(base, options.source).notes.map(describeNote);
-  const { schema, permissions } = withPermissions(base, () => clock.now());
+  const schema = createSchema({ now: () => clock.now() });
+  const sourceNotes = options.source === undefined ? [] : loadSourceFolder(schema, options.source).notes.map(describeNote);
   const seed = options.seed ?? 1;
   const org = createOrg({ schema, clock, seed, ...(options.path === undefined ? {} : { path: options.path }) });
   const records = options.records ?? 0;
   if (records > 0) fillDemoOrg(org, { seed, records });
   for (const [object, count] of Object.entries(options.fill ?? {})) fillTable(org, object, count, seed);
-  return { org, permissions, sourceNotes };
+  return { org, sourceNotes };
 }
 
 function createApp(context: EmulatorContext): FastifyInstance {

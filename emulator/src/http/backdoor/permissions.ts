@@ -2,11 +2,11 @@ import type { BackdoorRoute } from './backdoor.ts';
 import { readText } from './read.ts';
 
 export const permissionRoutes: readonly BackdoorRoute[] = [
-  { method: 'GET', path: '/hidden', answer: (_request, { permissions }) => ({ hidden: permissions.list() }) },
+  { method: 'GET', path: '/hidden', answer: (_request, { access }) => ({ hidden: access.permissions.list() }) },
   {
     method: 'POST',
     path: '/hide',
-    answer({ body }, { permissions }) {
+    answer({ body }, { access: { permissions } }) {
       permissions.hide(readText(body, 'object'), body.field === undefined ? undefined : readText(body, 'field'));
       return { hidden: permissions.list() };
     },
@@ -14,7 +14,7 @@ export const permissionRoutes: readonly BackdoorRoute[] = [
   {
     method: 'POST',
     path: '/show',
-    answer({ body }, { permissions }) {
+    answer({ body }, { access: { permissions } }) {
       permissions.show(readText(body, 'object'), body.field === undefined ? undefined : readText(body, 'field'));
       return { hidden: permissions.list() };
     },
