@@ -1,12 +1,14 @@
-import type { FaultKind } from './types.ts';
+import type { FaultKind, FaultParameter } from './types.ts';
 
 /**
  * `wire` faults strike an HTTP exchange once, as a network or a front-end server would; `resource` faults strike the
  * answer of one REST resource, and so also a subrequest of a Composite call. `rpc` faults strike a gRPC call as it begins
  * (of a stream: its first request; of PublishStream: every request); `stream` faults strike a message that a
- * subscription is about to deliver, keepalives among them.
+ * subscription is about to deliver, keepalives among them. `row` faults strike a row that a client's write wants to
+ * lock, its parents' rows too, as `LOCK /sobjects/Account/001…`. `event` faults strike an event as it gets on the bus (the
+ * method is its change type, or `PUBLISH`; the URL is its own topic) and who comes with a replay id (`REPLAY`).
  */
-export type FaultLevel = 'wire' | 'resource' | 'rpc' | 'stream';
+export type FaultLevel = 'wire' | 'resource' | 'rpc' | 'stream' | 'row' | 'event';
 
 interface FaultKindFacts {
   level: FaultLevel;
@@ -15,6 +17,8 @@ interface FaultKindFacts {
   /** The same for methods. */
   methods?: RegExp;
   params: readonly string[];
+  /** The same for kinds whose parameters narrow what they meet. */
+  meets?: (params: Readonly<Record<string, FaultParameter>>, url: string) => boolean;
 }
 
 /** A job that is asked for, closed or aborted; ingest jobs can be met where they are created, too. */
@@ -40,6 +44,12 @@ export const faultKinds: Record<FaultKind, FaultKindFacts> = {
   'job-slow': { level: 'resource', only: anyIngestJob, params: ['delayMs'] },
   'row-errors': { level: 'resource', only: anyIngestJob, params: ['share', 'seed', 'code', 'message', 'fields'] },
   'upload-failed': { level: 'resource', only: /\/jobs\/ingest\/[^/]+\/batches([/?]|$)/, params: ['afterBytes', 'status'] },
+  // `share` of the rows is what `probability` is of the requests.
+  'row-lock': {
+    level: 'row',
+    params: ['object', 'share'],
+    meets: ({ object }, url) => object === undefined || url.startsWith(`/sobjects/${object}/`),
+  },
   'rpc-error': { level: 'rpc', params: ['code', 'status', 'message', 'revoke'] },
   'rpc-silent': { level: 'rpc', params: [] },
   'publish-reply-lost': { level: 'rpc', methods: /^Publish/, params: ['connection'] },
@@ -49,4 +59,9 @@ export const faultKinds: Record<FaultKind, FaultKindFacts> = {
   'stream-slow': { level: 'stream', params: ['delayMs'] },
   'stream-split': { level: 'stream', params: ['events'] },
   'stream-duplicate': { level: 'stream', params: [] },
+  'gap-event': { level: 'event', methods: /^(CREATE|UPDATE|DELETE|UNDELETE)$/, params: [] },
+  'overflow-event': { level: 'event', methods: /^(CREATE|UPDATE|DELETE|UNDELETE)$/, params: [] },
+  'lost-event': { level: 'event', methods: /^(?!REPLAY$)/, params: [] },
+  'duplicate-event': { level: 'event', methods: /^(?!REPLAY$)/, params: [] },
+  'expired-replay-id': { level: 'event', methods: /^REPLAY$/, params: [] },
 };

@@ -68,13 +68,14 @@ function strikes(fault: ActiveFault, method: string, url: string): boolean {
   if (match.topic !== undefined && match.topic !== url) return false;
   if (typeof match.path === 'string' && !url.startsWith(match.path)) return false;
   if (pattern && !pattern.test(url)) return false;
-  const { only, methods } = faultKinds[status.kind];
-  if (only?.test(url) === false || methods?.test(method) === false) return false;
+  const { only, methods, meets } = faultKinds[status.kind];
+  if (only?.test(url) === false || methods?.test(method) === false || meets?.(status.params, url) === false) return false;
   status.matched += 1;
   if (match.nth !== undefined && status.matched !== match.nth) return false;
   if (match.after !== undefined && status.matched <= match.after) return false;
   if (match.times !== undefined && status.fired >= match.times) return false;
-  if (match.probability !== undefined && fault.random() >= match.probability) return false;
+  const share = match.probability ?? (status.kind === 'row-lock' ? status.params.share : undefined);
+  if (typeof share === 'number' && fault.random() >= share) return false;
   status.fired += 1;
   return true;
 }

@@ -19,6 +19,7 @@ export type FaultKind =
   | 'garbled-count'
   | 'job-failed'
   | 'job-aborted'
+  | 'row-lock'
   | 'job-slow'
   | 'row-errors'
   | 'upload-failed'
@@ -30,7 +31,12 @@ export type FaultKind =
   | 'stream-silent'
   | 'stream-slow'
   | 'stream-split'
-  | 'stream-duplicate';
+  | 'stream-duplicate'
+  | 'gap-event'
+  | 'overflow-event'
+  | 'lost-event'
+  | 'duplicate-event'
+  | 'expired-replay-id';
 
 /** Which requests a fault meets. Every condition given must hold; none given means every request it could apply to. */
 export interface FaultMatch {
@@ -67,7 +73,7 @@ export interface FaultStatus {
   kind: FaultKind;
   match: FaultMatch;
   params: Record<string, FaultParameter>;
-  /** Requests that met `method` and `path`. */
+  /** Requests (for `row-lock`: rows) that met `method` and `path`. */
   matched: number;
   fired: number;
 }

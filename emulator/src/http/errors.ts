@@ -1,10 +1,36 @@
-import { SalesforceError } from '../org/types.ts';
+import { type DuplicatesFound, SalesforceError } from '../org/types.ts';
 import type { ApiReply } from './api-types.ts';
 
 /** An error reply of a data resource: an array, one entry per error. */
-export function errorReply(error: SalesforceError): ApiReply {
-  const { message, errorCode, fields } = error;
-  return { status: error.httpStatus, body: [fields.length > 0 ? { message, errorCode, fields } : { message, errorCode }] };
+export function errorReply(error: SalesforceError, version = versionDefault): ApiReply {
+  const { message, errorCode, fields, duplicates } = error;
+  const entry = fields.length > 0 ? { message, errorCode, fields } : { message, errorCode };
+  // The key is misspelt in the replies of single records, and only there (v51.0 and v56.0 were seen).
+  const body = duplicates ? { duplicateResut: duplicateResult(duplicates, version), ...entry } : entry;
+  return { status: error.httpStatus, body: [body] };
+}
+
+/** Only the address of a record in a reply depends on it. */
+const versionDefault = 'v62.0';
+
+/** What a duplicate rule found, without the fields of the records (`includeRecordDetails=false`). */
+function duplicateResult({ rule, object, message, allowSave, ids }: DuplicatesFound, version: string): unknown {
+  const matchRecords = ids.map((id) => ({
+    additionalInformation: [],
+    fieldDiffs: [],
+    matchConfidence: 100,
+    record: { attributes: { type: object, url: `/services/data/${version}/sobjects/${object}/${id}` }, Id: id },
+  }));
+  const match = {
+    entityType: object,
+    errors: [],
+    matchEngine: 'ExactMatchEngine',
+    matchRecords,
+    rule: `${rule}_Match`,
+    size: ids.length,
+    success: true,
+  };
+  return { allowSave, duplicateRule: rule, duplicateRuleEntityType: object, errorMessage: message, matchResults: [match] };
 }
 
 export const notFound = () => new SalesforceError('NOT_FOUND', 'The requested resource does not exist', { httpStatus: 404 });
@@ -13,8 +39,17 @@ export const badRequest = (errorCode: string, message: string, fields: readonly 
   new SalesforceError(errorCode, message, { fields });
 
 /** One failed record of a Collections reply; here the code is called `statusCode`. */
-export function recordError(error: SalesforceError): { statusCode: string; message: string; fields: readonly string[] } {
-  return { statusCode: error.errorCode, message: error.message, fields: error.fields };
+export function recordError(error: SalesforceError, version = versionDefault): RecordError {
+  const { errorCode, message, fields, duplicates } = error;
+  const entry = { statusCode: errorCode, message, fields };
+  return duplicates ? { ...entry, duplicateResult: duplicateResult(duplicates, version) } : entry;
+}
+
+export interface RecordError {
+  statusCode: string;
+  message: string;
+  fields: readonly string[];
+  duplicateResult?: unknown;
 }
 
 /** What went wrong, as the API would put it. Anything that is not a `SalesforceError` is a bug here, and is told as one. */

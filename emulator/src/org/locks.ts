@@ -35,7 +35,7 @@ export function createLocks(store: Store, transactionId: string, origin: string)
 
   function isContended(table: Table, id: string): boolean {
     const holder = store.locks.get(id);
-    if (holder !== undefined && holder !== transactionId) return true;
+    if (holder !== undefined) return holder !== transactionId;
     for (const contends of store.contenders) if (contends({ object: table.name, id, origin })) return true;
     return false;
   }

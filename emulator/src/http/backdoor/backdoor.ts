@@ -4,6 +4,7 @@ import { SalesforceError } from '../../org/types.ts';
 import type { EmulatorContext } from '../context.ts';
 import { bodyBytes } from '../request-body.ts';
 import { clockRoutes } from './clock.ts';
+import { duplicateRuleRoutes } from './duplicate-rules.ts';
 import { faultRoutes } from './faults.ts';
 import { permissionRoutes } from './permissions.ts';
 import { recordRoutes } from './records.ts';
@@ -26,6 +27,7 @@ export interface BackdoorRoute {
 
 const routes: readonly BackdoorRoute[] = [
   ...clockRoutes,
+  ...duplicateRuleRoutes,
   ...faultRoutes,
   ...permissionRoutes,
   ...recordRoutes,

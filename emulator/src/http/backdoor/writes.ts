@@ -1,8 +1,8 @@
-import type { Transaction, Values, WriteOutcome } from '../../org/types.ts';
+import type { MergeOutcome, Transaction, Values, WriteOutcome } from '../../org/types.ts';
 import { readList, readObject, readText } from './read.ts';
 
 /** One write of a backdoor request: `{"kind": "update", "object": "Contact", "id": "003…", "values": {"Email": null}}`. */
-export function applyWrite(transaction: Transaction, write: unknown): WriteOutcome | { purged: number } {
+export function applyWrite(transaction: Transaction, write: unknown): WriteOutcome | MergeOutcome | { purged: number } {
   if (write === null || typeof write !== 'object') throw new TypeError('each write must be an object');
   const fields = write as Record<string, unknown>;
   const kind = readText(fields, 'kind');
@@ -20,12 +20,14 @@ export function applyWrite(transaction: Transaction, write: unknown): WriteOutco
       return transaction.delete(object, id());
     case 'undelete':
       return transaction.undelete(object, id());
+    case 'merge':
+      return transaction.merge(object, id(), readList(fields, 'ids') as string[], fields.values === undefined ? {} : values());
     case 'purge': {
       const ids = readList(fields, 'ids') as string[];
       transaction.purge(object, ids);
       return { purged: ids.length };
     }
     default:
-      throw new TypeError(`unknown kind '${kind}'; there are insert, update, upsert, delete, undelete, purge`);
+      throw new TypeError(`unknown kind '${kind}'; there are insert, update, upsert, delete, undelete, merge, purge`);
   }
 }
