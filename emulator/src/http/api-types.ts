@@ -66,4 +66,6 @@ export interface Route {
   handler: Handler;
   /** May be a subrequest of Composite. */
   composite?: true;
+  /** Takes a body that is no JSON: `request.body` is then an `Upload`. */
+  uploads?: true;
 }

@@ -2,6 +2,7 @@ import type { Access } from '../access/access.ts';
 import type { Users } from '../access/users.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { Sessions } from '../auth/sessions.ts';
+import type { IngestJobs } from '../bulk/ingest-jobs.ts';
 import type { QueryJobs } from '../bulk/query-jobs.ts';
 import type { FaultList } from '../faults/fault-list.ts';
 import type { OrgLimits } from '../limits/org-limits.ts';
@@ -22,6 +23,7 @@ export interface EmulatorContext {
   readonly requests: RequestLog;
   readonly locators: QueryLocators;
   readonly jobs: QueryJobs;
+  readonly ingest: IngestJobs;
   /** Transactions that the backdoor holds open. */
   readonly transactions: Map<string, Transaction>;
   /** Guards the backdoor: part of its URL. */

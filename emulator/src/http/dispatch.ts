@@ -2,6 +2,7 @@ import { SalesforceError, type Transaction } from '../org/types.ts';
 import type { ApiReply, Method, Route, Subrequest } from './api-types.ts';
 import type { EmulatorContext } from './context.ts';
 import { asSalesforceError, badRequest, errorReply, notFound } from './errors.ts';
+import { Upload } from './request-body.ts';
 import { restRoutes } from './rest-routes.ts';
 import { parseVersion } from './versions.ts';
 
@@ -54,6 +55,10 @@ async function answer(input: DispatchInput, context: EmulatorContext, dispatched
   dispatched.kind = route.kind;
   if (input.within === 'composite' && !route.composite) {
     throw badRequest('INVALID_INPUT', `The resource ${path} cannot be called within a composite request`);
+  }
+  if (input.body instanceof Upload && !route.uploads) {
+    const message = `Content type ${input.body.contentType} not supported.`;
+    throw new SalesforceError('UNSUPPORTED_MEDIA_TYPE', message, { httpStatus: 415 });
   }
   const faults = context.faults.fire('resource', method, input.url);
   dispatched.faults.push(...faults.map((fault) => fault.id));

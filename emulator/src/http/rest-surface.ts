@@ -5,7 +5,7 @@ import { dispatch } from './dispatch.ts';
 import { asSalesforceError, errorReply } from './errors.ts';
 import { apiDisabled, asOutgoing, bearerToken, type Exchange, exchange, invalidSession, limitExceeded } from './exchange.ts';
 import { jsonReply, type Outgoing, textReply } from './outgoing.ts';
-import { jsonBody } from './request-body.ts';
+import { apiBody } from './request-body.ts';
 import { versions } from './versions.ts';
 
 /** Longer request lines are refused with 414 (REST API Developer Guide, "Status Codes and Error Responses"). */
@@ -45,7 +45,7 @@ async function answer({ request, entry }: Exchange, context: EmulatorContext): P
         method: request.method as Method,
         url: request.url,
         headers: request.headers as Record<string, string | undefined>,
-        body: jsonBody(request),
+        body: apiBody(request),
         userId: session.userId,
         transaction: undefined,
         within: 'http',

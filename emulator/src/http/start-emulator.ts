@@ -7,6 +7,7 @@ import { createUsers, type Users } from '../access/users.ts';
 import { addAuthSurface } from '../auth/auth-surface.ts';
 import { type CredentialOptions, createIdentity } from '../auth/identity.ts';
 import { createSessions, type Sessions } from '../auth/sessions.ts';
+import { createIngestJobs, type IngestJobs, type IngestOptions } from '../bulk/ingest-jobs.ts';
 import { createQueryJobs } from '../bulk/query-jobs.ts';
 import { fillDemoOrg, fillTable } from '../demo/demo.ts';
 import { createFaultList, type FaultList } from '../faults/fault-list.ts';
@@ -51,6 +52,8 @@ export interface EmulatorOptions {
   limits?: LimitSizes;
   /** Rows of a Bulk result page when the client names no `maxRecords`. */
   bulkPageRows?: number;
+  /** How Bulk ingest jobs are worked on. */
+  ingest?: Pick<IngestOptions, 'bytesMax' | 'pace' | 'delayMs'>;
 }
 
 /** What a client needs to sign in. The first ten are what the command line prints. */
@@ -75,6 +78,8 @@ export interface Emulator {
   /** What is used and what is allowed of API requests, deliveries, clients. */
   readonly limits: OrgLimits;
   readonly sessions: Sessions;
+  /** The Bulk ingest jobs, how they are worked on, and a hand on them. */
+  readonly ingest: IngestJobs;
   /** What the API user cannot see: the quick way to take something away. */
   readonly permissions: Permissions;
   /** Further users, each with permissions of their own. */
@@ -112,6 +117,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     requests: createRequestLog(),
     locators: createQueryLocators(org),
     jobs: createQueryJobs(org, options.bulkPageRows ?? bulkPageRowsDefault),
+    ingest: createIngestJobs(org, { ...options.ingest, orgAs: access.orgAs, batches: limits.DailyBulkApiBatches }),
     transactions: new Map(),
     backdoorSecret: randomBytes(24).toString('base64url'),
     instanceUrl: '',
@@ -120,6 +126,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const close = async () => {
     await app.close();
     await context.jobs.close();
+    await context.ingest.close();
     org.close();
   };
   try {
@@ -140,6 +147,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     requests: context.requests,
     limits,
     sessions: context.sessions,
+    ingest: context.ingest,
     url: context.instanceUrl,
     credentials,
     fetch: inProcessFetch(app),
@@ -169,6 +177,8 @@ function createApp(context: EmulatorContext): FastifyInstance {
   });
   // Bodies come as bytes: each surface has its own idea of them, and of errors in them.
   app.removeAllContentTypeParsers();
+  // An upload may be larger than what is good to hold.
+  app.addContentTypeParser('text/csv', (_request, payload, done) => done(null, payload));
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   addAuthSurface(app, context);
   addRestSurface(app, context);

@@ -1,0 +1,66 @@
+const lineFeed = 10;
+const carriageReturn = 13;
+const quote = 34;
+
+/** How a row ended: the line break in the bytes, or the end of the file. */
+export type RowEnding = 'LF' | 'CRLF' | 'none';
+
+/** Told of each row that is not blank: where the next one begins, counted over everything scanned. */
+export type OnRow = (end: number, ending: RowEnding) => void;
+
+/** Finds where the rows of a CSV end, over any number of pieces of it. */
+export interface RowScanner {
+  scan(bytes: Uint8Array, onRow: OnRow): void;
+  /** The file is over: a last row without a line break ends here. */
+  end(onRow: OnRow): void;
+}
+
+const atFieldStart = 0;
+const unquoted = 1;
+const inQuotes = 2;
+/** Behind a quote within quotes: it closed the field, or was the first of two that stand for one. */
+const afterQuote = 3;
+
+/**
+ * Only borders of rows: what stands between them is the CSV library's business. That one tells neither how a line ended
+ * nor where a row that it refuses ends, and both matter here: a line ending other than the job's fails the job, and a
+ * refused row fails alone.
+ *
+ * @param delimiter  The byte between fields: a quote opens a field only at the field's very beginning.
+ */
+export function createRowScanner(delimiter: number): RowScanner {
+  let state = atFieldStart;
+  let position = 0;
+  let rowStart = 0;
+  let previous = 0;
+  return {
+    scan(bytes, onRow) {
+      const { length } = bytes;
+      for (let index = 0; index < length; index++) {
+        const byte = bytes[index]!;
+        if (state === inQuotes) {
+          if (byte === quote) state = afterQuote;
+        } else if (byte === lineFeed) {
+          const returned = previous === carriageReturn;
+          const end = position + index + 1;
+          // A blank line is no row.
+          if (end - rowStart > (returned ? 2 : 1)) onRow(end, returned ? 'CRLF' : 'LF');
+          rowStart = end;
+          state = atFieldStart;
+        } else if (byte === delimiter) {
+          state = atFieldStart;
+        } else if (byte === quote) {
+          if (state !== unquoted) state = inQuotes;
+        } else {
+          state = unquoted;
+        }
+        previous = byte;
+      }
+      position += length;
+    },
+    end(onRow) {
+      if (position > rowStart) onRow(position, 'none');
+      rowStart = position;
+    },
+  };
+}
