@@ -1,4 +1,15 @@
-import { type AnyConnector, createFetch, Engine, openStore, parseConfig, type RunReport, systemClock } from '@tidemark/core';
+import {
+  type AnyConnector,
+  type Change,
+  type Commit,
+  createFetch,
+  Engine,
+  openStore,
+  parseConfig,
+  type RunReport,
+  systemClock,
+  type WriteResult,
+} from '@tidemark/core';
 import { loadConnectors } from '../../apps/tidemark/src/connectors.ts';
 import { input, output } from './child.ts';
 
@@ -6,6 +17,8 @@ export interface TidemarkInput {
   /** With one sync, `contacts`. */
   readonly yaml: string;
   readonly full: boolean;
+  /** Everything but the writes: changes are read and go through the steps, and then nothing is written and no checkpoint kept. */
+  readonly readOnly?: boolean;
 }
 
 export interface TidemarkOutput {
@@ -19,7 +32,7 @@ export interface TidemarkOutput {
 }
 
 /** The engine as it ships: checkpoints, counted pages, failures and all. Only the moment of JobComplete is looked at. */
-const { yaml, full } = input<TidemarkInput>();
+const { yaml, full, readOnly = false } = input<TidemarkInput>();
 let completedAtMs: number | null = null;
 const plain = createFetch(process.env);
 const watched: typeof fetch = async (resource, init) => {
@@ -63,7 +76,7 @@ function timed(connector: AnyConnector): AnyConnector {
         const write = target.write.bind(target);
         target.write = async (...args) => {
           const startedAtMs = performance.now();
-          const results = await write(...args);
+          const results = readOnly ? await pretend(args[0], args[1]) : await write(...args);
           writeMs += performance.now() - startedAtMs;
           return results;
         };
@@ -72,6 +85,12 @@ function timed(connector: AnyConnector): AnyConnector {
       return connection;
     },
   };
+}
+
+async function pretend(changes: readonly Change[], commit: Commit): Promise<WriteResult[]> {
+  const results = changes.map(() => ({ status: 'updated' as const }));
+  await commit.settle(results);
+  return results;
 }
 
 function complain(data: object, message: string): void {
