@@ -1,8 +1,6 @@
 import { type Block, type Column, cellText, type FieldSchema, type TextColumn } from '@tidemark/core';
+import { type ChunkPool, CopyOutput } from './copy-output.ts';
 import { needsConversion, toPostgresText } from './values.ts';
-
-/** Output buffers begin at this size. Each is used once: the driver keeps the bytes of queued writes by reference. */
-const CHUNK_BYTES = 256 * 1024;
 
 const TAB = 9;
 const NEWLINE = 10;
@@ -26,7 +24,7 @@ escapes[13] = 114;
 escapes[92] = 92;
 
 /** One column of a block as the encoder wants it: UTF-8 cells, whatever they came as. */
-interface Cells {
+export interface Cells {
   readonly bytes: Uint8Array;
   readonly spans: Int32Array;
   readonly offset: number;
@@ -43,49 +41,49 @@ export interface EncodedColumn {
   readonly instead?: string;
 }
 
-/** A block whose cells lie ready to be copied. */
-export interface PreparedBlock {
-  readonly block: Block;
-  readonly cells: readonly Cells[];
-}
-
 export type Refusal = 'nul' | 'key';
 
 /**
  * Rows of blocks → bytes of COPY's text format, each row led by its place in the load. This is the hottest loop of a full load:
  * one pass over the bytes, no strings for what came as bytes.
  */
-export class CopyEncoder {
+export class CopyEncoder extends CopyOutput {
   readonly #columns: readonly EncodedColumn[];
   readonly #keys: readonly number[];
-  #out = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-  #length = 0;
-  #full: Buffer[] = [];
-  /** Place of the next row: the later one of two rows with one key counts. */
-  place: number;
 
-  constructor(columns: readonly EncodedColumn[], place: number) {
+  constructor(columns: readonly EncodedColumn[], place: number, pool: ChunkPool) {
+    super(place, pool);
     this.#columns = columns;
     this.#keys = columns.flatMap((column, i) => (column.isKey ? [i] : []));
-    this.place = place;
   }
 
-  prepare(block: Block): PreparedBlock {
-    return { block, cells: this.#columns.map((column, i) => cellsOf(block.columns[i]!, column, block.rowCount)) };
+  /** Adds the rows of a block but those that it refuses. */
+  addBlock(block: Block, refuse: (row: number, refusal: Refusal) => void): boolean {
+    const cells = this.cellsOf(block);
+    for (let row = 0; row < block.rowCount; row++) {
+      const refusal = this.add(cells, row);
+      if (refusal !== null) refuse(row, refusal);
+    }
+    return true;
+  }
+
+  /** The cells of a block, ready to be copied. */
+  cellsOf(block: Block): readonly Cells[] {
+    return this.#columns.map((column, i) => cellsOf(block.columns[i]!, column, block.rowCount));
   }
 
   /** Adds one row; answers why it cannot be sent, when it cannot. */
-  add({ cells }: PreparedBlock, row: number): Refusal | null {
+  add(cells: readonly Cells[], row: number): Refusal | null {
     for (const key of this.#keys) {
       const { spans, offset, stride } = cells[key]!;
       if (spans[offset + row * stride]! < 0) return 'key';
     }
-    let start = this.#length;
-    if (this.#out.length - start < 32) {
-      this.#makeRoom(start, start, 32);
+    let start = this.length;
+    if (this.out.length - start < 32) {
+      this.makeRoom(start, start, 32);
       start = 0;
     }
-    let out = this.#out;
+    let out = this.out;
     let at = this.#writePlace(start);
     for (let c = 0; c < cells.length; c++) {
       const { bytes, spans, offset, stride } = cells[c]!;
@@ -95,8 +93,8 @@ export class CopyEncoder {
       // Every byte may need an escape; two more for the separator or `\\N`.
       const needed = from < 0 ? 4 : (to - from) * 2 + 4;
       if (out.length - at < needed) {
-        this.#makeRoom(start, at, needed);
-        out = this.#out;
+        this.makeRoom(start, at, needed);
+        out = this.out;
         at -= start;
         start = 0;
       }
@@ -115,7 +113,7 @@ export class CopyEncoder {
           if (i === to) break;
           const letter = escapes[bytes[i]!]!;
           if (letter === 1) {
-            this.#length = start;
+            this.length = start;
             return 'nul';
           }
           if (letter !== 0) {
@@ -129,57 +127,20 @@ export class CopyEncoder {
       out[at++] = TAB;
     }
     out[at - 1] = NEWLINE;
-    this.#length = at;
+    this.length = at;
     this.place++;
     return null;
   }
 
-  /** Buffers that are full. */
-  takeFull(): Buffer[] {
-    if (this.#full.length === 0) return NONE;
-    const full = this.#full;
-    this.#full = [];
-    return full;
-  }
-
-  /** All that is there, also the last buffer. */
-  takeAll(): Buffer[] {
-    const all = this.takeFull().slice();
-    if (this.#length > 0) {
-      all.push(this.#out.subarray(0, this.#length));
-      this.#out = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-      this.#length = 0;
-    }
-    return all;
-  }
-
-  /** Forgets what has not been taken: its statement has failed. */
-  clear(): void {
-    this.#full = [];
-    this.#length = 0;
-  }
-
-  /** Ends the buffer before the row in the making, which moves to the head of a new one. */
-  #makeRoom(rowStart: number, at: number, needed: number): void {
-    const begun = this.#out.subarray(rowStart, at);
-    if (rowStart > 0) this.#full.push(this.#out.subarray(0, rowStart));
-    const fresh = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, begun.length * 2 + needed));
-    fresh.set(begun);
-    this.#out = fresh;
-    this.#length = 0;
-  }
-
   #writePlace(at: number): number {
     const digits = String(this.place);
-    for (let i = 0; i < digits.length; i++) this.#out[at++] = digits.charCodeAt(i);
-    this.#out[at++] = TAB;
+    for (let i = 0; i < digits.length; i++) this.out[at++] = digits.charCodeAt(i);
+    this.out[at++] = TAB;
     return at;
   }
 }
 
-const NONE: Buffer[] = [];
-
-function cellsOf(column: Column, { field, binary, instead }: EncodedColumn, rowCount: number): Cells {
+export function cellsOf(column: Column, { field, binary, instead }: EncodedColumn, rowCount: number): Cells {
   if (column.kind === 'text' && !needsConversion(field.type) && instead === undefined) return column;
   if (column.kind === 'constant') {
     const text = toPostgresText(column.value, field, binary) ?? instead;

@@ -144,9 +144,15 @@ async function cancelStatement(pool: Pool, client: Client): Promise<void> {
 /**
  * Sends `chunks` through a `COPY … FROM STDIN`. While one chunk is on its way the next is made; never more than that is queued,
  * because pg-copy-streams keeps the bytes of queued writes by reference, and because a queue that is still flushing when the
- * server refuses the COPY ends the process with a TypeError.
+ * server refuses the COPY ends the process with a TypeError. `sent` hears when no chunk is left to be made; the server may be busy
+ * with the last ones for a while.
  */
-export async function copyIn(client: Client, sql: string, chunks: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<number> {
+export async function copyIn(
+  client: Client,
+  sql: string,
+  chunks: Iterable<Buffer> | AsyncIterable<Buffer>,
+  sent?: () => void,
+): Promise<number> {
   const stream = client.query(copyFrom(sql));
   let refused = false;
   const finished = new Promise<void>((resolve, reject) => {
@@ -164,6 +170,7 @@ export async function copyIn(client: Client, sql: string, chunks: Iterable<Buffe
       await Promise.race([finished, onItsWay]);
       onItsWay = new Promise<void>((resolve) => stream.write(chunk, () => resolve()));
     }
+    sent?.();
     await Promise.race([finished, onItsWay]);
   } catch (error) {
     if (refused) await finished;

@@ -70,6 +70,8 @@ async function stage(
 const finish = (load: Load, more: Partial<Parameters<Load['finish']>[0]> = {}) =>
   load.finish({ gone: [], checkpoint: null, signal: never, ...more });
 const identity = async () => (await database.sql(`SELECT '${table}'::regclass::oid::int`))[0]![0];
+const indexes = async () =>
+  (await database.sql(`SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = '${table}'::regclass`)).flat().sort();
 const names = async () =>
   Object.fromEntries((await database.sql(`SELECT id, name FROM ${table} ORDER BY id`)) as [string, string][]);
 
@@ -88,8 +90,8 @@ describe('a load into an empty table', () => {
     expect(await identity()).not.toBe(oid);
     expect(await rights()).toBe(before);
     expect(await names()).toEqual({ a: 'later', b: null });
-    const indexes = await database.sql(`SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = '${table}'::regclass`);
-    expect(indexes.flat().sort()).toEqual([`${table}_accountid_idx`, `${table}_pkey`]);
+    await load.settle!(never);
+    expect(await indexes()).toEqual([`${table}_accountid_idx`, `${table}_pkey`]);
     const columns = await database.sql(
       `SELECT attname FROM pg_attribute WHERE attrelid = '${table}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
     );
@@ -97,6 +99,26 @@ describe('a load into an empty table', () => {
     expect(await database.sql(`SELECT relname FROM pg_class WHERE relname LIKE '\\_tidemark\\_load%'`)).toEqual([]);
     expect(await database.sql(`SELECT reloptions FROM pg_class WHERE oid = '${table}'::regclass`)).toEqual([[null]]);
     await database.script(`DROP OWNED BY reporting_${table}; DROP ROLE reporting_${table}`);
+  });
+
+  test('lost between the swap and its lookup indexes, it has them after the next prepare, and can be swapped again (P1)', async () => {
+    const { begin, target } = await open();
+    const load = await begin();
+    await stage(load, [contact('a', { Name: 'A' })]);
+    await finish(load);
+    // As a killed process leaves it: the rows are committed, and nobody goes on.
+    expect(await indexes()).toEqual([`${table}_pkey`]);
+    expect(await names()).toEqual({ a: 'A' });
+    const planned = (await target.plan()).map(({ summary }) => summary);
+    expect(planned).toEqual(['index column accountid']);
+    await target.prepare();
+    expect(await indexes()).toEqual([`${table}_accountid_idx`, `${table}_pkey`]);
+    await database.script(`DELETE FROM ${table}`);
+    const oid = await identity();
+    const again = await begin('2');
+    await stage(again, [contact('b')]);
+    await finish(again);
+    expect(await identity()).not.toBe(oid);
   });
 
   test.each([

@@ -16,7 +16,7 @@ import { DELETED_AT, differs, type Layout, PLACE, qualified, STAMP, sameKey } fr
 import { latestStaged, mergeStaged } from './merge-load.ts';
 import { PageWriter } from './page-writer.ts';
 import { columnDefinitions } from './prepare.ts';
-import { copyGrants, isSwappable, swapIn } from './swap.ts';
+import { buildIndexes, copyGrants, isSwappable, swapIn } from './swap.ts';
 import { canonicalText } from './values.ts';
 
 /** Hash joins of a million rows stay in memory; only while a load is merged. */
@@ -104,6 +104,7 @@ export class PostgresLoad implements Load {
   #position: string | null;
   #rows: number;
   #analyzedRows = -1;
+  #swapped = false;
 
   constructor(context: LoadContext, staging: Staging, position: string | null, rows: number, nextPlace: number) {
     this.#context = context;
@@ -178,7 +179,7 @@ export class PostgresLoad implements Load {
         if (end.reject !== undefined) return end.reject(rows);
         throw new RequestRefusedError(`The table refuses a staged row: ${rows[0]!.reason.message} (${rows[0]!.reason.code})`);
       };
-      const swapped = this.#staging.logged ? await swapIn(client, layout, this.#staging.name) : null;
+      const swapped = this.#staging.logged ? await swapIn(client, layout, this.#staging.name, this.#rows) : null;
       if (swapped === null) await this.#analyze(client);
       const result =
         swapped === null
@@ -192,9 +193,15 @@ export class PostgresLoad implements Load {
         load_rows: null,
         ...(end.checkpoint === null ? {} : { checkpoint: end.checkpoint }),
       });
+      this.#swapped = swapped !== null;
       return result;
     });
     return counts;
+  }
+
+  async settle(signal: AbortSignal): Promise<void> {
+    const { pool, layout } = this.#context;
+    if (this.#swapped) await transaction(pool, { signal, settings: MERGE_SETTINGS }, (client) => buildIndexes(client, layout));
   }
 
   async discard(): Promise<void> {

@@ -128,14 +128,16 @@ class Merge {
   }
 }
 
-/** A key that came twice counts once, the later row. */
-export async function deleteDuplicates(client: Client, layout: Layout, staging: string): Promise<void> {
+/** A key that came twice counts once, the later row. Answers how many rows went. */
+export async function deleteDuplicates(client: Client, layout: Layout, staging: string): Promise<number> {
   const keys = layout.key.map(({ name }) => name).join(', ');
-  await client.query(
+  const { rowCount } = await query(
+    client,
     `DELETE FROM ${staging} i USING (
        SELECT ${keys}, max(${PLACE}) AS latest FROM ${staging} GROUP BY ${keys} HAVING count(*) > 1
      ) t WHERE ${sameKey(layout, 'i', 't')} AND i.${PLACE} < t.latest`,
   );
+  return rowCount ?? 0;
 }
 
 /** Staged rows with every key once, for reading. */

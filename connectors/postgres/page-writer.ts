@@ -2,33 +2,34 @@ import {
   type Block,
   cellValue,
   type FieldSchema,
+  InvariantError,
   keyOf,
   NO_STAMP,
   newRow,
   type RejectedRow,
   type Rejection,
 } from '@tidemark/core';
-import { CopyEncoder, type EncodedColumn, type PreparedBlock, type Refusal } from './copy-encoder.ts';
+import { BinaryEncoder } from './binary-encoder.ts';
+import { BlockSource } from './block-source.ts';
+import { type Cells, CopyEncoder, type EncodedColumn } from './copy-encoder.ts';
+import { ChunkPool } from './copy-output.ts';
 import { type Client, copyIn } from './driver.ts';
 import { copyLineOf, isAboutARecord, nulRejection, rejectionOf } from './errors.ts';
 import { type Layout, PLACE, STAMP } from './layout.ts';
-
-/** Bytes of one COPY. Its blocks are kept until it has succeeded, so this bounds the memory of a load (P9). */
-const STRETCH_BYTES = 8 * 1024 * 1024;
+import { type RowAt, Stretch } from './stretch.ts';
 
 const STAMP_FIELD: FieldSchema = { name: STAMP, type: 'datetime', nullable: true };
-
-/** A row by its block and number, for when a stretch has to be sent again without its bad rows. */
-interface RowAt {
-  readonly block: PreparedBlock;
-  readonly row: number;
-}
+const STAMP_TYPE = 'timestamp with time zone';
 
 export type Reject = (rows: readonly RejectedRow[]) => Promise<void>;
 
+type Encoder = CopyEncoder | BinaryEncoder;
+type Chunks = AsyncIterable<Buffer> | Iterable<Buffer>;
+
 /**
  * Streams the blocks of a page into the staging table, a stretch at a time, each behind a savepoint: when the database refuses
- * a row, the stretch is taken back and sent again around the row, from the blocks that were kept.
+ * a row, the stretch is taken back and sent again around the row, from the blocks that were kept. A stretch is binary when all
+ * that it holds is plain; what is not, and whatever is sent again, goes as text, so that the server's own rules decide (P2).
  */
 export class PageWriter {
   readonly #columns: readonly EncodedColumn[];
@@ -36,6 +37,8 @@ export class PageWriter {
   readonly #keyFields: readonly string[];
   readonly #stampColumn: number;
   readonly #copy: string;
+  readonly #pool = new ChunkPool();
+  readonly #newBinary: ReturnType<typeof BinaryEncoder.of>;
   #nextPlace: number;
 
   constructor(layout: Layout, keyFields: readonly string[], stampColumn: number, staging: string, nextPlace: number) {
@@ -47,6 +50,7 @@ export class PageWriter {
       ...layout.columns.map(({ field, baseType, isKey }) => ({ field, binary: baseType === 'bytea', isKey })),
       { field: STAMP_FIELD, binary: false, isKey: false, instead: new Date(NO_STAMP).toISOString() },
     ];
+    this.#newBinary = BinaryEncoder.of(this.#columns, [...layout.columns.map(({ baseType }) => baseType), STAMP_TYPE]);
     const names = [PLACE, ...layout.columns.map(({ name }) => name), STAMP];
     this.#copy = `COPY ${staging} (${names.join(', ')}) FROM STDIN`;
   }
@@ -57,29 +61,44 @@ export class PageWriter {
     reject: Reject,
     signal: AbortSignal,
   ): Promise<{ rows: number; rejected: number }> {
-    const iterator = blocks[Symbol.asyncIterator]();
+    const source = new BlockSource(blocks, (block) => this.#columnsOf(block), signal);
     const counts = { rows: 0, rejected: 0 };
-    let ended = false;
     try {
-      while (!ended) {
-        const stretch = new Stretch(iterator, this.#newEncoder(), (block) => this.#columnsOf(block), signal);
-        const sent = await this.#send(client, stretch);
-        ended = stretch.ended;
-        const refused: RejectedRow[] = stretch.refused.map(({ at, reason }) => this.#rejected(at, reason));
-        if (sent instanceof Error) await this.#sendAround(client, stretch.sendable(), sent, refused);
-        this.#nextPlace = Math.max(this.#nextPlace, stretch.encoder.place);
+      for (let stretch: Stretch | null = this.#newStretch(source, null); stretch !== null; ) {
+        const current: Stretch = stretch;
+        const begun: { next?: Stretch; filled?: Promise<void> } = {};
+        // While the server ends this COPY the next is begun: neither has to wait for the other.
+        const error = await this.#send(client, current.encoder, current.chunks(), () => {
+          if (source.ended) return;
+          begun.next = this.#newStretch(source, current);
+          begun.filled = begun.next.fill();
+          begun.filled.catch(() => {}); // it is awaited below, unless this COPY has failed by then
+        });
+        begun.next?.hurry();
+        const refused = await this.#refusedOf(client, current, error);
+        this.#nextPlace = current.encoder.place;
         if (refused.length > 0) await reject(refused);
-        counts.rows += stretch.rows - refused.length;
+        counts.rows += current.rows - refused.length;
         counts.rejected += refused.length;
+        await begun.filled;
+        stretch = begun.next ?? null;
+        if (stretch?.isEmpty && source.ended) stretch = null;
       }
+      return counts;
     } finally {
-      if (!ended) await iterator.return?.();
+      await source.leave();
     }
-    return counts;
   }
 
-  #newEncoder(): CopyEncoder {
-    return new CopyEncoder(this.#columns, this.#nextPlace);
+  /** Binary again after a stretch that could not be: rows that are not plain tend to be few. */
+  #newStretch(source: BlockSource, last: Stretch | null): Stretch {
+    const place = last === null ? this.#nextPlace : last.encoder.place;
+    const binary = last?.metUnplain ? undefined : this.#newBinary?.(place, this.#pool);
+    return new Stretch(source, binary ?? this.#newEncoder(place));
+  }
+
+  #newEncoder(place: number): CopyEncoder {
+    return new CopyEncoder(this.#columns, place, this.#pool);
   }
 
   /** The schema's fields, then the stamp, as in the COPY. */
@@ -90,18 +109,41 @@ export class PageWriter {
     };
   }
 
-  /** The error, when it is about a record; the stretch is taken back then. */
-  async #send(client: Client, stretch: { chunks(): AsyncIterable<Buffer> | Iterable<Buffer> }): Promise<Error | null> {
+  /** The error, when it is about a record; what was sent is taken back then. */
+  async #send(client: Client, encoder: Encoder, chunks: Chunks, sent?: () => void): Promise<Error | null> {
+    const format = encoder instanceof BinaryEncoder ? ' (FORMAT binary)' : '';
     await client.query('SAVEPOINT stretch');
     try {
-      await copyIn(client, this.#copy, stretch.chunks());
+      const rows = await copyIn(client, this.#copy + format, chunks, sent);
+      // The server's own count of what it has taken (P13).
+      if (rows !== encoder.rows) throw new InvariantError(`a COPY of ${encoder.rows} rows took ${rows}`);
       await client.query('RELEASE SAVEPOINT stretch');
-      return null;
     } catch (error) {
       if (!isAboutARecord(error)) throw error;
       await client.query('ROLLBACK TO SAVEPOINT stretch; RELEASE SAVEPOINT stretch');
       return error;
     }
+    encoder.recycle();
+    return null;
+  }
+
+  /** The rows of a stretch that the table does not take. When it was refused with `error`, the others are sent again. */
+  async #refusedOf(client: Client, stretch: Stretch, error: Error | null): Promise<RejectedRow[]> {
+    const binary = error !== null && stretch.encoder instanceof BinaryEncoder;
+    if (binary) stretch.refuseAsText(() => this.#newEncoder(0));
+    const refused = stretch.refused.map(({ at, reason }) => this.#rejected(at, reason));
+    if (error === null) return refused;
+    const rows = stretch.sendable();
+    const asText = binary ? await this.#sendRows(client, rows) : error;
+    if (asText !== null) await this.#sendAround(client, rows, asText, refused);
+    return refused;
+  }
+
+  async #sendRows(client: Client, rows: readonly RowAt[]): Promise<Error | null> {
+    const encoder = this.#newEncoder(this.#nextPlace);
+    const error = await this.#send(client, encoder, encodeRows(encoder, rows));
+    if (error === null) this.#nextPlace = encoder.place;
+    return error;
   }
 
   /** Sends `rows` again, of which one was refused with `error`: what lies before it, then the row by itself, then the rest. */
@@ -114,9 +156,7 @@ export class PageWriter {
     const known = line !== undefined && line <= rows.length ? line : undefined;
     const at = known === undefined ? rows.length >> 1 : Math.max(1, known - 1);
     for (const part of [rows.slice(0, at), rows.slice(at)]) {
-      const encoder = this.#newEncoder();
-      const again = await this.#send(client, { chunks: () => encodeRows(encoder, part) });
-      this.#nextPlace = Math.max(this.#nextPlace, encoder.place);
+      const again = await this.#sendRows(client, part);
       if (again !== null) await this.#sendAround(client, part, again, refused);
     }
   }
@@ -124,9 +164,9 @@ export class PageWriter {
   #rejected({ block, row }: RowAt, reason: Rejection): RejectedRow {
     const values = newRow();
     this.#layout.columns.forEach(({ field }, c) => {
-      values[field.name] = cellValue(block.block.columns[c]!, row, field);
+      values[field.name] = cellValue(block.columns[c]!, row, field);
     });
-    const stamp = cellValue(block.block.columns[this.#layout.columns.length]!, row, STAMP_FIELD);
+    const stamp = cellValue(block.columns[this.#layout.columns.length]!, row, STAMP_FIELD);
     return {
       key: keyOf(values, this.#keyFields) ?? '',
       row: values,
@@ -137,76 +177,13 @@ export class PageWriter {
 }
 
 function* encodeRows(encoder: CopyEncoder, rows: readonly RowAt[]): Generator<Buffer> {
-  for (const { block, row } of rows) {
-    encoder.add(block, row);
+  let block: Block | undefined;
+  let cells: readonly Cells[] = [];
+  for (const at of rows) {
+    if (at.block !== block) cells = encoder.cellsOf(at.block);
+    block = at.block;
+    encoder.add(cells, at.row);
     yield* encoder.takeFull();
   }
   yield* encoder.takeAll();
 }
-
-/** What one COPY takes: blocks until there are enough bytes. They are kept, in case it fails. */
-class Stretch {
-  readonly encoder: CopyEncoder;
-  readonly refused: { readonly at: RowAt; readonly reason: Rejection }[] = [];
-  /** Rows read. */
-  rows = 0;
-  /** No block is left. */
-  ended = false;
-  readonly #iterator: AsyncIterator<Block>;
-  readonly #columnsOf: (block: Block) => Block;
-  readonly #signal: AbortSignal;
-  readonly #kept: PreparedBlock[] = [];
-
-  constructor(iterator: AsyncIterator<Block>, encoder: CopyEncoder, columnsOf: (block: Block) => Block, signal: AbortSignal) {
-    this.#iterator = iterator;
-    this.encoder = encoder;
-    this.#columnsOf = columnsOf;
-    this.#signal = signal;
-  }
-
-  async *chunks(): AsyncGenerator<Buffer> {
-    for (let bytes = 0; bytes < STRETCH_BYTES; ) {
-      this.#signal.throwIfAborted();
-      const next = await this.#iterator.next();
-      if (next.done) {
-        this.ended = true;
-        break;
-      }
-      const prepared = this.encoder.prepare(this.#columnsOf(next.value));
-      this.#kept.push(prepared);
-      this.rows += next.value.rowCount;
-      // The whole block before anything is handed over: a refusal by the server must not leave a part of it unseen.
-      this.#encode(prepared);
-      for (const chunk of this.encoder.takeFull()) {
-        bytes += chunk.length;
-        yield chunk;
-      }
-    }
-    yield* this.encoder.takeAll();
-  }
-
-  /** Every row but those that were refused before they were sent, in order. */
-  sendable(): RowAt[] {
-    const refused = new Map<PreparedBlock, Set<number>>();
-    for (const { at } of this.refused) refused.set(at.block, (refused.get(at.block) ?? new Set()).add(at.row));
-    return this.#kept.flatMap((block) => {
-      const without = refused.get(block);
-      const rows = Array.from({ length: block.block.rowCount }, (_, row) => ({ block, row }));
-      return without === undefined ? rows : rows.filter(({ row }) => !without.has(row));
-    });
-  }
-
-  #encode(block: PreparedBlock): void {
-    const { encoder } = this;
-    const { rowCount } = block.block;
-    for (let row = 0; row < rowCount; row++) {
-      const refusal = encoder.add(block, row);
-      if (refusal !== null) this.refused.push({ at: { block, row }, reason: refusals[refusal] });
-    }
-  }
-}
-
-const refusals: Readonly<Record<Refusal, Rejection>> = {
-  nul: { code: '22021', message: 'a text holds a NUL character, which PostgreSQL cannot store' },
-  key: { code: 'key_missing', message: 'a field of the key is null' },
-};

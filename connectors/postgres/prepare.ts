@@ -127,10 +127,11 @@ function planNew(layout: Layout, changes: SchemaChange[]): void {
 }
 
 function indexChange(layout: Layout, name: string, column: LayoutColumn): SchemaChange {
-  return {
-    summary: `index column ${column.rawName}`,
-    statement: `CREATE INDEX IF NOT EXISTS ${name} ON ${layout.target} (${column.name})`,
-  };
+  return { summary: `index column ${column.rawName}`, statement: createIndex(layout, name, column) };
+}
+
+export function createIndex(layout: Layout, name: string, column: LayoutColumn): string {
+  return `CREATE INDEX IF NOT EXISTS ${name} ON ${layout.target} (${column.name})`;
 }
 
 function planExisting(

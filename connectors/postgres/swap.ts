@@ -1,8 +1,9 @@
+import { lockSchema } from './checkpoints.ts';
 import { type Client, query } from './driver.ts';
 import { quoteName } from './identifiers.ts';
 import { DELETED_AT, type Layout, PLACE, STAMP } from './layout.ts';
 import { deleteDuplicates } from './merge-load.ts';
-import { primaryKeyName, referenceIndexes } from './prepare.ts';
+import { createIndex, primaryKeyName, referenceIndexes } from './prepare.ts';
 
 /**
  * Whether another table may take this one's place without anybody noticing: it is empty, just as we made it, and nothing hangs
@@ -61,31 +62,27 @@ export async function copyGrants(client: Client, layout: Layout, staging: string
 }
 
 /**
- * Puts the staged table in the target's place, its key and indexes built last, which is far quicker than row by row. Answers
- * the number of rows; null when the target is not empty any more, or not as it was.
+ * Puts the staged table, of so many rows, in the target's place, its key built last, which is far quicker than row by row. The
+ * other indexes are for `buildIndexes`, once the rows are there. Answers the number of rows; null when the target is not empty any
+ * more, or not as it was.
  */
-export async function swapIn(client: Client, layout: Layout, staging: string): Promise<number | null> {
+export async function swapIn(client: Client, layout: Layout, staging: string, staged: number): Promise<number | null> {
   if (!(await isSwappable(client, layout))) return null;
   await client.query('SAVEPOINT swap');
   const key = layout.key.map(({ name }) => name).join(', ');
   // Named after the staging table: another load in this schema may be at this point too.
   const own = staging.slice(staging.lastIndexOf('."') + 2, -1);
   const keyName = quoteName(`${own}_key`);
-  const indexName = (i: number) => quoteName(`${own}_${i}`);
   const addKey = `ALTER TABLE ${staging} ADD CONSTRAINT ${keyName} PRIMARY KEY (${key})`;
+  let twice = 0;
   try {
     await client.query(addKey);
   } catch (error) {
     if ((error as { code?: string }).code !== '23505') throw error;
     await client.query('ROLLBACK TO SAVEPOINT swap');
-    await deleteDuplicates(client, layout, staging);
+    twice = await deleteDuplicates(client, layout, staging);
     await client.query(addKey);
   }
-  const references = referenceIndexes(layout);
-  for (const [i, { column }] of references.entries()) {
-    await client.query(`CREATE INDEX ${indexName(i)} ON ${staging} (${column.name})`);
-  }
-  const { rows } = await query(client, `SELECT count(*) FROM ${staging}`);
   await client.query(`ALTER TABLE ${staging} DROP COLUMN ${PLACE}, RESET (autovacuum_enabled)`);
   await copyGrants(client, layout, staging);
   // Only now does anybody have to wait for us, and not for long.
@@ -94,12 +91,14 @@ export async function swapIn(client: Client, layout: Layout, staging: string): P
     await client.query('ROLLBACK TO SAVEPOINT swap');
     return null;
   }
-  const schema = quoteName(layout.schema);
   await client.query(`DROP TABLE ${layout.target}`);
   await client.query(`ALTER TABLE ${staging} RENAME TO ${quoteName(layout.table)}`);
-  await client.query(`ALTER INDEX ${schema}.${keyName} RENAME TO ${primaryKeyName(layout)}`);
-  for (const [i, { name }] of references.entries()) {
-    await client.query(`ALTER INDEX ${schema}.${indexName(i)} RENAME TO ${name}`);
-  }
-  return Number(rows[0]![0]);
+  await client.query(`ALTER INDEX ${quoteName(layout.schema)}.${keyName} RENAME TO ${primaryKeyName(layout)}`);
+  return staged - twice;
+}
+
+/** The lookup indexes that a swap has left out. One that a crash has kept from being built is built by the next `prepare`. */
+export async function buildIndexes(client: Client, layout: Layout): Promise<void> {
+  await lockSchema(client, layout.schema);
+  for (const { name, column } of referenceIndexes(layout)) await client.query(createIndex(layout, name, column));
 }

@@ -236,6 +236,11 @@ export interface Load extends AsyncDisposable {
     readonly reject?: (rows: readonly RejectedRow[]) => Promise<void>;
     readonly signal: AbortSignal;
   }): Promise<LoadCounts>;
+  /**
+   * After `finish`: what makes the data quicker to use and no righter, e.g. indexes. What a crash keeps from being done is done by
+   * the next `prepare`.
+   */
+  settle?(signal: AbortSignal): Promise<void>;
   /** Throws the staged rows away. */
   discard(): Promise<void>;
 }

@@ -102,6 +102,7 @@ async function fullByLoad(
     sync.log.warn({ sync: sync.config.name, records: twice }, what);
   }
   tally.deleted += counts.deleted;
+  await load.settle?.(signal);
   if (sweep.refused !== null) throw sweep.refused;
   return tally.heldBy === null ? end : null;
 }
