@@ -1,3 +1,5 @@
+import type { PlatformFieldSpec } from '../schema/platform-event.ts';
+
 /**
  * The org's event bus as its transports see it: channels hold events in the order of their replay ids, each subscriber
  * reads on from its own position. Pub/Sub and CometD are two renderings of the same channels.
@@ -41,7 +43,11 @@ export interface Channel {
   canPublish(userId: string): boolean;
   /** A numeric position for `position`, fixed now. @throws {InvalidReplayIdError} when it was never given out, or is older than what is retained. */
   resolve(position: ReplayPosition): number;
-  /** Events after `after`, at most `max`; those that the user may not see are left out, fields too. `next` is where to read on, ahead of the last event when later ones were left out. */
+  /**
+   * Events after `after`, at most `max`; those that the user may not see are left out, fields too. `next` is where to
+   * read on, ahead of the last event when later ones were left out; it may have a fraction, in the middle of events that
+   * share a replay id, which `replayBytes` tells as that id.
+   */
   read(after: number, max: number, userId: string): { events: ChannelEvent[]; next: number };
 }
 
@@ -51,7 +57,9 @@ export class InvalidReplayIdError extends Error {
 }
 
 /** One event to publish: Avro as it comes over Pub/Sub, or fields as they come by REST. */
-export type NewEvent = { schemaId: string; payload: Uint8Array } | { fields: Record<string, unknown> };
+export type NewEvent =
+  /** `id` becomes the event's UUID; one is made when it is absent. */
+  { schemaId: string; payload: Uint8Array; id?: string } | { fields: Record<string, unknown> };
 
 export type PublishOutcome = { replayId: number; uuid: string } | { error: { code: string; message: string } };
 
@@ -77,10 +85,17 @@ export interface EventBus {
   /** Adds or replaces a custom channel `X__chn`. */
   defineChannel(channel: CustomChannel): void;
   removeChannel(name: string): void;
+  customChannels(): readonly CustomChannel[];
   /** High-volume platform events: `Order_Shipped__e`. */
   definePlatformEvent(event: PlatformEventDefinition): void;
   platformEvents(): readonly PlatformEventDefinition[];
+
+  /** A gap event as Salesforce makes them for its own reasons; `001*` names all records. @throws {TypeError} not selected. */
+  emitGap(object: string, type: GapType, recordIds: readonly string[]): void;
+  emitOverflow(object: string): void;
 }
+
+export type GapType = 'GAP_CREATE' | 'GAP_UPDATE' | 'GAP_DELETE' | 'GAP_UNDELETE';
 
 export interface CustomChannel {
   /** `SalesEvents__chn` */
@@ -98,21 +113,13 @@ export interface ChannelMember {
   filterExpression?: string;
 }
 
-export interface PlatformEventField {
-  name: string;
-  label?: string;
-  type: 'text' | 'longtext' | 'number' | 'checkbox' | 'date' | 'datetime';
-  length?: number;
-  precision?: number;
-  scale?: number;
-  required?: boolean;
-}
+export type PlatformEventField = PlatformFieldSpec;
 
 export interface PlatformEventDefinition {
   /** `Order_Shipped__e` */
   name: string;
   label?: string;
-  /** Published with the transaction's commit, or at once, even if it is rolled back. */
+  /** Published with the transaction's commit, or at once, even if it is rolled back; at once when absent. */
   publishBehavior?: 'afterCommit' | 'immediately';
   fields: readonly PlatformEventField[];
 }

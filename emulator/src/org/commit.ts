@@ -1,3 +1,4 @@
+import { isPlatformEvent } from '../schema/platform-event.ts';
 import type { Store } from './store.ts';
 import type { StoredRow, Table } from './table.ts';
 import { isDeleted, type Pending } from './transaction-view.ts';
@@ -9,6 +10,7 @@ type PendingRecords = ReadonlyMap<string, Pending>;
 /** Puts a transaction's records into the database. Within an SQLite transaction: the caller's. */
 export function applyPending(store: Store, pending: PendingRecords): void {
   for (const [id, { table, row, before, purged }] of pending) {
+    if (isPlatformEvent(table.name)) continue;
     if (purged) {
       if (before) store.statement(`DELETE FROM ${table.quotedName} WHERE "Id" = ?`).run(id);
     } else if (!before) insertRow(store, table, row);

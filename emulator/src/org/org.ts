@@ -36,6 +36,7 @@ export function createOrg(options: OrgOptions): Org {
     automate: (automation) => added(store.automations, automation),
     duplicateRules: store.duplicateRules,
     contend: (contends) => added(store.contenders, contends),
+    onInsertedEvent: (listener) => added(store.eventListeners, listener),
     write(work, written) {
       const transaction = org.begin(written);
       let result: ReturnType<typeof work>;

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { isPlatformEvent } from '../schema/platform-event.ts';
 import { checkDuplicates } from './duplicate-rules.ts';
 import { runRecordSave } from './record-save.ts';
 import { type StampKind, stamp } from './stamps.ts';
@@ -38,10 +40,13 @@ export function insertRecord(workings: Workings, object: string, values: Values)
   stamp(store, table, row, userId);
   if (table.column('CreatedDate')) row.CreatedDate = stampOf(store.clock.now());
   if (table.column('CreatedById')) row.CreatedById = userId;
+  if (isPlatformEvent(table.name)) row.EventUuid = randomUUID();
   locks.takeForWrite(table, id, 'create', row);
   view.put(table, id, row, undefined);
   save?.after(id, row);
-  return { id, created: true };
+  if (!isPlatformEvent(table.name)) return { id, created: true };
+  for (const listener of store.eventListeners) listener({ object: table.name, id, row, userId });
+  return { id, created: true, eventUuid: row.EventUuid as string };
 }
 
 export function updateRecord(workings: Workings, object: string, recordId: string, values: Values): WriteOutcome {

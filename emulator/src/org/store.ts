@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { isPlatformEvent } from '../schema/platform-event.ts';
 import type { Schema } from '../schema/types.ts';
 import { type CommitLog, createCommitLog } from './commit-log.ts';
 import { openDatabase } from './database.ts';
@@ -6,7 +7,7 @@ import { createDuplicateRules, type DuplicateRuleSet } from './duplicate-rules.t
 import { instanceOf, makeId } from './ids.ts';
 import type { WantedRow } from './locks.ts';
 import { describeTable, ensureTable, type StoredRow, type Table } from './table.ts';
-import { type Automation, type OrgClock, SalesforceError } from './types.ts';
+import { type Automation, type InsertedEvent, type OrgClock, SalesforceError } from './types.ts';
 
 /** What the parts of an org share: its tables, its counters, and who holds which row. */
 export interface Store {
@@ -27,6 +28,8 @@ export interface Store {
   readonly duplicateRules: DuplicateRuleSet;
   /** Who may claim that a row is held by others. */
   readonly contenders: Set<(wanted: WantedRow) => boolean>;
+  /** Who hears of platform events as they are inserted. */
+  readonly eventListeners: Set<(event: InsertedEvent) => void>;
   table(object: string): Table | undefined;
   /** @throws {SalesforceError} `NOT_FOUND`: no such object. */
   requireTable(object: string): Table;
@@ -66,7 +69,8 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
     const object = schema.object(name);
     if (!object) return;
     const table = describeTable(object);
-    ensureTable(database, table);
+    // A platform event is published and never stored.
+    if (!isPlatformEvent(object.name)) ensureTable(database, table);
     tables.set(object.name.toLowerCase(), table);
   };
   for (const object of schema.objects) adopt(object.name);
@@ -86,6 +90,7 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
     automations: new Set(),
     duplicateRules: createDuplicateRules(schema),
     contenders: new Set(),
+    eventListeners: new Set(),
     table: (object) => tables.get(object.toLowerCase()),
     requireTable(object) {
       const table = store.table(object);
@@ -113,7 +118,10 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
       return counter;
     },
     makeId: (table, counter) => makeId(table.object.keyPrefix ?? '000', instance, counter),
-    row: (table, id) => store.statement(`SELECT * FROM ${table.quotedName} WHERE "Id" = ?`).get(id) as StoredRow | undefined,
+    row(table, id) {
+      if (isPlatformEvent(table.name)) return undefined;
+      return store.statement(`SELECT * FROM ${table.quotedName} WHERE "Id" = ?`).get(id) as StoredRow | undefined;
+    },
     atomically(work) {
       database.exec('BEGIN IMMEDIATE');
       try {

@@ -81,6 +81,8 @@ export type WriteKind = 'insert' | 'update' | 'upsert' | 'delete' | 'undelete' |
 export interface WriteOutcome {
   id: string;
   created: boolean;
+  /** Of a platform event: by what its subscribers know it. */
+  eventUuid?: string;
 }
 export interface MergeOutcome extends WriteOutcome {
   /** The losers, now in the recycle bin. */
@@ -223,6 +225,14 @@ export interface RecordChange {
   readonly after: StoredRow;
 }
 
+/** A platform event that an `insert` made, before anybody knows whether its transaction commits. */
+export interface InsertedEvent {
+  readonly object: string;
+  readonly id: string;
+  readonly row: Readonly<StoredRow>;
+  readonly userId: string;
+}
+
 /** A commit, told to listeners after the database holds it. */
 export interface CommittedTransaction {
   /** UUID-like, unique. */
@@ -233,7 +243,7 @@ export interface CommittedTransaction {
   readonly userId: string;
   /** `com/salesforce/api/rest/62.0;client=x`; empty for what the server itself did. */
   readonly origin: string;
-  /** In the order of the records' first writes. */
+  /** In the order of the records' first writes; a platform event that was inserted is a `create` among them. */
   readonly changes: readonly RecordChange[];
 }
 
@@ -279,6 +289,8 @@ export interface Org {
   write<T>(work: (transaction: Transaction) => T, options?: WriteOptions): T;
   /** Told of every commit, in order; rows that `load` brings are not commits. Returns how to stop. */
   onCommit(listener: (committed: CommittedTransaction) => void): () => void;
+  /** Told of each platform event as it is inserted, whatever becomes of its transaction. Returns how to stop. */
+  onInsertedEvent(listener: (event: InsertedEvent) => void): () => void;
   /** Adds what the org does by itself, after what was added before. Returns how to remove it. */
   automate(automation: Automation): () => void;
   readonly duplicateRules: DuplicateRules;

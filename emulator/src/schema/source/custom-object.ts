@@ -1,5 +1,6 @@
 import { declareObject, type ObjectDeclaration } from '../declare.ts';
 import { defaulted, type FieldDeclaration, idLookup, isName, notNull, readOnly, text } from '../fields.ts';
+import { nextKeyPrefix } from '../key-prefix.ts';
 import { audit, idField, isDeleted, lastActivity, owner, viewed } from '../system-fields.ts';
 import type { Schema } from '../types.ts';
 import { hasDecoration, plainNumbers } from './custom-field.ts';
@@ -95,16 +96,6 @@ function nameField(element: Element, object: string): FieldDeclaration {
   return text('Name', label, 80, isName, idLookup, defaulted, { permissionable: false });
 }
 
-const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-
-/** Custom objects get `a00`, `a01`, … in the order in which they are made. `taken` are those not yet in the schema. */
-export function nextCustomKeyPrefix(schema: Schema, taken: ReadonlySet<string> = new Set()): string {
-  const used = new Set(schema.objects.map((object) => object.keyPrefix));
-  for (const second of base62) {
-    for (const third of base62) {
-      const prefix = `a${second}${third}`;
-      if (!used.has(prefix) && !taken.has(prefix)) return prefix;
-    }
-  }
-  throw new Error('an org holds at most 3,844 custom objects: no key prefix is left');
-}
+/** Custom objects get `a00`, `a01`, … */
+export const nextCustomKeyPrefix = (schema: Schema, taken: ReadonlySet<string> = new Set()): string =>
+  nextKeyPrefix(schema, 'a', taken);

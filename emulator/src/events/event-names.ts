@@ -1,0 +1,8 @@
+/** `Account` → `AccountChangeEvent`, `Foo__c` → `Foo__ChangeEvent` (Change Data Capture guide, "Subscription Channels"). */
+export const changeEventName = (object: string): string => `${object.replace(/__c$/, '__')}ChangeEvent`;
+
+/** The object of a change event's name, or `undefined` when it is none. */
+export function objectOfChangeEvent(eventName: string): string | undefined {
+  const object = /^(\w+)ChangeEvent$/.exec(eventName)?.[1];
+  return object?.endsWith('__') ? `${object}c` : object;
+}
