@@ -4,6 +4,7 @@ import type { Identity } from '../auth/identity.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { IngestJobs } from '../bulk/ingest-jobs.ts';
 import type { QueryJobs } from '../bulk/query-jobs.ts';
+import type { EventBus } from '../events/types.ts';
 import type { FaultList } from '../faults/fault-list.ts';
 import type { OrgLimits } from '../limits/org-limits.ts';
 import type { Org, Transaction } from '../org/types.ts';
@@ -16,6 +17,8 @@ export interface EmulatorContext {
   readonly org: Org;
   readonly access: Access;
   readonly users: Users;
+  /** Change events and platform events. */
+  readonly bus: EventBus;
   readonly identity: Identity;
   readonly sessions: Sessions;
   readonly faults: FaultList;

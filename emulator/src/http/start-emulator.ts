@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { createAccess } from '../access/access.ts';
+import { type Access, createAccess } from '../access/access.ts';
 import type { Permissions } from '../access/hidden.ts';
 import { createUsers, type Users } from '../access/users.ts';
 import { addAuthSurface } from '../auth/auth-surface.ts';
@@ -10,6 +10,8 @@ import { createSessions, type Sessions } from '../auth/sessions.ts';
 import { createIngestJobs, type IngestJobs, type IngestOptions } from '../bulk/ingest-jobs.ts';
 import { createQueryJobs } from '../bulk/query-jobs.ts';
 import { fillDemoOrg, fillTable } from '../demo/demo.ts';
+import { createEventBus } from '../events/event-bus.ts';
+import type { EventBus, PlatformEventDefinition } from '../events/types.ts';
 import { createFaultList, type FaultList } from '../faults/fault-list.ts';
 import { createOrgLimits, type LimitSizes, type OrgLimits } from '../limits/org-limits.ts';
 import { createClock } from '../org/clock.ts';
@@ -44,6 +46,9 @@ export interface EmulatorOptions {
   seed?: number;
   /** An sfdx source folder whose objects and fields the org gets. */
   source?: string;
+  /** Objects whose changes are told on `/data/ChangeEvents` and their own channels. */
+  changeEvents?: readonly string[];
+  platformEvents?: readonly PlatformEventDefinition[];
   clock?: OrgClock;
   /** An SQLite file that keeps the org; in memory when absent. */
   path?: string;
@@ -74,6 +79,8 @@ export interface EmulatorCredentials {
 export interface Emulator {
   readonly org: Org;
   readonly faults: FaultList;
+  /** Change events and platform events: topics, what they carry, publishing. */
+  readonly events: EventBus;
   readonly requests: RequestLog;
   /** What is used and what is allowed of API requests, deliveries, clients. */
   readonly limits: OrgLimits;
@@ -103,6 +110,8 @@ const bulkPageRowsDefault = 100_000;
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { org, sourceNotes } = openOrg(options);
   const access = createAccess(org);
+  const faults = createFaultList();
+  const bus = openBus(org, access, faults, options);
   const identity = createIdentity(org, options.credentials ?? {});
   const sessions = createSessions(org);
   const limits = createOrgLimits(org.clock, options.limits);
@@ -112,7 +121,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     users: createUsers(org, access, identity, sessions),
     identity,
     sessions,
-    faults: createFaultList(),
+    faults,
+    bus,
     limits,
     requests: createRequestLog(),
     locators: createQueryLocators(org),
@@ -144,6 +154,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     users: context.users,
     sourceNotes,
     faults: context.faults,
+    events: bus,
     requests: context.requests,
     limits,
     sessions: context.sessions,
@@ -165,6 +176,22 @@ function openOrg(options: EmulatorOptions): { org: Org; sourceNotes: string[] } 
   if (records > 0) fillDemoOrg(org, { seed, records });
   for (const [object, count] of Object.entries(options.fill ?? {})) fillTable(org, object, count, seed);
   return { org, sourceNotes };
+}
+
+function openBus(org: Org, access: Access, faults: FaultList, options: EmulatorOptions): EventBus {
+  const bus = createEventBus(org, {
+    faults,
+    access: {
+      canSeeField: access.canSeeField,
+      canReadAll: access.canReadAll,
+      canRead: (userId, object) => access.schemaOf(userId).object(object) !== undefined,
+      canCreate: (userId, object) => access.schemaOf(userId).object(object)?.createable === true,
+    },
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
+  });
+  bus.selectForChangeEvents(options.changeEvents ?? []);
+  for (const event of options.platformEvents ?? []) bus.definePlatformEvent(event);
+  return bus;
 }
 
 function createApp(context: EmulatorContext): FastifyInstance {
