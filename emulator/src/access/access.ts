@@ -5,7 +5,7 @@ import { type Effective, effectiveOf } from './effective.ts';
 import { createHidden, type Permissions } from './hidden.ts';
 import { noField, noObject, type PermissionSet, type SystemPermission } from './permission-set.ts';
 import { isProfileName, type ProfileName, profiles } from './profiles.ts';
-import { type SchemaView, viewSchema } from './schema-view.ts';
+import { type SchemaView, type ViewRules, viewSchema } from './schema-view.ts';
 
 /** Who may see and do what. Everything that a user is shown or may write is decided here, and nowhere else. */
 export interface Access {
@@ -15,7 +15,9 @@ export interface Access {
   orgAs(userId: string): Org;
   schemaOf(userId: string): Schema;
   may(userId: string, permission: SystemPermission): boolean;
-  canSeeObject(userId: string, object: string): boolean;
+  /** For platform events as well, which are not in the schema: reading is subscribing, creating is publishing. */
+  canRead(userId: string, object: string): boolean;
+  canCreate(userId: string, object: string): boolean;
   canSeeField(userId: string, object: string, field: string): boolean;
   /** "View All Records" of the object, or "View All Data": what subscribing to its change events wants. */
   canReadAll(userId: string, object: string): boolean;
@@ -62,8 +64,8 @@ export function createAccess(org: Org): Access {
     const isApiUser = userId === org.adminUserId;
     const name: ProfileName = isApiUser ? 'System Administrator' : 'Standard User';
     const own = { profile: profiles[name] as PermissionSet, assigned: new Set<string>() };
-    const rules: Pick<Effective, 'object' | 'field'> = {
-      object: (object) => (isApiUser && hidden.hidesObject(object) ? noObject : grants.effective.object(object)),
+    const rules: ViewRules = {
+      object: (object) => (isApiUser && hidden.hidesObject(object) ? noObject : grants.effective.object(object.name)),
       field: (object, field) => (isApiUser && hidden.hidesField(object, field) ? noField : grants.effective.field(object, field)),
     };
     const view = viewSchema(schema, rules, () => org.clock.now());
@@ -86,6 +88,14 @@ export function createAccess(org: Org): Access {
     return changeSet(schema, profile, changes, true);
   }
 
+  function mayDo(userId: string, name: string, what: 'read' | 'create'): boolean {
+    const { view, effective } = grantsOf(userId);
+    const known = schema.object(name);
+    // What is hidden from the API user is not in the view.
+    if (known && !view.schema.object(name)) return false;
+    return effective.object(known?.name ?? name)[what];
+  }
+
   const known = (name: string) => {
     if (!sets.has(name)) throw new TypeError(`there is no permission set '${name}'`);
     return name;
@@ -96,12 +106,13 @@ export function createAccess(org: Org): Access {
     orgAs: (userId) => grantsOf(userId).org,
     schemaOf: (userId) => grantsOf(userId).view.schema,
     may: (userId, permission) => grantsOf(userId).effective.may(permission),
-    canSeeObject: (userId, object) => grantsOf(userId).view.schema.object(object) !== undefined,
+    canRead: (userId, object) => mayDo(userId, object, 'read'),
+    canCreate: (userId, object) => mayDo(userId, object, 'create'),
     canSeeField: (userId, object, field) => grantsOf(userId).view.schema.field(object, field) !== undefined,
     canReadAll(userId, name) {
       const { view, effective } = grantsOf(userId);
       const object = view.schema.object(name);
-      return object !== undefined && effective.object(object).viewAll;
+      return object !== undefined && effective.object(object.name).viewAll;
     },
     setProfile: (userId, profile, changes) =>
       change(userId, (grants) => {

@@ -26,8 +26,8 @@ export function changeSet(schema: Schema, set: PermissionSet, changes: Permissio
   const objects: Record<string, Partial<ObjectPermission>> = { ...set.objects };
   for (const [name, change] of Object.entries(changes.objects ?? {})) {
     refuseUnknown(change, ['read', 'create', 'edit', 'delete', 'viewAll', 'modifyAll'], 'object permission');
-    const object = objectNamed(schema, name);
-    objects[object.name] = changeObject(objectIn(next, object.name, isProfile), change);
+    const object = isPlatformEvent(name) ? name : objectNamed(schema, name).name;
+    objects[object] = changeObject(objectIn(next, object, isProfile), change);
   }
   const fields: Record<string, Partial<FieldPermission>> = { ...set.fields };
   for (const [name, change] of Object.entries(changes.fields ?? {})) {
@@ -44,6 +44,9 @@ export function objectNamed(schema: Schema, name: string): ObjectDescribe {
   if (!object) throw new TypeError(`there is no object '${name}'`);
   return object;
 }
+
+/** Events have permissions as objects do; they are not in the schema. */
+const isPlatformEvent = (name: string) => name.endsWith('__e');
 
 /** `Account.Phone` */
 export function fieldNamed(schema: Schema, path: string): { object: ObjectDescribe; field: FieldDescribe } {

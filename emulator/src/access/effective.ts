@@ -16,7 +16,7 @@ import {
 
 /** What a user may do, all the sets taken together. */
 export interface Effective {
-  object(object: ObjectDescribe): ObjectPermission;
+  object(name: string): ObjectPermission;
   field(object: ObjectDescribe, field: FieldDescribe): FieldPermission;
   may(permission: SystemPermission): boolean;
 }
@@ -24,7 +24,7 @@ export interface Effective {
 export function effectiveOf(profile: PermissionSet, assigned: readonly PermissionSet[]): Effective {
   const all = [profile, ...assigned];
   return {
-    object: ({ name }) => unionOfObjects(all.map((set) => objectIn(set, name, set === profile))),
+    object: (name) => unionOfObjects(all.map((set) => objectIn(set, name, set === profile))),
     field: (object, field) => unionOfFields(all.map((set) => fieldIn(set, object, field))),
     may: (permission) => all.some((set) => set.system?.[permission] === true),
   };

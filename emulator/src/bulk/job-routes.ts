@@ -74,7 +74,7 @@ const listPageJobs = 1000;
 /** `GET /jobs/query`: all jobs, 1,000 a page. */
 export const listJobs: Handler = (request, context) => {
   const wanted = request.query.get('jobType');
-  const jobs = wanted !== null && wanted !== 'V2Query' ? [] : context.jobs.list();
+  const jobs = wanted !== null && wanted !== 'V2Query' ? [] : context.jobs.list().filter((job) => job.userId === request.userId);
   const start = Number(request.query.get('queryLocator') ?? 0) || 0;
   const end = start + listPageJobs;
   const done = end >= jobs.length;
@@ -82,9 +82,10 @@ export const listJobs: Handler = (request, context) => {
   return { status: 200, body: { done, records: jobs.slice(start, end).map(listedFacts), nextRecordsUrl } };
 };
 
+/** Results hold what their maker could see, so nobody else gets at them. */
 export function jobOf(request: ApiRequest, { jobs }: EmulatorContext): QueryJob {
   const job = jobs.find(request.params.id as string);
-  if (!job) throw notFound();
+  if (!job || job.userId !== request.userId) throw notFound();
   return job;
 }
 

@@ -60,7 +60,8 @@ interface Work {
   done: Promise<void>;
 }
 
-export function createQueryJobs(org: Org, pageRows: number): QueryJobs {
+/** @param orgAs  The org as a user sees it. */
+export function createQueryJobs(org: Org, pageRows: number, orgAs: (userId: string) => Org = () => org): QueryJobs {
   const works = new Map<string, Work>();
   let directory: string | undefined;
   let created = 0;
@@ -95,7 +96,7 @@ export function createQueryJobs(org: Org, pageRows: number): QueryJobs {
     pageRows,
     create(spec) {
       // Compiled first: a query that cannot run is refused, and no job is made of it.
-      const table = org.table(spec.query, { all: spec.operation === 'queryAll', userId: spec.userId });
+      const table = orgAs(spec.userId).table(spec.query, { all: spec.operation === 'queryAll' });
       created += 1;
       const now = org.clock.now();
       const job: QueryJob = {

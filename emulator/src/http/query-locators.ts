@@ -7,12 +7,14 @@ const locatorMs = 2 * 24 * 60 * 60 * 1000;
 export interface OpenQuery {
   result: QueryResult;
   pageSize: number;
+  /** A cursor is its user's alone. */
+  userId: string;
 }
 
 /** The results that clients are paging through. The oldest is given up when there are too many. */
 export interface QueryLocators {
   open(query: OpenQuery): string;
-  find(locator: string): OpenQuery | undefined;
+  find(locator: string, userId: string): OpenQuery | undefined;
   readonly size: number;
 }
 
@@ -33,9 +35,9 @@ export function createQueryLocators({ id: orgId, clock }: Org, max = 200): Query
       }
       return id;
     },
-    find(locator) {
+    find(locator, userId) {
       const query = queries.get(locator);
-      if (query && clock.now() - query.openedAtMs < locatorMs) return query;
+      if (query && clock.now() - query.openedAtMs < locatorMs) return query.userId === userId ? query : undefined;
       queries.delete(locator);
       return undefined;
     },

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { type Access, createAccess } from '../access/access.ts';
 import type { Permissions } from '../access/hidden.ts';
+import { loadPermissionSets } from '../access/load-permission-sets.ts';
 import { createUsers, type Users } from '../access/users.ts';
 import { addAuthSurface } from '../auth/auth-surface.ts';
 import { type CredentialOptions, createIdentity } from '../auth/identity.ts';
@@ -44,7 +45,7 @@ export interface EmulatorOptions {
   fill?: Readonly<Record<string, number>>;
   /** Ids and demo data follow from it. */
   seed?: number;
-  /** An sfdx source folder whose objects and fields the org gets. */
+  /** An sfdx source folder whose objects and fields, permission sets and profiles the org gets. */
   source?: string;
   /** Objects whose changes are told on `/data/ChangeEvents` and their own channels. */
   changeEvents?: readonly string[];
@@ -110,6 +111,11 @@ const bulkPageRowsDefault = 100_000;
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { org, sourceNotes } = openOrg(options);
   const access = createAccess(org);
+  if (options.source !== undefined) {
+    const { sets, notes } = loadPermissionSets(org.schema, options.source);
+    for (const [name, set] of sets) access.define(name, set);
+    sourceNotes.push(...notes.map(describeNote));
+  }
   const faults = createFaultList();
   const bus = openBus(org, access, faults, options);
   const identity = createIdentity(org, options.credentials ?? {});
@@ -126,7 +132,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     limits,
     requests: createRequestLog(),
     locators: createQueryLocators(org),
-    jobs: createQueryJobs(org, options.bulkPageRows ?? bulkPageRowsDefault),
+    jobs: createQueryJobs(org, options.bulkPageRows ?? bulkPageRowsDefault, access.orgAs),
     ingest: createIngestJobs(org, { ...options.ingest, orgAs: access.orgAs, batches: limits.DailyBulkApiBatches }),
     transactions: new Map(),
     backdoorSecret: randomBytes(24).toString('base64url'),

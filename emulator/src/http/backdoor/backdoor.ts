@@ -12,6 +12,7 @@ import { requestRoutes } from './requests.ts';
 import { schemaRoutes } from './schema.ts';
 import { sessionRoutes } from './sessions.ts';
 import { transactionRoutes } from './transactions.ts';
+import { userRoutes } from './users.ts';
 
 export interface BackdoorRequest {
   params: Readonly<Record<string, string>>;
@@ -35,6 +36,7 @@ const routes: readonly BackdoorRoute[] = [
   ...schemaRoutes,
   ...sessionRoutes,
   ...transactionRoutes,
+  ...userRoutes,
 ];
 
 /**

@@ -17,7 +17,7 @@ function startQuery(all: boolean): Handler {
       throw badRequest('QUERY_TOO_COMPLICATED', 'Query is too long: 100,000 characters at most');
     const result = context.org.query(soql, { all, userId: request.userId, transaction: request.transaction });
     const pageSize = Math.min(askedPageSize(request), result.pageSizeMax);
-    return page({ result, pageSize }, 0, undefined, request, context);
+    return page({ result, pageSize, userId: request.userId }, 0, undefined, request, context);
   };
 }
 
@@ -28,7 +28,7 @@ export const queryAll = startQuery(true);
 export const queryMore: Handler = (request, context) => {
   const [, locator, offset] = /^(01g\w{12}(?:\w{3})?)-(\d+)$/.exec(request.params.locator ?? '') ?? [];
   const expired = request.faults.find((fault) => fault.kind === 'expired-locator');
-  const open = expired || locator === undefined ? undefined : context.locators.find(locator);
+  const open = expired || locator === undefined ? undefined : context.locators.find(locator, request.userId);
   if (!open || Number(offset) > open.result.totalSize) {
     throw badRequest(
       'INVALID_QUERY_LOCATOR',

@@ -116,6 +116,9 @@ export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
   };
 }
 
+/** What another part of the emulator takes from the folder. */
+const readElsewhere = /\.(permissionset|profile)-meta\.xml$/;
+
 /** Kinds of objects by the end of their name. */
 function unsupportedKind(name: string): string | undefined {
   if (name.endsWith('__e')) return 'a platform event';
@@ -215,7 +218,7 @@ function readFiles(
         const values = ordered(element, readValues(element.children('customValue')));
         globals.set(name.replace(/\.globalValueSet(-meta\.xml)?$/, ''), values);
       });
-    } else if (name.endsWith('-meta.xml')) {
+    } else if (name.endsWith('-meta.xml') && !readElsewhere.test(name)) {
       const kind = /\.([^.]+)-meta\.xml$/.exec(name)?.[1] ?? 'unknown';
       const seen = ignored.get(kind);
       if (seen) seen.count++;
@@ -230,7 +233,7 @@ function readFiles(
 }
 
 /** Relative paths with `/`, in a stable order; dot folders and dependencies are not source. */
-function listFiles(folder: string): string[] {
+export function listFiles(folder: string): string[] {
   const found = statSync(folder, { throwIfNoEntry: false });
   if (!found?.isDirectory()) {
     throw new SourceFolderError(folder, [{ file: folder, element: '', message: found ? 'is not a folder' : 'does not exist' }]);
