@@ -27,7 +27,7 @@ import {
   work,
 } from './ingest-work.ts';
 import { createResultFile, quotedLine } from './result-file.ts';
-import { batchRecordsMax, openUpload, type UploadFile, type UploadWriter } from './upload-file.ts';
+import { openUpload, type UploadFile, type UploadWriter } from './upload-file.ts';
 
 /** Jobs and their results are kept for seven days, open ones for one (Bulk API 2.0 Developer Guide, "Limits"). */
 const keptMs = 7 * 24 * 60 * 60 * 1000;
@@ -234,15 +234,15 @@ export function createIngestJobs(org: Org, options: IngestOptions = {}): IngestJ
     if (!isFinalState(entry.job.state)) fail(entry, `UnknownError : ${unexpected(error)}`);
   }
 
-  function stepOnce(entry: Entry, records: number): void {
+  /** Begins a job, or goes on with it until `enough`. */
+  function goOn(entry: Entry, enough: (how: 'slice' | 'batch' | 'over') => boolean): void {
     if (entry.job.state === 'UploadComplete') {
       begin(entry);
       return;
     }
-    const wanted = (entry.progress?.processed ?? 0) + records;
-    while (entry.running && (entry.progress?.processed ?? 0) < wanted) advance(entry);
-    // The last records of a job end it at once.
-    if (entry.running && entry.progress?.processed === entry.upload?.records) while (entry.running) advance(entry);
+    while (entry.running && !enough(advance(entry)));
+    // With its last record a job is over.
+    if (entry.progress?.processed === entry.upload?.records) while (entry.running) advance(entry);
   }
 
   /** What the pace says is to be done now. */
@@ -379,12 +379,13 @@ export function createIngestJobs(org: Org, options: IngestOptions = {}): IngestJ
       const entry = live(id);
       if (!entry) return undefined;
       if (jobs.pace !== 'poll') pursue(entry);
-      else if (entry.job.state !== 'UploadComplete' || isDue(entry)) stepOnce(entry, batchRecordsMax);
+      else if (entry.job.state !== 'UploadComplete' || isDue(entry)) goOn(entry, (how) => how !== 'slice');
       return entry.job;
     },
     step(id, records = Number.POSITIVE_INFINITY) {
       const entry = known(id);
-      stepOnce(entry, records);
+      const wanted = entry.job.recordsProcessed + records;
+      goOn(entry, () => entry.job.recordsProcessed >= wanted);
       return entry.job;
     },
     trouble(id, trouble) {
