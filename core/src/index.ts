@@ -21,6 +21,7 @@ export * from './model/change.ts';
 export * from './model/column-names.ts';
 export * from './model/connector.ts';
 export * from './model/schema.ts';
+export * from './model/stream.ts';
 export * from './model/value.ts';
 export type { SourceBatch, SourceContext, SourceModule } from './pipeline/custom-source.ts';
 export type { Progress } from './pipeline/opened-sync.ts';

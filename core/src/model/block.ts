@@ -11,6 +11,11 @@ export interface Block {
   readonly rowCount: number;
   /** One for each field of the schema that goes with the block, in its order. */
   readonly columns: readonly Column[];
+  /**
+   * Says that nobody will look at the block's bytes again: they may be overwritten. A loader that does so as it goes spares the
+   * collector most of a full load's garbage; a block of which nobody says it is left to the collector.
+   */
+  readonly release?: () => void;
 }
 
 export type Column = TextColumn | ValueColumn | ConstantColumn;

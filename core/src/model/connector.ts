@@ -5,6 +5,7 @@ import type { Random } from '../base/random.ts';
 import type { Block } from './block.ts';
 import type { Batch, Change, WriteResult } from './change.ts';
 import type { DatasetSchema } from './schema.ts';
+import type { EventStream, StreamSpec, StreamWriter } from './stream.ts';
 import type { Row } from './value.ts';
 
 /** One type of external system. A connector folder default-exports exactly one of these. */
@@ -50,6 +51,10 @@ export interface Connection<From = never, To = never> extends AsyncDisposable {
   discover?(): Promise<readonly string[]>;
   openSource?(spec: SourceSpec<From>, signal: AbortSignal): Promise<Source>;
   openTarget?(spec: TargetSpec<To>, signal: AbortSignal): Promise<Target>;
+  /** Listens to changes as they are committed. Absent: this system has no streams. */
+  openStream?(spec: StreamSpec, signal: AbortSignal): Promise<EventStream>;
+  /** Writes several of this connection's targets in one transaction. Absent: each write is one of its own, and P6 is not claimed. */
+  openStreamWriter?(targets: readonly Target[]): Promise<StreamWriter>;
 }
 
 export interface SourceSpec<From = unknown> {
@@ -69,6 +74,10 @@ export interface SourceSpec<From = unknown> {
 export interface Source extends AsyncDisposable {
   /** What a record read here holds: the fields asked for, key and stamp included. */
   readonly schema: DatasetSchema;
+  /** Fields that the filter looks at; null when that is not known, absent without a filter. For live runs: what touches none of them moves no record in or out. */
+  readonly filterFields?: readonly string[] | null;
+  /** Name of the dataset in a stream of this connection (an object's name); absent when no stream tells of it. */
+  readonly streamDataset?: string;
   /** Field with the modification stamp (P3), a datetime of the schema; absent when the system keeps none. */
   readonly stampField?: string;
   /** Which system this is, e.g. an org id. A checkpoint of another origin is refused until the user confirms. */

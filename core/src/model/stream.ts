@@ -1,0 +1,102 @@
+import type { Change, WriteResult } from './change.ts';
+import type { Target } from './connector.ts';
+import type { Row } from './value.ts';
+
+/** What a live run listens to: one channel of one system, in the order in which its transactions were committed. */
+export interface EventStream extends AsyncDisposable {
+  /** Which system this is, e.g. an org id: a position of another origin is refused. */
+  readonly origin: string;
+  /**
+   * Deliveries as they come, until the signal aborts. Reconnects by itself after what passes; what was delivered and not yet kept
+   * is then delivered again, so a consumer discards what it has not committed when `reset` is true.
+   * At most `grant`ed events are on their way: none before the first grant.
+   * @throws {CheckpointExpiredError} the position is older than what the system retains, or none of its own.
+   * @throws {RequestRefusedError} no right to subscribe, no such channel.
+   */
+  deliveries(signal: AbortSignal): AsyncIterable<Delivery>;
+  /** So many events more may come. Given as the target takes events, not as it commits them: a transaction is never starved. */
+  grant(events: number): void;
+}
+
+export interface StreamSpec {
+  /** As the system spells it; null for the connector's own choice. */
+  readonly channel: string | null;
+  /** Datasets (objects) that somebody listens for; events of others move the position and are not delivered. */
+  readonly datasets: readonly string[];
+  /** Where to go on, as given by a delivery; null for what is published from now on. */
+  readonly position: string | null;
+}
+
+export interface Delivery {
+  readonly events: readonly StreamEvent[];
+  /** Where to go on once these events are kept; also moved by a keepalive without events. Opaque. */
+  readonly position: string;
+  /** The system has nothing more at this moment: what is delivered so far is whole. */
+  readonly caughtUp: boolean;
+  /** The first one after a (re)connect: events that were not committed come again from the last kept position. */
+  readonly reset: boolean;
+}
+
+/**
+ * - `create`, `undelete`: every field that the event knows.
+ * - `update`: the fields that changed and no other; null means cleared.
+ * - `delete`: keys only.
+ * - `gap`: these records changed in some way that is not told; read them.
+ * - `overflow`: any record of the dataset may have changed; read it whole.
+ */
+export type StreamOp = 'create' | 'update' | 'delete' | 'undelete' | 'gap' | 'overflow';
+
+export interface StreamEvent {
+  /** Where to go on once this event and all before it are kept. */
+  readonly position: string;
+  readonly dataset: string;
+  readonly op: StreamOp;
+  /** Records that it is about, in the source's key form. A key ending in `*` stands for all that begin so. */
+  readonly keys: readonly string[];
+  /** Values by field name, in canonical form; null for `delete`, `gap` and `overflow`. */
+  readonly row: Row | null;
+  /** Fields that changed and whose new value is not in `row` (a diff): the record must be read. */
+  readonly untold: readonly string[];
+  /** Names the transaction; consecutive events of one transaction belong together (P6). */
+  readonly transaction: string;
+  /** When it was committed, epoch ms by the system's clock. */
+  readonly committedAtMs: number;
+  /**
+   * The modification stamp that the record itself then has, epoch ms; null when the event does not tell.
+   * Never newer than the record's own, so that what is read from the system later is never taken for older.
+   */
+  readonly stampMs: number | null;
+  /** Who wrote, as far as told: `…;client=x`. */
+  readonly writer: string;
+}
+
+/** Sets the fields that its row holds, and no other, in a row that is there: it never creates one. */
+export interface Update {
+  readonly op: 'update';
+  readonly key: string;
+  readonly row: Row;
+  /** `NO_STAMP` when the event does not tell: it is then applied whatever the row's stamp, which stays. */
+  readonly stampMs: number;
+}
+
+export type StreamChange = Change | Update;
+
+/** `absent`: an update of a row that is not there. */
+export type StreamWriteResult = WriteResult | { readonly status: 'absent' };
+
+/** Several targets of one connection written in one transaction, with the stream's own checkpoint (P1, P6, P11). */
+export interface StreamWriter extends AsyncDisposable {
+  /** Opens a transaction. One at a time. */
+  begin(signal: AbortSignal): Promise<StreamTransaction>;
+}
+
+export interface StreamTransaction {
+  /**
+   * Applies changes of distinct keys to one of the targets. A record that is refused is named in its result and leaves the
+   * others alone; nothing is visible before `commit`.
+   */
+  apply(target: Target, changes: readonly StreamChange[]): Promise<readonly StreamWriteResult[]>;
+  /** @throws {OwnershipLostError} the epoch is not the latest; nothing was written. */
+  commit(unit: string, epoch: number, checkpoint: string): Promise<void>;
+  rollback(): Promise<void>;
+}
