@@ -25,7 +25,7 @@ import { createClock } from './clock.ts';
 import { createOrg } from './org.ts';
 import type { Org, OrgClock, SalesforceError } from './types.ts';
 
-/** An org for tests: the standard objects, and `Thing__c`, which has a field of every kind. Its clock stands. */
+/** An org for tests: the standard objects, `Thing__c`, which has a field of every kind, and `Line__c`, its detail. Its clock stands. */
 
 export const testNow = '2024-05-22T13:05:09.000Z';
 
@@ -73,6 +73,28 @@ export const thing = declareObject('Thing__c', { label: 'Thing', keyPrefix: 'a00
   }),
 ]);
 
+const master = (name: string, label: string, children: string, updateable: boolean) =>
+  reference(name, label, 'Thing__c', { children, onDelete: 'cascade' }, custom, notNull, {
+    relationshipName: name.replace(/__c$/, '__r'),
+    cascadeDelete: true,
+    updateable,
+  });
+
+/** A detail of two things: one it stays with, one it may leave. And a lookup that keeps its thing from being deleted. */
+export const line = declareObject('Line__c', { label: 'Line', keyPrefix: 'a01', custom: true }, [
+  ...identity('Record ID'),
+  text('Name', 'Line Name', 80, isName, required),
+  ...audit(),
+  text('Text__c', 'Text', 20, custom),
+  master('Fixed__c', 'Fixed', 'Lines__r', false),
+  master('Moving__c', 'Moving', 'MovingLines__r', true),
+  reference('Guarded__c', 'Guarded', 'Thing__c', { children: 'GuardLines__r', onDelete: 'restrict' }, custom, {
+    relationshipName: 'Guarded__r',
+    restrictedDelete: true,
+  }),
+  reference('Loose__c', 'Loose', 'Thing__c', { children: 'LooseLines__r' }, custom, { relationshipName: 'Loose__r' }),
+]);
+
 export interface TestOrg {
   org: Org;
   clock: OrgClock;
@@ -82,7 +104,7 @@ export interface TestOrg {
 export function createTestOrg(options: { path?: string; seed?: number } = {}): TestOrg {
   const clock = createClock(Date.parse(testNow));
   clock.freeze(Date.parse(testNow));
-  const schema = createSchema({ now: () => clock.now(), objects: [...standardObjects, thing] });
+  const schema = createSchema({ now: () => clock.now(), objects: [...standardObjects, thing, line] });
   return { org: createOrg({ schema, clock, ...options }), clock, schema };
 }
 
