@@ -393,7 +393,7 @@ export function createIngestJobs(org: Org, options: IngestOptions = {}): IngestJ
       if (isFinalState(entry.job.state)) return;
       // The work holds the object: it is told of what comes later, too.
       Object.assign(entry.trouble, trouble);
-      if (entry.job.state === 'InProgress') endedByTrouble(entry);
+      if (entry.job.state !== 'Open') endedByTrouble(entry);
     },
     async results(id, which) {
       const entry = known(id);

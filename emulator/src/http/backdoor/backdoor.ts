@@ -6,6 +6,7 @@ import { bodyBytes } from '../request-body.ts';
 import { clockRoutes } from './clock.ts';
 import { duplicateRuleRoutes } from './duplicate-rules.ts';
 import { faultRoutes } from './faults.ts';
+import { ingestRoutes } from './ingest.ts';
 import { permissionRoutes } from './permissions.ts';
 import { recordRoutes } from './records.ts';
 import { requestRoutes } from './requests.ts';
@@ -30,6 +31,7 @@ const routes: readonly BackdoorRoute[] = [
   ...clockRoutes,
   ...duplicateRuleRoutes,
   ...faultRoutes,
+  ...ingestRoutes,
   ...permissionRoutes,
   ...recordRoutes,
   ...requestRoutes,
