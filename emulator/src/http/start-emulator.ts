@@ -12,6 +12,7 @@ import { createIngestJobs, type IngestJobs, type IngestOptions } from '../bulk/i
 import { createQueryJobs } from '../bulk/query-jobs.ts';
 import { fillDemoOrg, fillTable } from '../demo/demo.ts';
 import { createEventBus } from '../events/event-bus.ts';
+import { objectOfChangeEvent } from '../events/event-names.ts';
 import type { EventBus, PlatformEventDefinition } from '../events/types.ts';
 import { createFaultList, type FaultList } from '../faults/fault-list.ts';
 import { createOrgLimits, type LimitSizes, type OrgLimits } from '../limits/org-limits.ts';
@@ -19,7 +20,7 @@ import { createClock } from '../org/clock.ts';
 import { createOrg } from '../org/org.ts';
 import type { Org, OrgClock } from '../org/types.ts';
 import { createSchema } from '../schema/schema.ts';
-import { loadSourceFolder } from '../schema/source/load-source-folder.ts';
+import { type LoadedSource, loadSourceFolder } from '../schema/source/load-source-folder.ts';
 import { describeNote } from '../schema/source/problems.ts';
 import { addBackdoor } from './backdoor/backdoor.ts';
 import type { EmulatorContext } from './context.ts';
@@ -109,7 +110,8 @@ const bulkPageRowsDefault = 100_000;
 
 /** A Salesforce org that listens. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
-  const { org, sourceNotes } = openOrg(options);
+  const { org, source } = openOrg(options);
+  const sourceNotes = source?.notes.map(describeNote) ?? [];
   const access = createAccess(org);
   if (options.source !== undefined) {
     const { sets, notes } = loadPermissionSets(org.schema, options.source);
@@ -117,7 +119,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     sourceNotes.push(...notes.map(describeNote));
   }
   const faults = createFaultList();
-  const bus = openBus(org, access, faults, options);
+  const bus = openBus(org, access, faults, source, options);
   const identity = createIdentity(org, options.credentials ?? {});
   const sessions = createSessions(org);
   const limits = createOrgLimits(org.clock, options.limits);
@@ -172,19 +174,26 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   };
 }
 
-function openOrg(options: EmulatorOptions): { org: Org; sourceNotes: string[] } {
+function openOrg(options: EmulatorOptions): { org: Org; source: LoadedSource | undefined } {
   const clock = options.clock ?? createClock();
   const schema = createSchema({ now: () => clock.now() });
-  const sourceNotes = options.source === undefined ? [] : loadSourceFolder(schema, options.source).notes.map(describeNote);
+  const source = options.source === undefined ? undefined : loadSourceFolder(schema, options.source);
   const seed = options.seed ?? 1;
   const org = createOrg({ schema, clock, seed, ...(options.path === undefined ? {} : { path: options.path }) });
   const records = options.records ?? 0;
   if (records > 0) fillDemoOrg(org, { seed, records });
   for (const [object, count] of Object.entries(options.fill ?? {})) fillTable(org, object, count, seed);
-  return { org, sourceNotes };
+  return { org, source };
 }
 
-function openBus(org: Org, access: Access, faults: FaultList, options: EmulatorOptions): EventBus {
+/** What is selected and defined in the source folder, and what the options add. */
+function openBus(
+  org: Org,
+  access: Access,
+  faults: FaultList,
+  source: LoadedSource | undefined,
+  options: EmulatorOptions,
+): EventBus {
   const bus = createEventBus(org, {
     faults,
     access: {
@@ -195,7 +204,10 @@ function openBus(org: Org, access: Access, faults: FaultList, options: EmulatorO
     },
     ...(options.seed === undefined ? {} : { seed: options.seed }),
   });
-  bus.selectForChangeEvents(options.changeEvents ?? []);
+  const selected = source?.selectedChangeEvents.map((name) => objectOfChangeEvent(name) ?? name) ?? [];
+  bus.selectForChangeEvents([...selected, ...(options.changeEvents ?? [])]);
+  for (const event of source?.platformEvents ?? []) bus.definePlatformEvent({ ...event, fields: [] });
+  for (const channel of source?.channels ?? []) bus.defineChannel(channel);
   for (const event of options.platformEvents ?? []) bus.definePlatformEvent(event);
   return bus;
 }

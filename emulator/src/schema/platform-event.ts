@@ -1,4 +1,4 @@
-import { declareObject } from './declare.ts';
+import { declareObject, type ObjectDeclaration } from './declare.ts';
 import {
   checkbox,
   custom,
@@ -28,27 +28,29 @@ export interface PlatformFieldSpec {
 
 export const isPlatformEvent = (name: string): boolean => name.endsWith('__e');
 
-/** Adds a platform event to the schema, or fields to one: an object that is published and cannot be read. */
+/** Adds a platform event to the schema, or fields to one. */
 export function declarePlatformEvent(
   schema: Schema,
-  event: { name: string; label?: string; plural?: string; fields: readonly PlatformFieldSpec[] },
+  event: { name: string; label?: string; fields: readonly PlatformFieldSpec[] },
 ): void {
-  addPlatformEvent(schema, event, event.fields.map(fieldOf));
+  const keyPrefix = schema.object(event.name)?.keyPrefix ?? nextKeyPrefix(schema, 'e');
+  const { object, links } = platformEventObject(event, keyPrefix, event.fields.map(fieldOf));
+  schema.add(object, links);
 }
 
-/** The same with fields as the schema declares them. */
-export function addPlatformEvent(
-  schema: Schema,
+/** A platform event as describe shows it: an object that is created, which publishes it, and never read. */
+export function platformEventObject(
   event: { name: string; label?: string; plural?: string },
+  keyPrefix: string,
   fields: readonly FieldDeclaration[],
-): void {
+): ObjectDeclaration {
   const label = event.label ?? event.name.replace(/__e$/, '').replaceAll('_', ' ');
-  const { object, links } = declareObject(
+  return declareObject(
     event.name,
     {
       label,
       plural: event.plural ?? label,
-      keyPrefix: schema.object(event.name)?.keyPrefix ?? nextKeyPrefix(schema, 'e'),
+      keyPrefix,
       custom: true,
       without: [
         ...(['updateable', 'deletable', 'queryable', 'retrieveable', 'searchable', 'replicateable', 'undeletable'] as const),
@@ -63,7 +65,6 @@ export function addPlatformEvent(
       ...fields,
     ],
   );
-  schema.add(object, links);
 }
 
 function fieldOf(spec: PlatformFieldSpec): FieldDeclaration {

@@ -5,6 +5,7 @@ import type { EmulatorContext } from '../context.ts';
 import { bodyBytes } from '../request-body.ts';
 import { clockRoutes } from './clock.ts';
 import { duplicateRuleRoutes } from './duplicate-rules.ts';
+import { eventRoutes } from './events.ts';
 import { faultRoutes } from './faults.ts';
 import { ingestRoutes } from './ingest.ts';
 import { permissionRoutes } from './permissions.ts';
@@ -30,6 +31,7 @@ export interface BackdoorRoute {
 const routes: readonly BackdoorRoute[] = [
   ...clockRoutes,
   ...duplicateRuleRoutes,
+  ...eventRoutes,
   ...faultRoutes,
   ...ingestRoutes,
   ...permissionRoutes,

@@ -92,7 +92,7 @@ describe('field types', () => {
     (type, content, expected) => {
       const { field, loaded } = accountField(`<type>${type}</type>${content}`);
       expect(field).toMatchObject({ ...expected, custom: true, label: 'Probe', name: 'Probe__c' });
-      expect(loaded).toEqual({ objects: [], fields: ['Account.Probe__c'], notes: [] });
+      expect(loaded).toMatchObject({ objects: [], fields: ['Account.Probe__c'], notes: [] });
     },
   );
 
@@ -252,7 +252,7 @@ describe('objects', () => {
       '<label>A</label><type>Lookup</type><referenceTo>Account</referenceTo><relationshipName>Widgets</relationshipName><deleteConstraint>Restrict</deleteConstraint>',
     );
     const schema = createSchema();
-    expect(loadSourceFolder(schema, folder)).toEqual({
+    expect(loadSourceFolder(schema, folder)).toMatchObject({
       objects: ['Gadget__c', 'Widget__c'],
       fields: ['Widget__c.Account__c'],
       notes: [expect.objectContaining({ element: 'CustomObject.nameField.displayFormat' })],
@@ -327,9 +327,80 @@ describe('objects', () => {
   });
 });
 
+describe('platform events and channels', () => {
+  const channel = 'main/default/platformEventChannels/Sales__chn.platformEventChannel-meta.xml';
+  const putMember = (name: string, content: string) =>
+    put(
+      `main/default/platformEventChannelMembers/${name}.platformEventChannelMember-meta.xml`,
+      xml('PlatformEventChannelMember', content),
+    );
+
+  test(`a platform event is published and cannot be read ${evidence('documented', 'Platform Events Developer Guide, Platform Event Fields')}`, () => {
+    putObject(
+      'Ping__e',
+      '<label>Ping</label><eventType>HighVolume</eventType><publishBehavior>PublishAfterCommit</publishBehavior>',
+    );
+    putObject('Pong__e', '<label>Pong</label><eventType>HighVolume</eventType>');
+    putField(
+      'Ping__e',
+      'Count__c',
+      '<label>C</label><type>Number</type><precision>5</precision><scale>0</scale><required>true</required>',
+    );
+    putField('Ping__e', 'Whom__c', '<label>W</label><type>Lookup</type><referenceTo>Account</referenceTo>');
+    const schema = createSchema();
+    const { platformEvents, fields, notes } = loadSourceFolder(schema, folder);
+    expect(platformEvents).toEqual([
+      { name: 'Ping__e', publishBehavior: 'afterCommit' },
+      { name: 'Pong__e', publishBehavior: 'immediately' },
+    ]);
+    expect(fields).toEqual(['Ping__e.Count__c']);
+    expect(notes.map(({ message }) => message)).toEqual(['platform events have no fields of type reference: left out']);
+    const ping = schema.object('Ping__e')!;
+    expect(ping).toMatchObject({ keyPrefix: 'e00', custom: true, createable: true, queryable: false, updateable: false });
+    expect(schema.object('Pong__e')!.keyPrefix).toBe('e01');
+    expect(ping.fields.map(({ name }) => name)).toEqual(['ReplayId', 'CreatedDate', 'CreatedById', 'EventUuid', 'Count__c']);
+    expect(schema.field('Ping__e', 'Count__c')).toMatchObject({ type: 'double', nillable: false });
+  });
+
+  test(`members are joined to their channels; those of ChangeEvents are the selected objects ${evidence('documented', 'Metadata API Developer Guide, PlatformEventChannelMember')}`, () => {
+    put(channel, xml('PlatformEventChannel', '<channelType>data</channelType><label>Sales</label>'));
+    putMember(
+      'ChangeEvents_Contact',
+      '<eventChannel>ChangeEvents</eventChannel><selectedEntity>ContactChangeEvent</selectedEntity>',
+    );
+    putMember(
+      'Sales_Account',
+      '<enrichedFields><name>Phone</name></enrichedFields><enrichedFields><name>Type</name></enrichedFields>' +
+        "<eventChannel>Sales__chn</eventChannel><filterExpression>Industry = 'Banking'</filterExpression>" +
+        '<selectedEntity>AccountChangeEvent</selectedEntity>',
+    );
+    const { channels, selectedChangeEvents, notes } = loadSourceFolder(createSchema(), folder);
+    expect(channels).toEqual([
+      {
+        name: 'Sales__chn',
+        label: 'Sales',
+        kind: 'change',
+        members: [
+          { eventName: 'AccountChangeEvent', enrichedFields: ['Phone', 'Type'], filterExpression: "Industry = 'Banking'" },
+        ],
+      },
+    ]);
+    expect(selectedChangeEvents).toEqual(['ContactChangeEvent']);
+    expect(notes).toEqual([]);
+  });
+
+  test(`a member of an unknown channel and a channel of an unknown type refuse the folder ${evidence('assumed', 'a deployment would be refused')}`, () => {
+    put(channel, xml('PlatformEventChannel', '<channelType>radio</channelType>'));
+    putMember('A', '<eventChannel>Other__chn</eventChannel><selectedEntity>AccountChangeEvent</selectedEntity>');
+    const problems = problemsOf(() => loadSourceFolder(createSchema(), folder));
+    expect(problems).toContain('<PlatformEventChannel.channelType> is "radio"');
+    expect(problems).toContain('<PlatformEventChannelMember.eventChannel> names Other__chn');
+  });
+});
+
 describe('what is left out is said', () => {
-  test(`platform events, other metadata, standard fields, unknown elements and targets ${evidence('assumed', 'a limit of the emulator')}`, () => {
-    putObject('Ping__e', '<label>Ping</label><eventType>HighVolume</eventType>');
+  test(`metadata types, other metadata, standard fields, unknown elements and targets ${evidence('assumed', 'a limit of the emulator')}`, () => {
+    putObject('Ping__mdt', '<label>Ping</label>');
     putObject('Widget__c', `${widget}<brandNewThing>1</brandNewThing>`);
     putField('Account', 'Industry', '<type>Picklist</type>');
     putField(
@@ -348,7 +419,7 @@ describe('what is left out is said', () => {
       'Account/fields/Probe__c.field-meta.xml <CustomField.lookupFilter> is not enforced',
       'Account/fields/Probe__c.field-meta.xml <CustomField.referenceTo> names Nowhere__c, which this org does not hold: the field takes ids and cannot be followed',
       'Account/listViews/All.listView-meta.xml <> metadata of type listView is not supported: left out (and 1 more of this kind)',
-      'Ping__e/Ping__e.object-meta.xml <> Ping__e is a platform event, which is not supported yet: left out',
+      'Ping__mdt/Ping__mdt.object-meta.xml <> Ping__mdt is a custom metadata type, which is not supported yet: left out',
       'Quote/fields/Extra__c.field-meta.xml <> Quote is not an object of this org: left out',
       'Widget__c/Widget__c.object-meta.xml <CustomObject.brandNewThing> is not used here',
     ]);

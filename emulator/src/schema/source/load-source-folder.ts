@@ -1,10 +1,14 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, relative, sep } from 'node:path';
 import type { FieldDeclaration } from '../fields.ts';
+import { nextKeyPrefix } from '../key-prefix.ts';
+import { isPlatformEvent } from '../platform-event.ts';
 import type { ChildLink, FieldDescribe, ObjectDescribe, PicklistValue, Schema } from '../types.ts';
 import { type CustomField, readCustomField } from './custom-field.ts';
 import { nextCustomKeyPrefix, readCustomObject } from './custom-object.ts';
+import { type ChannelSource, joinChannels, type ReadMember, readChannel, readChannelMember } from './event-channels.ts';
 import { ordered, readValues, setValidFor } from './picklist-values.ts';
+import { type PlatformEventSource, platformEventFields, readPlatformEvent } from './platform-event.ts';
 import { SourceFolderError, type SourceNote, SourceProblem } from './problems.ts';
 import { type Element, parseMetadata } from './xml.ts';
 
@@ -13,6 +17,12 @@ export interface LoadedSource {
   objects: string[];
   /** Custom fields that were added, as `Account.Rating__c`. */
   fields: string[];
+  /** Platform events that were added; their fields are in `fields`. */
+  platformEvents: PlatformEventSource[];
+  /** Custom channels of change events or platform events. */
+  channels: ChannelSource[];
+  /** Change events selected for the standard channel, as `AccountChangeEvent`. */
+  selectedChangeEvents: string[];
   /** Everything in the folder that was left out or behaves differently from a real org. */
   notes: SourceNote[];
 }
@@ -46,7 +56,9 @@ export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
     }
   };
 
-  const { objects, globals } = readFiles(folder, notes, collecting);
+  const { objects, globals, channels, members } = readFiles(folder, notes, collecting);
+  const joined = joinChannels(channels, members, collecting);
+  const platformEvents: PlatformEventSource[] = [];
   const additions: { object: ObjectDescribe; links: Record<string, ChildLink>; isNew: boolean; fields: CustomField[] }[] = [];
   const taken = new Set<string>();
   for (const source of objects) {
@@ -57,7 +69,7 @@ export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
       notes.push({ file, element: '', message: `${source.name} is ${unsupported}, which is not supported yet: left out` });
       continue;
     }
-    if (!known && !source.name.endsWith('__c')) {
+    if (!known && !source.name.endsWith('__c') && !isPlatformEvent(source.name)) {
       notes.push({ file, element: '', message: `${source.name} is not an object of this org: left out` });
       continue;
     }
@@ -65,7 +77,7 @@ export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
       problems.push({ file, element: '', message: `is a field of ${source.name}, which neither the folder nor the org defines` });
       continue;
     }
-    const fields = source.fields.flatMap(({ name, element }) => {
+    const readFields = source.fields.flatMap(({ name, element }) => {
       if (!name.endsWith('__c')) {
         notes.push({ file: element.file, element: '', message: `${name} is a standard field: its settings are not used` });
         return [];
@@ -75,6 +87,7 @@ export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
       for (const note of field.notes) notes.push({ file: element.file, ...note });
       return [field];
     });
+    const fields = isPlatformEvent(source.name) ? platformEventFields(readFields, notes) : readFields;
     const declarations = fields.flatMap((field) => field.declarations);
     if (known && !known.custom) {
       const settings = source.definition?.unread() ?? [];
@@ -93,6 +106,16 @@ export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
       continue;
     }
     const definition = source.definition;
+    if (isPlatformEvent(source.name)) {
+      const prefix = known?.keyPrefix ?? nextKeyPrefix(schema, 'e', taken);
+      taken.add(prefix);
+      const read = collecting(() => readPlatformEvent(definition, source.name, prefix, declarations));
+      if (!read) continue;
+      notes.push(...read.notes);
+      platformEvents.push(read.event);
+      additions.push({ ...read.declaration, links: { ...read.declaration.links }, isNew: !known, fields });
+      continue;
+    }
     const prefix = known?.keyPrefix ?? nextCustomKeyPrefix(schema, taken);
     taken.add(prefix);
     const read = collecting(() => readCustomObject(definition, source.name, prefix, declarations));
@@ -112,6 +135,9 @@ export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
     fields: additions.flatMap(({ object, fields }) =>
       fields.flatMap((field) => field.declarations.map(({ describe }) => `${object.name}.${describe.name}`)),
     ),
+    platformEvents,
+    channels: joined.channels,
+    selectedChangeEvents: joined.selected,
     notes,
   };
 }
@@ -121,7 +147,6 @@ const readElsewhere = /\.(permissionset|profile)-meta\.xml$/;
 
 /** Kinds of objects by the end of their name. */
 function unsupportedKind(name: string): string | undefined {
-  if (name.endsWith('__e')) return 'a platform event';
   if (name.endsWith('__mdt')) return 'a custom metadata type';
   if (name.endsWith('__b')) return 'a big object';
   if (name.endsWith('__x')) return 'an external object';
@@ -173,9 +198,11 @@ function readFiles(
   folder: string,
   notes: SourceNote[],
   collecting: <T>(work: () => T) => T | undefined,
-): { objects: ObjectSource[]; globals: Map<string, PicklistValue[]> } {
+): { objects: ObjectSource[]; globals: Map<string, PicklistValue[]>; channels: ChannelSource[]; members: ReadMember[] } {
   const objects = new Map<string, ObjectSource>();
   const globals = new Map<string, PicklistValue[]>();
+  const channels: ChannelSource[] = [];
+  const members: ReadMember[] = [];
   const addField = (object: ObjectSource, name: string, element: Element) => {
     const twin = object.fields.find((other) => other.name.toLowerCase() === name.toLowerCase());
     if (twin) throw element.problem('fullName', `is ${name}, which ${twin.element.file} declares too`);
@@ -218,6 +245,10 @@ function readFiles(
         const values = ordered(element, readValues(element.children('customValue')));
         globals.set(name.replace(/\.globalValueSet(-meta\.xml)?$/, ''), values);
       });
+    } else if (/\.platformEventChannel(-meta\.xml)?$/.test(name)) {
+      collecting(() => channels.push(readChannel(parse('PlatformEventChannel'), name.replace(/\.platformEventChannel.*$/, ''))));
+    } else if (/\.platformEventChannelMember(-meta\.xml)?$/.test(name)) {
+      collecting(() => members.push(readChannelMember(parse('PlatformEventChannelMember'))));
     } else if (name.endsWith('-meta.xml') && !readElsewhere.test(name)) {
       const kind = /\.([^.]+)-meta\.xml$/.exec(name)?.[1] ?? 'unknown';
       const seen = ignored.get(kind);
@@ -229,7 +260,8 @@ function readFiles(
     const more = count === 1 ? '' : ` (and ${count - 1} more of this kind)`;
     notes.push({ file, element: '', message: `metadata of type ${kind} is not supported: left out${more}` });
   }
-  return { objects: [...objects.values()].sort((a, b) => (a.name < b.name ? -1 : 1)), globals };
+  const sorted = [...objects.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { objects: sorted, globals, channels, members };
 }
 
 /** Relative paths with `/`, in a stable order; dot folders and dependencies are not source. */
