@@ -72,7 +72,6 @@ export function guardWrites(transaction: Transaction, store: Store, seen: Store,
     const mayCreate = has(table, 'createable');
     const mayUpdate = has(table, 'updateable');
     if (mayCreate && mayUpdate && !keyIsReadOnly) return upsert();
-    if (!mayCreate && !mayUpdate) throw insufficientAccess();
     const before = transaction.savepoint();
     const outcome = upsert();
     if (outcome.created ? mayCreate && !keyIsReadOnly : mayUpdate) return outcome;
@@ -104,6 +103,7 @@ export function guardWrites(transaction: Transaction, store: Store, seen: Store,
         const message = `Provided external ID field does not exist or is not accessible: ${externalIdField}`;
         throw new SalesforceError('NOT_FOUND', message, { httpStatus: 404 });
       }
+      if (!has(table, 'createable') && !has(table, 'updateable')) throw insufficientAccess();
       checkValues(table, values);
       return checkedUpsert(table, key, () => transaction.upsert(object, externalIdField, externalId, values));
     },
