@@ -85,6 +85,18 @@ describe('a savepoint', () => {
     expect(changed).toEqual(['create first', 'update old', 'create third']);
   });
 
+  test('finds a record again by the key that it had then', () => {
+    const open = org.begin();
+    const made = open.insert('Thing__c', { Name: 'a', Ext__c: 'k' });
+    const point = open.savepoint();
+    open.update('Thing__c', made.id, { Ext__c: null });
+    open.rollbackTo(point);
+    expect(open.upsert('Thing__c', 'Ext__c', 'K', { Text__c: 'x' })).toEqual({ id: made.id, created: false });
+    open.purge('Thing__c', [made.id]);
+    expect(open.upsert('Thing__c', 'Ext__c', 'K', { Name: 'b' }).created).toBe(true);
+    open.rollback();
+  });
+
   test('can be returned to again, and not once it was taken back itself or in another transaction', () => {
     const open = org.begin();
     const start = open.savepoint();

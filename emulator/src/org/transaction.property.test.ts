@@ -18,6 +18,8 @@ type Rows = Map<string, Row>;
 interface Open {
   transaction: Transaction;
   wrote: Map<string, Row | 'purged'>;
+  /** It may hold rows: a write that changed nothing holds some too. */
+  busy: boolean;
   savepoint: { real: ReturnType<Transaction['savepoint']>; wrote: Map<string, Row | 'purged'> } | undefined;
 }
 
@@ -75,15 +77,17 @@ class World {
   }
 
   /** What the real org does to the records; the model takes over what it is told that happened, and checks that it may. */
-  write(open: Open, work: () => void, model: (rows: Rows) => void): void {
+  write(open: Open, target: Target, work: () => void, model: (rows: Rows) => void): void {
     const before = this.see(open);
     try {
       work();
     } catch (error) {
       if (!(error instanceof SalesforceError)) throw error;
+      this.checkRefusal(error, open, target);
       this.checkSeen(open);
       return;
     }
+    open.busy = true;
     const after = new Map([...before].map(([id, row]) => [id, { ...row }]));
     model(after);
     for (const [id, row] of after) if (!sameRow(before.get(id), row)) open.wrote.set(id, row);
@@ -91,8 +95,27 @@ class World {
     this.checkSeen(open);
   }
 
+  /** No write is refused without a reason. */
+  private checkRefusal({ errorCode }: SalesforceError, open: Open, { id, key, master }: Target): void {
+    const rows = this.see(open);
+    const named = [id, master].filter((one) => one !== undefined && one !== null);
+    const keys = [key ?? null, (id !== undefined && rows.get(id)?.key) || null].map(fold).filter((one) => one !== null);
+    const reasons: Record<string, () => boolean> = {
+      INVALID_CROSS_REFERENCE_KEY: () => named.some((one) => !rows.has(one)),
+      ENTITY_IS_DELETED: () => named.some((one) => rows.get(one)?.deleted),
+      UNDELETE_FAILED: () => rows.get(id!)?.deleted === false,
+      // An undelete may bring back others with it, whose keys are taken: then any clash will do.
+      DUPLICATE_VALUE: () =>
+        [...rows].some(
+          ([other, row]) => other !== id && !row.deleted && (keys.includes(fold(row.key)) || rows.get(id ?? '')?.deleted),
+        ),
+      UNABLE_TO_LOCK_ROW: () => this.open.some((other) => other && other !== open && other.busy),
+    };
+    expect([errorCode, reasons[errorCode]?.()]).toEqual([errorCode, true]);
+  }
+
   run(command: Command): void {
-    const open = this.open[command.at] ?? { transaction: this.org.begin(), wrote: new Map(), savepoint: undefined };
+    const open = this.open[command.at] ?? { transaction: this.org.begin(), wrote: new Map(), busy: false, savepoint: undefined };
     this.open[command.at] = open;
     const { transaction } = open;
     switch (command.do) {
@@ -118,6 +141,7 @@ class World {
         const values = this.values(command);
         this.write(
           open,
+          target(undefined, values),
           () => {
             id = transaction.insert('Thing__c', { Name: 'x', ...values }).id;
             this.ids.push(id);
@@ -132,6 +156,7 @@ class World {
         if (id === undefined || values.Master__c === id) return;
         this.write(
           open,
+          target(id, values),
           () => transaction.update('Thing__c', id, values),
           (rows) => Object.assign(rows.get(id)!, given(values)),
         );
@@ -141,6 +166,7 @@ class World {
         let outcome = { id: '', created: false };
         this.write(
           open,
+          { id: undefined, key: undefined, master: undefined },
           () => {
             outcome = transaction.upsert('Thing__c', 'Ext__c', command.key, { Name: 'x', Text__c: command.text });
             if (outcome.created) this.ids.push(outcome.id);
@@ -189,6 +215,7 @@ class World {
     if (id !== undefined)
       this.write(
         open,
+        target(id, {}),
         () => work(id),
         (rows) => model(rows, id),
       );
@@ -218,11 +245,12 @@ class World {
     };
   }
 
-  checkSeen({ transaction, wrote }: Open): void {
-    expect(readRows(this.org, transaction)).toEqual(sorted(this.see({ transaction, wrote, savepoint: undefined })));
-    for (const id of wrote.keys()) {
-      const row = transaction.row('Thing__c', id);
-      expect(row && fromStored(row)).toEqual(this.see({ transaction, wrote, savepoint: undefined }).get(id));
+  checkSeen(open: Open): void {
+    const seen = this.see(open);
+    expect(readRows(this.org, open.transaction)).toEqual(sorted(seen));
+    for (const id of open.wrote.keys()) {
+      const row = open.transaction.row('Thing__c', id);
+      expect(row && fromStored(row)).toEqual(seen.get(id));
     }
   }
 
@@ -235,6 +263,17 @@ class World {
     for (const { master } of alive.values()) if (master !== null) expect(alive.has(master)).toBe(true);
   }
 }
+
+/** What a write names, for which it can be refused. */
+interface Target {
+  id: string | undefined;
+  key: string | null | undefined;
+  master: string | null | undefined;
+}
+const target = (id: string | undefined, values: Values): Target => {
+  const { key, master } = given(values);
+  return { id, key, master };
+};
 
 const given = (values: Values): Partial<Row> => ({
   ...('Text__c' in values ? { text: values.Text__c as string | null } : {}),
@@ -282,6 +321,6 @@ test('any interleaving of transactions leaves what the committed ones wrote, tol
       world.checkCommitted();
       world.org.close();
     }),
-    { numRuns: Number(process.env.RUNS ?? 60) },
+    { numRuns: 150 },
   );
 }, 60_000);
