@@ -35,7 +35,7 @@ export async function dispatch(input: DispatchInput, context: EmulatorContext): 
   try {
     dispatched.reply = await answer(input, context, dispatched);
   } catch (error) {
-    dispatched.reply = errorReply(asSalesforceError(error));
+    dispatched.reply = errorReply(asSalesforceError(error), /\/(v\d+\.0)\//.exec(input.url)?.[1]);
   }
   return dispatched;
 }

@@ -140,6 +140,10 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     backdoorSecret: randomBytes(24).toString('base64url'),
     instanceUrl: '',
   };
+  // Only clients meet faults: what the server does by itself, and what a test writes, has no origin.
+  org.contend(
+    ({ object, id, origin }) => origin !== '' && context.faults.fire('row', 'LOCK', `/sobjects/${object}/${id}`).length > 0,
+  );
   const app = createApp(context);
   const close = async () => {
     await app.close();
