@@ -218,3 +218,39 @@ test(`what the user may not see is no column ${evidence('assumed', 'field-level 
   permissions.show('Contact', 'Phone');
   expect((await client.run('LastName,Phone\na,1\n')).state).toBe('JobComplete');
 });
+
+test(`users write what they may, and hard delete only with the permission for it ${evidence('documented', 'Bulk API 2.0 Developer Guide, Create a Job, hardDelete; the message of Bulk API 1.0')}`, async () => {
+  const { users } = client.org.emulator;
+  const user = users.add({ username: 'bulk@example.com', permissions: { objects: { Lead: { create: false, read: true } } } });
+  const headers = { authorization: `Bearer ${user.accessToken}` };
+  const as = async (csv: string, body: Record<string, unknown>) => {
+    const { json } = await client.create(body, { headers });
+    await client.upload(json.id, csv, headers);
+    await client.patch(json.id, 'UploadComplete');
+    return client.status(json.id);
+  };
+  const made = await as('LastName\nmine\n', {});
+  expect(made.createdById).toBe(user.userId);
+  expect(read('Contact', await only(made.id))).toMatchObject({ CreatedById: user.userId, OwnerId: user.userId });
+  const refused = await as('LastName,Company\na,b\n', { object: 'Lead' });
+  expect(await errors(refused.id)).toEqual([expect.stringMatching(/^INSUFFICIENT_ACCESS/)]);
+  const hard = () => client.create({ operation: 'hardDelete' }, { headers });
+  expect(await hard()).toMatchObject({
+    status: 400,
+    json: [{ errorCode: 'FEATURENOTENABLED', message: expect.stringMatching(/^hardDelete operation requires special user/) }],
+  });
+  users.permit(user.userId, { system: { bulkApiHardDelete: true } });
+  expect((await hard()).status).toBe(200);
+});
+
+test(`platform events are published by inserting them ${evidence('documented', 'Platform Events Developer Guide, Publish Event Messages Using APIs')}`, async () => {
+  const { events } = client.org.emulator;
+  events.definePlatformEvent({ name: 'Shipped__e', fields: [{ name: 'Order__c', type: 'text', length: 10 }] });
+  const before = events.latestReplayId();
+  const job = await client.run(`Order__c\no1\n${'x'.repeat(11)}\no2\n`, { object: 'Shipped__e' });
+  expect(job).toMatchObject({ state: 'JobComplete', numberRecordsProcessed: 3, numberRecordsFailed: 1 });
+  const published = events.channel('/event/Shipped__e')!.read(before, 10, client.org.emulator.org.adminUserId);
+  expect(published.events.map((event) => event.json().Order__c)).toEqual(['o1', 'o2']);
+  const update = await client.run('Id,Order__c\nx,y\n', { object: 'Shipped__e', operation: 'update' });
+  expect(update.state).toBe('Failed');
+});

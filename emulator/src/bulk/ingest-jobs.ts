@@ -219,15 +219,17 @@ export function createIngestJobs(org: Org, options: IngestOptions = {}): IngestJ
     return true;
   }
 
-  /** Ends only when the job does, and lets other requests in between two transactions. */
+  /** Lets other requests in between two transactions; ends with the job, or when somebody else is to move it on. */
   async function runInBackground(entry: Entry): Promise<void> {
     await letOthersRun();
-    if (entry.job.state === 'UploadComplete' && !closed) begin(entry);
-    while (entry.running && !closed) {
-      advance(entry);
+    while (isMoving(entry) && jobs.pace === 'background' && !closed) {
+      if (entry.running) advance(entry);
+      else begin(entry);
       await letOthersRun();
     }
   }
+
+  const isMoving = ({ job, running }: Entry) => job.state === 'UploadComplete' || running !== undefined;
 
   /** A disk that is full must not end the process. */
   function failedInBackground(entry: Entry, error: unknown): void {
@@ -247,11 +249,15 @@ export function createIngestJobs(org: Org, options: IngestOptions = {}): IngestJ
 
   /** What the pace says is to be done now. */
   function pursue(entry: Entry): void {
-    if (entry.job.state === 'UploadComplete' && !isDue(entry)) return;
-    if (jobs.pace === 'background' && entry.job.state === 'UploadComplete') {
-      entry.inBackground ??= runInBackground(entry).catch((error: unknown) => failedInBackground(entry, error));
+    if (!isMoving(entry) || (entry.job.state === 'UploadComplete' && !isDue(entry))) return;
+    if (jobs.pace === 'background') {
+      entry.inBackground ??= runInBackground(entry)
+        .catch((error: unknown) => failedInBackground(entry, error))
+        .finally(() => {
+          entry.inBackground = undefined;
+        });
     } else if (jobs.pace === 'immediate') {
-      if (entry.job.state === 'UploadComplete') begin(entry);
+      if (!entry.running) begin(entry);
       while (entry.running) advance(entry);
     }
   }

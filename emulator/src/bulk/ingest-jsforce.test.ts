@@ -24,7 +24,8 @@ describe.each([
 
   test('loads and waits: what was refused and what was not', async () => {
     const records = Array.from({ length: 450 }, (_, n) => ({ LastName: n % 50 === 0 ? '' : `n"${n}",\né`, Phone: `${n}` }));
-    const results = await connect().bulk2.loadAndWaitForResults({ object: 'Contact', operation: 'insert', input: records });
+    const loaded = await connect().bulk2.loadAndWaitForResults({ object: 'Contact', operation: 'insert', input: records });
+    const results = loaded as unknown as Record<keyof typeof loaded, Record<string, string>[]>;
     expect(results.successfulResults).toHaveLength(441);
     expect(results.unprocessedRecords).toEqual([]);
     expect(results.failedResults.map((row) => row.Phone).sort()).toEqual(

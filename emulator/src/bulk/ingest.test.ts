@@ -94,6 +94,13 @@ test(`by hand, in steps ${evidence('assumed', 'a test of the emulator: no client
   expect(ingest.step(id, 1)).toMatchObject({ state: 'InProgress', recordsProcessed: 200 });
   expect(select('SELECT Id FROM Contact')).toHaveLength(200);
   expect(ingest.step(id)).toMatchObject({ state: 'JobComplete', recordsProcessed: 500 });
+  // Who moves jobs on may change in the middle of one.
+  const other = await send(people(500));
+  ingest.step(other);
+  ingest.step(other, 1);
+  ingest.pace = 'background';
+  while ((await status(other)).state === 'InProgress');
+  expect(await status(other)).toMatchObject({ state: 'JobComplete', numberRecordsProcessed: 500 });
 });
 
 test(`what is wrong with a new job is refused ${evidence('documented', 'Bulk API 2.0 Developer Guide, Create a Job; codes and messages assumed but for the permission')}`, async () => {
@@ -191,6 +198,17 @@ test(`an upload beyond the limit is refused, announced or not, and the job stays
     await other.org.emulator.close();
     return { bytesMax };
   }
+});
+
+test(`a large upload that is refused unread is still answered ${evidence('assumed', 'a server may answer before it has read all')}`, async () => {
+  const { create, upload, org } = await start();
+  const { id } = (await create()).json;
+  const large = `LastName\n${'x'.repeat(200)}\n`.repeat(50_000);
+  expect(await upload(id, large, { authorization: 'Bearer nothing' })).toMatchObject(refusal('INVALID_SESSION_ID', 401));
+  expect(await upload('750000000000000AAA', large)).toMatchObject(refusal('NOT_FOUND', 404));
+  org.emulator.faults.add({ kind: 'unavailable', match: { method: 'PUT', times: 1 } });
+  expect((await upload(id, large)).status).toBe(503);
+  expect((await upload(id, large)).status).toBe(201);
 });
 
 test(`aborting keeps what was done, the rest is unprocessed ${evidence('documented', 'Bulk API 2.0 Developer Guide, Close or Abort a Job, Get Job Unprocessed Record Results')}`, async () => {

@@ -5,7 +5,8 @@ import { restDatetime } from '../http/dates.ts';
 import { badRequest, notFound } from '../http/errors.ts';
 import { asRecord } from '../http/record-body.ts';
 import { checkBulkQuery } from './check-query.ts';
-import { isDelimiter, isFinal, type QueryJob } from './query-jobs.ts';
+import { isDelimiter } from './csv-format.ts';
+import { isFinal, type QueryJob } from './query-jobs.ts';
 
 /** `POST /jobs/query` (Bulk API 2.0 Developer Guide, "Create a Query Job"). */
 export const createJob: Handler = (request, context) => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeId } from '../org/ids.ts';
 import { type Org, SalesforceError, type TableResult } from '../org/types.ts';
+import { delimiterOf, type LineEnding, lineBreakOf } from './csv-format.ts';
 import { type CsvFormat, type RenderedTable, renderCsv } from './render-csv.ts';
 
 export type JobState = 'UploadComplete' | 'InProgress' | 'JobComplete' | 'Failed' | 'Aborted';
@@ -14,7 +15,7 @@ export interface NewJob {
   query: string;
   apiVersion: number;
   columnDelimiter: string;
-  lineEnding: 'LF' | 'CRLF';
+  lineEnding: LineEnding;
   userId: string;
 }
 
@@ -48,9 +49,6 @@ export interface QueryJobs {
   /** Stops what is being rendered and removes every file. */
   close(): Promise<void>;
 }
-
-const delimiters: Record<string, string> = { COMMA: ',', BACKQUOTE: '`', CARET: '^', PIPE: '|', SEMICOLON: ';', TAB: '\t' };
-export const isDelimiter = (name: string): boolean => Object.hasOwn(delimiters, name);
 
 export const isFinal = (state: JobState): boolean => state === 'JobComplete' || state === 'Failed' || state === 'Aborted';
 
@@ -148,8 +146,8 @@ export function createQueryJobs(org: Org, pageRows: number, orgAs: (userId: stri
 async function render(job: QueryJob, table: TableResult, path: string, signal: AbortSignal): Promise<void> {
   const startedMs = performance.now();
   const format: CsvFormat = {
-    delimiter: delimiters[job.columnDelimiter] as string,
-    lineEnding: job.lineEnding === 'LF' ? '\n' : '\r\n',
+    delimiter: delimiterOf(job.columnDelimiter),
+    lineEnding: lineBreakOf(job.lineEnding),
   };
   try {
     job.result = await renderCsv(table, path, format, signal, (rows) => {

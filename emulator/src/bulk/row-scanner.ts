@@ -18,8 +18,6 @@ export interface RowScanner {
 const atFieldStart = 0;
 const unquoted = 1;
 const inQuotes = 2;
-/** Behind a quote within quotes: it closed the field, or was the first of two that stand for one. */
-const afterQuote = 3;
 
 /**
  * Only borders of rows: what stands between them is the CSV library's business. That one tells neither how a line ended
@@ -39,7 +37,8 @@ export function createRowScanner(delimiter: number): RowScanner {
       for (let index = 0; index < length; index++) {
         const byte = bytes[index]!;
         if (state === inQuotes) {
-          if (byte === quote) state = afterQuote;
+          // Either it ends the field, or it is the first of two that stand for one: the second goes on as if it began one.
+          if (byte === quote) state = atFieldStart;
         } else if (byte === lineFeed) {
           const returned = previous === carriageReturn;
           const end = position + index + 1;
@@ -50,7 +49,7 @@ export function createRowScanner(delimiter: number): RowScanner {
         } else if (byte === delimiter) {
           state = atFieldStart;
         } else if (byte === quote) {
-          if (state !== unquoted) state = inQuotes;
+          if (state === atFieldStart) state = inQuotes;
         } else {
           state = unquoted;
         }
