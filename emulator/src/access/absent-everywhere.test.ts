@@ -217,6 +217,50 @@ test(`what is hidden goes along with a delete all the same ${evidence('assumed',
   expect((await asAdmin('GET', `/sobjects/Vault__c/${child}?fields=Account__c`)).json.Account__c).toBeNull();
 });
 
+test(`a parent is not found by a key that is hidden ${documented}`, async () => {
+  org.emulator.users.permit(user.userId, { fields: { 'Account.Ext__c': { read: false } } });
+  org.insert('Account', { Name: 'Keyed', Ext__c: 'key-1' });
+  const body = { LastName: 'k', Account: { Ext__c: 'key-1' } };
+  const refused = await asUser('POST', '/sobjects/Contact', body);
+  expect(refused.json[0]).toMatchObject({
+    errorCode: 'INVALID_FIELD',
+    message: expect.stringContaining("'Ext__c' on sobject of type Account"),
+  });
+  expect((await asAdmin('POST', '/sobjects/Contact', body)).status).toBe(201);
+});
+
+test(`who cannot see IsDeleted does not see what is deleted ${documented}`, async () => {
+  const [id] = org.insert('Contact', { LastName: 'Binned' }) as [string];
+  org.emulator.org.write((transaction) => transaction.delete('Contact', id));
+  org.emulator.permissions.hide('Contact', 'IsDeleted');
+  try {
+    expect((await asAdmin('GET', soql("SELECT Id FROM Contact WHERE LastName = 'Binned'"))).json.records).toEqual([]);
+    expect((await asAdmin('GET', `/sobjects/Contact/${id}`)).status).toBe(404);
+  } finally {
+    org.emulator.permissions.show('Contact', 'IsDeleted');
+  }
+});
+
+test(`a Bulk ingest job cannot write what is hidden ${documented}`, async () => {
+  const ingest = async (object: string, csv: string) => {
+    const job = await asUser('POST', '/jobs/ingest', { object, operation: 'insert' });
+    if (job.status !== 200) return job.json[0].errorCode;
+    const headers = { authorization: `Bearer ${user.accessToken}`, 'content-type': 'text/csv' };
+    await org.call('PUT', `/jobs/ingest/${job.json.id}/batches`, { headers, body: csv });
+    await asUser('PATCH', `/jobs/ingest/${job.json.id}`, { state: 'UploadComplete' });
+    // Once to begin it, once to do it.
+    org.emulator.ingest.step(job.json.id);
+    const { errorMessage, state } = org.emulator.ingest.step(job.json.id);
+    return errorMessage ?? state;
+  };
+  org.emulator.ingest.pace = 'poll';
+  expect(await ingest('Contact', 'LastName,Secret__c\nb,bulk\n')).toMatch(/InvalidBatch.*Secret__c/);
+  expect(await ingest('Vault__c', 'Name\nb\n')).not.toBe('JobComplete');
+  expect(await ingest('Contact', 'LastName\nBulk\n')).toBe('JobComplete');
+  const { json } = await asAdmin('GET', soql("SELECT Secret__c FROM Contact WHERE LastName IN ('b', 'Bulk')"));
+  expect(json.records).toMatchObject([{ Secret__c: 'preset' }]);
+});
+
 test(`a query cursor and a Bulk result are of use to their maker alone ${evidence('assumed', 'they hold what their maker could see')}`, async () => {
   org.emulator.org.load(
     'Lead',

@@ -160,6 +160,20 @@ describe('permissions', () => {
     ]);
   });
 
+  test(`an upsert that is refused leaves nothing among others that are not ${evidence('documented', 'REST API Developer Guide, sObject Collections Upsert')}`, async () => {
+    const editor = add({ permissions: { objects: { Account: { create: false } } } });
+    org.insert('Account', { Name: 'old', Ext__c: 'many-old' });
+    const record = (Ext__c: string) => ({ attributes: { type: 'Account' }, Ext__c, Name: 'new' });
+    const records = [record('many-1'), record('many-old')];
+    const { json } = await as(editor.accessToken, 'PATCH', '/composite/sobjects/Account/Ext__c', { records });
+    expect(json).toMatchObject([
+      { success: false, errors: [{ statusCode: 'INSUFFICIENT_ACCESS_OR_READONLY' }] },
+      { success: true },
+    ]);
+    const found = await org.call('GET', soql("SELECT Ext__c, Name FROM Account WHERE Ext__c LIKE 'many-%'"));
+    expect(found.json.records).toMatchObject([{ Ext__c: 'many-old', Name: 'new' }]);
+  });
+
   test(`without "API Enabled" nothing answers ${evidence('documented', 'SOAP API Developer Guide, ExceptionCode API_CURRENTLY_DISABLED')}`, async () => {
     const { accessToken, userId } = add({ permissions: { system: { apiEnabled: false } } });
     const refused = await as(accessToken, 'GET', '/limits');
