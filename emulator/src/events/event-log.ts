@@ -36,7 +36,7 @@ export function createEventLog<Event extends StoredEvent>(): EventLog<Event> {
     append: (event) => events.push(event),
     trim(beforeMs) {
       while (head < events.length && events[head]!.publishedAtMs < beforeMs) head++;
-      if (head >= compactAt || head === events.length) {
+      if (head > 0 && (head >= compactAt || head === events.length)) {
         events = events.slice(head);
         head = 0;
       }

@@ -37,8 +37,7 @@ export function createReplayIds(now: () => number, seed: number): ReplayIds {
     mark() {
       const atMs = now();
       // Turned back, the clock would make marks that are old before their time.
-      if (Math.abs(atMs - lastAtMs) >= markEveryMs) step();
-      if (marks.at(-1)!.id !== last) marks.push({ id: last, atMs: lastAtMs });
+      if (Math.abs(atMs - lastAtMs) >= markEveryMs) marks.push({ id: step(), atMs });
       if (marks[0]!.atMs < atMs - retentionMs) marks = marks.filter((mark) => mark.atMs >= atMs - retentionMs);
       return last;
     },
