@@ -3,6 +3,8 @@ export type { FieldPermission, ObjectPermission, PermissionSet, SystemPermission
 export type { NewUser, UserCredentials, UserFacts, Users } from './access/users.ts';
 export type { CredentialOptions } from './auth/identity.ts';
 export type { Session, Sessions } from './auth/sessions.ts';
+export type { IngestJobs } from './bulk/ingest-jobs.ts';
+export type { IngestJob, IngestPace, IngestState } from './bulk/ingest-types.ts';
 export { type Evidence, evidence } from './evidence.ts';
 export type { FaultList } from './faults/fault-list.ts';
 export type { FaultKind, FaultMatch, FaultSpec, FaultStatus } from './faults/types.ts';

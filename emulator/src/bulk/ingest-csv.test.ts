@@ -199,6 +199,9 @@ test(`a row that is no CSV fails alone ${evidence('documented', 'Bulk API 2.0 De
   expect(await errors(large.id)).toEqual([
     'ClientInputError:Failed to parse CSV. Exceeded max field length: 131072:Description --',
   ]);
+  const whole = ['LastName', 'Description', 'MailingStreet', 'OtherStreet', 'Title'];
+  const wide = await client.run(`${whole.join()}\n${whole.map(() => 'x'.repeat(80_001)).join()}\n`);
+  expect(await errors(wide.id)).toEqual(['ClientInputError:Failed to parse CSV. Exceeded max record length: 400000:Title --']);
 });
 
 test(`records that somebody else holds ${evidence('documented', 'Bulk API 2.0 Developer Guide, General Guidelines for Data Loads: lock contention')}`, async () => {

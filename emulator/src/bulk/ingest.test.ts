@@ -73,7 +73,7 @@ test(`a job asked for while it moves on: UploadComplete, InProgress with counter
 
 test(`in the background others are answered meanwhile, and a delay ends when the clock moves ${evidence('assumed', 'how quickly jobs are worked on is not documented')}`, async () => {
   const { send, status, org, select } = await start({ ingest: { pace: 'background', delayMs: 1000 } });
-  const id = await send(people(1000));
+  const id = await send(people(10_000));
   expect((await status(id)).state).toBe('UploadComplete');
   // Nobody asks: the clock alone sets it going.
   org.emulator.org.clock.advance(1000);
@@ -82,7 +82,7 @@ test(`in the background others are answered meanwhile, and a delay ends when the
     counts.add((await org.call('GET', '/query?q=SELECT+COUNT()+FROM+Contact')).json.totalSize);
   }
   expect(counts.size).toBeGreaterThan(1);
-  expect(select('SELECT Id FROM Contact')).toHaveLength(1000);
+  expect(select('SELECT Id FROM Contact')).toHaveLength(10_000);
 });
 
 test(`by hand, in steps ${evidence('assumed', 'a test of the emulator: no client can do so')}`, async () => {
@@ -361,6 +361,28 @@ test(`change events show the client as it named itself ${evidence('documented', 
     { origin, changes: 200 },
     { origin, changes: 50 },
   ]);
+});
+
+test('without a socket it is the same', async () => {
+  const { org } = await start({ listen: false, ingest: { pace: 'poll' } });
+  const { fetch, credentials } = org.emulator;
+  const call = async (method: string, path: string, type: string, body?: string) => {
+    const headers = { authorization: `Bearer ${credentials.accessToken}`, 'content-type': type };
+    const reply = await fetch(`${credentials.instanceUrl}/services/data/v62.0/jobs/ingest${path}`, {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body }),
+    });
+    return reply.text();
+  };
+  const json = 'application/json';
+  const { id } = JSON.parse(await call('POST', '', json, '{"object":"Contact","operation":"insert","contentType":"CSV"}'));
+  await call('PUT', `/${id}/batches`, 'text/csv', people(300));
+  await call('PATCH', `/${id}`, json, '{"state":"UploadComplete"}');
+  const states = [];
+  for (let n = 0; n < 2; n++) states.push(JSON.parse(await call('GET', `/${id}`, json)).state);
+  expect(states).toEqual(['InProgress', 'JobComplete']);
+  expect((await call('GET', `/${id}/successfulResults`, json)).split('\n')).toHaveLength(302);
 });
 
 test('closing the emulator stops the work and leaves no file behind', async () => {

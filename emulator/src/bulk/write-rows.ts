@@ -7,7 +7,9 @@ import type { UploadedRow } from './parse-rows.ts';
 
 /** A value that means "set to null"; an empty one means "leave alone" (Bulk API 2.0 Developer Guide, "Valid CSV Record Rows"). */
 const nullValue = '#N/A';
+/** Salesforce Developer Limits and Allocations, "Bulk API Limits". */
 const fieldCharactersMax = 131_072;
+const recordCharactersMax = 400_000;
 
 /** What became of one row. */
 export type RowOutcome = { id: string; created: boolean } | { id: string; error: string };
@@ -117,19 +119,20 @@ function upsert(
 
 function valuesOf({ cells }: Pick<UploadedRow, 'cells'>, { columns }: RowPlan): Values {
   const values: Values = {};
+  let characters = 0;
   for (const { index, name } of columns) {
     const cell = cells[index]!;
     if (cell === '') continue;
-    if (cell.length > fieldCharactersMax) throw tooLong(name);
+    characters += cell.length;
+    if (cell.length > fieldCharactersMax) throw tooLong('field', fieldCharactersMax, name);
+    if (characters > recordCharactersMax) throw tooLong('record', recordCharactersMax, name);
     values[name] = cell === nullValue ? null : cell;
   }
   return values;
 }
 
-const tooLong = (name: string) =>
-  new SalesforceError('ClientInputError', `Failed to parse CSV. Exceeded max field length: ${fieldCharactersMax}`, {
-    fields: [name],
-  });
+const tooLong = (what: string, max: number, name: string) =>
+  new SalesforceError('ClientInputError', `Failed to parse CSV. Exceeded max ${what} length: ${max}`, { fields: [name] });
 
 const none: ReadonlySet<string> = new Set();
 
