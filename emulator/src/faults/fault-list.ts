@@ -101,8 +101,19 @@ const matchKeys: Record<keyof FaultMatch, readonly string[]> = {
   seed: ['number'],
 };
 
-const conditionsOfHttp = ['method', 'path'];
-const conditionsOfGrpc = ['rpc', 'topic'];
+/** Where a fault strikes, and by which conditions it is told what to meet. */
+const http = { where: 'HTTP', conditions: ['method', 'path'] };
+const grpc = { where: 'gRPC', conditions: ['rpc', 'topic'] };
+const events = { where: 'events', conditions: ['method', 'topic'] };
+const placeOf: Record<FaultLevel, typeof http> = {
+  wire: http,
+  resource: http,
+  row: http,
+  rpc: grpc,
+  stream: grpc,
+  event: events,
+};
+const placed: readonly string[] = ['method', 'path', 'rpc', 'topic'];
 
 /** A misspelt condition would match everything or nothing, and a test with it would prove nothing: refuse it. */
 function checkSpec(spec: FaultSpec): void {
@@ -116,10 +127,9 @@ function checkSpec(spec: FaultSpec): void {
   for (const [name, value] of Object.entries(spec.match ?? {})) {
     const types = Object.hasOwn(matchKeys, name) ? matchKeys[name as keyof FaultMatch] : undefined;
     if (!types) throw new TypeError(`unknown condition '${name}'; there are ${Object.keys(matchKeys).join(', ')}`);
-    const grpc = facts.level === 'rpc' || facts.level === 'stream';
-    if ((grpc ? conditionsOfHttp : conditionsOfGrpc).includes(name)) {
-      const instead = (grpc ? conditionsOfGrpc : conditionsOfHttp).join(' and ');
-      throw new TypeError(`fault '${spec.kind}' strikes ${grpc ? 'gRPC' : 'HTTP'}: its conditions are ${instead}, not '${name}'`);
+    const { where, conditions } = placeOf[facts.level];
+    if (placed.includes(name) && !conditions.includes(name)) {
+      throw new TypeError(`fault '${spec.kind}' strikes ${where}: its conditions are ${conditions.join(' and ')}, not '${name}'`);
     }
     const fits = types.includes(typeof value) && (typeof value !== 'object' || value instanceof RegExp);
     if (!fits) throw new TypeError(`condition '${name}' of fault '${spec.kind}' must be a ${types[0]}`);

@@ -40,6 +40,7 @@ export type FaultKind =
 
 /** Which requests a fault meets. Every condition given must hold; none given means every request it could apply to. */
 export interface FaultMatch {
+  /** For faults of events: `CREATE` and the other change types, `PUBLISH` for a platform event, `REPLAY` for a subscriber's replay id. */
   method?: string;
   /** A prefix of the decoded path and query, or (in process) a pattern tested against them. */
   path?: string | RegExp;
@@ -47,7 +48,7 @@ export interface FaultMatch {
   pattern?: string;
   /** For faults of gRPC: the method's name, as in `Subscribe`. */
   rpc?: string;
-  /** For faults of gRPC: the topic in full. `pattern` is tested against it too. */
+  /** For faults of gRPC and of events: the topic in full. `pattern` is tested against it too. */
   topic?: string;
   /** Only the nth matching request, counted from 1 when the fault was added. */
   nth?: number;
