@@ -44,11 +44,11 @@ export function createRecordChecks(store: Store, view: TransactionView): RecordC
         const message = `${label}: id value of incorrect type: ${value}`;
         throw new SalesforceError('MALFORMED_ID', message, { fields: [column.name] });
       }
-      const parent = view.look(target, value);
-      if (!parent) {
+      const state = view.stateOf(target, value);
+      if (state === 'absent') {
         throw new SalesforceError('INVALID_CROSS_REFERENCE_KEY', 'invalid cross reference id', { fields: [column.name] });
       }
-      if (isDeleted(parent)) throw new SalesforceError('ENTITY_IS_DELETED', 'entity is deleted', { fields: [column.name] });
+      if (state === 'deleted') throw new SalesforceError('ENTITY_IS_DELETED', 'entity is deleted', { fields: [column.name] });
     }
   }
 

@@ -1,3 +1,4 @@
+import { isPlatformEvent } from '../schema/platform-event.ts';
 import { fold } from './database.ts';
 import type { Store } from './store.ts';
 import { type Column, isReferredTo, type Stored, type StoredRow, type Table } from './table.ts';
@@ -22,6 +23,8 @@ export interface TransactionView {
   /** By record id, in the order of first writes, which is the order of applying. */
   readonly pending: ReadonlyMap<string, Pending>;
   look(table: Table, id: string): StoredRow | undefined;
+  /** What `look` would tell of a record that is only referred to, for a fraction of its price. */
+  stateOf(table: Table, id: string): 'alive' | 'deleted' | 'absent';
   /** Records with this value in a unique or external id field; those in the recycle bin do not count. */
   matching(table: Table, column: Column, value: Stored): string[];
   /** Records of `table` whose reference is `parentId`, deleted ones too. */
@@ -73,6 +76,14 @@ export function createView(store: Store): TransactionView {
       const entry = pending.get(id);
       if (entry) return entry.purged ? undefined : entry.row;
       return store.row(table, id);
+    },
+    stateOf(table, id) {
+      const entry = pending.get(id);
+      if (entry?.purged || isPlatformEvent(table.name)) return 'absent';
+      if (entry) return isDeleted(entry.row) ? 'deleted' : 'alive';
+      const deleted = table.softDeletes ? '"IsDeleted"' : '0 AS "IsDeleted"';
+      const row = store.statement(`SELECT ${deleted} FROM ${table.quotedName} WHERE "Id" = ?`).get(id);
+      return row ? (isDeleted(row as StoredRow) ? 'deleted' : 'alive') : 'absent';
     },
     matching(table, column, value) {
       const found: string[] = [];

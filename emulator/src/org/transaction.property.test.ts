@@ -98,16 +98,17 @@ class World {
   /** No write is refused without a reason. */
   private checkRefusal({ errorCode }: SalesforceError, open: Open, { id, key, master }: Target): void {
     const rows = this.see(open);
-    const named = [id, master].filter((one) => one !== undefined && one !== null);
+    const named = [id, master].flatMap((one) => one ?? []);
     const keys = [key ?? null, (id !== undefined && rows.get(id)?.key) || null].map(fold).filter((one) => one !== null);
     const reasons: Record<string, () => boolean> = {
       INVALID_CROSS_REFERENCE_KEY: () => named.some((one) => !rows.has(one)),
-      ENTITY_IS_DELETED: () => named.some((one) => rows.get(one)?.deleted),
+      ENTITY_IS_DELETED: () => named.some((one) => rows.get(one)?.deleted === true),
       UNDELETE_FAILED: () => rows.get(id!)?.deleted === false,
       // An undelete may bring back others with it, whose keys are taken: then any clash will do.
       DUPLICATE_VALUE: () =>
         [...rows].some(
-          ([other, row]) => other !== id && !row.deleted && (keys.includes(fold(row.key)) || rows.get(id ?? '')?.deleted),
+          ([other, row]) =>
+            other !== id && !row.deleted && (keys.some((taken) => taken === fold(row.key)) || rows.get(id ?? '')?.deleted),
         ),
       UNABLE_TO_LOCK_ROW: () => this.open.some((other) => other && other !== open && other.busy),
     };

@@ -125,7 +125,10 @@ export interface Transaction {
   row(object: string, id: string): Readonly<StoredRow> | undefined;
   /** Records whose reference `field` is `id`, in the same form, deleted ones too. */
   rows(object: string, field: string, id: string): Readonly<StoredRow>[];
-  /** Runs a read of the org that sees what this transaction wrote. What it writes to the database by itself is undone. */
+  /**
+   * Runs a read of the org that sees what this transaction wrote: puts all of it into the database, reads, and takes it
+   * out again, so its price grows with what was written. `row` and `rows` cost next to nothing.
+   */
   see<T>(read: () => T): T;
   /** For undoing several writes together. */
   savepoint(): Savepoint;

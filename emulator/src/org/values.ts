@@ -49,9 +49,13 @@ export function parseTime(text: string): string | undefined {
   return `${minutes}:${seconds}.${fraction.padEnd(3, '0')}Z`;
 }
 
-/** An instant as it is stored: whole seconds. */
+let lastStamp = { second: Number.NaN, text: '' };
+
+/** An instant as it is stored: whole seconds. Most are the second of the one before, when many records are written. */
 export function stampOf(ms: number): string {
-  return `${new Date(Math.floor(ms / 1000) * 1000).toISOString().slice(0, 19)}.000Z`;
+  const second = Math.floor(ms / 1000);
+  if (second !== lastStamp.second) lastStamp = { second, text: `${new Date(second * 1000).toISOString().slice(0, 19)}.000Z` };
+  return lastStamp.text;
 }
 
 /** As REST writes an instant. */

@@ -47,25 +47,47 @@ export function readOnly(fields: readonly string[]): SalesforceError {
 
 /** What Salesforce fills in when an insert leaves it out, before anything else looks at the record. */
 export function applyDefaults(table: Table, row: StoredRow, userId: string): void {
-  for (const column of table.columns) {
-    const { field } = column;
-    if (row[column.name] !== undefined && row[column.name] !== null) continue;
-    if (column.kind === 'boolean') row[column.name] = field.defaultValue === true || field.defaultValue === 'true' ? 1 : 0;
-    else if (column.name === 'OwnerId' && field.createable) row[column.name] = userId;
+  for (const { name, value, evenForNull } of defaultsOf(table)) {
+    const given = row[name];
     // An explicit null stays null: defaults are for what was not mentioned.
-    else if (row[column.name] === undefined) row[column.name] = defaultOf(column);
+    if (given === undefined || (given === null && evenForNull)) row[name] = value === ownerDefault ? userId : value;
   }
 }
 
-/** Numbers are given last, so that a refused record takes none. */
-export function applyAutoNumbers(table: Table, row: StoredRow, autoNumber: string): void {
-  for (const { name, field } of table.columns) if (field.autoNumber) row[name] ??= autoNumber;
+/** Stands for the user who inserts. */
+const ownerDefault = Symbol('owner');
+
+interface Default {
+  name: string;
+  value: string | number | null | typeof ownerDefault;
+  evenForNull: boolean;
+}
+const defaults = new WeakMap<Table, readonly Default[]>();
+
+function defaultsOf(table: Table): readonly Default[] {
+  let known = defaults.get(table);
+  if (!known) {
+    known = table.columns.map((column): Default => {
+      const { name, field, kind } = column;
+      if (kind === 'boolean')
+        return { name, value: field.defaultValue === true || field.defaultValue === 'true' ? 1 : 0, evenForNull: true };
+      if (name === 'OwnerId' && field.createable) return { name, value: ownerDefault, evenForNull: true };
+      return { name, value: field.autoNumber ? null : defaultOf(column), evenForNull: false };
+    });
+    defaults.set(table, known);
+  }
+  return known;
 }
 
 function defaultOf(column: Column): string | number | null {
   const { field } = column;
   const value = field.defaultValue ?? field.picklistValues.find((entry) => entry.defaultValue && entry.active)?.value ?? null;
   return typeof value === 'string' || typeof value === 'number' ? checkValue(column, value) : null;
+}
+
+/** Numbers are given last, so that a refused record takes none. */
+export function applyAutoNumbers(table: Table, row: StoredRow, autoNumber: string): void {
+  for (const { name, field } of table.columns) if (field.autoNumber) row[name] ??= autoNumber;
 }
 
 /** @throws {SalesforceError} `REQUIRED_FIELD_MISSING`, naming all of them. */
