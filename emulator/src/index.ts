@@ -15,3 +15,5 @@ export { type Emulator, type EmulatorCredentials, type EmulatorOptions, startEmu
 export type { LimitName, LimitSizes, OrgLimits } from './limits/org-limits.ts';
 export { createClock } from './org/clock.ts';
 export { type Org, type OrgClock, SalesforceError, type Transaction, type Value, type Values } from './org/types.ts';
+export type { ManagedSubscription, ManagedSubscriptionSpec, ManagedSubscriptions } from './pubsub/managed-subscriptions.ts';
+export type { PubSub, PubSubOptions } from './pubsub/start-pubsub.ts';

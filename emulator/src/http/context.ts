@@ -8,6 +8,8 @@ import type { EventBus } from '../events/types.ts';
 import type { FaultList } from '../faults/fault-list.ts';
 import type { OrgLimits } from '../limits/org-limits.ts';
 import type { Org, Transaction } from '../org/types.ts';
+import type { ManagedSubscriptions } from '../pubsub/managed-subscriptions.ts';
+import type { PubSub } from '../pubsub/start-pubsub.ts';
 import type { QueryLocators } from './query-locators.ts';
 import type { RequestLog } from './request-log.ts';
 
@@ -19,6 +21,7 @@ export interface EmulatorContext {
   readonly users: Users;
   /** Change events and platform events. */
   readonly bus: EventBus;
+  readonly managedSubscriptions: ManagedSubscriptions;
   readonly identity: Identity;
   readonly sessions: Sessions;
   readonly faults: FaultList;
@@ -33,4 +36,6 @@ export interface EmulatorContext {
   readonly backdoorSecret: string;
   /** `http://127.0.0.1:53211`; known once the emulator listens. */
   instanceUrl: string;
+  /** Absent without a socket. */
+  pubsub: PubSub | undefined;
 }

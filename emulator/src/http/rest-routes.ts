@@ -14,6 +14,7 @@ import { limits } from './resources/limits.ts';
 import { query, queryAll, queryMore } from './resources/query.ts';
 import { deleted, updated } from './resources/replication.ts';
 import { createRow, deleteRow, getRow, updateRow } from './resources/sobject-rows.ts';
+import { toolingQuery } from './resources/tooling-query.ts';
 import { versionResources } from './versions.ts';
 
 const resources: Handler = ({ version, userId }, context) => ({
@@ -104,6 +105,8 @@ export const restRoutes: readonly Route[] = [
     handler: collections.upsertCollection,
     composite: true,
   },
+
+  { method: 'GET', path: '/tooling/query', kind: 'tooling.query', handler: toolingQuery },
 
   { method: 'GET', path: '/jobs/query', kind: 'bulk.list', handler: listJobs },
   { method: 'POST', path: '/jobs/query', kind: 'bulk.create', handler: createJob },

@@ -22,34 +22,33 @@ function run(...args: string[]) {
   return { child, ended };
 }
 
-test.each(['SIGINT', 'SIGTERM'] as const)(
-  'prints one line of ten credentials that work, and stops cleanly on %s',
-  async (signal) => {
-    const { child, ended } = run('--port', '0', '--records', '50', '--seed', '3');
-    const [line] = (await once(child.stdout, 'data')) as [Buffer];
-    const credentials = JSON.parse(String(line)) as Record<string, string>;
-    expect(Object.keys(credentials)).toEqual([
-      'instanceUrl',
-      'loginUrl',
-      'organizationId',
-      'accessToken',
-      'clientId',
-      'clientSecret',
-      'username',
-      'password',
-      'securityToken',
-      'backdoorUrl',
-    ]);
-    expect(credentials.instanceUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
-    const query = await fetch(`${credentials.instanceUrl}/services/data/v62.0/query?q=SELECT+COUNT()+FROM+Account`, {
-      headers: { authorization: `Bearer ${credentials.accessToken}` },
-    });
-    expect(((await query.json()) as { totalSize: number }).totalSize).toBeGreaterThan(0);
-    child.kill(signal);
-    const { code, out, err } = await ended;
-    expect({ code, err, lines: out.trim().split('\n').length }).toEqual({ code: 0, err: '', lines: 1 });
-  },
-);
+test.each(['SIGINT', 'SIGTERM'] as const)('prints one line of credentials that work, and stops cleanly on %s', async (signal) => {
+  const { child, ended } = run('--port', '0', '--records', '50', '--seed', '3');
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const credentials = JSON.parse(String(line)) as Record<string, string>;
+  expect(Object.keys(credentials)).toEqual([
+    'instanceUrl',
+    'loginUrl',
+    'organizationId',
+    'accessToken',
+    'clientId',
+    'clientSecret',
+    'username',
+    'password',
+    'securityToken',
+    'backdoorUrl',
+    'pubsubEndpoint',
+    'pubsubTlsEndpoint',
+  ]);
+  expect(credentials.instanceUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  const query = await fetch(`${credentials.instanceUrl}/services/data/v62.0/query?q=SELECT+COUNT()+FROM+Account`, {
+    headers: { authorization: `Bearer ${credentials.accessToken}` },
+  });
+  expect(((await query.json()) as { totalSize: number }).totalSize).toBeGreaterThan(0);
+  child.kill(signal);
+  const { code, out, err } = await ended;
+  expect({ code, err, lines: out.trim().split('\n').length }).toEqual({ code: 0, err: '', lines: 1 });
+});
 
 test('help, and wrong usage', async () => {
   expect(await run('--help').ended).toMatchObject({ code: 0, out: expect.stringContaining('--bulk-page-rows') });

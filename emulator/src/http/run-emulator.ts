@@ -7,6 +7,8 @@ const help = `A Salesforce org on your machine.
 Usage: tidemark-emulator [options]
 
   --port <n>             port to listen on; 0 takes a free one (default 0)
+  --pubsub-port <n>      port of the Pub/Sub API (gRPC); 0 takes a free one (default 0)
+  --pubsub-tls-port <n>  the same with TLS
   --host <name>          address to listen on (default 127.0.0.1)
   --public-url <url>     how clients reach it, when that is not http://host:port
   --records <n>          demo records to fill the org with (default 20000; 0 leaves it empty)
@@ -19,11 +21,14 @@ Usage: tidemark-emulator [options]
   --help                 this text
 
 Once it listens it prints one line of JSON: instanceUrl, loginUrl, organizationId, accessToken, clientId,
-clientSecret, username, password, securityToken, backdoorUrl. It stops on SIGINT or SIGTERM.
+clientSecret, username, password, securityToken, backdoorUrl, pubsubEndpoint, pubsubTlsEndpoint. It stops on SIGINT or
+SIGTERM.
 `;
 
 const flags = {
   port: { type: 'string' },
+  'pubsub-port': { type: 'string' },
+  'pubsub-tls-port': { type: 'string' },
   host: { type: 'string' },
   'public-url': { type: 'string' },
   records: { type: 'string' },
@@ -48,6 +53,8 @@ const printed = [
   'password',
   'securityToken',
   'backdoorUrl',
+  'pubsubEndpoint',
+  'pubsubTlsEndpoint',
 ] as const satisfies readonly (keyof EmulatorCredentials)[];
 
 /**
@@ -106,6 +113,7 @@ function readOptions(argv: readonly string[]): EmulatorOptions | 'help' {
   const options: Record<string, unknown> = {
     host: values.host,
     port: count('port', 65535),
+    pubsub: { port: count('pubsub-port', 65535) ?? 0, tlsPort: count('pubsub-tls-port', 65535) ?? 0 },
     publicUrl: values['public-url'],
     records: count('records') ?? 20_000,
     fill: values.fill && Object.fromEntries(values.fill.map(readFill)),

@@ -19,6 +19,8 @@ import { createOrgLimits, type LimitSizes, type OrgLimits } from '../limits/org-
 import { createClock } from '../org/clock.ts';
 import { createOrg } from '../org/org.ts';
 import type { Org, OrgClock } from '../org/types.ts';
+import { createManagedSubscriptions, type ManagedSubscriptions } from '../pubsub/managed-subscriptions.ts';
+import { type PubSub, type PubSubOptions, startPubSub } from '../pubsub/start-pubsub.ts';
 import { createSchema } from '../schema/schema.ts';
 import { type LoadedSource, loadSourceFolder } from '../schema/source/load-source-folder.ts';
 import { describeNote } from '../schema/source/problems.ts';
@@ -51,6 +53,8 @@ export interface EmulatorOptions {
   /** Objects whose changes are told on `/data/ChangeEvents` and their own channels. */
   changeEvents?: readonly string[];
   platformEvents?: readonly PlatformEventDefinition[];
+  /** The Pub/Sub API, on two ports of its own whenever the emulator listens; `false`: not at all. */
+  pubsub?: false | PubSubOptions;
   clock?: OrgClock;
   /** An SQLite file that keeps the org; in memory when absent. */
   path?: string;
@@ -63,7 +67,7 @@ export interface EmulatorOptions {
   ingest?: Pick<IngestOptions, 'bytesMax' | 'pace' | 'delayMs'>;
 }
 
-/** What a client needs to sign in. The first ten are what the command line prints. */
+/** What a client needs to sign in. All but the last are what the command line prints. */
 export interface EmulatorCredentials {
   instanceUrl: string;
   loginUrl: string;
@@ -75,6 +79,9 @@ export interface EmulatorCredentials {
   password: string;
   securityToken: string;
   backdoorUrl: string;
+  /** `127.0.0.1:53212`, without and with TLS; absent when the Pub/Sub API is off. */
+  pubsubEndpoint: string | undefined;
+  pubsubTlsEndpoint: string | undefined;
   refreshToken: string;
 }
 
@@ -83,6 +90,9 @@ export interface Emulator {
   readonly faults: FaultList;
   /** Change events and platform events: topics, what they carry, publishing. */
   readonly events: EventBus;
+  readonly managedSubscriptions: ManagedSubscriptions;
+  /** The Pub/Sub API's endpoints and certificate. */
+  readonly pubsub: PubSub | undefined;
   readonly requests: RequestLog;
   /** What is used and what is allowed of API requests, deliveries, clients. */
   readonly limits: OrgLimits;
@@ -136,9 +146,11 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     locators: createQueryLocators(org),
     jobs: createQueryJobs(org, options.bulkPageRows ?? bulkPageRowsDefault, access.orgAs),
     ingest: createIngestJobs(org, { ...options.ingest, orgAs: access.orgAs, batches: limits.DailyBulkApiBatches }),
+    managedSubscriptions: createManagedSubscriptions(org.id.slice(3, 5)),
     transactions: new Map(),
     backdoorSecret: randomBytes(24).toString('base64url'),
     instanceUrl: '',
+    pubsub: undefined,
   };
   // Only clients meet faults: what the server does by itself, and what a test writes, has no origin.
   org.contend(
@@ -146,6 +158,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   );
   const app = createApp(context);
   const close = async () => {
+    await context.pubsub?.close();
     await app.close();
     await context.jobs.close();
     await context.ingest.close();
@@ -153,7 +166,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   };
   try {
     if (options.listen === false) await app.ready();
-    else await app.listen({ host: options.host ?? '127.0.0.1', port: options.port ?? 0 });
+    else {
+      const host = options.host ?? '127.0.0.1';
+      await app.listen({ host, port: options.port ?? 0 });
+      const parts = { ...context, managed: context.managedSubscriptions, deliveries: limits.DailyDeliveredPlatformEvents };
+      if (options.pubsub !== false) context.pubsub = await startPubSub(parts, host, options.pubsub);
+    }
   } catch (error) {
     await close();
     throw error;
@@ -167,6 +185,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     sourceNotes,
     faults: context.faults,
     events: bus,
+    managedSubscriptions: context.managedSubscriptions,
+    pubsub: context.pubsub,
     requests: context.requests,
     limits,
     sessions: context.sessions,
@@ -246,7 +266,8 @@ function urlOf(app: FastifyInstance): string {
   return `http://${host}:${port}`;
 }
 
-function credentialsOf({ org, identity, sessions, instanceUrl, backdoorSecret }: EmulatorContext): EmulatorCredentials {
+function credentialsOf(context: EmulatorContext): EmulatorCredentials {
+  const { org, identity, sessions, instanceUrl, backdoorSecret, pubsub } = context;
   return {
     instanceUrl,
     loginUrl: instanceUrl,
@@ -258,6 +279,8 @@ function credentialsOf({ org, identity, sessions, instanceUrl, backdoorSecret }:
     password: identity.password,
     securityToken: identity.securityToken,
     backdoorUrl: `${instanceUrl}/__backdoor/${backdoorSecret}`,
+    pubsubEndpoint: pubsub?.endpoint,
+    pubsubTlsEndpoint: pubsub?.tlsEndpoint,
     refreshToken: sessions.grantRefreshToken(identity.userId),
   };
 }

@@ -9,6 +9,7 @@ import { eventRoutes } from './events.ts';
 import { faultRoutes } from './faults.ts';
 import { ingestRoutes } from './ingest.ts';
 import { permissionRoutes } from './permissions.ts';
+import { pubsubRoutes } from './pubsub.ts';
 import { recordRoutes } from './records.ts';
 import { requestRoutes } from './requests.ts';
 import { schemaRoutes } from './schema.ts';
@@ -35,6 +36,7 @@ const routes: readonly BackdoorRoute[] = [
   ...faultRoutes,
   ...ingestRoutes,
   ...permissionRoutes,
+  ...pubsubRoutes,
   ...recordRoutes,
   ...requestRoutes,
   ...schemaRoutes,
