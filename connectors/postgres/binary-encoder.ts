@@ -181,7 +181,7 @@ export class BinaryEncoder extends CopyOutput {
       const span = offset + row * stride;
       const from = spans[span]!;
       const to = spans[span + 1]!;
-      const length = to - from;
+      const length = from < 0 ? 0 : to - from;
       const needed = CELL_BYTES + (form === NUMERIC ? numericRoom(length) : length);
       if (out.length - at < needed) {
         this.makeRoom(start, at, needed);

@@ -80,6 +80,7 @@ export class PageWriter {
         if (refused.length > 0) await reject(refused);
         counts.rows += current.rows - refused.length;
         counts.rejected += refused.length;
+        current.release();
         await begun.filled;
         stretch = begun.next ?? null;
         if (stretch?.isEmpty && source.ended) stretch = null;
@@ -104,7 +105,7 @@ export class PageWriter {
   /** The schema's fields, then the stamp, as in the COPY. */
   #columnsOf(block: Block): Block {
     return {
-      rowCount: block.rowCount,
+      ...block,
       columns: [...block.columns.slice(0, this.#layout.columns.length), block.columns[this.#stampColumn]!],
     };
   }

@@ -82,6 +82,12 @@ export class Stretch {
     });
   }
 
+  /** Its blocks are in the table, or told as refused. */
+  release(): void {
+    for (const block of this.#kept) block.release?.();
+    this.#kept.length = 0;
+  }
+
   /** One block more, as a whole before any of it is handed over: a refusal by the server must not leave a part of it unseen. */
   async #more(): Promise<boolean> {
     if (this.#bytes >= STRETCH_BYTES || this.metUnplain) return false;

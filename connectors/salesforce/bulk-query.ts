@@ -11,7 +11,7 @@ import {
   UnexpectedReplyError,
 } from '@tidemark/core';
 import type { Client } from './client.ts';
-import { scanCsv } from './csv-scanner.ts';
+import { type ScanPool, scanCsv } from './csv-scanner.ts';
 import { blockOfScanned } from './csv-values.ts';
 import { errorOfFailure, salesforceCode } from './errors.ts';
 import { abortable } from './exchange.ts';
@@ -138,11 +138,12 @@ export async function* blocksOfPage(
   { context, object }: BulkContext,
   page: ResultPage,
   fields: readonly FieldSchema[],
+  pool: ScanPool,
   counted: (rows: number) => void,
 ): AsyncGenerator<Block> {
   const header = fields.map((field) => field.name);
   let rows = 0;
-  for await (const scanned of scanCsv(bodyOf(context, page.response, object), header)) {
+  for await (const scanned of scanCsv(bodyOf(context, page.response, object), header, { pool })) {
     rows += scanned.rowCount;
     if (page.announced !== null && rows > page.announced) break;
     yield blockOfScanned(scanned, fields);

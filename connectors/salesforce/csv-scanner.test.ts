@@ -1,7 +1,7 @@
 import { TruncatedReplyError, UnexpectedReplyError } from '@tidemark/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type ScannedRows, scanCsv } from './csv-scanner.ts';
+import { type ScannedRows, ScanPool, scanCsv } from './csv-scanner.ts';
 
 type Cells = (string | null)[][];
 
@@ -24,6 +24,17 @@ async function scan(bytes: Buffer, header: string[], cuts: readonly number[] = [
   for await (const block of scanCsv(pieces(bytes, cuts), header, { blockBytes })) blocks.push(block);
   // Looked at only now: a buffer that had been used twice would show later rows.
   return blocks.flatMap((block) => cellsOf(block, header.length));
+}
+
+/** As a loader reads that is done with each block at once, so that its memory is written again. */
+async function scanReleasing(bytes: Buffer, header: string[], cuts: readonly number[], pool: ScanPool): Promise<Cells> {
+  const rows: Cells = [];
+  for await (const block of scanCsv(pieces(bytes, cuts), header, { blockBytes: 64, pool })) {
+    rows.push(...cellsOf(block, header.length));
+    block.release();
+    block.bytes.fill('?');
+  }
+  return rows;
 }
 
 /** The plain way to read CSV, one character after the other: what the scanner is compared with. */
@@ -88,6 +99,10 @@ describe('scanCsv', () => {
           const expected = rows.map((row) => row.map(({ value }) => (value === '' ? null : value)));
           expect(parseSlowly(text)).toEqual(expected);
           expect(await scan(Buffer.from(text), header, cuts, blockBytes)).toEqual(expected);
+          // Memory that is used again, also with what an earlier reply has left in it.
+          const pool = new ScanPool();
+          for (let time = 0; time < 2; time++)
+            expect(await scanReleasing(Buffer.from(text), header, cuts, pool)).toEqual(expected);
         },
       ),
       { numRuns: 500 },

@@ -1,12 +1,38 @@
 import { TruncatedReplyError, UnexpectedReplyError } from '@tidemark/core';
 
-/** Rows found in one stretch of CSV. `bytes` and `spans` are used for nothing else afterwards. */
+/** Rows found in one stretch of CSV. `bytes` and `spans` are used for nothing else before `release`. */
 export interface ScannedRows {
   readonly rowCount: number;
   readonly bytes: Buffer;
   /** Cell c of row r: from `spans[offset + (r * columns + c) * 2]` to the number after it, exclusive; -1 as start is null. */
   readonly spans: Int32Array;
   readonly offset: number;
+  /** Nobody looks at them any more: they are used for a later stretch. */
+  release(): void;
+}
+
+/** Memory of stretches that were released: fresh memory for each costs as much as the scan, and the collector has to find it. */
+export class ScanPool {
+  readonly #buffers: Buffer[] = [];
+  readonly #spans: Int32Array[] = [];
+
+  /** Memory of its own, never a piece of Node's shared pool. */
+  buffer(bytes: number): Buffer {
+    const free = this.#buffers.pop();
+    return free !== undefined && free.length >= bytes ? free : Buffer.allocUnsafeSlow(bytes);
+  }
+
+  spans(length: number): Int32Array {
+    const free = this.#spans.pop();
+    return free !== undefined && free.length >= length ? free : new Int32Array(length);
+  }
+
+  giveBack(buffer: Buffer, spans: Int32Array): void {
+    // One that had to grow for a single row goes.
+    if (buffer.length > blockBytesDefault + slack) return;
+    this.#buffers.push(buffer);
+    this.#spans.push(spans);
+  }
 }
 
 const QUOTE = 0x22;
@@ -20,8 +46,8 @@ const blockBytesDefault = 256 * 1024;
  * Finds the cells of a CSV reply without making a string of any of them.
  *
  * The work is on bytes: a character cut by a chunk border is whole again in the buffer, and quotes, commas and newlines are
- * bytes that occur inside no other UTF-8 character. Every block gets a fresh buffer of its own, into which chunks are
- * copied once and in which doubled quotes are closed up, so that whoever takes the block may keep or transfer it.
+ * bytes that occur inside no other UTF-8 character. Every block gets a buffer of its own, into which chunks are copied once
+ * and in which doubled quotes are closed up, so that whoever takes the block may keep or transfer it.
  *
  * Quoted and unquoted cells may be mixed; an empty cell, quoted or not, is null, since Salesforce stores no empty text.
  * A reply is complete only when its last row ends with a newline: one cut between the two halves of a doubled quote
@@ -34,24 +60,34 @@ const blockBytesDefault = 256 * 1024;
 export async function* scanCsv(
   chunks: AsyncIterable<Uint8Array>,
   header: readonly string[],
-  options: { readonly blockBytes?: number } = {},
+  options: { readonly blockBytes?: number; readonly pool?: ScanPool } = {},
 ): AsyncGenerator<ScannedRows, void, undefined> {
   const blockBytes = options.blockBytes ?? blockBytesDefault;
+  const pool = options.pool ?? new ScanPool();
+  const allocate = (bytes: number) => pool.buffer(bytes + slack);
   const found: Found = { consumed: 0, rowCount: 0, spans: new Int32Array(0) };
   let headerSeen = false;
   let buffer = allocate(blockBytes);
   let used = 0;
 
-  function* emit(): Generator<ScannedRows> {
-    let { rowCount, spans } = found;
+  /** The rows that were found in `bytes`. */
+  function* emit(bytes: Buffer): Generator<ScannedRows> {
+    const { spans } = found;
+    let { rowCount } = found;
     let offset = 0;
     if (!headerSeen && rowCount > 0) {
-      checkHeader(buffer, spans, header);
+      checkHeader(bytes, spans, header);
       headerSeen = true;
       rowCount--;
       offset = header.length * 2;
     }
-    if (rowCount > 0) yield { rowCount, bytes: buffer.subarray(0, found.consumed), spans, offset };
+    if (rowCount === 0) return;
+    let released = false;
+    const release = () => {
+      if (!released) pool.giveBack(bytes, spans);
+      released = true;
+    };
+    yield { rowCount, bytes: bytes.subarray(0, found.consumed), spans, offset, release };
   }
 
   for await (const chunk of chunks) {
@@ -61,20 +97,21 @@ export async function* scanCsv(
       taken += room;
       used += room;
       if (used < buffer.length - slack) continue;
-      findRows(buffer, used, header.length, found);
-      yield* emit();
-      // What is left is the beginning of a row: it moves to the next buffer, which grows when one row needs more than that.
+      findRows(buffer, used, header.length, found, pool);
+      // What is left is the beginning of a row: it moves to the next buffer, which grows when one row needs more than that. It moves
+      // before anybody sees this one, who may release it at once.
+      const scanned = buffer;
       const rest = used - found.consumed;
       const next = allocate(found.rowCount > 0 ? blockBytes : used * 2);
-      const fitting = rest < next.length - slack ? next : allocate(rest * 2);
-      buffer.copy(fitting, 0, found.consumed, used);
-      buffer = fitting;
+      buffer = rest < next.length - slack ? next : allocate(rest * 2);
+      scanned.copy(buffer, 0, found.consumed, used);
       used = rest;
+      yield* emit(scanned);
     }
   }
   if (used === 0) return;
-  findRows(buffer, used, header.length, found);
-  yield* emit();
+  findRows(buffer, used, header.length, found, pool);
+  yield* emit(buffer);
   if (found.consumed < used) throw new TruncatedReplyError('The CSV reply ends in the middle of a row');
 }
 
@@ -88,15 +125,10 @@ interface Found {
 /** Room behind the data for the sentinel that ends the search for a quote. */
 const slack = 2;
 
-/** Memory of its own, never a piece of Node's shared pool. */
-function allocate(bytes: number): Buffer {
-  return Buffer.allocUnsafeSlow(bytes + slack);
-}
-
 /** Finds the whole rows in `bytes[0, end)`. The hot loop of every full load: about 240 bytes and 15 cells a row. */
-function findRows(bytes: Buffer, end: number, columns: number, found: Found): void {
+function findRows(bytes: Buffer, end: number, columns: number, found: Found, pool: ScanPool): void {
   // As many spans as the last buffer needed, and some more: rows of one dataset are alike.
-  let spans = new Int32Array(Math.max(found.rowCount * columns * 2 * 1.125, columns * 128) | 0);
+  let spans = pool.spans(Math.max(found.rowCount * columns * 2 * 1.125, columns * 128) | 0);
   const last = columns - 1;
   const dirty: number[] = [];
   let filled = 0;

@@ -14,6 +14,7 @@ export function blockOfScanned(scanned: ScannedRows, fields: readonly FieldSchem
   const stride = fields.length * 2;
   return {
     rowCount: scanned.rowCount,
+    release: scanned.release,
     columns: fields.map((field, index): Column => {
       const text = {
         kind: 'text',

@@ -1,5 +1,6 @@
 import { blockOfRows, CheckpointExpiredError, type Page, TruncatedReplyError } from '@tidemark/core';
 import { awaitJob, type BulkContext, blocksOfPage, createJob, deleteJob, openResultPage, type ResultPage } from './bulk-query.ts';
+import { ScanPool } from './csv-scanner.ts';
 import type { Dataset } from './dataset.ts';
 import { salesforceCode } from './errors.ts';
 import { queryPage, queryPart, readCount, rowOfRecord } from './queries.ts';
@@ -93,6 +94,7 @@ async function* readByBulk(
     return;
   }
   const job = await awaitJob(source, from.job, signal);
+  const pool = new ScanPool();
   let rows = from.rows;
   const resumed = from.locator !== null;
   // Pages that the org did not count cannot be added to the rest: the job's own count would never be met.
@@ -113,7 +115,7 @@ async function* readByBulk(
       done = following === null;
       const expected = page.announced === null ? null : rows + page.announced;
       if (done && expected !== null && expected !== job.records) throw miscounted(expected);
-      const blocks = blocksOfPage(source, page, fields, (pageRows) => {
+      const blocks = blocksOfPage(source, page, fields, pool, (pageRows) => {
         counted = pageRows;
         if (done && rows + pageRows !== job.records) throw miscounted(rows + pageRows);
         if (done) return;

@@ -146,7 +146,13 @@ class CompiledSteps implements Steps {
       }
     }
     const columns = [...current.columns, stamps];
-    return { block: { rowCount: current.rowCount, columns }, dropped: block.rowCount - current.rowCount, failures: [] };
+    // Columns that were not mapped still lie in the bytes that came in.
+    const release = block.release === undefined ? {} : { release: block.release };
+    return {
+      block: { rowCount: current.rowCount, columns, ...release },
+      dropped: block.rowCount - current.rowCount,
+      failures: [],
+    };
   }
 
   #stampColumn(block: Block): Column {
