@@ -111,6 +111,19 @@ describe('a savepoint', () => {
   });
 });
 
+test(`what was purged is not there for the rest of the transaction ${evidence('assumed', 'follows from the transaction being one')}`, () => {
+  const master = org.write((t) => t.insert('Thing__c', { Name: 'm' }).id);
+  const part = org.write((t) => t.insert('Thing__c', { Name: 'p', Master__c: master }).id);
+  org.write((t) => {
+    t.delete('Thing__c', master);
+    t.purge('Thing__c', [part]);
+    t.undelete('Thing__c', master);
+    expect(t.rows('Thing__c', 'Master__c', master)).toEqual([]);
+    expect(refusal(() => t.insert('Thing__c', { Name: 'q', Master__c: part })).errorCode).toBe('INVALID_CROSS_REFERENCE_KEY');
+  });
+  expect(names()).toEqual(['m']);
+});
+
 test(`a write of several records that is refused half way leaves none of them ${evidence('assumed', 'a DML statement is whole or nothing for each record')}`, () => {
   const [a, b] = ['a', 'b'].map((Name) => org.write((t) => t.insert('Thing__c', { Name }).id));
   const other = org.begin();

@@ -101,6 +101,15 @@ describe('values', () => {
     expect(numbers).toEqual(['00000001', '00000002']);
   });
 
+  test(`a default is for what was not mentioned: a null that was given stays ${evidence('assumed', 'REST API Developer Guide: an explicit null clears a field')}`, () => {
+    insert('Lead', { LastName: 'a', Company: 'c' });
+    insert('Lead', { LastName: 'b', Company: 'c', Status: null });
+    expect(records(org, 'SELECT Status FROM Lead ORDER BY LastName').map((row) => typeof row.Status)).toEqual([
+      'string',
+      'object',
+    ]);
+  });
+
   test(`compound fields are read whole ${evidence('recorded', 'Lead list with Address')}`, () => {
     insert('Thing__c', { Name: 'x', Place__Latitude__s: 1.5, Place__Longitude__s: -2 });
     expect(one('SELECT Place__c FROM Thing__c').Place__c).toEqual({ latitude: 1.5, longitude: -2 });
