@@ -3,6 +3,7 @@ export const changeEventName = (object: string): string => `${object.replace(/__
 
 /** The object of a change event's name, or `undefined` when it is none. */
 export function objectOfChangeEvent(eventName: string): string | undefined {
-  const object = /^(\w+)ChangeEvent$/.exec(eventName)?.[1];
-  return object?.endsWith('__') ? `${object}c` : object;
+  const stem = /^(\w+)ChangeEvent$/.exec(eventName)?.[1];
+  const object = stem?.endsWith('__') ? `${stem}c` : stem;
+  return object !== undefined && changeEventName(object) === eventName ? object : undefined;
 }

@@ -98,7 +98,7 @@ export function createPlatformStreams(bus: {
     }
     if (event.payload.length > eventBytesMax) return refused('LIMIT_EXCEEDED', tooLarge);
     const uuid = event.id || randomUUID();
-    return { replayId: append(plan, Uint8Array.from(event.payload), uuid), uuid };
+    return { replayId: append(plan, Buffer.from(event.payload), uuid), uuid };
   }
 
   /** As REST publishes: the event is inserted. */
