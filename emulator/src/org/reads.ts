@@ -1,3 +1,4 @@
+import { isPlatformEvent } from '../schema/platform-event.ts';
 import { compileProjection } from '../soql/projection.ts';
 import { runQuery, runTable } from '../soql/run.ts';
 import { normaliseId } from './ids.ts';
@@ -18,6 +19,7 @@ export function orgReads(store: Store, userId: string): Pick<Org, 'query' | 'tab
     retrieve(object, id, version, fields, { transaction } = {}) {
       if (transaction) return transaction.see(() => reads.retrieve(object, id, version, fields));
       const table = store.requireTable(object);
+      if (isPlatformEvent(table.name)) return undefined;
       const projection = compileProjection(store, table, fields);
       const full = normaliseId(id);
       const alive = table.softDeletes ? ' AND "IsDeleted" = 0' : '';

@@ -1,3 +1,4 @@
+import { operationEnqueued } from '../../events/operation-enqueued.ts';
 import { normaliseId } from '../../org/ids.ts';
 import { SalesforceError, type Transaction, type WriteOutcome } from '../../org/types.ts';
 import type { ObjectDescribe } from '../../schema/types.ts';
@@ -140,7 +141,8 @@ class RolledBack extends Error {}
 
 function tryRecord(write: () => WriteOutcome, version: string): RecordResult {
   try {
-    return { id: write().id, success: true, errors: [] };
+    const outcome = write();
+    return { id: outcome.id, success: true, errors: operationEnqueued(outcome) };
   } catch (error) {
     return { success: false, errors: [recordError(asSalesforceError(error), version)] };
   }

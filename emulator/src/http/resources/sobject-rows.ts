@@ -1,3 +1,4 @@
+import { operationEnqueued } from '../../events/operation-enqueued.ts';
 import { normaliseId } from '../../org/ids.ts';
 import type { ApiReply, ApiRequest, Handler } from '../api-types.ts';
 import type { EmulatorContext } from '../context.ts';
@@ -9,11 +10,12 @@ import { write } from '../write.ts';
 export const createRow: Handler = (request, context) => {
   const object = objectNamed(request.params.object, context);
   const values = readValues(object, asRecord(request.body));
-  const { id } = write(request, context, (transaction) => transaction.insert(object.name, values));
+  const outcome = write(request, context, (transaction) => transaction.insert(object.name, values));
+  const { id } = outcome;
   return {
     status: 201,
     headers: { Location: `/services/data/${request.version.text}/sobjects/${object.name}/${id}` },
-    body: { id, success: true, errors: [] },
+    body: { id, success: true, errors: operationEnqueued(outcome) },
   };
 };
 
