@@ -144,13 +144,13 @@ function call(ast: Ast): Evaluate | null {
   const args = given.map(compileFast);
   if (args.some((arg) => arg === null)) return null;
   return (get) => {
-    const values: unknown[] = [];
-    for (const arg of args) {
-      const value = arg!(get);
-      if (value === NOT_FAST || value === undefined) return NOT_FAST;
-      values.push(value);
-    }
-    return known(...(values as [unknown, unknown]));
+    const first = args[0]!(get);
+    if (first === NOT_FAST) return NOT_FAST;
+    // Of nothing each of them makes nothing; of what else they are given then, the interpreter judges.
+    if (args.length === 1) return first === undefined ? undefined : known(first, undefined);
+    const second = args[1]!(get);
+    if (second === NOT_FAST || second === undefined || first === undefined) return NOT_FAST;
+    return known(first, second);
   };
 }
 

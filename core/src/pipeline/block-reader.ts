@@ -1,7 +1,8 @@
+import { isAscii } from 'node:buffer';
 import type { Get } from '../expression/fast.ts';
-import { type Block, cellValue } from '../model/block.ts';
+import { type Block, type Column, cellValue, parseText } from '../model/block.ts';
 import type { DatasetSchema } from '../model/schema.ts';
-import { newRow, type Row } from '../model/value.ts';
+import { type FieldValue, newRow, type Row } from '../model/value.ts';
 
 /** Reads a block as a record at a time, decoding only the cells that are asked for. */
 export interface BlockReader {
@@ -12,19 +13,64 @@ export interface BlockReader {
 
 export function blockReader(block: Block, schema: DatasetSchema): BlockReader {
   const index = new Map(schema.fields.map((field, c) => [field.name, c]));
+  const decoded = new Map<Buffer, Decoded>();
+  const decodersOf = (column: Column): Decoded | null => {
+    if (column.kind !== 'text' || column.bytes.length > DECODED_BYTES_MAX) return null;
+    const known = decoded.get(column.bytes) ?? new Decoded(column.bytes);
+    decoded.set(column.bytes, known);
+    return known;
+  };
+  // Only what is asked for is decoded: most expressions read few of the columns.
+  const decoders: (Decoded | null | undefined)[] = [];
+  const value = (c: number): FieldValue => {
+    const column = block.columns[c]!;
+    const field = schema.fields[c]!;
+    decoders[c] ??= decodersOf(column);
+    const decoder = decoders[c];
+    if (decoder == null || column.kind !== 'text') return cellValue(column, reader.row, field);
+    const at = column.offset + reader.row * column.stride;
+    const from = column.spans[at]!;
+    if (from < 0) return null;
+    const text = decoder.text(from, column.spans[at + 1]!);
+    return field.type === 'text' ? text : parseText(text, field);
+  };
   const reader: BlockReader = {
     row: 0,
     get: (name) => {
       const c = index.get(name);
-      return c === undefined ? undefined : cellValue(block.columns[c]!, reader.row, schema.fields[c]!);
+      return c === undefined ? undefined : value(c);
     },
     all: () => {
       const row = newRow();
       schema.fields.forEach((field, c) => {
-        row[field.name] = cellValue(block.columns[c]!, reader.row, field);
+        row[field.name] = value(c);
       });
       return row;
     },
   };
   return reader;
+}
+
+/** A string of so many bytes is held for as long as one cell of it is. */
+const DECODED_BYTES_MAX = 1024 * 1024;
+
+/** Bytes that were made a string once, of which cells are cut: a call to the decoder costs more than a short cell. */
+class Decoded {
+  readonly #bytes: Buffer;
+  readonly #isAscii: boolean;
+  /** One character for each byte: right for ASCII, which most cells are. */
+  readonly #characters: string;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+    this.#isAscii = isAscii(bytes);
+    this.#characters = bytes.toString('latin1');
+  }
+
+  text(from: number, to: number): string {
+    if (!this.#isAscii) {
+      for (let i = from; i < to; i++) if (this.#bytes[i]! > 127) return this.#bytes.toString('utf8', from, to);
+    }
+    return this.#characters.slice(from, to);
+  }
 }
