@@ -180,7 +180,7 @@ function tellUpdate(plan: ChangeEventPlan, before: StoredRow, after: StoredRow):
       continue;
     }
     const { index, name, source } = field;
-    if (sameStored(before[source], after[source]) && !(name === 'LastModifiedDate' && isUserEdit(after))) continue;
+    if (sameStored(before[source], after[source])) continue;
     changed.push({ index });
     const stored = after[source] ?? null;
     if (stored === null) {
@@ -192,6 +192,7 @@ function tellUpdate(plan: ChangeEventPlan, before: StoredRow, after: StoredRow):
     body[name] = diff || field.form.toEvent(stored);
   }
   if (changed.length === 0) return undefined;
+  addEditDate(plan, after, changed, body);
   return {
     changeType: 'UPDATE',
     body: plan.codec.encodeBody(body),
@@ -202,8 +203,17 @@ function tellUpdate(plan: ChangeEventPlan, before: StoredRow, after: StoredRow):
   };
 }
 
-/** What the server does by itself moves `SystemModstamp` alone. Two edits within a second show the same date, and both show it. */
-const isUserEdit = (row: StoredRow) => row.SystemModstamp !== undefined && row.LastModifiedDate === row.SystemModstamp;
+/**
+ * An edit shows its date even when the edit before it was made in the same second and the value did not change. What the
+ * server does by itself moves `SystemModstamp` alone.
+ */
+function addEditDate(plan: ChangeEventPlan, after: StoredRow, changed: FieldBit[], body: EventRecord): void {
+  const field = plan.editDate;
+  const date = after.LastModifiedDate ?? null;
+  if (!field || date === null || date !== after.SystemModstamp || body[field.name] !== undefined) return;
+  changed.push({ index: field.index });
+  body[field.name] = field.form.toEvent(date);
+}
 
 function tellParts(
   { parts, index, name, wholeOnly }: FieldPlan,

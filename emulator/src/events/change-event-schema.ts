@@ -34,6 +34,8 @@ export interface ChangeEventPlan {
   readonly eventName: string;
   readonly codec: RecordCodec;
   readonly fields: readonly FieldPlan[];
+  /** `LastModifiedDate`, if the object has it. */
+  readonly editDate: FieldPlan | undefined;
 }
 
 /** Filled by Salesforce for its own ends, and in no change event (guide, "Change Event Fields"; recorded schemas lack them). */
@@ -78,7 +80,8 @@ export function planChangeEvent(object: ObjectDescribe, fieldId: (field: FieldDe
   }
   const header: AvroField = { name: 'ChangeEventHeader', type: headerRecord, doc: 'Data:ComplexValueType' };
   const record = { type: 'record' as const, name: eventName, namespace: eventNamespace, fields: [header, ...avroFields] };
-  return { object: object.name, eventName, codec: createRecordCodec(record), fields };
+  const editDate = fields.find(({ name }) => name === 'LastModifiedDate');
+  return { object: object.name, eventName, codec: createRecordCodec(record), fields, editDate };
 }
 
 function isInEvents(field: FieldDescribe): boolean {

@@ -148,6 +148,16 @@ test(`what the server changes by itself leaves the date of the last edit alone $
   expect(last(test)).toMatchObject({ changed: ['Account__c'], nulled: ['Account__c'] });
 });
 
+test(`what the server touches without changing a field that events have is not told, even in the second of an edit ${evidence('assumed', 'roll-ups of a parent make no event of their own')}`, () => {
+  const test = createBusOrg(['Account']);
+  const id = account(test);
+  test.org.write((transaction) => transaction.update('Account', id, {}));
+  expect(told(test)).toHaveLength(1);
+  test.clock.freeze(Number(now) + 5000);
+  test.org.write((transaction) => transaction.update('Account', id, {}));
+  expect(last(test).changed).toEqual(['LastModifiedDate']);
+});
+
 test(`person names are records with parts ${evidence('recorded', 'a change of a Contact, as CometD tells it')}`, () => {
   const test = createBusOrg(['Contact']);
   const { id } = test.org.write((transaction) => transaction.insert('Contact', { LastName: 'Kent', FirstName: 'C' }));
