@@ -9,6 +9,7 @@ import { compositeBatch } from './resources/composite-batch.ts';
 import { compositeGraph } from './resources/composite-graph.ts';
 import { compositeTree } from './resources/composite-tree.ts';
 import * as describe from './resources/describe.ts';
+import { eventSchemaById, eventSchemaByName } from './resources/event-schema.ts';
 import { deleteByExternalId, getByExternalId, upsertByExternalId } from './resources/external-id.ts';
 import { limits } from './resources/limits.ts';
 import { query, queryAll, queryMore } from './resources/query.ts';
@@ -36,6 +37,8 @@ export const restRoutes: readonly Route[] = [
   { method: 'GET', path: '/sobjects/:object', kind: 'describeBasic', handler: describe.basic, composite: true },
   { method: 'POST', path: '/sobjects/:object', kind: 'sobject.create', handler: createRow, composite: true },
   { method: 'GET', path: '/sobjects/:object/describe', kind: 'describe', handler: describe.full, composite: true },
+  { method: 'GET', path: '/sobjects/:object/eventSchema', kind: 'eventSchema', handler: eventSchemaByName },
+  { method: 'GET', path: '/event/eventSchema/:id', kind: 'eventSchema', handler: eventSchemaById },
   { method: 'GET', path: '/sobjects/:object/updated', kind: 'updated', handler: updated, composite: true },
   { method: 'GET', path: '/sobjects/:object/deleted', kind: 'deleted', handler: deleted, composite: true },
   // From version 37.0 on: an upsert without an id yet, which is an insert.

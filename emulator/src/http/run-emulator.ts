@@ -15,6 +15,7 @@ Usage: tidemark-emulator [options]
   --fill <object>=<n>    also n demo records of this object; may be repeated
   --seed <n>             ids and demo data follow from it (default 1)
   --source <folder>      an sfdx source folder whose objects and fields the org gets
+  --capture <object>     tells its changes on the event bus (Change Data Capture); may be repeated
   --path <file>          an SQLite file that keeps the org (default: in memory)
   --limit <name>=<n>     what the org may use, by its name in /limits: DailyApiRequests=1000; may be repeated
   --bulk-page-rows <n>   rows of a Bulk result page when the client names no maxRecords (default 100000)
@@ -35,6 +36,7 @@ const flags = {
   fill: { type: 'string', multiple: true },
   seed: { type: 'string' },
   source: { type: 'string' },
+  capture: { type: 'string', multiple: true },
   path: { type: 'string' },
   limit: { type: 'string', multiple: true },
   'bulk-page-rows': { type: 'string' },
@@ -119,6 +121,7 @@ function readOptions(argv: readonly string[]): EmulatorOptions | 'help' {
     fill: values.fill && Object.fromEntries(values.fill.map(readFill)),
     seed: count('seed'),
     source: values.source,
+    changeEvents: values.capture,
     path: values.path,
     limits: values.limit && Object.fromEntries(values.limit.map(readLimit)),
     bulkPageRows: count('bulk-page-rows'),

@@ -87,6 +87,36 @@ test(`a platform event is published by creating it: the reply has its UUID among
   expect((await org.call('GET', '/sobjects/Ping__e/e00000000000001')).status).toBe(404);
 });
 
+test(`schemas by name and id, compact and expanded ${evidence('documented', 'REST API Developer Guide, Platform Event Schema by Schema ID')}`, async () => {
+  org.emulator.events.definePlatformEvent({ name: 'Ping__e', fields: [{ name: 'Count__c', type: 'number' }] });
+  org.emulator.events.selectForChangeEvents(['Account']);
+  const { id, json } = org.emulator.events.channel('/event/Ping__e')!.schema();
+  const compact = { ...JSON.parse(json), uuid: id };
+  const get = async (path: string, version?: string) => (await org.call('GET', path, version ? { version } : {})).json;
+  expect(await get('/sobjects/Ping__e/eventSchema?payloadFormat=COMPACT')).toEqual(compact);
+  expect(await get(`/event/eventSchema/${id}?payloadFormat=COMPACT`)).toEqual(compact);
+  expect(await get(`/event/eventSchema/${id}`, 'v42.0')).toEqual(compact);
+  expect(await get('/sobjects/AccountChangeEvent/eventSchema?payloadFormat=COMPACT')).toMatchObject({
+    name: 'AccountChangeEvent',
+  });
+  const expanded = await get('/sobjects/Ping__e/eventSchema');
+  expect(expanded).toMatchObject({ name: 'Ping__e', namespace: 'com.sforce.eventbus', type: 'expanded-record', uuid: id });
+  expect(expanded.fields[0].type.fields.map(({ name }: { name: string }) => name)).toEqual(['schema', 'payload', 'event']);
+  expect(expanded.fields[0].type.fields[1].type.fields).toMatchObject([
+    { name: 'CreatedDate', type: 'string' },
+    {},
+    { name: 'Count__c', type: ['null', 'double'] },
+  ]);
+  for (const path of [
+    `/event/eventSchema/${id}?payloadFormat=LOOSE`,
+    '/sobjects/Nope__e/eventSchema',
+    '/event/eventSchema/nope',
+  ]) {
+    expect((await org.call('GET', path)).status).toBe(path.endsWith('LOOSE') ? 400 : 404);
+  }
+  expect((await org.call('GET', `/event/eventSchema/${id}?payloadFormat=COMPACT`, { version: 'v42.0' })).status).toBe(400);
+});
+
 test('the server publishes, and makes gaps and overflows', async () => {
   org.emulator.events.definePlatformEvent({ name: 'Ping__e', fields: [{ name: 'Count__c', type: 'number' }] });
   org.emulator.events.selectForChangeEvents(['Account']);
