@@ -35,6 +35,7 @@ export function createOrg(options: OrgOptions): Org {
     onCommit: (listener) => store.commitLog.onCommit(listener),
     automate: (automation) => added(store.automations, automation),
     duplicateRules: store.duplicateRules,
+    calculations: store.calculations,
     contend: (contends) => added(store.contenders, contends),
     onInsertedEvent: (listener) => added(store.eventListeners, listener),
     write(work, written) {
@@ -50,7 +51,11 @@ export function createOrg(options: OrgOptions): Org {
       return result;
     },
     as: (viewer) => viewOrg(org, store, viewer),
-    load: (object, rows) => loadRows(store, object, rows, adminUserId),
+    load(object, rows) {
+      const count = loadRows(store, object, rows, adminUserId);
+      store.calculations.loaded(object);
+      return count;
+    },
     close: () => store.close(),
   };
   return org;

@@ -18,6 +18,10 @@ export function recalculate(workings: Workings, mark: number): void {
   if (automations.length === 0) return;
   const recalculation: Recalculation = {
     transaction: workings.transaction,
+    lock(object, id) {
+      const table = workings.store.requireTable(object);
+      workings.locks.take([{ table, id }]);
+    },
     store: (object, id, values, options = {}) => storeCalculated(workings, object, id, values, options),
   };
   let from = mark;

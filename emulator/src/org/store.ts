@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { isPlatformEvent } from '../schema/platform-event.ts';
 import type { Schema } from '../schema/types.ts';
+import { type CalculationStore, createCalculations } from './calculations.ts';
 import { type CommitLog, createCommitLog } from './commit-log.ts';
 import { openDatabase } from './database.ts';
 import { createDuplicateRules, type DuplicateRuleSet } from './duplicate-rules.ts';
@@ -26,6 +27,9 @@ export interface Store {
   readonly commitLog: CommitLog;
   readonly automations: Set<Automation>;
   readonly duplicateRules: DuplicateRuleSet;
+  readonly calculations: CalculationStore;
+  /** What is there, whatever a viewer sees of it. */
+  readonly whole: Store;
   /** Who may claim that a row is held by others. */
   readonly contenders: Set<(wanted: WantedRow) => boolean>;
   /** Who hears of platform events as they are inserted. */
@@ -77,7 +81,7 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
   schema.onChange((object) => adopt(object.name));
 
   const orgId = makeId('00D', instance, 1);
-  const store: Store = {
+  const parts: Omit<Store, 'calculations' | 'whole'> = {
     database,
     schema,
     clock,
@@ -150,5 +154,6 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
     },
     close: () => database.close(),
   };
-  return store;
+  const store = parts as Store;
+  return Object.assign(store, { calculations: createCalculations(store), whole: store });
 }

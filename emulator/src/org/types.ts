@@ -1,6 +1,6 @@
 import type { Schema } from '../schema/types.ts';
 import type { WantedRow } from './locks.ts';
-import type { StoredRow } from './table.ts';
+import type { Stored, StoredRow } from './table.ts';
 import type { Viewer } from './view-org.ts';
 
 /** A stored value as REST writes it: datetimes `2024-05-22T13:05:09.000+0000`, dates `2024-05-22`, ids 18 characters. */
@@ -187,6 +187,8 @@ export interface TouchedRecord {
 
 export interface Recalculation {
   readonly transaction: Transaction;
+  /** Holds a record still until the transaction ends, before a value is taken from it. @throws {SalesforceError} `UNABLE_TO_LOCK_ROW` */
+  lock(object: string, id: string): void;
   /** Stores calculated values, if any of them differs. */
   store(object: string, id: string, values: Values, options?: RecalculationOptions): void;
 }
@@ -196,6 +198,34 @@ export interface RecalculationOptions {
   stamps?: 'none' | 'system' | 'user';
   /** The record goes through the save procedure (`beforeSave`, `validate`, `afterSave`), as a parent with a roll-up does. */
   save?: boolean;
+}
+
+/** A record by its id, in stored form. */
+export type RowLookup = (object: string, id: string) => Readonly<StoredRow> | undefined;
+
+/** A field whose value is nowhere stored: it follows from others whenever it is read, as formulas do. */
+export interface CalculatedField {
+  /** Fields of the record and of its parents: `Amount`, `Account.Owner.Name`; where a reference has several targets `Owner:User.Name`. */
+  readonly inputs: readonly string[];
+  /** @param inputs  Their stored values, in order. Called for every row that a query looks at. */
+  compute(inputs: readonly Stored[]): Stored;
+}
+
+/** What the calculated fields of an org are made with. */
+export interface Calculations {
+  /** One that is there is replaced. Returns how to remove it. @throws {TypeError} for unknown fields, and for fields that follow from themselves. */
+  define(object: string, field: string, calculated: CalculatedField): () => void;
+  /** A field of a row, or of one of its parents, calculated ones too. @throws {TypeError} when there is no such field. */
+  read(object: string, path: string, row: Readonly<StoredRow>, look: RowLookup): Stored;
+  has(object: string, path: string): boolean;
+  /** Of a field that is calculated. */
+  inputsOf(object: string, field: string): readonly string[] | undefined;
+  /** All records of the database in stored form, deleted ones too. */
+  rows(object: string): Iterable<Readonly<StoredRow>>;
+  /** Stores values of many records as if they had always been there: no commit, no stamps. */
+  fill(object: string, field: string, values: Iterable<readonly [id: string, value: Stored]>): void;
+  /** Told after `load` filled an object. Returns how to stop. */
+  onLoad(listener: (object: string) => void): () => void;
 }
 
 /** When a record is saved that equals another in these fields; a record that lacks one of them equals none. */
@@ -297,6 +327,7 @@ export interface Org {
   /** Adds what the org does by itself, after what was added before. Returns how to remove it. */
   automate(automation: Automation): () => void;
   readonly duplicateRules: DuplicateRules;
+  readonly calculations: Calculations;
   /** Asked for each row that is to be locked: whether to act as if another transaction held it. Returns how to stop. */
   contend(contends: (wanted: WantedRow) => boolean): () => void;
   updated(object: string, startMs: number, endMs: number): UpdatedIds;

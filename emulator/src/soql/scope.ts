@@ -2,6 +2,7 @@ import { quoted } from '../org/database.ts';
 import type { Store } from '../org/store.ts';
 import type { Column, ColumnKind, Compound, Table } from '../org/table.ts';
 import { SalesforceError } from '../org/types.ts';
+import { calculatedSql } from './calculated.ts';
 import { noSuchColumn, noSuchRelationship, noSuchType } from './errors.ts';
 
 /** The tables of one statement: the queried object and the parents that its paths lead to, each joined once. */
@@ -12,6 +13,8 @@ export interface Scope {
   readonly includeDeleted: boolean;
   /** ` LEFT JOIN …` for everything that paths have asked for so far. */
   joins(): string;
+  /** Joins another record, unless this very join is there already; gives its alias. @param on  The id to be joined. */
+  join(table: Table, on: string): string;
 }
 
 /** A record on the way: one table, or several of which one matches (an owner is a User or a Group). */
@@ -38,7 +41,17 @@ export function createScope(store: Store, table: Table, soql: string, includeDel
   const alias = `t${++aliases}`;
   const root: Node = { tables: [{ table, alias }], polymorphic: false, path: '', parents: new Map() };
   const clauses: string[] = [];
-  return Object.assign({ store, soql, root, includeDeleted, joins: () => clauses.join('') }, { clauses });
+  const joined = new Map<string, string>();
+  const join = (target: Table, on: string) => {
+    const key = `${target.name} ${on}`;
+    const known = joined.get(key);
+    if (known !== undefined) return known;
+    const fresh = `t${++aliases}`;
+    joined.set(key, fresh);
+    clauses.push(` LEFT JOIN ${target.quotedName} ${fresh} ON ${fresh}."Id" = ${on}`);
+    return fresh;
+  };
+  return Object.assign({ store, soql, root, includeDeleted, joins: () => clauses.join(''), join }, { clauses });
 }
 
 /** @throws {SalesforceError} `INVALID_TYPE` */
@@ -108,7 +121,9 @@ export function parentOf(scope: Scope, node: Node, relationship: string, token: 
 export function resolveField(scope: Scope, node: Node, name: string, token: string): Resolved {
   const found = node.tables.flatMap(({ table, alias }) => {
     const column = table.column(name);
-    return column ? [{ column, sql: `${alias}.${column.quotedName}` }] : [];
+    if (!column) return [];
+    const calculated = scope.store.calculations.of(table.name, column.name);
+    return [{ column, sql: calculated ? calculatedSql(scope, table.name, alias, calculated) : `${alias}.${column.quotedName}` }];
   });
   const first = found[0];
   const qualified = (canonical: string) => (node.path === '' ? canonical : `${node.path}.${canonical}`);
