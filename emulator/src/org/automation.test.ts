@@ -54,6 +54,19 @@ test(`a save runs before triggers, validation, after triggers, roll-ups ${order}
   ]);
 });
 
+test('automation that names objects is told of their records only, of recalculations always', () => {
+  const seen: string[] = [];
+  org.automate({
+    objects: ['Account'],
+    validate: ({ object }) => seen.push(object),
+    recalculate: (touched) => seen.push(...touched.map(({ object }) => `recalculate ${object}`)),
+  });
+  insert('Thing__c', { Name: 'x' });
+  insert('Account', { Name: 'y' });
+  expect(seen.filter((each) => !each.startsWith('recalculate'))).toEqual(['Account']);
+  expect(seen).toContain('recalculate Thing__c');
+});
+
 test(`a before trigger can supply what is required and mend what is wrong, and what it sets is checked ${order}`, () => {
   const ids: unknown[] = [];
   const stop = org.automate({

@@ -22,8 +22,9 @@ interface SaveFacts {
 
 /** @returns nothing when there is no automation, which is the common case and must not cost. */
 export function runRecordSave(workings: Workings, table: Table, facts: SaveFacts): RecordSaveRun | undefined {
-  const { automations } = workings.store;
-  if (automations.size === 0) return undefined;
+  if (workings.store.automations.size === 0) return undefined;
+  const automations = [...workings.store.automations].filter(({ objects }) => objects?.includes(table.name) !== false);
+  if (automations.length === 0) return undefined;
   const { kind, before } = facts;
   let settable = false;
   const save = {

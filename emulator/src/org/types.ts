@@ -146,6 +146,8 @@ export interface Transaction {
  * `beforeSave`, `validate` or `afterSave` ("Operations That Don't Invoke Triggers"); `recalculate` is told of them.
  */
 export interface Automation {
+  /** Only saves of these objects' records; absent: of all. `recalculate` is told of every record all the same. */
+  readonly objects?: readonly string[];
   /** Before-save flows and before triggers (steps 3 and 4): before required fields, references and uniqueness are checked. */
   beforeSave?(save: RecordSave): void;
   /** Custom validation rules (step 5): after the system's own checks, before duplicate rules. Not for deletes. */
