@@ -50,6 +50,8 @@ export interface Client {
   readonly time: OrgTime;
   readonly budget: ApiBudget;
   session(): Promise<Session>;
+  /** A new one, because this one was refused elsewhere than in a request of ours. */
+  renew(refused: Session): Promise<Session>;
   request(request: ApiRequest): Promise<ApiReply>;
   /** The reply with its body still to be read. */
   open(request: ApiRequest): Promise<Response>;
@@ -163,6 +165,7 @@ export function createClient(options: {
     time,
     budget,
     session: () => authenticator.session(),
+    renew: (refused) => authenticator.renew(refused),
     request,
     open: (apiRequest) => retried(apiRequest.signal, async () => (await admitted(apiRequest)).response),
     async composite(parts, signal) {

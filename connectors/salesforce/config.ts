@@ -65,6 +65,23 @@ export const config = z.strictObject({
     .max(1)
     .default(0.5)
     .describe("Share of the org's API calls of 24 hours, whoever makes them, past which we stop and wait"),
+  stream: z
+    .enum(['auto', 'pubsub', 'cometd'])
+    .default('auto')
+    .describe('How live changes come: Pub/Sub API (gRPC) or CometD (HTTPS); auto takes Pub/Sub unless it cannot be reached'),
+  pubsubEndpoint: z
+    .string()
+    .regex(/^(https?:\/\/)?[\w.:[\]-]+:\d+$/, 'is written like api.pubsub.salesforce.com:7443')
+    .refine((value) => !value.startsWith('http://') || isSafeUrl(value), {
+      message: 'must be TLS; http only for an emulator on this machine (localhost)',
+    })
+    .describe('Where the Pub/Sub API listens; default api.pubsub.salesforce.com:7443, none for an emulator')
+    .optional(),
+  channel: z
+    .string()
+    .regex(/^\/(data|event)\/\w+$/, 'is written like /data/ChangeEvents')
+    .default('/data/ChangeEvents')
+    .describe('Channel of Change Data Capture that live syncs listen to; its name knows capitals'),
   requestTimeoutSeconds: z.number().positive().default(150).describe('Longest wait for a reply; a query may take 120 s'),
 });
 export type Config = z.infer<typeof config>;

@@ -8,17 +8,25 @@ import { createDescribes } from './describe.ts';
 import { registerSecretsOf, runSfCli } from './login-flows.ts';
 import { createOrgTime } from './org-clock.ts';
 import { openSource } from './source.ts';
+import { type OpenTransport, openStream } from './stream/open-stream.ts';
 
-const salesforce: Connector<Config, From, never> = {
-  name: 'salesforce',
-  summary: 'Salesforce orgs: objects and SOQL queries as sources',
-  config,
-  from,
-  open: openConnection,
-};
-export default salesforce;
+/** Ports that a simulation binds in process, beside the context's. */
+export interface SalesforcePorts {
+  readonly openTransport?: OpenTransport;
+}
 
-function openConnection(settings: Config, context: ConnectorContext): Connection<From, never> {
+export function createConnector(ports: SalesforcePorts = {}): Connector<Config, From, never> {
+  return {
+    name: 'salesforce',
+    summary: 'Salesforce orgs: objects and SOQL queries as sources',
+    config,
+    from,
+    open: (settings, context) => openConnection(settings, context, ports),
+  };
+}
+export default createConnector();
+
+function openConnection(settings: Config, context: ConnectorContext, ports: SalesforcePorts): Connection<From, never> {
   registerSecretsOf(settings.auth);
   const time = createOrgTime(context.clock);
   const login = { config: settings, context, time, refreshToken: undefined, runCli: runSfCli };
@@ -47,6 +55,7 @@ function openConnection(settings: Config, context: ConnectorContext): Connection
         .filter((object) => object.queryable && object.retrieveable && !object.deprecatedAndHidden)
         .map((object) => object.name);
     },
+    openStream: (spec, signal) => openStream({ config: settings, context, client, describes, ...ports }, spec, signal),
     openSource: (spec, signal) => openSource({ client, context, describes, memories }, spec, signal),
     async [Symbol.asyncDispose]() {},
   };

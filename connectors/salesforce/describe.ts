@@ -15,6 +15,9 @@ export interface DescribeField {
   readonly sortable: boolean;
   readonly referenceTo: readonly string[];
   readonly relationshipName: string | null;
+  /** The field that this one is a part of: `BillingAddress`. Of some fields it is their own name. */
+  readonly compoundFieldName?: string | null;
+  readonly extraTypeInfo?: string | null;
 }
 export interface Describe {
   readonly name: string;

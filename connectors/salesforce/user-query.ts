@@ -7,6 +7,8 @@ export interface Filter {
   text(sinceMs: number | null): string | undefined;
   /** Holds a sub-select, which SOQL allows only where nothing is joined by OR. */
   readonly hasSubselect: boolean;
+  /** Everything in it that could be a field: words that are no literals. */
+  readonly words: readonly string[];
 }
 
 export interface UserQuery {
@@ -117,6 +119,7 @@ export function parseFilter(condition: string): Filter {
   if (first !== undefined) throw refused(`its condition has ${forbidden[first.text.toUpperCase()] ?? first.text}`);
   return {
     hasSubselect: tokens.some((token, index) => token.text.toUpperCase() === 'SELECT' && tokens[index - 1]?.text === '('),
+    words: tokens.map((token) => token.text).filter((text) => /^[A-Za-z]\w*(\.[A-Za-z]\w*)*$/.test(text)),
     text(sinceMs) {
       let text = '';
       let at = 0;
@@ -135,6 +138,7 @@ export function bothFilters(one: Filter | null, other: Filter | null): Filter | 
   if (one === null || other === null) return one ?? other;
   return {
     hasSubselect: one.hasSubselect || other.hasSubselect,
+    words: [...one.words, ...other.words],
     text: (sinceMs) => `(${one.text(sinceMs)}) AND (${other.text(sinceMs)})`,
   };
 }

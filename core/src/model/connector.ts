@@ -83,6 +83,8 @@ export interface Source extends AsyncDisposable {
   readonly derivedFields?: ReadonlyMap<string, readonly string[] | null>;
   /** Name of the dataset in a stream of this connection (an object's name); absent when no stream tells of it. */
   readonly streamDataset?: string;
+  /** Fields of the schema that events never carry, or not reliably: formulas, what the system derives, fields of parents. */
+  readonly eventlessFields?: readonly string[];
   /** Field with the modification stamp (P3), a datetime of the schema; absent when the system keeps none. */
   readonly stampField?: string;
   /** Which system this is, e.g. an org id. A checkpoint of another origin is refused until the user confirms. */

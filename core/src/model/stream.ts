@@ -7,15 +7,30 @@ export interface EventStream extends AsyncDisposable {
   /** Which system this is, e.g. an org id: a position of another origin is refused. */
   readonly origin: string;
   /**
-   * Deliveries as they come, until the signal aborts. Reconnects by itself after what passes; what was delivered and not yet kept
-   * is then delivered again, so a consumer discards what it has not committed when `reset` is true.
+   * Deliveries as they come, until the signal aborts. Reconnects by itself after what passes, and goes on behind the last event
+   * that it delivered. The first delivery comes as soon as the position is known, with or without events.
    * At most `grant`ed events are on their way: none before the first grant.
    * @throws {CheckpointExpiredError} the position is older than what the system retains, or none of its own.
    * @throws {RequestRefusedError} no right to subscribe, no such channel.
+   * @throws {RateLimitedError} the system delivers no more events today; deltas go on.
+   * @throws {NotConnectedError} sessions are refused one after the other.
    */
   deliveries(signal: AbortSignal): AsyncIterable<Delivery>;
   /** So many events more may come. Given as the target takes events, not as it commits them: a transaction is never starved. */
   grant(events: number): void;
+  /** How the connection is doing, for `status`. */
+  state?(): StreamState;
+}
+
+export interface StreamState {
+  /** `pubsub`, `cometd`. */
+  readonly transport: string;
+  readonly connected: boolean;
+  readonly reconnects: number;
+  /** When anything came last, keepalives among it, epoch ms by our clock. */
+  readonly lastHeardAtMs: number | null;
+  /** Why it is not connected. */
+  readonly reason: string | null;
 }
 
 export interface StreamSpec {
@@ -33,7 +48,7 @@ export interface Delivery {
   readonly position: string;
   /** The system has nothing more at this moment: what is delivered so far is whole. */
   readonly caughtUp: boolean;
-  /** The first one after a (re)connect: events that were not committed come again from the last kept position. */
+  /** The first one after the connection was lost and made again. */
   readonly reset: boolean;
 }
 
@@ -53,9 +68,12 @@ export interface StreamEvent {
   readonly op: StreamOp;
   /** Records that it is about, in the source's key form. A key ending in `*` stands for all that begin so. */
   readonly keys: readonly string[];
-  /** Values by field name, in canonical form; null for `delete`, `gap` and `overflow`. */
+  /** Values by field name, in canonical form, without the key, which `keys` tells; null for `delete`, `gap` and `overflow`. */
   readonly row: Row | null;
-  /** Fields that changed and whose new value is not in `row` (a diff): the record must be read. */
+  /**
+   * Fields that changed, or came to be, and whose value is not in `row` (a diff; a name made of its parts): who needs one of them
+   * has to read the record.
+   */
   readonly untold: readonly string[];
   /** Names the transaction; consecutive events of one transaction belong together (P6). */
   readonly transaction: string;

@@ -1,0 +1,196 @@
+import type { Row, StreamEvent, StreamOp } from '@tidemark/core';
+import type { ChangeEventHeader } from './avro-plan.ts';
+import { type ChangeShape, readChanges, readShape, readWhole } from './change-shape.ts';
+import type { EventPlan, EventPlans } from './event-plans.ts';
+import { readJsonChanges } from './json-change.ts';
+import type { JsonPayload, RawEvent } from './transport.ts';
+
+/** Turns what a transport brings into what the engine takes. */
+export interface EventDecoder {
+  /**
+   * Null for an event of a dataset that nobody listens for.
+   * @throws the payload is not of its schema, so that not even the record is known
+   */
+  decode(raw: RawEvent, position: string, signal: AbortSignal): StreamEvent | null | Promise<StreamEvent | null>;
+}
+
+/** Ops by change type; what is not told in full, or not known, is read. */
+const ops: Readonly<Record<string, StreamOp>> = {
+  CREATE: 'create',
+  UPDATE: 'update',
+  DELETE: 'delete',
+  UNDELETE: 'undelete',
+  GAP_OVERFLOW: 'overflow',
+};
+
+/** Instead of record ids, when a transaction changed more than is told (Change Data Capture Developer Guide, "Overflow Events"). */
+const overflowId = /^0{15}/;
+
+/** Kinds of updates of one schema that are remembered: an object of 500 fields may be changed in many ways. */
+const shapesMax = 5_000;
+
+type Common = Omit<StreamEvent, 'op' | 'row' | 'untold' | 'stampMs'>;
+
+/** @param datasets  objects and platform events that somebody listens for */
+export function createDecoder(plans: EventPlans, datasets: readonly string[]): EventDecoder {
+  const wanted = new Set(datasets.map((name) => name.toLowerCase()));
+  const isWanted = (name: string) => wanted.has(name.toLowerCase());
+
+  function decodeAvro(raw: RawEvent, position: string, signal: AbortSignal): StreamEvent | null | Promise<StreamEvent | null> {
+    const avro = plans.schema(raw.schemaId);
+    if (avro === undefined) {
+      return plans.loadSchema(raw.schemaId, signal).then(() => decodeAvro(raw, position, signal));
+    }
+    const payload = raw.payload as Uint8Array;
+    const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    const { header, bodyAt } = avro.header(bytes);
+    if (!isWanted(header?.entityName ?? avro.name)) return null;
+    const common = commonOf(header, position);
+    if (header !== null && !tellsValues(header)) return untoldEvent(header, common);
+    const plan = plans.plan(raw.schemaId);
+    if (plan === undefined) {
+      return plans.loadPlan(raw.schemaId, header?.entityName ?? avro.name, signal).then(() => decodeAvro(raw, position, signal));
+    }
+    if (header === null) return platformEvent(raw, plan, avro.values(bytes, 0), 'fromAvro', position);
+    try {
+      const values = avro.values(bytes, bodyAt);
+      const lastModified = values[plan.lastModifiedAt] ?? (header.changeType === 'UPDATE' ? null : values[plan.createdAt]);
+      const told =
+        header.changeType === 'UPDATE' ? readChanges(shapeOf(plan, header), values) : readWhole(plan.fields, values, 'fromAvro');
+      return toldEvent(header, common, plan, told, typeof lastModified === 'number' ? lastModified : null);
+    } catch {
+      // Which record it is about is known, and what happened to it can be read.
+      return { ...common, op: 'gap', row: null, untold: [], stampMs: null };
+    }
+  }
+
+  async function decodeJson(raw: RawEvent, position: string, signal: AbortSignal): Promise<StreamEvent | null> {
+    const payload = raw.payload as JsonPayload;
+    const header = jsonHeader(payload);
+    const name = header?.entityName ?? raw.name ?? (await plans.loadSchema(raw.schemaId, signal)).name;
+    const schemaId = raw.schemaId === '' ? name : raw.schemaId;
+    if (!isWanted(name)) return null;
+    const common = commonOf(header, position);
+    if (header !== null && !tellsValues(header)) return untoldEvent(header, common);
+    const plan = plans.plan(schemaId) ?? (await plans.loadPlan(schemaId, name, signal));
+    if (header === null) {
+      return platformEvent(
+        raw,
+        plan,
+        plan.fields.map((field) => payload[field.name] ?? null),
+        'fromJson',
+        position,
+      );
+    }
+    const isUpdate = header.changeType === 'UPDATE';
+    const told = isUpdate
+      ? readJsonChanges(plan.byName, header.changedFields, payload)
+      : readWhole(
+          plan.fields,
+          plan.fields.map((field) => payload[field.name] ?? null),
+          'fromJson',
+        );
+    const stamp = payload.LastModifiedDate ?? (isUpdate ? undefined : payload.CreatedDate);
+    const stampMs = typeof stamp === 'string' ? Date.parse(stamp) : Number.NaN;
+    return toldEvent(header, common, plan, told, Number.isNaN(stampMs) ? null : stampMs);
+  }
+
+  return {
+    decode: (raw, position, signal) =>
+      raw.payload instanceof Uint8Array ? decodeAvro(raw, position, signal) : decodeJson(raw, position, signal),
+  };
+}
+
+function commonOf(header: ChangeEventHeader | null, position: string): Common {
+  return {
+    position,
+    dataset: header?.entityName ?? '',
+    keys: header?.recordIds ?? [],
+    transaction: header?.transactionKey ?? '',
+    committedAtMs: header?.commitTimestamp ?? 0,
+    writer: header?.changeOrigin ?? '',
+  };
+}
+
+const tellsValues = ({ changeType }: ChangeEventHeader): boolean =>
+  changeType === 'UPDATE' || changeType === 'CREATE' || changeType === 'UNDELETE';
+
+function untoldEvent(header: ChangeEventHeader, common: Common): StreamEvent {
+  const nothing = { row: null, untold: [], stampMs: null };
+  const op = ops[header.changeType] ?? 'gap';
+  const anyRecord = op === 'overflow' || header.recordIds.some((id) => overflowId.test(id));
+  return anyRecord ? { ...common, ...nothing, op: 'overflow', keys: [] } : { ...common, ...nothing, op };
+}
+
+function toldEvent(
+  header: ChangeEventHeader,
+  common: Common,
+  plan: EventPlan,
+  { row, untold }: { row: Row; untold: readonly string[] },
+  stampMs: number | null,
+): StreamEvent {
+  const op = ops[header.changeType]!;
+  if (op !== 'update' && plan.hasIsDeleted) row.IsDeleted = false;
+  // The record's own stamps have whole seconds.
+  return { ...common, op, row, untold, stampMs: stampMs === null ? null : Math.floor(stampMs / 1000) * 1000 };
+}
+
+function shapeOf(plan: EventPlan, header: ChangeEventHeader): ChangeShape {
+  const { changedFields, nulledFields, diffFields } = header;
+  const key =
+    nulledFields.length === 0 && diffFields.length === 0
+      ? changedFields.length === 1
+        ? changedFields[0]!
+        : changedFields.join()
+      : `${changedFields.join()}|${nulledFields.join()}|${diffFields.join()}`;
+  let shape = plan.shapes.get(key);
+  if (shape === undefined) {
+    shape = readShape(plan.fields, header);
+    if (plan.shapes.size >= shapesMax) plan.shapes.clear();
+    plan.shapes.set(key, shape);
+  }
+  return shape;
+}
+
+/** An event that somebody published is a record that comes to be: its UUID is the same however often it is delivered. */
+function platformEvent(
+  raw: RawEvent,
+  plan: EventPlan,
+  values: readonly unknown[],
+  form: 'fromAvro' | 'fromJson',
+  position: string,
+): StreamEvent {
+  const { row } = readWhole(plan.fields, values, form);
+  row.EventUuid = raw.id;
+  const createdAtMs = Date.parse(String(row.CreatedDate));
+  return {
+    position,
+    dataset: plan.object,
+    op: 'create',
+    keys: [raw.id],
+    row,
+    untold: [],
+    transaction: raw.id,
+    committedAtMs: createdAtMs,
+    stampMs: createdAtMs,
+    writer: '',
+  };
+}
+
+/** What CometD and event relays send: numbers and names instead of bitmaps; some of them `recordId` instead of a list. */
+function jsonHeader(payload: JsonPayload): ChangeEventHeader | null {
+  const header = payload.ChangeEventHeader as (ChangeEventHeader & { recordId?: string }) | undefined;
+  if (header === undefined) return null;
+  const { entityName, recordIds, recordId, changeType, changeOrigin, transactionKey, commitTimestamp, changedFields } = header;
+  return {
+    entityName,
+    recordIds: recordIds ?? (recordId === undefined ? [] : [recordId]),
+    changeType,
+    changeOrigin: changeOrigin ?? '',
+    transactionKey,
+    commitTimestamp: Number(commitTimestamp),
+    changedFields: changedFields ?? [],
+    nulledFields: [],
+    diffFields: [],
+  };
+}

@@ -1,0 +1,222 @@
+import {
+  backoffMs,
+  CheckpointExpiredError,
+  type ConnectorContext,
+  type Delivery,
+  type EventStream,
+  isRetryable,
+  NotConnectedError,
+  type RetryPolicy,
+  type StreamState,
+  type SyncError,
+} from '@tidemark/core';
+import { Credit } from './credit.ts';
+import type { EventDecoder } from './decode-event.ts';
+import { errorOfFault, reactionTo, type StreamAction } from './event-errors.ts';
+import { createMessageReader } from './read-message.ts';
+import { StreamFault, type Subscription, type Transport } from './transport.ts';
+import { silenceMsMax, startWatchdog } from './watchdog.ts';
+
+export interface EventStreamParts {
+  readonly transport: Transport;
+  readonly topic: string;
+  /** Where to begin, as the transport writes it; null for now. */
+  readonly after: string | null;
+  readonly decoder: EventDecoder;
+  readonly origin: string;
+  readonly context: Pick<ConnectorContext, 'clock' | 'random' | 'log' | 'connection'>;
+  /** A new session, because the one in use was refused. */
+  renew(): Promise<void>;
+  /** Another transport may do when this one cannot be reached for so long; null when there is none. */
+  readonly giveUpMs: number | null;
+}
+
+/** Waits before a new connection: there is always another one to come. */
+const againPolicy: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs: 500, delayMsMax: 60_000 };
+const crowdedPolicy: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs: 15_000, delayMsMax: 300_000 };
+
+/** A message that used up all that was asked for does not say whether more is there: who hears nothing for so long assumes not. */
+const lullMs = 1_000;
+
+/** New sessions that are refused one after the other, before somebody else has to look at it. */
+const loginsMax = 4;
+
+/**
+ * A stream over one transport. It goes on by itself right after the last event that it handed over, so that what the consumer holds
+ * uncommitted stays good: only the first delivery is a `reset`.
+ */
+export function createEventStream(parts: EventStreamParts): EventStream {
+  const { transport, topic, decoder, origin, context } = parts;
+  const { clock, random, log, connection } = context;
+  const about = `listening to ${topic}`;
+  const reader = createMessageReader(transport.name, decoder, parts.after);
+  const credit = new Credit();
+  const closing = new AbortController();
+  let current: Subscription | null = null;
+  let state: StreamState = { transport: transport.name, connected: false, reconnects: -1, lastHeardAtMs: null, reason: null };
+  /** Tries since something was heard. */
+  let attempt = 0;
+  let logins = 0;
+  let unreachableSinceMs: number | null = null;
+  let isFirstDelivery = true;
+  let heard = 0;
+
+  const tell = (news: Partial<StreamState>) => {
+    state = { ...state, ...news };
+  };
+
+  function ask(): void {
+    const events = current === null ? 0 : credit.take();
+    if (events > 0) current!.request(events);
+  }
+
+  /** One connection, until it ends. @throws {StreamFault} it ended badly */
+  async function* connected(signal: AbortSignal): AsyncGenerator<Delivery> {
+    const subscription = transport.subscribe(topic, reader.after);
+    const close = () => subscription.close();
+    const watchdog = startWatchdog(clock, silenceMsMax, close);
+    signal.addEventListener('abort', close, { once: true });
+    current = subscription;
+    tell({ connected: true, reconnects: state.reconnects + 1, reason: null });
+    try {
+      ask();
+      const messages = subscription.messages[Symbol.asyncIterator]();
+      for (let cutShort = false; ; ) {
+        const next = messages.next();
+        if (cutShort && (await isLull(next, signal))) {
+          const lull = reader.lull();
+          if (lull !== null) yield { ...lull, reset: false };
+        }
+        const { value: message, done } = await next;
+        if (done) break;
+        watchdog.heard();
+        heard++;
+        attempt = 0;
+        logins = 0;
+        unreachableSinceMs = null;
+        tell({ lastHeardAtMs: clock.now() });
+        const { delivery, unused } = await reader.read(message, signal);
+        credit.received(message.events.length, unused);
+        ask();
+        cutShort = message.pending === 0;
+        if (delivery === null) continue;
+        const reset = isFirstDelivery;
+        isFirstDelivery = false;
+        yield { ...delivery, reset };
+      }
+      if (watchdog.fired) throw new StreamFault({ code: '', status: 'UNAVAILABLE', message: 'nothing was heard for too long' });
+    } finally {
+      watchdog.stop();
+      signal.removeEventListener('abort', close);
+      current = null;
+      subscription.close();
+      credit.recall();
+      tell({ connected: false });
+    }
+  }
+
+  /** Whether so much time passes while events are asked for and none comes: the message before was the last, though it did not say so. */
+  async function isLull(next: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
+    const arrived = new AbortController();
+    const arrives = next.then(
+      () => arrived.abort(),
+      () => arrived.abort(),
+    );
+    const limit = AbortSignal.any([signal, arrived.signal]);
+    while (!limit.aborted) {
+      const asked = credit.isAsked;
+      await Promise.race([arrives, clock.sleep(lullMs, limit).catch(() => {})]);
+      if (asked) return !limit.aborted;
+    }
+    return false;
+  }
+
+  /** Waits as the failure asks for. @throws what no new connection will mend */
+  async function recover(error: unknown, signal: AbortSignal): Promise<void> {
+    const fault = error instanceof StreamFault ? error : null;
+    if (fault === null && !isRetryable(error)) throw error;
+    const action: StreamAction = fault === null ? 'again' : reactionTo(fault).action;
+    if (fault !== null && (action === 'lost' || action === 'refused' || action === 'spent' || action === 'ours')) {
+      throw errorOfFault(fault, about);
+    }
+    attempt++;
+    const reason = (error as Error).message;
+    tell({ reason });
+    log.info({ connection, topic, attempt, reason }, 'the event stream has ended and is opened again');
+    if (action === 'login') {
+      if (++logins > loginsMax) throw errorOfFault(fault!, about);
+      await parts.renew();
+      if (logins === 1) return;
+    }
+    giveUpIfUnreachable(fault);
+    await clock.sleep(backoffMs(attempt, action === 'crowded' ? crowdedPolicy : againPolicy, random), signal);
+  }
+
+  function giveUpIfUnreachable(fault: StreamFault | null): void {
+    if (parts.giveUpMs === null || !isUnreachable(fault)) return;
+    unreachableSinceMs ??= clock.now();
+    if (clock.now() - unreachableSinceMs < parts.giveUpMs) return;
+    const message = `${about}: the Pub/Sub API cannot be reached (${fault!.message})`;
+    const hint = 'CometD takes over; set `stream: cometd` if the Pub/Sub API is not meant to be reached from here';
+    throw reader.after === null
+      ? new NotConnectedError(message, { cause: fault, hint })
+      : new CheckpointExpiredError(`${message}, and positions of it mean nothing to CometD`, { cause: fault, hint });
+  }
+
+  async function* deliveries(signal: AbortSignal): AsyncGenerator<Delivery> {
+    const limit = AbortSignal.any([signal, closing.signal]);
+    while (!limit.aborted) {
+      // A consumer that takes nothing needs no connection, and the server would close it.
+      await credit.available(limit);
+      if (limit.aborted) return;
+      const heardBefore = heard;
+      try {
+        yield* connected(limit);
+        if (limit.aborted) return;
+        // An orderly end after nothing at all is no better than a failure: it must not be asked for in a circle.
+        if (heard === heardBefore) {
+          throw new StreamFault({ code: '', status: 'UNAVAILABLE', message: 'the stream was closed before anything came' });
+        }
+      } catch (error) {
+        if (limit.aborted) return;
+        await recoverUntil(error, limit);
+      }
+    }
+  }
+
+  async function recoverUntil(error: unknown, limit: AbortSignal): Promise<void> {
+    for (let failure = error; ; ) {
+      try {
+        return await recover(failure, limit);
+      } catch (next) {
+        if (limit.aborted) return;
+        // The login server may be out of reach as well: that passes like the rest.
+        if (next === failure || !isRetryable(next) || isFinal(next)) throw next;
+        failure = next;
+      }
+    }
+  }
+
+  return {
+    origin,
+    deliveries,
+    grant(events) {
+      credit.grant(events);
+      ask();
+    },
+    state: () => state,
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      current?.close();
+      await transport[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Made here on purpose, to end the stream. */
+const isFinal = (error: unknown): boolean => (error as SyncError).cause instanceof StreamFault;
+
+/** No answer came from the service itself. */
+export function isUnreachable(fault: StreamFault | null): boolean {
+  return fault !== null && fault.code === '' && (fault.status === 'UNAVAILABLE' || fault.status === 'DEADLINE_EXCEEDED');
+}

@@ -1,0 +1,23 @@
+import { CheckpointExpiredError } from '@tidemark/core';
+import type { TransportName } from './transport.ts';
+
+/**
+ * Where a stream goes on: `pubsub:AAAAAAAXkCkAAA==`, `cometd:1543`. The replay id is opaque, and means something to its own
+ * transport only: that the two are the same number is nowhere promised.
+ */
+export interface Position {
+  readonly transport: TransportName;
+  readonly replayId: string;
+}
+
+export const positionText = ({ transport, replayId }: Position): string => `${transport}:${replayId}`;
+
+/** @throws {CheckpointExpiredError} it was never one of ours: what it stood for has to be read again */
+export function readPosition(text: string): Position {
+  const [, transport, replayId] = /^(pubsub|cometd):(.+)$/.exec(text) ?? [];
+  const isReplayId = transport === 'cometd' ? /^\d+$/ : /^[A-Za-z0-9+/]+=*$/;
+  if (transport === undefined || !isReplayId.test(replayId!)) {
+    throw new CheckpointExpiredError('the position is not one of a Salesforce stream');
+  }
+  return { transport: transport as TransportName, replayId: replayId! };
+}

@@ -1,0 +1,134 @@
+import type { ClientDuplexStream, StatusObject } from '@grpc/grpc-js';
+import type { Clock } from '@tidemark/core';
+import type { Session } from '../login-flows.ts';
+import { createGrpcClient, type FetchRequest, type FetchResponse, faultOf, type GrpcClient } from './grpc-client.ts';
+import { MessageQueue } from './message-queue.ts';
+import { StreamFault, type StreamMessage, type Subscription, type Transport } from './transport.ts';
+
+/** How long a question may take: a host that swallows packets answers nothing at all. */
+const answerMs = 30_000;
+
+/** The Pub/Sub API over gRPC. */
+export function createPubSubTransport(endpoint: string, session: () => Promise<Session>, clock: Clock): Transport {
+  let connecting: Promise<GrpcClient> | undefined;
+  const client = () => {
+    connecting ??= createGrpcClient(endpoint);
+    return connecting;
+  };
+
+  async function answered<T>(question: Promise<T>, signal: AbortSignal): Promise<T> {
+    const done = new AbortController();
+    const limit = AbortSignal.any([signal, done.signal]);
+    try {
+      return await Promise.race([
+        question,
+        clock.sleep(answerMs, limit).then(() => {
+          throw new StreamFault({ code: '', status: 'DEADLINE_EXCEEDED', message: `no answer within ${answerMs / 1000} s` });
+        }),
+      ]);
+    } finally {
+      done.abort();
+      question.catch(() => {});
+    }
+  }
+
+  return {
+    name: 'pubsub',
+    async probe(topic, signal) {
+      const [grpc, current] = await Promise.all([client(), session()]);
+      const { canSubscribe } = await answered(grpc.getTopic(topic, current), signal);
+      if (!canSubscribe) {
+        const message = `the user may not subscribe to ${topic}`;
+        throw new StreamFault({ code: 'subscription.topic.cannot.subscribe', status: 'PERMISSION_DENIED', message });
+      }
+    },
+    async schema(id, signal) {
+      const [grpc, current] = await Promise.all([client(), session()]);
+      return (await answered(grpc.getSchema(id, current), signal)).schemaJson;
+    },
+    subscribe: (topic, after) => subscribe(topic, after, Promise.all([client(), session()])),
+    async [Symbol.asyncDispose]() {
+      const grpc = await connecting?.catch(() => undefined);
+      grpc?.close();
+    },
+  };
+}
+
+function subscribe(topic: string, after: string | null, ready: Promise<[GrpcClient, Session]>): Subscription {
+  const queue = new MessageQueue<StreamMessage>();
+  let call: ClientDuplexStream<FetchRequest, FetchResponse> | null = null;
+  let over = false;
+  /** Asked for before there was somebody to ask. */
+  let waiting = 0;
+  let isFirst = true;
+
+  function fetch(numRequested: number): void {
+    const start = after === null ? { replayPreset: 'LATEST' as const } : custom(after);
+    call!.write({ topicName: topic, numRequested, ...(isFirst ? start : {}) });
+    isFirst = false;
+  }
+
+  function begin([grpc, session]: [GrpcClient, Session]): void {
+    if (over) return;
+    call = grpc.subscribe(session);
+    call.on('data', (response: FetchResponse) => queue.push(messageOf(response)));
+    // The status says the same, and comes after the last message.
+    call.on('error', () => {});
+    call.on('status', (status: StatusObject) => {
+      over = true;
+      queue.end(status.code === 0 ? undefined : faultOf(status, statusNames));
+    });
+    if (waiting > 0) fetch(waiting);
+  }
+
+  ready.then(begin).catch((error: unknown) => queue.end(error));
+  return {
+    messages: queue,
+    request(events) {
+      if (over) return;
+      if (call === null) waiting += events;
+      else fetch(events);
+    },
+    close() {
+      over = true;
+      queue.end();
+      call?.cancel();
+    },
+  };
+}
+
+const custom = (after: string) => ({ replayPreset: 'CUSTOM' as const, replayId: Buffer.from(after, 'base64') });
+
+function messageOf({ events, latestReplayId, pendingNumRequested }: FetchResponse): StreamMessage {
+  return {
+    events: events.map(({ event, replayId }) => ({
+      replayId: replayId.toString('base64'),
+      id: event.id,
+      schemaId: event.schemaId,
+      payload: event.payload,
+    })),
+    latest: latestReplayId.length === 0 ? null : latestReplayId.toString('base64'),
+    pending: pendingNumRequested,
+  };
+}
+
+/** gRPC's statuses by number, which no version changes. */
+const statusNames = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+];

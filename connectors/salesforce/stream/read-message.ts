@@ -1,0 +1,65 @@
+import type { Delivery, StreamEvent } from '@tidemark/core';
+import type { EventDecoder } from './decode-event.ts';
+import { positionText } from './position.ts';
+import { RecentEvents } from './recent-events.ts';
+import type { StreamMessage, TransportName } from './transport.ts';
+
+/** Reads messages one after another, and knows from where a new connection would have to go on. */
+export interface MessageReader {
+  /** Replay id strictly after which everything is that was not delivered; null while that is only what is newest. */
+  readonly after: string | null;
+  /** The delivery for a message, and how many of its events nobody gets. Null when there is nothing to say yet. */
+  read(message: StreamMessage, signal: AbortSignal): Promise<{ delivery: Omit<Delivery, 'reset'> | null; unused: number }>;
+  /** Nothing more has come for so long that nothing more is there. Null when nothing ever came. */
+  lull(): Omit<Delivery, 'reset'> | null;
+}
+
+export function createMessageReader(transport: TransportName, decoder: EventDecoder, start: string | null): MessageReader {
+  const recent = new RecentEvents();
+  let after = start;
+  /** The last replay id that came: others of the same id may follow as long as this one's position is held back. */
+  let last = start;
+
+  const caughtUpTo = (replayId: string | null, events: readonly StreamEvent[], caughtUp: boolean) =>
+    replayId === null ? null : { events, position: positionText({ transport, replayId }), caughtUp };
+
+  return {
+    get after() {
+      return after;
+    },
+    lull() {
+      after = last;
+      return caughtUpTo(last, [], true);
+    },
+    async read({ events: raws, latest, pending }, signal) {
+      const events: StreamEvent[] = [];
+      let unused = 0;
+      for (let index = 0; index < raws.length; index++) {
+        const raw = raws[index]!;
+        const next = raws[index + 1];
+        // Enriched events may share one replay id, and a position means strictly after: it is that of the last of them only, and
+        // where a message ends for want of credit, nobody knows yet whether it was the last.
+        const isLastOfItsId = next === undefined ? pending > 0 : next.replayId !== raw.replayId;
+        const before = raw.replayId !== last && last !== null ? last : after;
+        const safe = isLastOfItsId ? raw.replayId : before;
+        const decoded = decoder.decode(raw, positionText({ transport, replayId: safe ?? raw.replayId }), signal);
+        const event = decoded instanceof Promise ? await decoded : decoded;
+        if (event === null) unused++;
+        else if (recent.add(`${raw.replayId}/${raw.id}/${event.keys[0]}`)) events.push(event);
+        else {
+          unused++;
+          continue;
+        }
+        after = safe;
+        last = raw.replayId;
+      }
+      if (raws.length === 0) {
+        if (latest === null) return { delivery: null, unused };
+        after = latest;
+        last = latest;
+      }
+      const delivery = caughtUpTo(after ?? last, events, pending > 0);
+      return { delivery, unused };
+    },
+  };
+}

@@ -1,0 +1,122 @@
+import type { ConnectorContext, Delivery, EventStream, StreamEvent } from '@tidemark/core';
+import { type TestOrg, testOrg } from '../fixture.ts';
+import type { TransportName } from './transport.ts';
+
+/** What the tests of streams share: an org that tells its changes, and somebody who listens. */
+
+export const captured = ['Account', 'Contact', 'Lead', 'Opportunity', 'Case'];
+
+export interface StreamOrg extends TestOrg {
+  listen(options?: ListenOptions): Promise<Listener>;
+  /** Where the bus stands now, as a position of this transport. */
+  position(): string;
+}
+
+export interface ListenOptions {
+  readonly datasets?: readonly string[];
+  readonly channel?: string;
+  readonly position?: string | null;
+  /** Events allowed from the beginning, and whether each one that comes allows another. */
+  readonly grant?: number;
+  readonly replenish?: boolean;
+  readonly over?: Partial<ConnectorContext>;
+  readonly settings?: object;
+}
+
+export interface Listener extends AsyncDisposable {
+  readonly stream: EventStream;
+  readonly deliveries: readonly Delivery[];
+  readonly events: readonly StreamEvent[];
+  /** Where to go on, after all that came. */
+  readonly position: string | null;
+  /** Waits until what came satisfies this. @throws what ended the stream */
+  until(satisfied: (events: readonly StreamEvent[], deliveries: readonly Delivery[]) => boolean): Promise<void>;
+  /** What ended it. */
+  failure(): Promise<unknown>;
+}
+
+export async function streamOrg(transport: TransportName, options: Parameters<typeof testOrg>[0] = {}): Promise<StreamOrg> {
+  const org = await testOrg({ changeEvents: captured, ...options });
+  const { emulator } = org;
+  const position = () => {
+    const id = emulator.events.latestReplayId();
+    return transport === 'cometd' ? `cometd:${id}` : `pubsub:${Buffer.from(emulator.events.replayBytes(id)).toString('base64')}`;
+  };
+  return {
+    ...org,
+    position,
+    async listen({
+      datasets = captured,
+      channel,
+      position: from = position(),
+      grant = 100,
+      replenish = true,
+      over,
+      settings,
+    } = {}) {
+      const connection = org.connect(over, {
+        stream: transport,
+        ...(transport === 'pubsub' ? { pubsubEndpoint: emulator.credentials.pubsubEndpoint } : {}),
+        ...settings,
+      });
+      const abort = new AbortController();
+      const stream = await connection.openStream!({ channel: channel ?? null, datasets, position: from }, abort.signal);
+      return collect(stream, abort, grant, replenish);
+    },
+  };
+}
+
+function collect(stream: EventStream, abort: AbortController, grant: number, replenish: boolean): Listener {
+  const deliveries: Delivery[] = [];
+  const events: StreamEvent[] = [];
+  const watchers = new Set<() => void>();
+  let over: { error: unknown } | null = null;
+  const look = () => {
+    for (const watcher of [...watchers]) watcher();
+  };
+  const run = async () => {
+    for await (const delivery of stream.deliveries(abort.signal)) {
+      deliveries.push(delivery);
+      events.push(...delivery.events);
+      if (replenish) stream.grant(delivery.events.length);
+      look();
+    }
+  };
+  const ended = run()
+    .then(
+      () => ({ error: undefined }),
+      (error: unknown) => ({ error }),
+    )
+    .then((end) => {
+      over = end;
+      look();
+      return end;
+    });
+  stream.grant(grant);
+  return {
+    stream,
+    deliveries,
+    events,
+    get position() {
+      return deliveries.at(-1)?.position ?? null;
+    },
+    until: (satisfied) =>
+      new Promise((resolve, reject) => {
+        const watcher = () => {
+          const isDone = satisfied(events, deliveries);
+          if (!isDone && over === null) return;
+          watchers.delete(watcher);
+          if (isDone) resolve();
+          else reject(over!.error ?? new Error('the stream has ended'));
+        };
+        watchers.add(watcher);
+        watcher();
+      }),
+    failure: async () => (await ended).error,
+    async [Symbol.asyncDispose]() {
+      abort.abort();
+      await stream[Symbol.asyncDispose]();
+      await ended;
+    },
+  };
+}
