@@ -3,8 +3,9 @@ import type { FieldMapping } from '../config/config.ts';
 import { compileExpression, type Expression } from '../expression/expression.ts';
 import type { Column } from '../model/block.ts';
 import type { DatasetSchema, FieldSchema } from '../model/schema.ts';
+import { TextWriter } from '../model/text-writer.ts';
 import { type FieldType, type FieldValue, newRow, textOf } from '../model/value.ts';
-import { blockReader } from './block-reader.ts';
+import { type BlockReader, blockReader } from './block-reader.ts';
 import { failureOf, type Item, type Stage, type StageContext, type StepFailure } from './stage.ts';
 
 /** Where one field of the result comes from. */
@@ -117,20 +118,31 @@ export function mapStage(
           columns.push(origin.index < 0 ? { kind: 'constant', value: null } : block.columns[origin.index]!);
           continue;
         }
-        const values: FieldValue[] = new Array(block.rowCount);
         try {
-          for (reader.row = 0; reader.row < block.rowCount; reader.row++) {
-            const value = origin.expression.evaluate(reader.get, reader.all);
-            values[reader.row] = asType(value instanceof Promise ? await value : value, origin.type);
-          }
+          columns.push(await computed(block.rowCount, origin, reader));
         } catch {
           return null;
         }
-        columns.push({ kind: 'values', values });
       }
       return { block: { rowCount: block.rowCount, columns }, kept: null };
     },
   };
+}
+
+async function computed(
+  rowCount: number,
+  { expression, type }: { readonly expression: Expression; readonly type: FieldType },
+  reader: BlockReader,
+): Promise<Column> {
+  const texts = type === 'text' ? new TextWriter(rowCount) : null;
+  const values: FieldValue[] = [];
+  for (reader.row = 0; reader.row < rowCount; reader.row++) {
+    const result = expression.evaluate(reader.get, reader.all);
+    const value = result instanceof Promise ? await result : result;
+    if (texts === null) values.push(value);
+    else texts.add(textOf(value));
+  }
+  return texts === null ? { kind: 'values', values } : texts.column();
 }
 
 /** A text column takes whatever an expression yields, in its canonical text. */
