@@ -17,7 +17,8 @@ import type { TidemarkInput, TidemarkOutput } from './lib/tidemark-process.ts';
 
 /**
  * A full load of a million contacts of fifteen columns. The emulator renders a Bulk result before it reports JobComplete; the
- * clock of everybody runs from there to data that is committed, counted and (for Tidemark) swept. Contenders take turns.
+ * clock of everybody runs from there to data that is committed, counted and (for Tidemark) swept; Tidemark's run goes on for its
+ * lookup index and the closing delta, which is told beside it. Contenders take turns.
  */
 export async function bench({ rows, rounds, quick }: BenchOptions): Promise<BenchReport> {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-bench-'));
@@ -50,20 +51,21 @@ export async function bench({ rows, rounds, quick }: BenchOptions): Promise<Benc
 
       await db.query('DROP TABLE IF EXISTS contact; DROP TABLE IF EXISTS _tidemark_checkpoints');
       const first = await load(org, { type: 'postgres', url: postgres.url }, rows);
-      note('tidemark', first.sinceJobCompleteMs!);
+      note('tidemark', first.loadedMs!);
+      note('tidemark with the lookup index', first.sinceJobCompleteMs!);
       memory.push(first.maxRssMb);
       wall.push(first.wallMs);
 
       const before = await rowVersions(db);
-      note('unchanged', (await load(org, { type: 'postgres', url: postgres.url }, rows, 'unchanged')).sinceJobCompleteMs!);
+      note('unchanged', (await load(org, { type: 'postgres', url: postgres.url }, rows, 'unchanged')).loadedMs!);
       written += (await rowVersions(db)) - before;
       // Values that differ at equal stamps: the load has to mend every row.
       await db.query("UPDATE contact SET lastname = lastname || '~'");
       await db.query('VACUUM ANALYZE contact');
-      note('changed', (await load(org, { type: 'postgres', url: postgres.url }, rows, 'updated')).sinceJobCompleteMs!);
+      note('changed', (await load(org, { type: 'postgres', url: postgres.url }, rows, 'updated')).loadedMs!);
 
       await db.query('DROP TABLE IF EXISTS contact; DROP TABLE IF EXISTS _tidemark_checkpoints');
-      note('mapped', (await load(org, { type: 'postgres', url: postgres.url }, rows, 'created', mapped)).sinceJobCompleteMs!);
+      note('mapped', (await load(org, { type: 'postgres', url: postgres.url }, rows, 'created', mapped)).loadedMs!);
       await db.query('DROP TABLE IF EXISTS contact; DROP TABLE IF EXISTS _tidemark_checkpoints');
       smallMemory.push((await load(smallOrg, { type: 'postgres', url: postgres.url }, Math.ceil(rows / 10))).maxRssMb);
 
@@ -71,7 +73,7 @@ export async function bench({ rows, rounds, quick }: BenchOptions): Promise<Benc
       const file = join(folder, 'copy.db');
       for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
       const sqlite = await load(org, { type: 'sqlite', path: file }, rows);
-      note('sqlite', sqlite.sinceJobCompleteMs!);
+      note('sqlite', sqlite.loadedMs!);
       sqliteMemory.push(sqlite.maxRssMb);
 
       if (!quick) {
@@ -99,7 +101,7 @@ export async function bench({ rows, rounds, quick }: BenchOptions): Promise<Benc
       results,
       ratios: {
         toLimit: ratio(times.limit!, times.tidemark!),
-        toLimitWithIndex: ratio(times['limit with the lookup index']!, times.tidemark!),
+        toLimitWithIndex: ratio(times['limit with the lookup index']!, times['tidemark with the lookup index']!),
         toBaseline: times.jsforce === undefined ? null : ratio(times.jsforce, times.tidemark!),
         mappedToLimit: ratio(times.limit!, times.mapped!),
         unchangedToChangedTime: ratio(times.unchanged!, times.changed!),

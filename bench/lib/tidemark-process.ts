@@ -23,7 +23,11 @@ export interface TidemarkInput {
 
 export interface TidemarkOutput {
   readonly report: RunReport;
-  /** From the reply that said JobComplete to the end of the run; null when no Bulk job was used. */
+  /**
+   * From the reply that said JobComplete to data that is committed, counted and swept; and to the end of the run, with lookup
+   * indexes and closing delta. Null when no Bulk job was used.
+   */
+  readonly loadedMs: number | null;
   readonly sinceJobCompleteMs: number | null;
   /** Spent in the target's `write`: from changes in hand to changes committed with their checkpoint. */
   readonly writeMs: number;
@@ -45,6 +49,7 @@ const watched: typeof fetch = async (resource, init) => {
   return reply;
 };
 let writeMs = 0;
+let loadedAtMs: number | null = null;
 const { connectors } = await loadConnectors();
 const config = parseConfig(yaml, { file: 'bench.yaml', env: {}, connectors: connectors.map(timed) });
 const log = { debug() {}, info() {}, warn: complain, error: complain };
@@ -56,6 +61,7 @@ const log = { debug() {}, info() {}, warn: complain, error: complain };
   const endedAtMs = performance.now();
   output({
     report,
+    loadedMs: completedAtMs === null || loadedAtMs === null ? null : loadedAtMs - completedAtMs,
     sinceJobCompleteMs: completedAtMs === null ? null : endedAtMs - completedAtMs,
     writeMs,
     wallMs: endedAtMs - startedAtMs,
@@ -63,7 +69,7 @@ const log = { debug() {}, info() {}, warn: complain, error: complain };
   } satisfies TidemarkOutput);
 }
 
-/** The connector as it is, with a stopwatch on its target's `write`. */
+/** The connector as it is, with a stopwatch on its target's `write` and on the end of its loads. */
 function timed(connector: AnyConnector): AnyConnector {
   return {
     ...connector,
@@ -80,6 +86,19 @@ function timed(connector: AnyConnector): AnyConnector {
           writeMs += performance.now() - startedAtMs;
           return results;
         };
+        const beginLoad = target.beginLoad?.bind(target);
+        if (beginLoad !== undefined) {
+          target.beginLoad = async (...args) => {
+            const load = await beginLoad(...args);
+            const finish = load.finish.bind(load);
+            load.finish = async (...end) => {
+              const counts = await finish(...end);
+              loadedAtMs = performance.now();
+              return counts;
+            };
+            return load;
+          };
+        }
         return target;
       };
       return connection;
