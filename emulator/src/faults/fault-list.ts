@@ -104,6 +104,7 @@ const matchKeys: Record<keyof FaultMatch, readonly string[]> = {
 /** Where a fault strikes, and by which conditions it is told what to meet. */
 const http = { where: 'HTTP', conditions: ['method', 'path'] };
 const grpc = { where: 'gRPC', conditions: ['rpc', 'topic'] };
+const cometd = { where: 'CometD', conditions: ['rpc', 'topic'] };
 const events = { where: 'events', conditions: ['method', 'topic'] };
 const placeOf: Record<FaultLevel, typeof http> = {
   wire: http,
@@ -112,6 +113,7 @@ const placeOf: Record<FaultLevel, typeof http> = {
   rpc: grpc,
   stream: grpc,
   event: events,
+  cometd,
 };
 const placed: readonly string[] = ['method', 'path', 'rpc', 'topic'];
 

@@ -32,6 +32,8 @@ export type FaultKind =
   | 'stream-slow'
   | 'stream-split'
   | 'stream-duplicate'
+  | 'cometd-error'
+  | 'cometd-unknown-client'
   | 'gap-event'
   | 'overflow-event'
   | 'lost-event'
@@ -46,9 +48,9 @@ export interface FaultMatch {
   path?: string | RegExp;
   /** The source of a regular expression tested against the decoded path and query: `path` for JSON. */
   pattern?: string;
-  /** For faults of gRPC: the method's name, as in `Subscribe`. */
+  /** For faults of gRPC: the method's name, as in `Subscribe`. For CometD the channel of the message: `/meta/connect`. */
   rpc?: string;
-  /** For faults of gRPC and of events: the topic in full. `pattern` is tested against it too. */
+  /** For faults of gRPC, CometD and of events: the topic in full. `pattern` is tested against it too. */
   topic?: string;
   /** Only the nth matching request, counted from 1 when the fault was added. */
   nth?: number;

@@ -4,6 +4,7 @@ import type { Identity } from '../auth/identity.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { IngestJobs } from '../bulk/ingest-jobs.ts';
 import type { QueryJobs } from '../bulk/query-jobs.ts';
+import type { Streaming } from '../cometd/streaming.ts';
 import type { EventBus } from '../events/types.ts';
 import type { FaultList } from '../faults/fault-list.ts';
 import type { OrgLimits } from '../limits/org-limits.ts';
@@ -21,6 +22,8 @@ export interface EmulatorContext {
   readonly users: Users;
   /** Change events and platform events. */
   readonly bus: EventBus;
+  /** CometD: who is connected, and what they are told. */
+  readonly streaming: Streaming;
   readonly managedSubscriptions: ManagedSubscriptions;
   readonly identity: Identity;
   readonly sessions: Sessions;

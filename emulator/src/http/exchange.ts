@@ -29,7 +29,7 @@ export async function exchange(
   request: FastifyRequest,
   reply: FastifyReply,
   context: EmulatorContext,
-  answer: (exchange: Exchange) => Promise<Outgoing>,
+  answer: (exchange: Exchange) => Promise<Outgoing | 'drop'>,
 ): Promise<FastifyReply> {
   const entry = context.requests.open({ atMs: context.org.clock.now(), method: request.method, url: loggedUrl(request) });
   const faults = context.faults.fire('wire', request.method, request.url);
@@ -52,6 +52,7 @@ export async function exchange(
   if (dropped && numberParameter(dropped, 'afterBytes', 0) === 0) return drop(reply);
 
   const outgoing = refusal(faults, request, context) ?? (await answer({ request, reply, entry, faults }));
+  if (outgoing === 'drop') return drop(reply);
   entry.status = outgoing.status;
   const skew = fault('clock-skew');
   reply.header('Date', orgDate(context, skew && numberParameter(skew, 'skewMs', 0)));

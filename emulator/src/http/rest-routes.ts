@@ -2,6 +2,7 @@ import { identityUrl } from '../auth/token-endpoint.ts';
 import * as ingest from '../bulk/ingest-routes.ts';
 import { abortOrCloseJob, createJob, deleteJob, getJob, listJobs } from '../bulk/job-routes.ts';
 import { jobResultPages, jobResults } from '../bulk/result-routes.ts';
+import { pushGenericEvents } from '../cometd/push-route.ts';
 import type { Handler, Route } from './api-types.ts';
 import * as collections from './resources/collections.ts';
 import { composite } from './resources/composite.ts';
@@ -46,6 +47,7 @@ export const restRoutes: readonly Route[] = [
   { method: 'GET', path: '/sobjects/:object/:id', kind: 'sobject.get', handler: getRow, composite: true },
   { method: 'PATCH', path: '/sobjects/:object/:id', kind: 'sobject.update', handler: updateRow, composite: true },
   { method: 'DELETE', path: '/sobjects/:object/:id', kind: 'sobject.delete', handler: deleteRow, composite: true },
+  { method: 'POST', path: '/sobjects/StreamingChannel/:id/push', kind: 'streaming.push', handler: pushGenericEvents },
   { method: 'GET', path: '/sobjects/:object/:field/:value', kind: 'sobject.get', handler: getByExternalId, composite: true },
   {
     method: 'PATCH',

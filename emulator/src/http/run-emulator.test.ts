@@ -39,6 +39,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)('prints one line of credentials that w
     'backdoorUrl',
     'pubsubEndpoint',
     'pubsubTlsEndpoint',
+    'cometdUrl',
   ]);
   expect(credentials.instanceUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   const query = await fetch(`${credentials.instanceUrl}/services/data/v62.0/query?q=SELECT+COUNT()+FROM+Account`, {

@@ -22,8 +22,8 @@ Usage: tidemark-emulator [options]
   --help                 this text
 
 Once it listens it prints one line of JSON: instanceUrl, loginUrl, organizationId, accessToken, clientId,
-clientSecret, username, password, securityToken, backdoorUrl, pubsubEndpoint, pubsubTlsEndpoint. It stops on SIGINT or
-SIGTERM.
+clientSecret, username, password, securityToken, backdoorUrl, pubsubEndpoint, pubsubTlsEndpoint, cometdUrl. It stops on
+SIGINT or SIGTERM.
 `;
 
 const flags = {
@@ -57,6 +57,7 @@ const printed = [
   'backdoorUrl',
   'pubsubEndpoint',
   'pubsubTlsEndpoint',
+  'cometdUrl',
 ] as const satisfies readonly (keyof EmulatorCredentials)[];
 
 /**

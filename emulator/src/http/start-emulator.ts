@@ -10,6 +10,8 @@ import { type CredentialOptions, createIdentity } from '../auth/identity.ts';
 import { createSessions, type Sessions } from '../auth/sessions.ts';
 import { createIngestJobs, type IngestJobs, type IngestOptions } from '../bulk/ingest-jobs.ts';
 import { createQueryJobs } from '../bulk/query-jobs.ts';
+import { addCometdSurface } from '../cometd/cometd-surface.ts';
+import { type CometdOptions, createStreaming, type Streaming } from '../cometd/streaming.ts';
 import { fillDemoOrg, fillTable } from '../demo/demo.ts';
 import { createEventBus } from '../events/event-bus.ts';
 import { objectOfChangeEvent } from '../events/event-names.ts';
@@ -55,6 +57,8 @@ export interface EmulatorOptions {
   platformEvents?: readonly PlatformEventDefinition[];
   /** The Pub/Sub API, on two ports of its own whenever the emulator listens; `false`: not at all. */
   pubsub?: false | PubSubOptions;
+  /** How long the Streaming API (CometD) waits. */
+  cometd?: CometdOptions;
   clock?: OrgClock;
   /** An SQLite file that keeps the org; in memory when absent. */
   path?: string;
@@ -82,6 +86,8 @@ export interface EmulatorCredentials {
   /** `127.0.0.1:53212`, without and with TLS; absent when the Pub/Sub API is off. */
   pubsubEndpoint: string | undefined;
   pubsubTlsEndpoint: string | undefined;
+  /** Of the newest version that clients are known to use; others are beside it. */
+  cometdUrl: string;
   refreshToken: string;
 }
 
@@ -93,6 +99,8 @@ export interface Emulator {
   readonly managedSubscriptions: ManagedSubscriptions;
   /** The Pub/Sub API's endpoints and certificate. */
   readonly pubsub: PubSub | undefined;
+  /** Who is connected over CometD. */
+  readonly streaming: Pick<Streaming, 'clients' | 'forgetClients'>;
   readonly requests: RequestLog;
   /** What is used and what is allowed of API requests, deliveries, clients. */
   readonly limits: OrgLimits;
@@ -141,6 +149,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     sessions,
     faults,
     bus,
+    streaming: createStreaming({ org, access, bus, faults, sessions, limits }, options.cometd),
     limits,
     requests: createRequestLog(),
     locators: createQueryLocators(org),
@@ -159,6 +168,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const app = createApp(context);
   const close = async () => {
     await context.pubsub?.close();
+    context.streaming.close();
     await app.close();
     await context.jobs.close();
     await context.ingest.close();
@@ -187,6 +197,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     events: bus,
     managedSubscriptions: context.managedSubscriptions,
     pubsub: context.pubsub,
+    streaming: context.streaming,
     requests: context.requests,
     limits,
     sessions: context.sessions,
@@ -251,6 +262,7 @@ function createApp(context: EmulatorContext): FastifyInstance {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   addAuthSurface(app, context);
   addRestSurface(app, context);
+  addCometdSurface(app, context);
   addBackdoor(app, context);
   app.setNotFoundHandler((_request, reply) => {
     const { status, headers, body } = textReply(404, 'text/html;charset=UTF-8', '<h1>URL No Longer Exists</h1>');
@@ -281,6 +293,7 @@ function credentialsOf(context: EmulatorContext): EmulatorCredentials {
     backdoorUrl: `${instanceUrl}/__backdoor/${backdoorSecret}`,
     pubsubEndpoint: pubsub?.endpoint,
     pubsubTlsEndpoint: pubsub?.tlsEndpoint,
+    cometdUrl: `${instanceUrl}/cometd/62.0`,
     refreshToken: sessions.grantRefreshToken(identity.userId),
   };
 }
