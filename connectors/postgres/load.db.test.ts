@@ -264,17 +264,17 @@ describe('staged rows', () => {
       { numRuns: 30 },
     ));
 
-  test('bytes that are no UTF-8, NUL, bad numbers and lacking keys are named one by one among thousands (P2)', async () => {
+  test.each([
+    // What is seen not to be plain makes a stretch go as text; the rest is found by the server, which refuses it in binary form first.
+    [
+      'bytes that are no UTF-8, NUL, bad numbers and lacking keys',
+      { 0: 'nul', 1: 'number', 17: 'utf8', 4999: 'key', 5000: 'number', 29999: 'utf8' },
+    ],
+    ['bytes that are no UTF-8, NUL and lacking keys', { 0: 'nul', 16: 'nul', 17: 'utf8', 4999: 'key', 29999: 'utf8' }],
+  ])('%s are named one by one among thousands (P2)', async (_, kinds) => {
     const { begin } = await open();
     const load = await begin();
-    const bad = new Map([
-      [0, 'nul'],
-      [1, 'number'],
-      [17, 'utf8'],
-      [4999, 'key'],
-      [5000, 'number'],
-      [29_999, 'utf8'],
-    ]);
+    const bad = new Map(Object.entries(kinds).map(([at, kind]) => [Number(at), kind]));
     const blocks: Block[] = Array.from({ length: 6 }, (_, b) => {
       const rows = Array.from({ length: 5000 }, (_, r) => {
         const kind = bad.get(b * 5000 + r);
@@ -306,8 +306,9 @@ describe('staged rows', () => {
       never,
     );
     expect(counts).toEqual({ rows: 30_000 - bad.size, rejected: bad.size });
-    expect(refused.map(({ key }) => key).sort()).toEqual(['', 'k0', 'k1', 'k17', 'k29999', 'k5000']);
-    expect(new Set(refused.map(({ reason }) => reason.code))).toEqual(new Set(['22021', '22P02', 'key_missing']));
+    const codes = { nul: '22021', utf8: '22021', number: '22P02', key: 'key_missing' };
+    const expected = [...bad].map(([at, kind]) => [kind === 'key' ? '' : `k${at}`, codes[kind as keyof typeof codes]]);
+    expect(refused.map(({ key, reason }) => [key, reason.code]).sort()).toEqual(expected.sort());
     expect((await finish(load)).created).toBe(30_000 - bad.size);
   });
 
