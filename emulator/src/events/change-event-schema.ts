@@ -85,9 +85,14 @@ export function planChangeEvent(object: ObjectDescribe, fieldId: (field: FieldDe
 }
 
 function isInEvents(field: FieldDescribe): boolean {
-  // Formulas and roll-ups: the guide's pages disagree, and a change of theirs alone makes no event. Images are derived.
-  return !neverInEvents.has(field.name) && !field.calculated && field.type !== 'base64' && field.extraTypeInfo !== 'imageurl';
+  if (neverInEvents.has(field.name) || field.type === 'base64' || field.extraTypeInfo === 'imageurl') return false;
+  // A formula's change alone makes no event, so its values would mislead. A roll-up is saved with its record, and in events
+  // by one page of the guide (by another it is not).
+  return !field.calculated || isRollUp(field);
 }
+
+/** Calculated without a formula. The calculated standard fields are derived by Salesforce in other ways. */
+const isRollUp = (field: FieldDescribe) => field.calculated && field.custom && field.calculatedFormula === null;
 
 type CompoundType = 'Address' | 'Location' | 'PersonName' | 'Switchable_PersonName';
 

@@ -163,12 +163,20 @@ test(`a new field gives a new id; events from before keep theirs and stay readab
   expect(events[0]!.json().Name).toBe('before');
 });
 
-test(`formulas are in no event ${evidence('assumed', "the guide's pages disagree; a formula's change alone makes no event")}`, () => {
+test(`roll-ups are in events, formulas are not ${evidence('assumed', "the guide's pages disagree; a formula's change alone makes no event")}`, () => {
   const { bus, schema } = createBusOrg(['Account']);
   const id = bus.channel('/data/AccountChangeEvent')!.schema().id;
-  schema.add({
-    ...schema.object('Account')!,
-    fields: [field('Twice__c', 'Twice', 'double', { custom: true, calculated: true }).describe],
-  });
+  const add = (name: string, calculatedFormula: string | null) =>
+    schema.add({
+      ...schema.object('Account')!,
+      fields: [field(name, name, 'double', { custom: true, calculated: true, calculatedFormula }).describe],
+    });
+  add('Twice__c', 'NumberOfEmployees * 2');
   expect(bus.channel('/data/AccountChangeEvent')!.schema().id).toBe(id);
+  add('Total__c', null);
+  const names = JSON.parse(bus.channel('/data/AccountChangeEvent')!.schema().json).fields.map(
+    (entry: { name: string }) => entry.name,
+  );
+  expect(names).toContain('Total__c');
+  expect(names).not.toContain('Twice__c');
 });

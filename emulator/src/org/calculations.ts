@@ -20,8 +20,13 @@ export function createCalculations(store: Omit<Store, 'calculations'>): Calculat
   const loadListeners = new Set<(object: string) => void>();
   let paths = new Map<string, FieldPath | undefined>();
   let functions = 0;
-  store.schema.onChange(() => {
+  store.schema.onChange((object) => {
     paths = new Map();
+    // A field that is removed takes its calculation along.
+    for (const key of defined.keys()) {
+      const [name, field] = key.split('.') as [string, string];
+      if (name === object.name.toLowerCase() && !store.schema.field(name, field)) defined.delete(key);
+    }
   });
 
   const keyOf = (object: string, field: string) => `${object}.${field}`.toLowerCase();
@@ -45,20 +50,22 @@ export function createCalculations(store: Omit<Store, 'calculations'>): Calculat
     }
   }
 
-  function read(object: string, path: string, row: Readonly<StoredRow>, look: RowLookup): Stored {
-    const found = pathOf(object, path);
-    if (!found) throw new TypeError(`${object} has no field '${path}'`);
+  function read({ steps, table, column }: FieldPath, row: Readonly<StoredRow>, look: RowLookup): Stored {
     let at: Readonly<StoredRow> | undefined = row;
-    for (const { column, parent } of found.steps) {
-      const id: Stored | undefined = at[column.name];
-      at = typeof id === 'string' ? look(parent.name, id) : undefined;
+    for (const step of steps) {
+      const id: Stored | undefined = at[step.column.name];
+      at = typeof id === 'string' ? look(step.parent.name, id) : undefined;
       if (!at) return null;
     }
-    const table = found.table.name;
-    const field = of(table, found.column.name);
-    if (!field) return at[found.column.name] ?? null;
     const owner = at;
-    return field.compute(field.inputs.map((input) => (pathOf(table, input) ? read(table, input, owner, look) : null)));
+    const calculated = of(table.name, column.name);
+    if (!calculated) return owner[column.name] ?? null;
+    return calculated.compute(
+      calculated.inputs.map((input) => {
+        const found = pathOf(table.name, input);
+        return found ? read(found, owner, look) : null;
+      }),
+    );
   }
 
   return {
@@ -80,9 +87,17 @@ export function createCalculations(store: Omit<Store, 'calculations'>): Calculat
         if (defined.get(key) === entry) defined.delete(key);
       };
     },
-    read,
-    has: (object, path) => pathOf(object, path) !== undefined,
-    inputsOf: (object, field) => of(object, field)?.inputs,
+    field(object, path) {
+      const found = pathOf(object, path);
+      if (!found) return undefined;
+      const { table, column } = found;
+      return {
+        column,
+        object: table.name,
+        inputs: of(table.name, column.name)?.inputs,
+        read: (row, look) => read(found, row, look),
+      };
+    },
     rows: (object) =>
       store.database.prepare(`SELECT * FROM ${store.requireTable(object).quotedName}`).iterate() as Iterable<StoredRow>,
     fill(object, field, values) {

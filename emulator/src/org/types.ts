@@ -1,6 +1,6 @@
 import type { Schema } from '../schema/types.ts';
 import type { WantedRow } from './locks.ts';
-import type { Stored, StoredRow } from './table.ts';
+import type { Column, Stored, StoredRow } from './table.ts';
 import type { Viewer } from './view-org.ts';
 
 /** A stored value as REST writes it: datetimes `2024-05-22T13:05:09.000+0000`, dates `2024-05-22`, ids 18 characters. */
@@ -213,15 +213,22 @@ export interface CalculatedField {
   compute(inputs: readonly Stored[]): Stored;
 }
 
+/** A field that can be read of a row: stored, calculated, or a parent's. */
+export interface ReadableField {
+  readonly column: Column;
+  /** The object that has it: the parent's at the end of a path. */
+  readonly object: string;
+  /** Of a calculated field what it follows from. */
+  readonly inputs: readonly string[] | undefined;
+  read(row: Readonly<StoredRow>, look: RowLookup): Stored;
+}
+
 /** What the calculated fields of an org are made with. */
 export interface Calculations {
   /** One that is there is replaced. Returns how to remove it. @throws {TypeError} for unknown fields, and for fields that follow from themselves. */
   define(object: string, field: string, calculated: CalculatedField): () => void;
-  /** A field of a row, or of one of its parents, calculated ones too. @throws {TypeError} when there is no such field. */
-  read(object: string, path: string, row: Readonly<StoredRow>, look: RowLookup): Stored;
-  has(object: string, path: string): boolean;
-  /** Of a field that is calculated. */
-  inputsOf(object: string, field: string): readonly string[] | undefined;
+  /** A field of an object, or of its parents, as it is now: not to be kept. Undefined when there is none. */
+  field(object: string, path: string): ReadableField | undefined;
   /** All records of the database in stored form, deleted ones too. */
   rows(object: string): Iterable<Readonly<StoredRow>>;
   /** Stores values of many records as if they had always been there: no commit, no stamps. */

@@ -1,5 +1,5 @@
 import type { Column, Stored } from '../../org/table.ts';
-import type { FieldType } from '../../schema/types.ts';
+import type { FieldDescribe, FieldType } from '../../schema/types.ts';
 import { compile, type Names } from './compile.ts';
 import { roundTo } from './numbers.ts';
 import { parseFormula } from './parse.ts';
@@ -118,8 +118,7 @@ function reader(type: FieldType, blanksAsZero: boolean): (stored: Stored) => Cel
 }
 
 /** What a formula yields, as its field stores it. @throws {FormulaError} when it yields another type than the field's. */
-export function resultFor(column: Column, type: FormulaType): (cell: Cell) => Stored {
-  const { field } = column;
+export function resultFor(field: FieldDescribe, type: FormulaType): (cell: Cell) => Stored {
   const wanted = types[field.type];
   if (type !== 'blank' && type !== wanted) {
     throw new FormulaError(
