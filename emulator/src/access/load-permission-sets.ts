@@ -19,6 +19,8 @@ const systemNames: Readonly<Record<string, SystemPermission>> = {
   ViewAllData: 'viewAllData',
   ModifyAllData: 'modifyAllData',
   BulkApiHardDelete: 'bulkApiHardDelete',
+  ViewSetup: 'viewSetup',
+  CustomizeApplication: 'customizeApplication',
 };
 
 const objectFlags: Readonly<Record<string, keyof ObjectPermission>> = {

@@ -26,6 +26,9 @@ export interface SystemPermissions {
   /** Reads, edits and deletes every record of every object. */
   modifyAllData: boolean;
   bulkApiHardDelete: boolean;
+  /** "View Setup and Configuration" and "Customize Application": reading and writing channels through the Tooling API. */
+  viewSetup: boolean;
+  customizeApplication: boolean;
 }
 
 /** A permission set, or the profile of a user. Names are spelt as the schema spells them. */
@@ -42,7 +45,14 @@ export interface PermissionSet {
 }
 
 export type SystemPermission = keyof SystemPermissions;
-export const systemPermissions: readonly SystemPermission[] = ['apiEnabled', 'viewAllData', 'modifyAllData', 'bulkApiHardDelete'];
+export const systemPermissions: readonly SystemPermission[] = [
+  'apiEnabled',
+  'viewAllData',
+  'modifyAllData',
+  'bulkApiHardDelete',
+  'viewSetup',
+  'customizeApplication',
+];
 
 export const noObject: ObjectPermission = {
   read: false,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ChangeEvent } from './change-event.ts';
 import type { ChangeEventPlan } from './change-event-schema.ts';
 import { createEventLog, type EventLog } from './event-log.ts';
@@ -28,14 +29,18 @@ export interface DefinedChannel {
 
 const enrichedMax = 10;
 
-/** Checks a custom channel as Salesforce does when its members are saved. @throws {TypeError} */
-export function defineCustomChannel(definition: CustomChannel, plans: EventPlans): DefinedChannel {
+/**
+ * Checks a custom channel as Salesforce does when its members are saved. A member that stays as it was `before` keeps the
+ * events that it carried. @throws {TypeError}
+ */
+export function defineCustomChannel(definition: CustomChannel, plans: EventPlans, before?: DefinedChannel): DefinedChannel {
   if (!/^[A-Za-z]\w*__chn$/.test(definition.name)) throw new TypeError(`a channel's name ends with __chn: '${definition.name}'`);
   if (definition.kind !== 'change' && definition.kind !== 'platform')
     throw new TypeError("a channel's kind is change or platform");
-  const members = definition.members.map((member) =>
-    definition.kind === 'change' ? changeMember(member, plans) : platformMember(member, plans),
-  );
+  const members = definition.members.map((member) => {
+    const made = definition.kind === 'change' ? changeMember(member, plans) : platformMember(member, plans);
+    return before?.members[before.definition.members.findIndex((old) => isDeepStrictEqual(old, member))] ?? made;
+  });
   const twice = members.find((member, i) => members.findIndex(({ eventName }) => eventName === member.eventName) !== i);
   if (twice) throw new TypeError(`'${twice.eventName}' is a member of '${definition.name}' twice`);
   const prefix = definition.kind === 'change' ? 'data' : 'event';

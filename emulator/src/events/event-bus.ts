@@ -14,6 +14,8 @@ export interface EventBusOptions {
   /** Who may see what; everybody everything when absent. */
   access?: EventAccess;
   faults?: FaultList;
+  /** Spent by every platform event, however it is published: false refuses it. */
+  publishes?: { spend(): boolean };
   /** Replay ids' steps, UUIDs and field ids follow from it. */
   seed?: number;
   limits?: Partial<CaptureLimits>;
@@ -21,7 +23,7 @@ export interface EventBusOptions {
 
 /** The event bus of an org: what its commits and its publishers make, kept for three days by the org's clock. */
 export function createEventBus(org: Org, options: EventBusOptions = {}): EventBus {
-  const { access = fullAccess, faults, seed = 1 } = options;
+  const { access = fullAccess, faults, publishes, seed = 1 } = options;
   const now = () => org.clock.now();
   const plans = createEventPlans(org.schema, seed);
   const ids = createReplayIds(now, seed);
@@ -35,7 +37,7 @@ export function createEventBus(org: Org, options: EventBusOptions = {}): EventBu
 
   const shared = { org, plans, ids, access, faults, appended, members };
   const changes = createChangeStreams({ ...shared, limits: { ...captureLimits, ...options.limits }, seed });
-  const platform = createPlatformStreams(shared);
+  const platform = createPlatformStreams({ ...shared, publishes });
   const channels = createChannels({ ...shared, changes, platform, custom });
 
   return {
@@ -53,7 +55,7 @@ export function createEventBus(org: Org, options: EventBusOptions = {}): EventBu
     selectForChangeEvents: changes.select,
     selectedForChangeEvents: () => [...changes.selected],
     defineChannel(definition) {
-      custom.set(definition.name, defineCustomChannel(definition, plans));
+      custom.set(definition.name, defineCustomChannel(definition, plans, custom.get(definition.name)));
       changes.listen();
     },
     removeChannel: (name) => void custom.delete(name),

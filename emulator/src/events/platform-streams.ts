@@ -29,10 +29,11 @@ export function createPlatformStreams(bus: {
   plans: EventPlans;
   ids: ReplayIds;
   faults: FaultList | undefined;
+  publishes: { spend(): boolean } | undefined;
   members(kind: 'platform'): readonly Member[];
   appended(): void;
 }): PlatformStreams {
-  const { org, plans, ids, faults } = bus;
+  const { org, plans, ids, faults, publishes } = bus;
   const logs = new Map<string, EventLog<PlatformEvent>>();
   const behaviors = new Map<string, NonNullable<PlatformEventDefinition['publishBehavior']>>();
   let watching = false;
@@ -87,6 +88,7 @@ export function createPlatformStreams(bus: {
   org.onInsertedEvent(({ object, row }) => {
     const plan = plans.platform(object)!;
     if (encodePlatformEvent(plan, row).length > eventBytesMax) throw new SalesforceError('LIMIT_EXCEEDED', tooLarge);
+    if (publishes?.spend() === false) throw new SalesforceError('LIMIT_EXCEEDED', allocationSpent);
     if (!publishesAtOnce(object)) return listenToCommits();
     appendRow(plan, row);
     bus.appended();
@@ -97,6 +99,7 @@ export function createPlatformStreams(bus: {
       return refused('INVALID_SCHEMA', `schema ${event.schemaId} is not the schema of ${plan.eventName}`);
     }
     if (event.payload.length > eventBytesMax) return refused('LIMIT_EXCEEDED', tooLarge);
+    if (publishes?.spend() === false) return refused('LIMIT_EXCEEDED', allocationSpent);
     const uuid = event.id || randomUUID();
     return { replayId: append(plan, Buffer.from(event.payload), uuid), uuid };
   }
@@ -148,6 +151,8 @@ export function createPlatformStreams(bus: {
 }
 
 const tooLarge = `the event is larger than ${eventBytesMax} bytes`;
+/** The code is documented, the text is not (Platform Events Developer Guide, "Platform Event Error Status Codes"). */
+const allocationSpent = 'The hourly publishing allocation of platform events is exceeded.';
 const refused = (code: string, message: string): PublishOutcome => ({ error: { code, message } });
 
 function passes({ filter }: Member, event: PlatformEvent): boolean {

@@ -13,6 +13,7 @@ import type { ManagedSubscriptions } from '../pubsub/managed-subscriptions.ts';
 import type { PubSub } from '../pubsub/start-pubsub.ts';
 import type { QueryLocators } from './query-locators.ts';
 import type { RequestLog } from './request-log.ts';
+import type { ToolingIds } from './tooling/ids.ts';
 
 /** Everything that a handler may use. One per emulator. */
 export interface EmulatorContext {
@@ -25,6 +26,8 @@ export interface EmulatorContext {
   /** CometD: who is connected, and what they are told. */
   readonly streaming: Streaming;
   readonly managedSubscriptions: ManagedSubscriptions;
+  /** Ids of what Setup holds, which the Tooling API shows. */
+  readonly toolingIds: ToolingIds;
   readonly identity: Identity;
   readonly sessions: Sessions;
   readonly faults: FaultList;

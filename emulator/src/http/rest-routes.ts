@@ -17,6 +17,7 @@ import { query, queryAll, queryMore } from './resources/query.ts';
 import { deleted, updated } from './resources/replication.ts';
 import { createRow, deleteRow, getRow, updateRow } from './resources/sobject-rows.ts';
 import { toolingQuery } from './resources/tooling-query.ts';
+import * as tooling from './resources/tooling-sobjects.ts';
 import { versionResources } from './versions.ts';
 
 const resources: Handler = ({ version, userId }, context) => ({
@@ -112,6 +113,13 @@ export const restRoutes: readonly Route[] = [
   },
 
   { method: 'GET', path: '/tooling/query', kind: 'tooling.query', handler: toolingQuery },
+  { method: 'GET', path: '/tooling/sobjects', kind: 'tooling.describe', handler: tooling.toolingDescribeGlobal },
+  { method: 'GET', path: '/tooling/sobjects/:object', kind: 'tooling.describe', handler: tooling.toolingDescribeBasic },
+  { method: 'POST', path: '/tooling/sobjects/:object', kind: 'tooling.create', handler: tooling.createComponent },
+  { method: 'GET', path: '/tooling/sobjects/:object/describe', kind: 'tooling.describe', handler: tooling.toolingDescribe },
+  { method: 'GET', path: '/tooling/sobjects/:object/:id', kind: 'tooling.get', handler: tooling.getComponent },
+  { method: 'PATCH', path: '/tooling/sobjects/:object/:id', kind: 'tooling.update', handler: tooling.updateComponent },
+  { method: 'DELETE', path: '/tooling/sobjects/:object/:id', kind: 'tooling.delete', handler: tooling.deleteComponent },
 
   { method: 'GET', path: '/jobs/query', kind: 'bulk.list', handler: listJobs },
   { method: 'POST', path: '/jobs/query', kind: 'bulk.create', handler: createJob },

@@ -13,6 +13,7 @@ import { createQueryJobs } from '../bulk/query-jobs.ts';
 import { addCometdSurface } from '../cometd/cometd-surface.ts';
 import { type CometdOptions, createStreaming, type Streaming } from '../cometd/streaming.ts';
 import { fillDemoOrg, fillTable } from '../demo/demo.ts';
+import { capturedObjects } from '../events/captured-objects.ts';
 import { createEventBus } from '../events/event-bus.ts';
 import { objectOfChangeEvent } from '../events/event-names.ts';
 import type { EventBus, PlatformEventDefinition } from '../events/types.ts';
@@ -34,6 +35,7 @@ import { createQueryLocators } from './query-locators.ts';
 import { bodyBytesMax } from './request-body.ts';
 import { createRequestLog, type RequestLog } from './request-log.ts';
 import { addRestSurface } from './rest-surface.ts';
+import { createToolingIds } from './tooling/ids.ts';
 
 export interface EmulatorOptions {
   /** Loopback unless told otherwise. */
@@ -137,10 +139,10 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     sourceNotes.push(...notes.map(describeNote));
   }
   const faults = createFaultList();
-  const bus = openBus(org, access, faults, source, options);
+  const limits = createOrgLimits(org.clock, options.limits, { changeEventObjects: () => capturedObjects(bus).size });
+  const bus: EventBus = openBus(org, { access, faults, publishes: limits.HourlyPublishedPlatformEvents }, source, options);
   const identity = createIdentity(org, options.credentials ?? {});
   const sessions = createSessions(org);
-  const limits = createOrgLimits(org.clock, options.limits);
   const context: EmulatorContext = {
     org,
     access,
@@ -156,6 +158,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     jobs: createQueryJobs(org, options.bulkPageRows ?? bulkPageRowsDefault, access.orgAs),
     ingest: createIngestJobs(org, { ...options.ingest, orgAs: access.orgAs, batches: limits.DailyBulkApiBatches }),
     managedSubscriptions: createManagedSubscriptions(org.id.slice(3, 5)),
+    toolingIds: createToolingIds(org.id.slice(3, 5)),
     transactions: new Map(),
     backdoorSecret: randomBytes(24).toString('base64url'),
     instanceUrl: '',
@@ -224,13 +227,13 @@ function openOrg(options: EmulatorOptions): { org: Org; source: LoadedSource | u
 /** What is selected and defined in the source folder, and what the options add. */
 function openBus(
   org: Org,
-  access: Access,
-  faults: FaultList,
+  { access, faults, publishes }: { access: Access; faults: FaultList; publishes: OrgLimits['HourlyPublishedPlatformEvents'] },
   source: LoadedSource | undefined,
   options: EmulatorOptions,
 ): EventBus {
   const bus = createEventBus(org, {
     faults,
+    publishes,
     access: {
       canSeeField: access.canSeeField,
       canReadAll: access.canReadAll,
@@ -250,6 +253,8 @@ function openBus(
 function createApp(context: EmulatorContext): FastifyInstance {
   const app = Fastify({
     bodyLimit: bodyBytesMax,
+    // `sf` keeps an instance URL with a slash at its end and puts the path behind it (assumed: a real org serves it).
+    rewriteUrl: ({ url = '/' }) => url.replace(/^\/{2,}/, '/'),
     // Held and slow replies would keep `close` waiting.
     forceCloseConnections: true,
     http: { maxHeaderSize: headerBytesMax },

@@ -34,5 +34,6 @@ export function versionResources(version: ApiVersion, identityUrl: string): Reco
     query: `${base}/query`,
     queryAll: `${base}/queryAll`,
     sobjects: `${base}/sobjects`,
+    tooling: `${base}/tooling`,
   };
 }

@@ -18,6 +18,14 @@ export interface OrgLimits {
   readonly StreamingApiConcurrentClients: ConcurrentLimit;
   /** Not in `/limits`: requests that run longer than 20 s. */
   readonly longRequests: LongRequests;
+  /** Not in `/limits`: objects that clients may select for Change Data Capture; 5 without an add-on. */
+  readonly changeEventObjects: FixedLimit;
+}
+
+/** A number of things that the org has, counted by whoever holds them. */
+export interface FixedLimit {
+  max: number;
+  used(): number;
 }
 
 export type LimitName = keyof OrgLimits;
@@ -34,9 +42,15 @@ export const limitSizes: Readonly<Record<LimitName, number>> = {
   DailyStreamingApiEvents: 10_000,
   StreamingApiConcurrentClients: 20,
   longRequests: 5,
+  changeEventObjects: 5,
 };
 
-export function createOrgLimits(clock: OrgClock, sizes: LimitSizes = {}): OrgLimits {
+/** @param counts  What the org itself counts. */
+export function createOrgLimits(
+  clock: OrgClock,
+  sizes: LimitSizes = {},
+  counts: { changeEventObjects?: () => number } = {},
+): OrgLimits {
   const size = (name: LimitName) => sizes[name] ?? limitSizes[name];
   const daily = (name: LimitName) => createRollingLimit(clock, dayMinutes, size(name));
   return {
@@ -48,5 +62,6 @@ export function createOrgLimits(clock: OrgClock, sizes: LimitSizes = {}): OrgLim
     DailyStreamingApiEvents: daily('DailyStreamingApiEvents'),
     StreamingApiConcurrentClients: createConcurrentLimit(size('StreamingApiConcurrentClients')),
     longRequests: createLongRequests(clock, size('longRequests')),
+    changeEventObjects: { max: size('changeEventObjects'), used: counts.changeEventObjects ?? (() => 0) },
   };
 }

@@ -3,6 +3,7 @@ import type { ApiReply, ApiRequest, Handler } from '../api-types.ts';
 import type { EmulatorContext } from '../context.ts';
 import { badRequest } from '../errors.ts';
 import type { OpenQuery } from '../query-locators.ts';
+import { asksForDefinitions, toolingRecords } from '../tooling/query.ts';
 
 const pageSizeMin = 200;
 const pageSizeDefault = 2000;
@@ -15,6 +16,11 @@ function startQuery(all: boolean): Handler {
     if (soql === null) throw badRequest('MALFORMED_QUERY', 'SOQL statements cannot be empty or null');
     if (soql.length > soqlCharactersMax)
       throw badRequest('QUERY_TOO_COMPLICATED', 'Query is too long: 100,000 characters at most');
+    if (asksForDefinitions(soql)) {
+      const path = `/services/data/${request.version.text}`;
+      const { totalSize, records } = toolingRecords(soql, path, request.userId, context);
+      return { status: 200, body: { totalSize, done: true, records } };
+    }
     const result = context.org.query(soql, { all, userId: request.userId, transaction: request.transaction });
     const pageSize = Math.min(askedPageSize(request), result.pageSizeMax);
     return page({ result, pageSize, userId: request.userId }, 0, undefined, request, context);
