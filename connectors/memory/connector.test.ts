@@ -21,12 +21,18 @@ async function createTarget(): Promise<TargetFixture> {
   const memory = new Memory();
   const connection = createMemoryConnector({ memory }).open({ datasets: {} }, context);
   const dataset = memory.dataset('contacts');
+  const to = (name: 'contacts' | 'other' = 'contacts') => ({ to: { dataset: name }, unit: name === 'other' ? name : 'contract' });
   const marked = () => [...dataset.rows()].filter(([, { deletedAtMs }]) => deletedAtMs !== null).map(([key]) => key);
   return {
-    open: ({ schema, deletes }) =>
-      connection.openTarget!({ to: { dataset: 'contacts' }, unit: 'contract', schema, deletes }, AbortSignal.timeout(60_000)),
-    rows: async () =>
-      new Map([...dataset.rows()].filter(([, { deletedAtMs }]) => deletedAtMs === null).map(([key, { row }]) => [key, row])),
+    open: ({ schema, deletes, dataset: name }) =>
+      connection.openTarget!({ ...to(name), schema, deletes }, AbortSignal.timeout(60_000)),
+    openStreamWriter: (targets) => connection.openStreamWriter!(targets),
+    rows: async (_schema, name = 'contacts') =>
+      new Map(
+        [...memory.dataset(name).rows()]
+          .filter(([, { deletedAtMs }]) => deletedAtMs === null)
+          .map(([key, { row }]) => [key, row]),
+      ),
     insertForeign: async (row) => dataset.put(row),
     marked: async () => marked(),
     writes: async () => dataset.written,
@@ -62,5 +68,5 @@ async function createSource(): Promise<SourceFixture> {
   };
 }
 
-describeTargetContract('memory', createTarget, sqlTraits);
+describeTargetContract('memory', createTarget, { ...sqlTraits, streams: true });
 describeSourceContract('memory', createSource, { delta: true, deletes: true, stamps: true, severalPages: 2500 });

@@ -3,6 +3,7 @@ import { type MemoryConfig, type MemoryFrom, type MemoryTo, memoryConfig, memory
 import type { Faults } from './faults.ts';
 import { Memory } from './memory.ts';
 import { MemorySource } from './source.ts';
+import { MemoryStreamWriter } from './stream-writer.ts';
 import { MemoryTarget } from './target.ts';
 
 export { type FaultPoint, type Faults, seededFaults } from './faults.ts';
@@ -30,6 +31,7 @@ export function createMemoryConnector(options: { memory?: Memory; faults?: Fault
         discover: async () => [...memory.datasets.keys()],
         openSource: async (spec) => new MemorySource(memory, spec, faults),
         openTarget: async (spec) => new MemoryTarget(memory, spec, faults, context.clock),
+        openStreamWriter: async () => new MemoryStreamWriter(memory, faults),
         async [Symbol.asyncDispose]() {},
       };
     },

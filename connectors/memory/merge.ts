@@ -1,4 +1,14 @@
-import { type Change, type DeleteRule, type FieldSchema, NO_STAMP, type Row, textOf, type WriteResult } from '@tidemark/core';
+import {
+  type Change,
+  type DeleteRule,
+  type FieldSchema,
+  NO_STAMP,
+  type Row,
+  type StreamChange,
+  textOf,
+  type Update,
+  type WriteResult,
+} from '@tidemark/core';
 import type { StoredRow } from './memory.ts';
 
 export interface Decision {
@@ -37,6 +47,35 @@ export function decide(
     return stampMs === stored.stampMs ? unchanged : { ...unchanged, next: { ...stored, stampMs } };
   }
   return { status: 'updated', next: { row: { ...stored.row, ...change.row }, stampMs, deletedAtMs: null } };
+}
+
+export interface StreamDecision {
+  readonly status: Decision['status'] | 'absent';
+  readonly next: StoredRow | null | undefined;
+}
+
+/** As `decide`, and an update of some fields. */
+export function decideStreamed(
+  stored: StoredRow | undefined,
+  change: StreamChange,
+  fields: readonly FieldSchema[],
+  rule: DeleteRule,
+  nowMs: number,
+): StreamDecision {
+  return change.op === 'update' ? decideUpdate(stored, change, fields) : decide(stored, change, fields, rule, nowMs);
+}
+
+/** What no sync has written is absent too: it is taken over whole, or not at all. */
+function decideUpdate(stored: StoredRow | undefined, { row, stampMs }: Update, fields: readonly FieldSchema[]): StreamDecision {
+  if (stored === undefined || stored.stampMs === null || stored.deletedAtMs !== null)
+    return { status: 'absent', next: undefined };
+  if (stampMs !== NO_STAMP && stampMs < stored.stampMs) return { status: 'unchanged', next: undefined };
+  const kept = Math.max(stored.stampMs, stampMs);
+  const set = fields.filter(({ name }) => Object.hasOwn(row, name));
+  if (equalRows(stored.row, row, set)) {
+    return { status: 'unchanged', next: kept === stored.stampMs ? undefined : { ...stored, stampMs: kept } };
+  }
+  return { status: 'updated', next: { row: { ...stored.row, ...row }, stampMs: kept, deletedAtMs: null } };
 }
 
 export function equalRows(a: Row, b: Row, fields: readonly FieldSchema[]): boolean {

@@ -1,12 +1,27 @@
-import type { Change, DatasetSchema, DeleteRule, Row, Target, WriteResult } from '@tidemark/core';
+import type {
+  Change,
+  DatasetSchema,
+  DeleteRule,
+  Row,
+  StreamChange,
+  StreamWriteResult,
+  StreamWriter,
+  Target,
+  WriteResult,
+} from '@tidemark/core';
 import { contactSchema } from './rows.ts';
 
 /** One fresh, empty dataset and the ways in which tests look at it from outside. */
 export interface TargetFixture extends AsyncDisposable {
-  /** Opens the dataset as a process of its own would, for the unit `contract`. The fixture closes it. */
-  open(options: { schema: DatasetSchema; deletes: DeleteRule }): Promise<Target>;
+  /**
+   * Opens the dataset as a process of its own would, for the unit `contract`. The fixture closes it. A stream wants a second
+   * dataset beside it, `other`, with a unit of that name.
+   */
+  open(options: { schema: DatasetSchema; deletes: DeleteRule; dataset?: 'other' }): Promise<Target>;
   /** What a reader of the dataset sees now, by key: committed rows only, without those marked as deleted. */
-  rows(schema: DatasetSchema): Promise<ReadonlyMap<string, Row>>;
+  rows(schema: DatasetSchema, dataset?: 'contacts' | 'other'): Promise<ReadonlyMap<string, Row>>;
+  /** Writes targets that `open` has opened in one transaction. */
+  openStreamWriter?(targets: readonly Target[]): Promise<StreamWriter>;
   /** Adds a row as the user's own application would: no sync has written it. */
   insertForeign?(row: Row, schema: DatasetSchema): Promise<void>;
   /** Keys of the rows that are kept and marked as deleted. */
@@ -20,6 +35,8 @@ export interface TargetTraits {
   readonly compares: boolean;
   readonly checkpoints: boolean;
   readonly loads: boolean;
+  /** Takes the changes of a stream, several datasets in one transaction. */
+  readonly streams?: boolean;
   /** Fields have types, and a value of another type is refused. */
   readonly typed: boolean;
   /** Runs of each property. Few where a dataset is slow to make. */
@@ -65,4 +82,49 @@ export async function openTarget(
   };
 }
 
-export const statuses = (results: readonly WriteResult[]) => results.map(({ status }) => status);
+/** Two prepared datasets of one connection, and what writes them in one transaction for the unit `live`. */
+export interface OpenStream {
+  readonly fixture: TargetFixture;
+  readonly target: Target;
+  readonly other: Target;
+  readonly writer: StreamWriter;
+  /** Of the stream's unit. */
+  readonly epoch: number;
+  /** Of the unit of `target` itself. */
+  readonly ownEpoch: number;
+  /** Applies changes to `target` in a transaction of their own; answers what became of each. */
+  commit(changes: readonly StreamChange[], checkpoint?: string): Promise<readonly string[]>;
+}
+
+export async function withStream(
+  create: CreateTarget,
+  deletes: DeleteRule,
+  body: (open: OpenStream) => Promise<void>,
+): Promise<void> {
+  await using fixture = await create();
+  await body(await openStream(fixture, deletes));
+}
+
+export async function openStream(fixture: TargetFixture, deletes: DeleteRule): Promise<OpenStream> {
+  const { target, epoch: ownEpoch } = await openTarget(fixture, deletes);
+  const other = await fixture.open({ schema: contactSchema, deletes, dataset: 'other' });
+  await other.prepare();
+  const writer = await fixture.openStreamWriter!([target, other]);
+  const { epoch } = await target.checkpoints!.acquire('live');
+  return {
+    fixture,
+    target,
+    other,
+    writer,
+    epoch,
+    ownEpoch,
+    async commit(changes, checkpoint = 'on') {
+      const transaction = await writer.begin(AbortSignal.timeout(60_000));
+      const results = await transaction.apply(target, changes);
+      await transaction.commit('live', epoch, checkpoint);
+      return statuses(results);
+    },
+  };
+}
+
+export const statuses = (results: readonly (WriteResult | StreamWriteResult)[]) => results.map(({ status }) => status);

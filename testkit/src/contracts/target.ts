@@ -2,6 +2,7 @@ import { type Change, OwnershipLostError, type Target, type WriteResult } from '
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { contact, contactSchema, hostileTexts, remove, upsert, valuesByField } from './rows.ts';
+import { describeStreamWriterContract } from './stream-writer.ts';
 import { type CreateTarget, openTarget, statuses, type TargetTraits, withTarget } from './target-fixture.ts';
 import { describeLoadContract } from './target-load.ts';
 import { describeTargetSchemaContract } from './target-schema.ts';
@@ -28,6 +29,7 @@ export function describeTargetContract(name: string, create: CreateTarget, trait
     if (traits.checkpoints) describeCommits(create);
     describeTargetSchemaContract(create, traits);
     if (traits.loads) describeLoadContract(create, traits);
+    if (traits.streams) describeStreamWriterContract(create, traits.runs ?? 20);
   });
 }
 
