@@ -3,6 +3,7 @@ import type { EmulatorContext } from '../http/context.ts';
 import { bearerToken, exchange } from '../http/exchange.ts';
 import { jsonReply, type Outgoing, textReply } from '../http/outgoing.ts';
 import { bodyBytes } from '../http/request-body.ts';
+import { authorize } from './authorize.ts';
 import { sameSecret } from './identity.ts';
 import { OAuthError } from './oauth-error.ts';
 import { sessionMs } from './sessions.ts';
@@ -37,6 +38,7 @@ export function addAuthSurface(app: FastifyInstance, context: EmulatorContext): 
     }
   });
   for (const method of ['GET', 'POST'] as const) {
+    surface(method, '/services/oauth2/authorize', 'oauth.authorize', (request) => authorize(form(request), context));
     surface(method, '/services/oauth2/revoke', 'oauth.revoke', (request) => revoke(form(request).get('token') ?? '', context));
     surface(method, '/services/oauth2/userinfo', 'oauth.userinfo', (request) => {
       const userId = signedIn(request, context);

@@ -12,6 +12,8 @@ export interface CredentialOptions {
   jwtPublicKey?: string;
   /** A used refresh token dies and the reply carries a new one. */
   rotateRefreshTokens?: boolean;
+  /** Where the web server flow may send its codes, beside this machine. */
+  redirectUris?: readonly string[];
 }
 
 /** A user who can sign in. */
@@ -45,6 +47,7 @@ export interface Person {
 export interface Identity extends Account, ConnectedApp {
   jwtPublicKey: KeyObject | undefined;
   rotateRefreshTokens: boolean;
+  readonly redirectUris: readonly string[];
   /** A further user with an app of their own. @throws {TypeError} when the name or the client id is taken. */
   add(userId: string, options: CredentialOptions & { username: string }): Account & ConnectedApp;
   /** Names are compared without regard to case. */
@@ -97,6 +100,7 @@ export function createIdentity(org: Org, options: CredentialOptions): Identity {
     ...apiUser,
     jwtPublicKey: options.jwtPublicKey === undefined ? undefined : readPublicKey(options.jwtPublicKey),
     rotateRefreshTokens: options.rotateRefreshTokens ?? false,
+    redirectUris: options.redirectUris ?? [],
     add,
     account,
     checkPassword(username, secret) {

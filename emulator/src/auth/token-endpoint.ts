@@ -50,6 +50,15 @@ const grants: Record<string, GrantHandler> = {
     if (rotate) grant.refreshToken = context.sessions.grantRefreshToken(userId);
     return grant;
   },
+  authorization_code(form, authorization, context) {
+    const codeVerifier = form.get('code_verifier') ?? undefined;
+    // An app that cannot keep a secret proves itself by the verifier (Salesforce Help, "Require Secret for Web Server Flow").
+    const { clientId } = checkClient(form, authorization, context, codeVerifier === undefined ? 'secret' : 'if given');
+    const redirectUri = form.get('redirect_uri') ?? '';
+    const { userId, scope } = context.codes.redeem(form.get('code') ?? '', { clientId, redirectUri, codeVerifier });
+    const lasts = /(^| )(refresh_token|offline_access|full)( |$)/.test(scope);
+    return lasts ? { userId, scope, refreshToken: context.sessions.grantRefreshToken(userId) } : { userId, scope };
+  },
   async 'urn:ietf:params:oauth:grant-type:jwt-bearer'(form, _authorization, context) {
     return { userId: await userOfAssertion(form.get('assertion') ?? '', context), scope: 'api' };
   },

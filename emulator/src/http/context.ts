@@ -1,5 +1,6 @@
 import type { Access } from '../access/access.ts';
 import type { Users } from '../access/users.ts';
+import type { AuthorizationCodes } from '../auth/authorization-codes.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { IngestJobs } from '../bulk/ingest-jobs.ts';
@@ -30,6 +31,7 @@ export interface EmulatorContext {
   readonly toolingIds: ToolingIds;
   readonly identity: Identity;
   readonly sessions: Sessions;
+  readonly codes: AuthorizationCodes;
   readonly faults: FaultList;
   readonly limits: OrgLimits;
   readonly requests: RequestLog;

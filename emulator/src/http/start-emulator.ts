@@ -6,6 +6,7 @@ import type { Permissions } from '../access/hidden.ts';
 import { loadPermissionSets } from '../access/load-permission-sets.ts';
 import { createUsers, type Users } from '../access/users.ts';
 import { addAuthSurface } from '../auth/auth-surface.ts';
+import { createAuthorizationCodes } from '../auth/authorization-codes.ts';
 import { type CredentialOptions, createIdentity } from '../auth/identity.ts';
 import { createSessions, type Sessions } from '../auth/sessions.ts';
 import { createIngestJobs, type IngestJobs, type IngestOptions } from '../bulk/ingest-jobs.ts';
@@ -149,6 +150,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     users: createUsers(org, access, identity, sessions),
     identity,
     sessions,
+    codes: createAuthorizationCodes(org.clock),
     faults,
     bus,
     streaming: createStreaming({ org, access, bus, faults, sessions, limits }, options.cometd),
