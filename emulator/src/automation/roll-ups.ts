@@ -1,6 +1,6 @@
 import type { Stored, StoredRow } from '../org/table.ts';
 import type { Org, Recalculation, RecordSave, TouchedRecord, Value, Values } from '../org/types.ts';
-import { custom, double, field, readOnly } from '../schema/fields.ts';
+import { rollUpField } from '../schema/roll-up-field.ts';
 import type { FieldDescribe } from '../schema/types.ts';
 import { readCondition } from '../soql/record-condition.ts';
 import type { FormulaFieldSet } from './formula-fields.ts';
@@ -230,14 +230,4 @@ export function createRollUps(org: Org, formulas: FormulaFieldSet): RollUpRunner
       }
     },
   };
-}
-
-/** A roll-up field as describe shows it: a number, or like the field that it summarises. */
-export function rollUpField(name: string, label: string, summarized: FieldDescribe | undefined): FieldDescribe {
-  const changes = [custom, readOnly, { calculated: true }];
-  if (!summarized) return double(name, label, 18, 0, ...changes).describe;
-  const { type, scale } = summarized;
-  if (type === 'int') return double(name, label, 18, 0, ...changes).describe;
-  const isNumber = type === 'double' || type === 'currency' || type === 'percent';
-  return field(name, label, type, ...changes, isNumber ? { precision: 18, scale } : {}).describe;
 }

@@ -18,6 +18,8 @@ import {
   textarea,
   url,
 } from '../fields.ts';
+import type { CalculationSource } from './calculations.ts';
+import { readRollUp } from './calculations.ts';
 import { type GlobalValueSets, type PicklistSource, readPicklist } from './picklist-values.ts';
 import type { Element } from './xml.ts';
 
@@ -27,6 +29,8 @@ export interface CustomField {
   declarations: FieldDeclaration[];
   /** Of a dependent picklist; its bitmaps can be made when all fields of the object are known. */
   picklist?: PicklistSource;
+  /** Of a formula or a roll-up: how it is calculated. */
+  calculation?: CalculationSource;
   /** What differs here from a real org. */
   notes: { element: string; message: string }[];
 }
@@ -76,14 +80,19 @@ export function readCustomField(element: Element, name: string, globals: GlobalV
       calculatedFormula: formula,
       formulaTreatNullNumberAsZero: element.text('formulaTreatBlanksAs') === 'BlankAsZero',
     });
-    note('formula', 'is not evaluated: the field reads null');
   }
+  const calculation: CalculationSource | undefined =
+    formula !== undefined
+      ? { kind: 'formula', formula, blanksAsZero: common.formulaTreatNullNumberAsZero === true }
+      : type === 'Summary'
+        ? readRollUp(element)
+        : undefined;
   const picklist = type === 'Picklist' || type === 'MultiselectPicklist' ? readPicklist(element, globals) : undefined;
   if (picklist?.missingSet !== undefined) {
     note('valueSet.valueSetName', `names ${picklist.missingSet}, which the folder does not hold: any value is accepted`);
   }
   const declarations = read({ element, name, label, common, note, picklist, isFormula: formula !== undefined });
-  // What is not computed reads null, even a checkbox.
+  // What cannot be calculated reads null, even a checkbox.
   for (const { describe } of declarations) {
     if (describe.calculated) Object.assign(describe, { nillable: true, defaultedOnCreate: false, defaultValue: null });
   }
@@ -92,7 +101,7 @@ export function readCustomField(element: Element, name: string, globals: GlobalV
   if (element.has('lookupFilter')) note('lookupFilter', 'is not enforced');
   for (const ignored of withoutEffect) element.has(ignored);
   for (const unknown of element.unread()) note(unknown, 'is not used here');
-  return { file: element.file, declarations, notes, ...(picklist ? { picklist } : {}) };
+  return { file: element.file, declarations, notes, ...(picklist ? { picklist } : {}), ...(calculation ? { calculation } : {}) };
 }
 
 interface Reading {
@@ -183,17 +192,8 @@ const readers: Readonly<Record<string, (reading: Reading) => FieldDeclaration[]>
       }),
     ];
   },
-  Summary: ({ element, name, label, common, note }) => {
-    const operation = element.requiredText('summaryOperation');
-    const summarized = element.text('summarizedField');
-    for (const known of ['summaryForeignKey', 'summaryFilterItems']) element.has(known);
-    note(
-      'summaryOperation',
-      `${operation}${summarized === undefined ? '' : ` of ${summarized}`} is not computed: the field reads null`,
-    );
-    const scale = operation === 'count' ? 0 : 2;
-    return [double(name, label, 18, scale, common, readOnly, { calculated: true })];
-  },
+  // What it sums up may be declared in another file: the loader knows more.
+  Summary: ({ name, label, common }) => [double(name, label, 18, 0, common, readOnly, { calculated: true })],
   Location: ({ element, name, label, common }) => {
     const scale = element.integer('scale', 0, 15);
     const displayLocationInDecimal = element.boolean('displayLocationInDecimal');

@@ -191,7 +191,7 @@ describe('field types', () => {
     ]);
   });
 
-  test(`formulas and roll-ups are read only, read null, and are reported ${evidence('assumed', 'the emulator evaluates nothing')}`, () => {
+  test(`formulas and roll-ups are read only; how they are calculated is handed on ${evidence('documented', 'Metadata API Developer Guide, CustomField')}`, () => {
     putField(
       'Account',
       'Total__c',
@@ -210,7 +210,15 @@ describe('field types', () => {
       defaultValue: null,
     });
     expect(loaded.fields).toEqual(['Account.Probe__c', 'Account.Total__c']);
-    expect(loaded.notes.map((note) => note.element)).toEqual(['CustomField.formula', 'CustomField.summaryOperation']);
+    expect(loaded.notes).toEqual([]);
+    expect(loaded.calculated).toMatchObject([
+      { object: 'Account', field: 'Probe__c', calculation: { kind: 'formula', blanksAsZero: true } },
+      {
+        object: 'Account',
+        field: 'Total__c',
+        calculation: { kind: 'roll-up', child: 'X__c', reference: 'A__c', operation: 'sum', summarized: 'Y__c', filters: [] },
+      },
+    ]);
   });
 
   test(`default values: literals count, formulas are shown and reported ${evidence('assumed', 'literal defaults also appear as defaultValue')}`, () => {

@@ -4,6 +4,7 @@ import type { FieldDeclaration } from '../fields.ts';
 import { nextKeyPrefix } from '../key-prefix.ts';
 import { isPlatformEvent } from '../platform-event.ts';
 import type { ChildLink, FieldDescribe, ObjectDescribe, PicklistValue, Schema } from '../types.ts';
+import { type CalculatedSource, describeRollUp, readValidationRule, type ValidationRuleSource } from './calculations.ts';
 import { type CustomField, readCustomField } from './custom-field.ts';
 import { nextCustomKeyPrefix, readCustomObject } from './custom-object.ts';
 import { type ChannelSource, joinChannels, type ReadMember, readChannel, readChannelMember } from './event-channels.ts';
@@ -23,6 +24,9 @@ export interface LoadedSource {
   channels: ChannelSource[];
   /** Change events selected for the standard channel, as `AccountChangeEvent`. */
   selectedChangeEvents: string[];
+  /** Formula fields and roll-ups: the schema has their fields, who calculates them is told here. */
+  calculated: CalculatedSource[];
+  validationRules: ValidationRuleSource[];
   /** Everything in the folder that was left out or behaves differently from a real org. */
   notes: SourceNote[];
 }
@@ -33,6 +37,7 @@ interface ObjectSource {
   /** Where the object is defined; absent when only fields are given. */
   definition?: Element;
   fields: { name: string; element: Element }[];
+  validationRules: Element[];
 }
 
 /**
@@ -61,10 +66,11 @@ export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
   const platformEvents: PlatformEventSource[] = [];
   const additions: { object: ObjectDescribe; links: Record<string, ChildLink>; isNew: boolean; fields: CustomField[] }[] = [];
   const taken = new Set<string>();
+  const validationRules: ValidationRuleSource[] = [];
   for (const source of objects) {
     const unsupported = unsupportedKind(source.name);
     const known = schema.object(source.name);
-    const file = source.definition?.file ?? source.fields[0]!.element.file;
+    const file = (source.definition ?? source.fields[0]?.element ?? source.validationRules[0]!).file;
     if (unsupported !== undefined) {
       notes.push({ file, element: '', message: `${source.name} is ${unsupported}, which is not supported yet: left out` });
       continue;
@@ -74,8 +80,13 @@ export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
       continue;
     }
     if (!known && !source.definition) {
-      problems.push({ file, element: '', message: `is a field of ${source.name}, which neither the folder nor the org defines` });
+      const what = source.fields.length > 0 ? 'a field' : 'a validation rule';
+      problems.push({ file, element: '', message: `is ${what} of ${source.name}, which neither the folder nor the org defines` });
       continue;
+    }
+    for (const element of source.validationRules) {
+      const rule = collecting(() => readValidationRule(element, source.name));
+      if (rule) validationRules.push(rule);
     }
     const readFields = source.fields.flatMap(({ name, element }) => {
       if (!name.endsWith('__c')) {
@@ -129,12 +140,23 @@ export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
     noteUnknownTargets(additions, schema, fields, notes);
   }
   if (problems.length > 0) throw new SourceFolderError(folder, problems);
+  const fieldOf = (object: string, name: string) =>
+    additions
+      .find((addition) => addition.object.name.toLowerCase() === object.toLowerCase())
+      ?.object.fields.find((field) => field.name.toLowerCase() === name.toLowerCase()) ?? schema.field(object, name);
+  for (const { fields } of additions) for (const field of fields) describeRollUp(field, fieldOf);
   for (const { object, links } of additions) schema.add(object, links);
   return {
     objects: additions.filter(({ isNew }) => isNew).map(({ object }) => object.name),
     fields: additions.flatMap(({ object, fields }) =>
       fields.flatMap((field) => field.declarations.map(({ describe }) => `${object.name}.${describe.name}`)),
     ),
+    calculated: additions.flatMap(({ object, fields }) =>
+      fields.flatMap(({ file, declarations, calculation }) =>
+        calculation ? [{ object: object.name, field: declarations[0]!.describe.name, file, calculation }] : [],
+      ),
+    ),
+    validationRules,
     platformEvents,
     channels: joined.channels,
     selectedChangeEvents: joined.selected,
@@ -209,7 +231,7 @@ function readFiles(
     object.fields.push({ name, element });
   };
   const objectOf = (name: string): ObjectSource => {
-    const source = objects.get(name) ?? { name, fields: [] };
+    const source = objects.get(name) ?? { name, fields: [], validationRules: [] };
     objects.set(name, source);
     return source;
   };
@@ -229,6 +251,7 @@ function readFiles(
         for (const inline of element.children('fields')) {
           collecting(() => addField(source, inline.requiredText('fullName'), inline));
         }
+        source.validationRules.push(...element.children('validationRules'));
       });
     } else if (name.endsWith('.field-meta.xml')) {
       collecting(() => {
@@ -238,6 +261,15 @@ function readFiles(
         const object = parts.at(-3);
         if (object === undefined || parts.at(-2) !== 'fields') throw element.problem('', 'is not in a folder <object>/fields');
         addField(objectOf(object), fullName, element);
+      });
+    } else if (name.endsWith('.validationRule-meta.xml')) {
+      collecting(() => {
+        const element = parse('ValidationRule');
+        const object = parts.at(-3);
+        if (object === undefined || parts.at(-2) !== 'validationRules') {
+          throw element.problem('', 'is not in a folder <object>/validationRules');
+        }
+        objectOf(object).validationRules.push(element);
       });
     } else if (/\.globalValueSet(-meta\.xml)?$/.test(name)) {
       collecting(() => {
