@@ -70,6 +70,7 @@ function createCometdSubscription(
   let begun = false;
   let client: CometdClient | null = null;
   let wake: (() => void) | null = null;
+  const { promise: subscribed, resolve: tellSubscribed } = Promise.withResolvers<void>();
 
   function end(error?: unknown): void {
     queue.end(error);
@@ -171,7 +172,8 @@ function createCometdSubscription(
         topic,
         (message) => backlog.push(rawEvent(message as unknown as DataMessage)),
         (answer) => {
-          if (answer.successful !== true) failed(answer as unknown as FailedMessage);
+          if (answer.successful === true) tellSubscribed();
+          else failed(answer as unknown as FailedMessage);
         },
       );
     });
@@ -180,6 +182,7 @@ function createCometdSubscription(
   closing.signal.addEventListener('abort', () => wake?.(), { once: true });
   return {
     messages: queue,
+    begun: subscribed,
     request(events) {
       room += events;
       if (!begun) {

@@ -1,4 +1,4 @@
-import { type Clock, type ConnectorContext, SyncError } from '@tidemark/core';
+import { type Clock, type ConnectorContext, retrying, SyncError } from '@tidemark/core';
 import type { Describe, Describes } from '../describe.ts';
 import { type AvroPlan, createAvroPlan } from './avro-plan.ts';
 import type { ChangeShape } from './change-shape.ts';
@@ -39,7 +39,7 @@ export function createEventPlans(parts: {
   /** JSON can be read without a schema. */
   readonly needsSchema: boolean;
   readonly describes: Describes;
-  readonly context: Pick<ConnectorContext, 'clock' | 'log' | 'connection'>;
+  readonly context: Pick<ConnectorContext, 'clock' | 'random' | 'log' | 'connection'>;
 }): EventPlans {
   const { describes, context, needsSchema } = parts;
   const schemas = new Map<string, AvroPlan>();
@@ -56,7 +56,8 @@ export function createEventPlans(parts: {
   /** Of an object that describe does not know any more, or a platform event: the schema alone has to do. */
   async function describeOf(object: string, signal: AbortSignal): Promise<Describe | null> {
     try {
-      return await describes.get(object, signal);
+      // Events that have come wait for it: a new connection would bring them once more, and the first of all perhaps not at all.
+      return await retrying(() => describes.get(object, signal), { clock: context.clock, random: context.random, signal });
     } catch (error) {
       if (error instanceof SyncError && error.code === 'request_refused') return null;
       throw error;

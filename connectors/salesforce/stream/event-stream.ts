@@ -35,15 +35,20 @@ export interface EventStreamParts {
 const againPolicy: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs: 500, delayMsMax: 60_000 };
 const crowdedPolicy: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs: 15_000, delayMsMax: 300_000 };
 
-/** A message that used up all that was asked for does not say whether more is there: who hears nothing for so long assumes not. */
+/**
+ * A message that used up all that was asked for does not say whether more is there, and a quiet subscription does not say that it has
+ * begun: who hears nothing for so long may assume that there is nothing.
+ */
 const lullMs = 1_000;
+/** The same for one that begins with what is newest, which the server has to find out first. */
+const beginningMs = 3_000;
 
 /** New sessions that are refused one after the other, before somebody else has to look at it. */
 const loginsMax = 4;
 
 /**
  * A stream over one transport. It goes on by itself right after the last event that it handed over, so that what the consumer holds
- * uncommitted stays good: only the first delivery is a `reset`.
+ * uncommitted stays good. Its first delivery says that it has begun, with events or without.
  */
 export function createEventStream(parts: EventStreamParts): EventStream {
   const { transport, topic, decoder, origin, context } = parts;
@@ -58,7 +63,9 @@ export function createEventStream(parts: EventStreamParts): EventStream {
   let attempt = 0;
   let logins = 0;
   let unreachableSinceMs: number | null = null;
-  let isFirstDelivery = true;
+  /** The consumer has been told that it is subscribed. */
+  let isTold = false;
+  let isReconnected = false;
   let heard = 0;
 
   const tell = (news: Partial<StreamState>) => {
@@ -68,6 +75,13 @@ export function createEventStream(parts: EventStreamParts): EventStream {
   function ask(): void {
     const events = current === null ? 0 : credit.take();
     if (events > 0) current!.request(events);
+  }
+
+  function told(delivery: Omit<Delivery, 'reset'>): Delivery {
+    const reset = isReconnected;
+    isReconnected = false;
+    isTold = true;
+    return { ...delivery, reset };
   }
 
   /** One connection, until it ends. @throws {StreamFault} it ended badly */
@@ -81,11 +95,11 @@ export function createEventStream(parts: EventStreamParts): EventStream {
     try {
       ask();
       const messages = subscription.messages[Symbol.asyncIterator]();
-      for (let cutShort = false; ; ) {
+      for (let isDoubtful = true; ; ) {
         const next = messages.next();
-        if (cutShort && (await isLull(next, signal))) {
-          const lull = reader.lull();
-          if (lull !== null) yield { ...lull, reset: false };
+        if (isDoubtful && (await isLull(next, subscription.begun, signal))) {
+          isDoubtful = false;
+          yield told(reader.lull());
         }
         const { value: message, done } = await next;
         if (done) break;
@@ -98,11 +112,9 @@ export function createEventStream(parts: EventStreamParts): EventStream {
         const { delivery, unused } = await reader.read(message, signal);
         credit.received(message.events.length, unused);
         ask();
-        cutShort = message.pending === 0;
         if (delivery === null) continue;
-        const reset = isFirstDelivery;
-        isFirstDelivery = false;
-        yield { ...delivery, reset };
+        isDoubtful = message.pending === 0;
+        yield told(delivery);
       }
       if (watchdog.fired) throw new StreamFault({ code: '', status: 'UNAVAILABLE', message: 'nothing was heard for too long' });
     } finally {
@@ -116,16 +128,18 @@ export function createEventStream(parts: EventStreamParts): EventStream {
   }
 
   /** Whether so much time passes while events are asked for and none comes: the message before was the last, though it did not say so. */
-  async function isLull(next: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
+  async function isLull(next: Promise<unknown>, begun: Promise<void>, signal: AbortSignal): Promise<boolean> {
     const arrived = new AbortController();
     const arrives = next.then(
       () => arrived.abort(),
       () => arrived.abort(),
     );
     const limit = AbortSignal.any([signal, arrived.signal]);
+    await Promise.race([arrives, begun]);
     while (!limit.aborted) {
       const asked = credit.isAsked;
-      await Promise.race([arrives, clock.sleep(lullMs, limit).catch(() => {})]);
+      const ms = reader.after === null ? beginningMs : lullMs;
+      await Promise.race([arrives, clock.sleep(ms, limit).catch(() => {})]);
       if (asked) return !limit.aborted;
     }
     return false;
@@ -181,6 +195,10 @@ export function createEventStream(parts: EventStreamParts): EventStream {
         if (limit.aborted) return;
         await recoverUntil(error, limit);
       }
+      if (isTold && reader.after === null) {
+        throw new CheckpointExpiredError(`${about}: the connection was lost before the stream had told its first position`);
+      }
+      isReconnected = isTold;
     }
   }
 

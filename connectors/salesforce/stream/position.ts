@@ -12,9 +12,15 @@ export interface Position {
 
 export const positionText = ({ transport, replayId }: Position): string => `${transport}:${replayId}`;
 
+/** Of a stream that began with what is newest and has not heard anything yet: it cannot be found again. */
+export const unheardPosition = (transport: TransportName): string => `${transport}:unheard`;
+
 /** @throws {CheckpointExpiredError} it was never one of ours: what it stood for has to be read again */
 export function readPosition(text: string): Position {
   const [, transport, replayId] = /^(pubsub|cometd):(.+)$/.exec(text) ?? [];
+  if (replayId === 'unheard') {
+    throw new CheckpointExpiredError('the stream was left before it had told its first position');
+  }
   const isReplayId = transport === 'cometd' ? /^\d+$/ : /^[A-Za-z0-9+/]+=*$/;
   if (transport === undefined || !isReplayId.test(replayId!)) {
     throw new CheckpointExpiredError('the position is not one of a Salesforce stream');

@@ -61,11 +61,21 @@ function subscribe(topic: string, after: string | null, ready: Promise<[GrpcClie
   /** Asked for before there was somebody to ask. */
   let waiting = 0;
   let isFirst = true;
+  const { promise: begun, resolve: tellBegun } = Promise.withResolvers<void>();
 
   function fetch(numRequested: number): void {
     const start = after === null ? { replayPreset: 'LATEST' as const } : custom(after);
     call!.write({ topicName: topic, numRequested, ...(isFirst ? start : {}) });
+    if (isFirst) confirm();
     isFirst = false;
+  }
+
+  /** A subscription is not acknowledged. A question that is asked after it, on the same connection, is. */
+  function confirm(): void {
+    ready
+      .then(([grpc, session]) => grpc.getTopic(topic, session))
+      .then(() => tellBegun())
+      .catch(() => {});
   }
 
   function begin([grpc, session]: [GrpcClient, Session]): void {
@@ -84,6 +94,7 @@ function subscribe(topic: string, after: string | null, ready: Promise<[GrpcClie
   ready.then(begin).catch((error: unknown) => queue.end(error));
   return {
     messages: queue,
+    begun,
     request(events) {
       if (over) return;
       if (call === null) waiting += events;

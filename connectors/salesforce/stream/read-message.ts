@@ -1,6 +1,6 @@
 import type { Delivery, StreamEvent } from '@tidemark/core';
 import type { EventDecoder } from './decode-event.ts';
-import { positionText } from './position.ts';
+import { positionText, unheardPosition } from './position.ts';
 import { RecentEvents } from './recent-events.ts';
 import type { StreamMessage, TransportName } from './transport.ts';
 
@@ -10,8 +10,8 @@ export interface MessageReader {
   readonly after: string | null;
   /** The delivery for a message, and how many of its events nobody gets. Null when there is nothing to say yet. */
   read(message: StreamMessage, signal: AbortSignal): Promise<{ delivery: Omit<Delivery, 'reset'> | null; unused: number }>;
-  /** Nothing more has come for so long that nothing more is there. Null when nothing ever came. */
-  lull(): Omit<Delivery, 'reset'> | null;
+  /** Nothing has come for so long that nothing more is there. */
+  lull(): Omit<Delivery, 'reset'>;
 }
 
 export function createMessageReader(transport: TransportName, decoder: EventDecoder, start: string | null): MessageReader {
@@ -20,16 +20,17 @@ export function createMessageReader(transport: TransportName, decoder: EventDeco
   /** The last replay id that came: others of the same id may follow as long as this one's position is held back. */
   let last = start;
 
-  const caughtUpTo = (replayId: string | null, events: readonly StreamEvent[], caughtUp: boolean) =>
-    replayId === null ? null : { events, position: positionText({ transport, replayId }), caughtUp };
-
   return {
     get after() {
       return after;
     },
     lull() {
       after = last;
-      return caughtUpTo(last, [], true);
+      return {
+        events: [],
+        position: last === null ? unheardPosition(transport) : positionText({ transport, replayId: last }),
+        caughtUp: true,
+      };
     },
     async read({ events: raws, latest, pending }, signal) {
       const events: StreamEvent[] = [];
@@ -58,7 +59,9 @@ export function createMessageReader(transport: TransportName, decoder: EventDeco
         after = latest;
         last = latest;
       }
-      const delivery = caughtUpTo(after ?? last, events, pending > 0);
+      const replayId = after ?? last;
+      const delivery =
+        replayId === null ? null : { events, position: positionText({ transport, replayId }), caughtUp: pending > 0 };
       return { delivery, unused };
     },
   };

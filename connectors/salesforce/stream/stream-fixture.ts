@@ -1,10 +1,17 @@
 import type { ConnectorContext, Delivery, EventStream, StreamEvent } from '@tidemark/core';
-import { type TestOrg, testOrg } from '../fixture.ts';
+import { type TestOrg, testContext, testOrg } from '../fixture.ts';
 import type { TransportName } from './transport.ts';
 
 /** What the tests of streams share: an org that tells its changes, and somebody who listens. */
 
 export const captured = ['Account', 'Contact', 'Lead', 'Opportunity', 'Case'];
+
+/** Waits between tries are short; those for somebody else to answer, or to be heard of, are as long as they are. */
+const patience: ReadonlySet<number> = new Set([30_000, 35_000, 140_000, 150_000, 300_000]);
+const clock: ConnectorContext['clock'] = {
+  now: () => Date.now(),
+  sleep: (ms, abort) => testContext().clock.sleep(patience.has(ms) ? ms : Math.min(ms, 2), abort),
+};
 
 export interface StreamOrg extends TestOrg {
   listen(options?: ListenOptions): Promise<Listener>;
@@ -54,11 +61,14 @@ export async function streamOrg(transport: TransportName, options: Parameters<ty
       over,
       settings,
     } = {}) {
-      const connection = org.connect(over, {
-        stream: transport,
-        ...(transport === 'pubsub' ? { pubsubEndpoint: emulator.credentials.pubsubEndpoint } : {}),
-        ...settings,
-      });
+      const connection = org.connect(
+        { clock, ...over },
+        {
+          stream: transport,
+          ...(transport === 'pubsub' ? { pubsubEndpoint: emulator.credentials.pubsubEndpoint } : {}),
+          ...settings,
+        },
+      );
       const abort = new AbortController();
       const stream = await connection.openStream!({ channel: channel ?? null, datasets, position: from }, abort.signal);
       return collect(stream, abort, grant, replenish);

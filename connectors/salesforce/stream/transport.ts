@@ -25,6 +25,8 @@ export interface Subscription {
    * requested for a while. @throws {StreamFault} it ended in any other way
    */
   readonly messages: AsyncIterable<StreamMessage>;
+  /** Resolves once the server has certainly taken note of the first request; never, when it does not come to that. */
+  readonly begun: Promise<void>;
   /** So many events more may come. Never more than `outstandingMax` are under way: the caller counts. */
   request(events: number): void;
   /** Idempotent. Messages end. */
