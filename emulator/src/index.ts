@@ -3,6 +3,13 @@ export type { FieldPermission, ObjectPermission, PermissionSet, SystemPermission
 export type { NewUser, UserCredentials, UserFacts, Users } from './access/users.ts';
 export type { CredentialOptions } from './auth/identity.ts';
 export type { Session, Sessions } from './auth/sessions.ts';
+export type { OrgAutomation } from './automation/automation.ts';
+export type { Flow, FlowAction, Flows, FlowValue } from './automation/flows.ts';
+export type { FormulaField, FormulaFields } from './automation/formula-fields.ts';
+export type { RecordValues } from './automation/record-values.ts';
+export type { RollUp, RollUps } from './automation/roll-ups.ts';
+export type { Trigger, TriggerMoment, TriggerRecord, TriggerRun, Triggers } from './automation/triggers.ts';
+export type { ValidationRule, ValidationRules } from './automation/validation-rules.ts';
 export type { IngestJobs } from './bulk/ingest-jobs.ts';
 export type { IngestJob, IngestPace, IngestState } from './bulk/ingest-types.ts';
 export { type Evidence, evidence } from './evidence.ts';

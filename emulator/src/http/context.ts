@@ -3,6 +3,7 @@ import type { Users } from '../access/users.ts';
 import type { AuthorizationCodes } from '../auth/authorization-codes.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { Sessions } from '../auth/sessions.ts';
+import type { OrgAutomation } from '../automation/automation.ts';
 import type { IngestJobs } from '../bulk/ingest-jobs.ts';
 import type { QueryJobs } from '../bulk/query-jobs.ts';
 import type { Streaming } from '../cometd/streaming.ts';
@@ -21,6 +22,8 @@ export interface EmulatorContext {
   /** For a data resource the org as the user of the request sees it; for everything else the whole org. */
   readonly org: Org;
   readonly access: Access;
+  /** What the org does by itself. */
+  readonly automation: OrgAutomation;
   readonly users: Users;
   /** Change events and platform events. */
   readonly bus: EventBus;

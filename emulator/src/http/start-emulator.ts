@@ -9,6 +9,8 @@ import { addAuthSurface } from '../auth/auth-surface.ts';
 import { createAuthorizationCodes } from '../auth/authorization-codes.ts';
 import { type CredentialOptions, createIdentity } from '../auth/identity.ts';
 import { createSessions, type Sessions } from '../auth/sessions.ts';
+import { createAutomation, type OrgAutomation } from '../automation/automation.ts';
+import { takeOverSource } from '../automation/take-over-source.ts';
 import { createIngestJobs, type IngestJobs, type IngestOptions } from '../bulk/ingest-jobs.ts';
 import { createQueryJobs } from '../bulk/query-jobs.ts';
 import { addCometdSurface } from '../cometd/cometd-surface.ts';
@@ -58,6 +60,8 @@ export interface EmulatorOptions {
   /** Objects whose changes are told on `/data/ChangeEvents` and their own channels. */
   changeEvents?: readonly string[];
   platformEvents?: readonly PlatformEventDefinition[];
+  /** Sets up what the org does by itself, before anybody uses it. */
+  automation?: (automation: OrgAutomation) => void;
   /** The Pub/Sub API, on two ports of its own whenever the emulator listens; `false`: not at all. */
   pubsub?: false | PubSubOptions;
   /** How long the Streaming API (CometD) waits. */
@@ -96,6 +100,8 @@ export interface EmulatorCredentials {
 
 export interface Emulator {
   readonly org: Org;
+  /** What the org does by itself: validation rules, triggers, flows, formulas, roll-ups. */
+  readonly automation: OrgAutomation;
   readonly faults: FaultList;
   /** Change events and platform events: topics, what they carry, publishing. */
   readonly events: EventBus;
@@ -142,10 +148,14 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const faults = createFaultList();
   const limits = createOrgLimits(org.clock, options.limits, { changeEventObjects: () => capturedObjects(bus).size });
   const bus: EventBus = openBus(org, { access, faults, publishes: limits.HourlyPublishedPlatformEvents }, source, options);
+  const automation = createAutomation(org);
+  if (source) sourceNotes.push(...takeOverSource(org, automation, source).map(describeNote));
+  options.automation?.(automation);
   const identity = createIdentity(org, options.credentials ?? {});
   const sessions = createSessions(org);
   const context: EmulatorContext = {
     org,
+    automation,
     access,
     users: createUsers(org, access, identity, sessions),
     identity,
@@ -195,6 +205,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const credentials = credentialsOf(context);
   return {
     org,
+    automation,
     permissions: access.permissions,
     users: context.users,
     sourceNotes,

@@ -3,6 +3,7 @@ import { sameSecret } from '../../auth/identity.ts';
 import { SalesforceError } from '../../org/types.ts';
 import type { EmulatorContext } from '../context.ts';
 import { bodyBytes } from '../request-body.ts';
+import { automationRoutes } from './automation.ts';
 import { clockRoutes } from './clock.ts';
 import { duplicateRuleRoutes } from './duplicate-rules.ts';
 import { eventRoutes } from './events.ts';
@@ -30,6 +31,7 @@ export interface BackdoorRoute {
 }
 
 const routes: readonly BackdoorRoute[] = [
+  ...automationRoutes,
   ...clockRoutes,
   ...duplicateRuleRoutes,
   ...eventRoutes,
