@@ -119,3 +119,35 @@ test('a locator expires when a fault says so, and is good again afterwards', asy
   expect((await org.call('GET', first.json.nextRecordsUrl)).json[0].errorCode).toBe('INVALID_QUERY_LOCATOR');
   expect((await org.call('GET', first.json.nextRecordsUrl)).status).toBe(200);
 });
+
+test(`columns=true tells what a query would answer ${evidence('assumed', 'what sf data query reads of it')}`, async () => {
+  const ask = (soql: string) => org.call('GET', `/query?q=${encodeURIComponent(soql)}&columns=true`);
+  const { json } = await ask('SELECT c.id, Account.Name, Account.Owner.Name, (SELECT Subject FROM Tasks) FROM Contact c LIMIT 1');
+  expect(json).toMatchObject({ entityName: 'Contact', groupBy: false, idSelected: true, keyPrefix: '003' });
+  const tree = (columns: { columnName: string; joinColumns: [] }[]): unknown =>
+    columns.map(({ columnName, joinColumns }) => (joinColumns.length > 0 ? { [columnName]: tree(joinColumns) } : columnName));
+  expect(tree(json.columnMetadata)).toEqual(['Id', { Account: ['Name', { Owner: ['Name'] }] }, { Tasks: ['Subject'] }]);
+  const grouped = (await ask('SELECT Industry, COUNT(Id), MAX(Name) latest FROM Account GROUP BY Industry')).json;
+  expect(grouped).toMatchObject({
+    groupBy: true,
+    columnMetadata: [
+      { columnName: 'Industry', aggregate: false },
+      { columnName: 'expr0', aggregate: true, displayName: 'COUNT(Id)' },
+      { columnName: 'latest', aggregate: true },
+    ],
+  });
+  expect((await ask('SELECT Nope FROM Account')).json[0].errorCode).toBe('INVALID_FIELD');
+});
+
+test(`the type of a body that is not there does not matter ${evidence('assumed', 'sf data export bulk asks for results so')}`, async () => {
+  const headers = { 'content-type': 'text/csv' };
+  expect((await org.call('GET', '/limits', { headers })).status).toBe(200);
+});
+
+test(`a second slash before the path does not matter ${evidence('assumed', 'sf asks so of an instance URL with a slash at its end')}`, async () => {
+  const { accessToken } = org.emulator.credentials;
+  const reply = await fetch(`${org.emulator.url}//services/data/v62.0/limits`, {
+    headers: { authorization: `Bearer ${accessToken}` },
+  });
+  expect(reply.status).toBe(200);
+});

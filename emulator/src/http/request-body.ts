@@ -65,6 +65,8 @@ export class Upload {
 /** What a data resource gets as its body: JSON, or an upload that it reads itself. */
 export function apiBody(request: FastifyRequest): unknown {
   const type = request.headers['content-type'] ?? '';
+  // Some name the type that they want in return as if it were the type of what they send.
+  if (request.method === 'GET' || request.method === 'DELETE') return undefined;
   const isUpload = request.method === 'PUT' || /^(text\/csv|multipart\/form-data)\b/i.test(type);
   return isUpload ? new Upload(request) : jsonBody(request);
 }

@@ -3,7 +3,9 @@ import type { ApiReply, ApiRequest, Handler } from '../api-types.ts';
 import type { EmulatorContext } from '../context.ts';
 import { badRequest } from '../errors.ts';
 import type { OpenQuery } from '../query-locators.ts';
+import { toolingSchema } from '../tooling/objects.ts';
 import { asksForDefinitions, toolingRecords } from '../tooling/query.ts';
+import { queryColumns } from './query-columns.ts';
 
 const pageSizeMin = 200;
 const pageSizeDefault = 2000;
@@ -16,12 +18,15 @@ function startQuery(all: boolean): Handler {
     if (soql === null) throw badRequest('MALFORMED_QUERY', 'SOQL statements cannot be empty or null');
     if (soql.length > soqlCharactersMax)
       throw badRequest('QUERY_TOO_COMPLICATED', 'Query is too long: 100,000 characters at most');
+    const wantsColumns = request.query.get('columns') === 'true';
     if (asksForDefinitions(soql)) {
       const path = `/services/data/${request.version.text}`;
       const { totalSize, records } = toolingRecords(soql, path, request.userId, context);
+      if (wantsColumns) return { status: 200, body: queryColumns(soql, toolingSchema) };
       return { status: 200, body: { totalSize, done: true, records } };
     }
     const result = context.org.query(soql, { all, userId: request.userId, transaction: request.transaction });
+    if (wantsColumns) return { status: 200, body: queryColumns(soql, context.org.schema) };
     const pageSize = Math.min(askedPageSize(request), result.pageSizeMax);
     return page({ result, pageSize, userId: request.userId }, 0, undefined, request, context);
   };

@@ -1,19 +1,16 @@
 import { normaliseId } from '../../org/ids.ts';
 import { SalesforceError } from '../../org/types.ts';
 import { describeBasic, describeGlobal, describeObject } from '../../schema/describe.ts';
-import { createSchema } from '../../schema/schema.ts';
 import type { ApiReply, ApiRequest, Handler } from '../api-types.ts';
 import type { EmulatorContext } from '../context.ts';
 import { notFound } from '../errors.ts';
 import { asRecord } from '../record-body.ts';
 import { type Component, type ComponentKind, gone } from '../tooling/component.ts';
 import { kindOf, maySeeSetup } from '../tooling/kinds.ts';
-import { toolingObjects } from '../tooling/objects.ts';
+import { toolingSchema as schema } from '../tooling/objects.ts';
 import { toolingRecords } from '../tooling/query.ts';
 
 /** `/tooling/sobjects/…`: components of Setup, written whole by their metadata (Tooling API guide, "REST Resources"). */
-
-const schema = createSchema({ objects: toolingObjects });
 
 export const createComponent: Handler = (request, context) => {
   const kind = writable(request, context);

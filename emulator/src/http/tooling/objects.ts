@@ -10,6 +10,7 @@ import {
   text,
   textarea,
 } from '../../schema/fields.ts';
+import { createSchema } from '../../schema/schema.ts';
 import { audit, idField } from '../../schema/system-fields.ts';
 
 /** The objects of the Tooling API that this org has (Tooling API guide, "Tooling API Objects"), by what they hold. */
@@ -162,3 +163,5 @@ export const toolingObjects: readonly ObjectDeclaration[] = [
   members,
   subscriptions,
 ];
+
+export const toolingSchema = createSchema({ objects: toolingObjects });
