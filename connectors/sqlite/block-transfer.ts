@@ -1,29 +1,53 @@
 import type { Block, Column } from '@tidemark/core';
 
-/**
- * A block as it goes to the worker. Memory that a column's bytes own whole is handed over and not copied; the block is of no use
- * here afterwards. Bytes that share their memory with others, as small buffers of Node do, are copied once.
- */
-export function packBlock(block: Block): { packed: Block; transfer: ArrayBuffer[] } {
-  const packedViews = new Map<Uint8Array | Int32Array, Uint8Array | Int32Array>();
-  const transfer = new Set<ArrayBuffer>();
-  const pack = <T extends Uint8Array | Int32Array>(view: T): T => {
-    let packed = packedViews.get(view);
-    if (packed === undefined) {
-      const ownsAll = view.buffer instanceof ArrayBuffer && view.byteLength === view.buffer.byteLength;
-      packed = ownsAll ? plain(view) : view instanceof Int32Array ? Int32Array.from(view) : Uint8Array.from(view);
-      packedViews.set(view, packed);
-      transfer.add(packed.buffer as ArrayBuffer);
-    }
-    return packed as T;
-  };
-  const columns = block.columns.map((column): Column => {
-    return column.kind === 'text' ? { ...column, bytes: pack(column.bytes), spans: pack(column.spans) } : column;
-  });
-  return { packed: { rowCount: block.rowCount, columns }, transfer: [...transfer] };
-}
+/** Larger ones are not kept: a single huge row should not cost its memory for the rest of the load (P9). */
+const keptBytesMax = 2 * 1024 * 1024;
 
-/** A Buffer arrives as a Uint8Array anyway. */
-function plain(view: Uint8Array | Int32Array): Uint8Array | Int32Array {
-  return view instanceof Int32Array ? view : new Uint8Array(view.buffer);
+/** Memory that both threads see, and what is free of it. */
+export class BlockMemory {
+  readonly #free: SharedArrayBuffer[] = [];
+
+  /**
+   * The block as it goes to the worker, with its bytes and spans copied into memory that both threads see. That one copy costs
+   * less than handing memory over, which has to be new for every block: the collector would then follow the whole load.
+   * `free` says that the worker has answered.
+   */
+  pack(block: Block): { packed: Block; free: () => void } {
+    const views = new Map<Uint8Array | Int32Array, number>();
+    let size = 0;
+    for (const column of block.columns) {
+      if (column.kind !== 'text') continue;
+      for (const view of [column.bytes, column.spans]) {
+        if (views.has(view)) continue;
+        views.set(view, size);
+        // Spans are words.
+        size += (view.byteLength + 3) & ~3;
+      }
+    }
+    if (size === 0) return { packed: { rowCount: block.rowCount, columns: block.columns }, free: () => {} };
+    const memory = this.#take(size);
+    const copies = new Map<Uint8Array | Int32Array, Uint8Array | Int32Array>();
+    for (const [view, at] of views) {
+      const copy =
+        view instanceof Int32Array ? new Int32Array(memory, at, view.length) : new Uint8Array(memory, at, view.byteLength);
+      copy.set(view);
+      copies.set(view, copy);
+    }
+    const columns = block.columns.map((column): Column => {
+      if (column.kind !== 'text') return column;
+      // One view for all columns that lie in the same bytes: a message keeps such likeness.
+      return { ...column, bytes: copies.get(column.bytes) as Buffer, spans: copies.get(column.spans) as Int32Array };
+    });
+    block.release?.();
+    const free = () => {
+      if (memory.byteLength <= keptBytesMax) this.#free.push(memory);
+    };
+    return { packed: { rowCount: block.rowCount, columns }, free };
+  }
+
+  #take(size: number): SharedArrayBuffer {
+    const free = this.#free.pop();
+    // Blocks of one load are alike: a quarter more is enough for the next ones.
+    return free !== undefined && free.byteLength >= size ? free : new SharedArrayBuffer((size * 1.25 + 3) & ~3);
+  }
 }

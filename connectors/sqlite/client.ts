@@ -1,4 +1,4 @@
-import { type Transferable, Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { NotConnectedError } from '@tidemark/core';
 import { errorOf } from './errors.ts';
 import type { Fault } from './fault.ts';
@@ -27,12 +27,14 @@ export class SqliteClient {
   }
 
   call<Op extends keyof Handlers>(op: Op, ...args: Args<Op>): Promise<Result<Op>> {
-    return this.#send(op, args, []);
-  }
-
-  /** As `call`, giving the buffers away. */
-  callWith<Op extends keyof Handlers>(transfer: readonly Transferable[], op: Op, ...args: Args<Op>): Promise<Result<Op>> {
-    return this.#send(op, args, transfer);
+    return new Promise<Result<Op>>((resolve, reject) => {
+      const worker = this.#started();
+      const id = this.#nextId++;
+      worker.postMessage({ id, op, args } satisfies WorkerRequest);
+      // Only work under way keeps the process alive.
+      if (this.#pending.size === 0) worker.ref();
+      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
+    });
   }
 
   /**
@@ -45,6 +47,14 @@ export class SqliteClient {
     return result;
   }
 
+  /**
+   * Writing that one call does from beginning to end, as soon as nothing is `locked`. Many may be sent: they wait in the worker's
+   * own queue, in their order and before what is locked later, so that it finds the next one when it has answered the last.
+   */
+  queued<T>(work: () => Promise<T>): Promise<T> {
+    return this.#lock.then(work);
+  }
+
   async close(): Promise<void> {
     const worker = this.#worker;
     if (worker === null) return;
@@ -52,17 +62,6 @@ export class SqliteClient {
     await this.call('close');
     this.#worker = null;
     await worker.terminate();
-  }
-
-  #send<Op extends keyof Handlers>(op: Op, args: Args<Op>, transfer: readonly Transferable[]): Promise<Result<Op>> {
-    return new Promise<Result<Op>>((resolve, reject) => {
-      const worker = this.#started();
-      const id = this.#nextId++;
-      worker.postMessage({ id, op, args } satisfies WorkerRequest, transfer as Transferable[]);
-      // Only work under way keeps the process alive.
-      if (this.#pending.size === 0) worker.ref();
-      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
-    });
   }
 
   #started(): Worker {

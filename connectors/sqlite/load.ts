@@ -10,15 +10,15 @@ import {
   RequestRefusedError,
   type TargetSpec,
 } from '@tidemark/core';
-import { packBlock } from './block-transfer.ts';
+import { BlockMemory } from './block-transfer.ts';
 import type { SqliteClient } from './client.ts';
 import type { SqliteTo } from './config.ts';
 import type { TableLayout } from './layout.ts';
 import type { LoadIdentity, StagedReject } from './staging.ts';
 import type { SqlValue } from './values.ts';
 
-/** Blocks on their way to the worker at a time: one that it works on, one that is ready. */
-const blocksInFlightMax = 2;
+/** Blocks on their way to the worker at a time: one that it works on, and some for while this thread scans or collects. */
+const blocksInFlightMax = 4;
 
 /** A full load staged beside the table. See `Staging` for how an unfinished page is told from a kept one. */
 export class SqliteLoad implements Load {
@@ -26,6 +26,7 @@ export class SqliteLoad implements Load {
   readonly #identity: LoadIdentity;
   readonly #spec: TargetSpec<SqliteTo>;
   readonly #clock: Clock;
+  readonly #memory = new BlockMemory();
   #position: string | null;
   #rows: number;
 
@@ -144,8 +145,8 @@ export class SqliteLoad implements Load {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #stage(block: Block): Promise<StagedReject[]> {
-    const { packed, transfer } = packBlock(block);
-    const staged = this.#client.locked(() => this.#client.callWith(transfer, 'stage', this.#identity, packed));
+    const { packed, free } = this.#memory.pack(block);
+    const staged = this.#client.queued(() => this.#client.call('stage', this.#identity, packed)).finally(free);
     // It may fail while the next block is awaited; it is heard of when its turn comes.
     staged.catch(() => undefined);
     return staged;

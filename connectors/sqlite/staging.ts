@@ -4,10 +4,11 @@ import { checkEpoch, type Database } from './database.ts';
 import { FaultError, rejectionOf } from './fault.ts';
 import { quoted, STAMP } from './identifiers.ts';
 import type { TableLayout } from './layout.ts';
-import { named, noStamp, statementsOf, type TableStatements } from './statements.ts';
+import { cellReader, rowReader, stampReader } from './row-reader.ts';
+import { named, statementsOf, type TableStatements } from './statements.ts';
 import { createStaging, describeTable, isAsWeMadeIt } from './table.ts';
 import { textReader } from './text-reader.ts';
-import { asItIs, MismatchError, type SqlValue } from './values.ts';
+import { MismatchError, type SqlValue } from './values.ts';
 
 /** Rows of a page after which a transaction is committed, so that its part of the WAL stays small (P9). */
 const chunkRowsMax = 20_000;
@@ -94,16 +95,15 @@ export class Staging {
     this.#chunk.begin(this);
     // Before each block: rows of a former owner must not mix with its successor's (P11).
     checkEpoch(this.#database, this.identity.unit, this.identity.epoch);
-    const { layout, forms } = this.statements;
-    const cells = block.columns.slice(0, layout.columns.length).map((column, c) => cellReader(column, forms[c]!));
-    const stampOf = stampReader(block.columns[this.identity.stampColumn]!);
-    const values = new Array<SqlValue>(cells.length + 1);
+    const { layout } = this.statements;
+    const reader = rowReader(block, this.statements, this.identity.stampColumn);
+    const values = new Array<SqlValue>(layout.columns.length + 1).fill(null);
     const rejects: StagedReject[] = [];
+    const { key } = layout;
     for (let r = 0; r < block.rowCount; r++) {
       try {
-        for (let c = 0; c < cells.length; c++) values[c] = cells[c]!(r);
-        for (const index of layout.key) if (values[index] === null) throw new MissingKeyError();
-        values[cells.length] = stampOf(r);
+        reader.read(r, values);
+        for (let k = 0; k < key.length; k++) if (values[key[k]!] === null) throw new MissingKeyError();
         if (this.#probe !== null) this.#tryOut(this.#probe, values);
         if (this.#insert.run(...values).changes === 0) this.#replace(values);
         this.#pageRows++;
@@ -111,7 +111,8 @@ export class Staging {
         const reason = this.#reasonOf(error, block, r);
         // A trigger may have rolled back everything, not just its row.
         if (reason === null || !this.#database.writer.isTransaction) throw error;
-        rejects.push(rejectOf(layout, block, r, stampOf(r), reason));
+        const stamp = stampReader(block.columns[this.identity.stampColumn]!)(r);
+        rejects.push(rejectOf(layout, block, r, stamp, reason));
       }
     }
     this.#chunk.add(block.rowCount, chunkRowsMax);
@@ -294,34 +295,6 @@ function undoTable(staging: string): string {
 
 function hasTable(database: Database, table: string): boolean {
   return database.prepare('SELECT 1 FROM sqlite_schema WHERE name = ?').get(table) !== undefined;
-}
-
-type Cell = (row: number) => SqlValue;
-
-function cellReader(column: Column, form: TableStatements['forms'][number]): Cell {
-  if (column.kind === 'constant') {
-    const { value } = column;
-    return () => (value === null ? null : form.bind(value));
-  }
-  if (column.kind === 'values') {
-    const { values } = column;
-    return (row) => {
-      const value = values[row] ?? null;
-      return value === null ? null : form.bind(value);
-    };
-  }
-  const text = textReader(column);
-  const { bindText } = form;
-  if (bindText === asItIs) return text;
-  return (row) => {
-    const cell = text(row);
-    return cell === null ? null : bindText(cell);
-  };
-}
-
-function stampReader(column: Column): (row: number) => string {
-  const cell = cellReader(column, { bind: String, bindText: asItIs, read: String });
-  return (row) => (cell(row) as string | null) ?? noStamp;
 }
 
 /** A refused row as it came, for the record of the failure. A cell that is no value of its type stays text. */

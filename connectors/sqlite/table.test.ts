@@ -191,6 +191,38 @@ test('while a page is on its way, other syncs and other programs write to the fi
   expect(file.sql('SELECT count(*) AS n FROM others NATURAL JOIN theirs')).toEqual([{ n: 3 }]);
 });
 
+// The main thread settles a batch while its transaction is open. Rows of a load that got into it would go with its rollback.   (P1)
+test('blocks wait while another sync settles its batch, and its rollback takes none of them', async () => {
+  await using file = await createFile();
+  const { target, epoch } = await openTarget(file, slim);
+  const other = await file.connection.openTarget!(
+    { to: { table: 'others' }, unit: 'other', schema: slim, deletes: 'mirror' },
+    never,
+  );
+  await other.prepare();
+  const owner = await other.checkpoints!.acquire('other');
+  const begun = await target.beginLoad!({ epoch, loadId: 'load', stampColumn: slim.fields.length }, never);
+  async function* blocks() {
+    const block = (id: string) => loadBlock([{ row: slimRow(id), stampMs: 1000 }], slim, () => 'text');
+    yield block('a');
+    const open = Promise.withResolvers<void>();
+    const outcome = Promise.withResolvers<string>();
+    const settle = () => {
+      open.resolve();
+      return outcome.promise;
+    };
+    const written = other.write([upsert(slimRow('x'), NO_STAMP)], { epoch: owner.epoch, settle }, never);
+    await open.promise;
+    yield block('b');
+    yield block('c');
+    outcome.reject(new Error('cannot be settled'));
+    await expect(written).rejects.toThrow('cannot be settled');
+  }
+  expect(await begun.writePage(blocks(), 'page', async () => {}, never)).toEqual({ rows: 3, rejected: 0 });
+  expect((await begun.finish({ gone: [], checkpoint: null, signal: never })).created).toBe(3);
+  expect(file.sql('SELECT count(*) AS n FROM others')).toEqual([{ n: 0 }]);
+});
+
 test('two loads into one file go on side by side', async () => {
   await using file = await createFile();
   const loads = await Promise.all(

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { textReader } from './text-reader.ts';
 
-// Cells are decoded in stretches for speed. Whatever bytes lie around a cell, and in whichever order cells are asked for, each
-// must be what it is by itself.
+// Cells lie in the bytes of a reply, one beside the other. Whatever bytes lie around a cell, and in whichever order cells are
+// asked for, each must be what it is by itself.
 test('a cell reads the same whatever surrounds it', () =>
   fc.assert(
     fc.property(
