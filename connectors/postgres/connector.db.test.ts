@@ -24,25 +24,30 @@ async function createTarget(): Promise<TargetFixture> {
   await database.script(`CREATE SCHEMA ${schemaName}`);
   const connection = database.connect({ schema: schemaName });
   const table = `${schemaName}.contacts`;
-  const exists = async () => (await database.sql('SELECT to_regclass($1)', [table]))[0]![0] !== null;
-  const columns = async (): Promise<{ [field: string]: string }> =>
-    JSON.parse((await database.sql(`SELECT columns FROM ${schemaName}._tidemark_checkpoints WHERE unit = 'contract'`))[0]![0]!);
-  const marks = async () =>
+  const unitOf = (dataset: 'contacts' | 'other') => (dataset === 'other' ? dataset : 'contract');
+  const exists = async (name = table) => (await database.sql('SELECT to_regclass($1)', [name]))[0]![0] !== null;
+  const columns = async (dataset: 'contacts' | 'other' = 'contacts'): Promise<{ [field: string]: string }> =>
+    JSON.parse(
+      (await database.sql(`SELECT columns FROM ${schemaName}._tidemark_checkpoints WHERE unit = $1`, [unitOf(dataset)]))[0]![0]!,
+    );
+  const marks = async (name = table) =>
     (
       await database.sql(
-        `SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('${table}') AND attname = '_tidemark_deleted_at'`,
+        `SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('${name}') AND attname = '_tidemark_deleted_at'`,
       )
     ).length > 0;
   let counted = false;
   return {
-    open: ({ schema, deletes }) =>
-      connection.openTarget!({ to: { table: 'contacts' }, unit: 'contract', schema, deletes }, AbortSignal.timeout(60_000)),
-    async rows(schema) {
-      if (!(await exists())) return new Map();
-      const names = await columns();
+    open: ({ schema, deletes, dataset = 'contacts' }) =>
+      connection.openTarget!({ to: { table: dataset }, unit: unitOf(dataset), schema, deletes }, AbortSignal.timeout(60_000)),
+    openStreamWriter: (targets) => connection.openStreamWriter!(targets),
+    async rows(schema, dataset = 'contacts') {
+      const from = `${schemaName}.${dataset}`;
+      if (!(await exists(from))) return new Map();
+      const names = await columns(dataset);
       const list = schema.fields.map(({ name }) => quoteName(names[name]!)).join(', ');
-      const live = (await marks()) ? 'WHERE _tidemark_deleted_at IS NULL' : '';
-      const found = await database.sql(`SELECT ${list} FROM ${table} ${live}`);
+      const live = (await marks(from)) ? 'WHERE _tidemark_deleted_at IS NULL' : '';
+      const found = await database.sql(`SELECT ${list} FROM ${from} ${live}`);
       return new Map(found.map((texts) => rowOf(texts, schema)).map((each) => [keyOf(each, schema.key)!, each]));
     },
     async insertForeign(row, schema) {
@@ -127,5 +132,5 @@ async function createSource(): Promise<SourceFixture> {
   };
 }
 
-describeTargetContract('postgres', createTarget, sqlTraits);
+describeTargetContract('postgres', createTarget, { ...sqlTraits, streams: true });
 describeSourceContract('postgres', createSource, { delta: true, deletes: false, stamps: true, severalPages: 12_000 });

@@ -1,9 +1,11 @@
 import type { Connector } from '@tidemark/core';
 import { checkConnection, listTables } from './check.ts';
+import { PostgresCheckpoints } from './checkpoints.ts';
 import { type PostgresConfig, type PostgresFrom, type PostgresTo, postgresConfig, postgresFrom, postgresTo } from './config.ts';
 import { driverConfig } from './connect.ts';
 import { openPool } from './driver.ts';
 import { openSource } from './source.ts';
+import { openStreamWriter } from './stream-writer.ts';
 import { PostgresTarget } from './target.ts';
 
 const connector: Connector<PostgresConfig, PostgresFrom, PostgresTo> = {
@@ -21,6 +23,7 @@ const connector: Connector<PostgresConfig, PostgresFrom, PostgresTo> = {
       discover: () => listTables(connect(), config),
       openSource: (spec, signal) => openSource(connect(), config, spec, signal),
       openTarget: async (spec) => new PostgresTarget(connect(), config, spec),
+      openStreamWriter: (targets) => openStreamWriter(connect(), new PostgresCheckpoints(connect(), config.schema), targets),
       async [Symbol.asyncDispose]() {
         await pool?.end();
         pool = undefined;

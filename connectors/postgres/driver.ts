@@ -12,7 +12,13 @@ export interface QueryResult {
 }
 
 export interface Client {
-  query(config: { text: string; values?: readonly unknown[]; rowMode: 'array'; types: typeof asText }): Promise<QueryResult>;
+  query(config: {
+    text: string;
+    values?: readonly unknown[];
+    name?: string;
+    rowMode: 'array';
+    types: typeof asText;
+  }): Promise<QueryResult>;
   query(text: string): Promise<unknown>;
   query(stream: CopyStreamQuery): CopyStreamQuery;
   on(event: 'error', listener: (error: Error) => void): void;
@@ -47,12 +53,74 @@ export function query(client: Client, text: string, values: readonly unknown[] =
   return client.query({ text, values, rowMode: 'array', types: asText });
 }
 
+/** As `query`, under a name, so that this session plans it once. */
+export function queryPrepared(client: Client, text: string, values: readonly unknown[], name: string): Promise<QueryResult> {
+  return client.query({ text, values, name, rowMode: 'array', types: asText });
+}
+
 export interface TransactionOptions {
   readonly readOnly?: boolean;
   readonly isolation?: 'repeatable read';
   /** Further `SET LOCAL`s, e.g. `work_mem = '64MB'`. */
   readonly settings?: readonly string[];
+  /** Set at once, which saves a journey to the server. */
+  readonly savepoint?: string;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A transaction in the hands of its owner. Ends once: what is asked of it after that does nothing. */
+export interface OpenTransaction {
+  readonly client: Client;
+  /** Fails when the signal has aborted, and rolls back then. */
+  commit(): Promise<void>;
+  /** Never fails: a connection that cannot even do this is given up, and the server rolls back. */
+  rollback(): Promise<void>;
+}
+
+/** When `signal` aborts, the running statement is cancelled. */
+export async function openTransaction(pool: Pool, options: TransactionOptions): Promise<OpenTransaction> {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const client = await connected(pool);
+  const cancel = () => void cancelStatement(pool, client);
+  signal?.addEventListener('abort', cancel, { once: true });
+  let isOpen = true;
+  const end = (broken: boolean) => {
+    signal?.removeEventListener('abort', cancel);
+    client.release(broken);
+  };
+  const rollback = async () => {
+    if (!isOpen) return;
+    isOpen = false;
+    end(
+      await client.query('ROLLBACK').then(
+        () => false,
+        () => true,
+      ),
+    );
+  };
+  try {
+    await begin(client, options);
+  } catch (error) {
+    await rollback();
+    throw error;
+  }
+  return {
+    client,
+    rollback,
+    async commit() {
+      if (!isOpen) return;
+      try {
+        signal?.throwIfAborted();
+        await client.query('COMMIT');
+      } catch (error) {
+        await rollback();
+        throw error;
+      }
+      isOpen = false;
+      end(false);
+    },
+  };
 }
 
 /**
@@ -60,26 +128,16 @@ export interface TransactionOptions {
  * belongs to others. Errors come out as ours. When `signal` aborts, the running statement is cancelled.
  */
 export async function transaction<T>(pool: Pool, options: TransactionOptions, work: (client: Client) => Promise<T>): Promise<T> {
-  options.signal?.throwIfAborted();
-  const client = await connected(pool);
-  const cancel = () => void cancelStatement(pool, client);
-  options.signal?.addEventListener('abort', cancel, { once: true });
-  let broken = false;
+  let opened: OpenTransaction | undefined;
   try {
-    await begin(client, options);
-    const result = await work(client);
-    options.signal?.throwIfAborted();
-    await client.query('COMMIT');
+    opened = await openTransaction(pool, options);
+    const result = await work(opened.client);
+    await opened.commit();
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => {
-      broken = true;
-    });
+    await opened?.rollback();
     options.signal?.throwIfAborted();
     throw toSyncError(error);
-  } finally {
-    options.signal?.removeEventListener('abort', cancel);
-    client.release(broken);
   }
 }
 
@@ -124,7 +182,8 @@ async function begin(client: Client, options: TransactionOptions): Promise<void>
   const statement = `BEGIN ISOLATION LEVEL ${options.isolation ?? 'read committed'}${options.readOnly ? ' READ ONLY' : ''}`;
   // A constraint that waits for the commit would fail the whole transaction there, without a word about the record (P2).
   const immediate = options.readOnly ? [] : ['SET CONSTRAINTS ALL IMMEDIATE'];
-  await client.query([statement, ...settings.map((setting) => `SET LOCAL ${setting}`), ...immediate].join('; '));
+  const savepoint = options.savepoint === undefined ? [] : [`SAVEPOINT ${options.savepoint}`];
+  await client.query([statement, ...settings.map((setting) => `SET LOCAL ${setting}`), ...immediate, ...savepoint].join('; '));
 }
 
 async function cancelStatement(pool: Pool, client: Client): Promise<void> {

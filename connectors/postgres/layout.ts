@@ -94,3 +94,13 @@ export function insertNew(layout: Layout, incoming: string, isNew: string): stri
     ON CONFLICT (${layout.key.map(({ name }) => name).join(', ')}) DO UPDATE SET ${assignments(layout, 't', 'excluded')}
     WHERE ${wins(layout, 't', 'excluded')}`;
 }
+
+/** Without length or precision: a cast would cut a text that is too long, where an assignment refuses it. */
+export function arrayType(type: string): string {
+  return type.replace(/\(\d+(?:,-?\d+)?\)/, '');
+}
+
+/** Numbers and times are rounded as they will be stored, so that they compare equal afterwards. */
+export function asStored({ name, type }: LayoutColumn): string {
+  return /^(numeric|timestamp|time)\b.*\(/.test(type) ? `${name}::${type} AS ${name}` : name;
+}

@@ -2,8 +2,8 @@ import { keyOf, type LoadCounts, newRow, type RejectedRow } from '@tidemark/core
 import { type Client, query } from './driver.ts';
 import { isAboutARecord, rejectionOf } from './errors.ts';
 import { assignments, DELETED_AT, differs, insertNew, type Layout, notOlder, PLACE, STAMP, sameKey, wins } from './layout.ts';
+import { keyTexts } from './row-texts.ts';
 import { fromPostgres } from './values.ts';
-import { keyTexts } from './write.ts';
 
 const GONE_AT_ONCE = 10_000;
 

@@ -18,8 +18,9 @@ import { type Pool, query, transaction } from './driver.ts';
 import { DELETED_AT, type Layout } from './layout.ts';
 import { openLoad } from './load.ts';
 import { makeChange, NAME_BYTES_MAX, type Place, planTable, rememberColumns } from './prepare.ts';
+import { keyTexts } from './row-texts.ts';
 import { fromPostgres } from './values.ts';
-import { keyTexts, writeChanges } from './write.ts';
+import { writeChanges } from './write.ts';
 
 /** One table that is kept equal to a dataset. */
 export class PostgresTarget implements Target {
@@ -60,13 +61,13 @@ export class PostgresTarget implements Target {
   }
 
   async write(changes: readonly Change[], commit: Commit, signal: AbortSignal): Promise<readonly WriteResult[]> {
-    return writeChanges(this.#pool, await this.#prepared(), this.#spec, this.checkpoints, changes, commit, signal);
+    return writeChanges(this.#pool, await this.layout(), this.#spec, this.checkpoints, changes, commit, signal);
   }
 
   async beginLoad(commit: LoadCommit, signal: AbortSignal): Promise<Load> {
     return openLoad({
       pool: this.#pool,
-      layout: await this.#prepared(),
+      layout: await this.layout(),
       spec: this.#spec,
       checkpoints: this.checkpoints,
       commit,
@@ -75,7 +76,7 @@ export class PostgresTarget implements Target {
   }
 
   async read(keys: readonly string[]): Promise<ReadonlyMap<string, Row>> {
-    const layout = await this.#prepared();
+    const layout = await this.layout();
     const keyFields = this.#spec.schema.key;
     const parts = keys.map((key) => keyTexts(key, layout.key, keyFields));
     const names = layout.key.map(({ name }) => name).join(', ');
@@ -102,7 +103,13 @@ export class PostgresTarget implements Target {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  async #prepared(): Promise<Layout> {
+  /** Names of the key's fields in a record. */
+  get keyFields(): readonly string[] {
+    return this.#spec.schema.key;
+  }
+
+  /** Where the fields lie, of a table that is prepared. */
+  async layout(): Promise<Layout> {
     if (this.#layout === undefined) await this.prepare();
     return this.#layout!;
   }

@@ -1,18 +1,12 @@
-import {
-  type Change,
-  type Commit,
-  type FieldType,
-  type FieldValue,
-  keyParts,
-  type Rejection,
-  type TargetSpec,
-  type WriteResult,
-} from '@tidemark/core';
+import type { Change, Commit, Rejection, StreamChange, StreamWriteResult, TargetSpec, WriteResult } from '@tidemark/core';
+import { ATTEMPT, Attempts } from './attempts.ts';
 import type { PostgresCheckpoints } from './checkpoints.ts';
 import { encodeCopyRows } from './copy-encoder.ts';
 import { type Client, copyIn, type Pool, query, transaction } from './driver.ts';
 import { copyLineOf, isAboutARecord, nulRejection, refusedColumn, rejectionOf } from './errors.ts';
 import {
+  arrayType,
+  asStored,
   assignments,
   DELETED_AT,
   differs,
@@ -26,9 +20,11 @@ import {
   sameKey,
   wins,
 } from './layout.ts';
-import { needsConversion, toPostgresText } from './values.ts';
+import { keyTexts, type Placed, stampText, textFor } from './row-texts.ts';
+import { UpdateColumns } from './update-columns.ts';
+import { updateRows } from './update-rows.ts';
 
-type Done = Exclude<WriteResult['status'], 'rejected'>;
+type Done = Exclude<StreamWriteResult['status'], 'rejected'>;
 
 /** From how many rows on a COPY into a temporary table is quicker than arrays as parameters: measured, a flat optimum. */
 const COPY_FROM_ROWS = 400;
@@ -49,65 +45,92 @@ export function writeChanges(
   commit: Commit,
   signal: AbortSignal,
 ): Promise<readonly WriteResult[]> {
-  return transaction(pool, { signal, settings: ['jit = off'] }, async (client) => {
-    const results: WriteResult[] = changes.map(() => ({ status: 'unchanged' }));
-    const deletes = changes.flatMap((change, place) => (change.row === null ? [{ change, place }] : []));
-    const upserts = changes.flatMap((change, place) => (change.row === null ? [] : [{ change, place }]));
-    const writer = new Writer(client, layout, spec, results);
-    // Deletes go first: a value that has to be unique may move from a record that goes to one that comes.
-    if (layout.deletes !== 'ignore') await writer.apply(deletes, 'delete');
-    await writer.apply(upserts, 'upsert');
+  return transaction(pool, { signal, settings: WRITE_SETTINGS, savepoint: ATTEMPT }, async (client) => {
+    const writer = new Writer(new Attempts(client), layout, spec.schema.key);
+    const results = await writer.apply<WriteResult>(changes);
     const checkpoint = await commit.settle(results);
     await checkpoints.keep(client, spec.unit, commit.epoch, checkpoint === null ? {} : { checkpoint });
     return results;
   });
 }
 
-interface Placed {
-  readonly change: Change;
-  readonly place: number;
-}
+/** Small statements gain nothing from being compiled. */
+export const WRITE_SETTINGS = ['jit = off'];
 
-class Writer {
+/**
+ * The order of kinds: a value that has to be unique may move from a record that goes, or that gives it up, to one that comes.
+ */
+const KINDS = ['delete', 'update', 'upsert'] as const;
+type Kind = (typeof KINDS)[number];
+
+/** Applies changes to one table, within a transaction that others hold. */
+export class Writer {
+  readonly #attempts: Attempts;
   readonly #client: Client;
   readonly #layout: Layout;
-  readonly #spec: TargetSpec<unknown>;
-  readonly #results: WriteResult[];
+  readonly #keyFields: readonly string[];
+  readonly #updates: UpdateColumns;
+  #results: StreamWriteResult[] = [];
 
-  constructor(client: Client, layout: Layout, spec: TargetSpec<unknown>, results: WriteResult[]) {
-    this.#client = client;
+  /** @param updates  kept from transaction to transaction by whom has many of them */
+  constructor(attempts: Attempts, layout: Layout, keyFields: readonly string[], updates = new UpdateColumns(layout)) {
+    this.#attempts = attempts;
+    this.#client = attempts.client;
     this.#layout = layout;
-    this.#spec = spec;
-    this.#results = results;
+    this.#keyFields = keyFields;
+    this.#updates = updates;
   }
 
-  async apply(all: readonly Placed[], op: Change['op']): Promise<void> {
-    let refused = await this.#attempt(all, op);
+  /** Changes of distinct keys. What the database refuses is named record by record (P2). */
+  async apply<Result extends StreamWriteResult>(changes: readonly StreamChange[]): Promise<readonly Result[]> {
+    this.#results = changes.map(() => UNCHANGED);
+    const all = changes.map((change, place) => ({ change, place }));
+    let refused = await this.#attemptAll(all);
     // A record may have been refused for want of another one of this batch (a parent, a value that was still taken): once the
     // others are in, it is tried again, as long as that helps.
     for (let before = all.length; refused.length > 0 && refused.length < before; ) {
       const again = refused.filter(({ place }) => dependsOnOthers(this.#results[place]!));
-      if (again.length === 0) return;
+      if (again.length === 0) break;
       before = again.length;
-      refused = await this.#attempt(again, op);
+      refused = await this.#attemptAll(again);
     }
+    return this.#results as unknown as readonly Result[];
+  }
+
+  async #attemptAll(all: readonly Placed[]): Promise<Placed[]> {
+    const refused: Placed[] = [];
+    for (const kind of KINDS) {
+      if (kind === 'delete' && this.#layout.deletes === 'ignore') continue;
+      const some = all.filter(({ change }) => change.op === kind);
+      refused.push(...(await this.#attempt(some, kind)));
+    }
+    return refused;
   }
 
   /** Applies what can be applied, and answers what was refused, each with its reason in `results`. */
-  async #attempt(batch: readonly Placed[], op: Change['op'], copying = batch.length >= COPY_FROM_ROWS): Promise<Placed[]> {
+  async #attempt(
+    batch: readonly Placed[],
+    kind: Kind,
+    copying = kind !== 'update' && batch.length >= COPY_FROM_ROWS,
+  ): Promise<Placed[]> {
     if (batch.length === 0) return [];
-    await this.#client.query('SAVEPOINT attempt');
+    await this.#attempts.begin();
     try {
-      const changed = await this.#merge(batch, op, copying);
-      for (const { place } of batch) this.#results[place] = { status: changed.get(place) ?? 'unchanged' };
-      await this.#client.query('RELEASE SAVEPOINT attempt');
+      const changed = await this.#merge(batch, kind, copying);
+      for (const { place } of batch) this.#results[place] = resultOf(changed.get(place));
       return [];
     } catch (error) {
+      if (this.#attempts.isUnprepared(error)) {
+        await this.#attempts.undo();
+        return this.#attempt(batch, kind, copying);
+      }
       if (!isAboutARecord(error)) throw error;
-      await this.#client.query('ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt');
+      await this.#attempts.undo();
       if (batch.length === 1) {
         // Of a value in an array the server does not say which column it was meant for; of one in a COPY it does.
-        if (!copying && error.code?.startsWith('22') && refusedColumn(error) === undefined) return this.#attempt(batch, op, true);
+        if (!copying && error.code?.startsWith('22') && refusedColumn(error) === undefined) {
+          return this.#attempt(batch, kind, true);
+        }
         const { row } = batch[0]!.change;
         const isNul = error.code === '22021' && row !== null;
         const { columns } = this.#layout;
@@ -116,7 +139,7 @@ class Writer {
       // A COPY tells the line, so that the bad record is found at once; otherwise the batch is halved.
       const line = copyLineOf(error);
       const at = line !== undefined && line > 1 && line <= batch.length ? line - 1 : line === 1 ? 1 : batch.length >> 1;
-      return [...(await this.#attempt(batch.slice(0, at), op)), ...(await this.#attempt(batch.slice(at), op))];
+      return [...(await this.#attempt(batch.slice(0, at), kind)), ...(await this.#attempt(batch.slice(at), kind))];
     }
   }
 
@@ -125,9 +148,10 @@ class Writer {
     return [refused];
   }
 
-  /** The places of what was created, updated or deleted. */
-  async #merge(batch: readonly Placed[], op: Change['op'], copying: boolean): Promise<Map<number, Done>> {
-    const columns = op === 'upsert' ? this.#layout.columns : this.#layout.key;
+  /** The places of what was created, updated or deleted, or is absent. */
+  async #merge(batch: readonly Placed[], kind: Kind, copying: boolean): Promise<ReadonlyMap<number, Done>> {
+    if (kind === 'update') return updateRows(this.#attempts, this.#updates, this.#keyFields, batch, copying);
+    const columns = kind === 'upsert' ? this.#layout.columns : this.#layout.key;
     const table = copying ? await this.#copy(columns, batch) : null;
     const done = new Map<number, Done>();
     const run = async (statement: string, part: readonly Placed[]): Promise<void> => {
@@ -135,7 +159,7 @@ class Writer {
       const answer = await query(this.#client, `WITH incoming AS ${incoming.source}, ${statement}`, incoming.parameters);
       for (const [what, places] of answer.rows) for (const place of places!.split(',')) done.set(Number(place), what as Done);
     };
-    if (op === 'delete') {
+    if (kind === 'delete') {
       await run(deleteStatement(this.#layout), batch);
       return done;
     }
@@ -149,8 +173,8 @@ class Writer {
     return batch.map(({ change, place }) => [String(place), stampText(change.stampMs), ...this.#texts(change, columns)]);
   }
 
-  #texts(change: Change, columns: readonly LayoutColumn[]): (string | null)[] {
-    if (change.row === null) return keyTexts(change.key, columns, this.#spec.schema.key);
+  #texts(change: StreamChange, columns: readonly LayoutColumn[]): (string | null)[] {
+    if (change.row === null) return keyTexts(change.key, columns, this.#keyFields);
     const { row } = change;
     return columns.map((column) => textFor(column, row[column.field.name]));
   }
@@ -173,32 +197,17 @@ class Writer {
   }
 }
 
-/** Types whose strings are sent as they are. */
-function isPlain(type: FieldType): boolean {
-  return type !== 'json' && !needsConversion(type);
-}
+const UNCHANGED = { status: 'unchanged' } as const;
+const UPDATED = { status: 'updated' } as const;
 
-function textFor({ field, baseType }: LayoutColumn, value: FieldValue | undefined): string | null {
-  // Nearly all cells: the driver takes the text as it is.
-  if (typeof value === 'string' && isPlain(field.type)) return value;
-  return toPostgresText(value, field, baseType === 'bytea');
+/** The two of which there are many are not made anew. */
+function resultOf(done: Done | undefined): StreamWriteResult {
+  return done === undefined ? UNCHANGED : done === 'updated' ? UPDATED : { status: done };
 }
 
 /** Codes of refusals that other records of the same batch can cause: unique, foreign key, exclusion. */
-function dependsOnOthers(result: WriteResult): boolean {
+function dependsOnOthers(result: StreamWriteResult): boolean {
   return result.status === 'rejected' && ['23505', '23503', '23P01'].includes(result.reason.code);
-}
-
-function stampText(stampMs: number): string {
-  return new Date(stampMs).toISOString();
-}
-
-export function keyTexts(key: string, columns: readonly LayoutColumn[], keyFields: readonly string[]): string[] {
-  const parts = keyParts(key, keyFields);
-  return columns.map(
-    ({ field, baseType }, i) =>
-      toPostgresText(parts[i]!, { type: field.type === 'bytes' ? 'bytes' : 'text' }, baseType === 'bytea')!,
-  );
 }
 
 /**
@@ -223,16 +232,6 @@ function fromArrays(columns: readonly LayoutColumn[], rows: readonly (readonly (
     source: `MATERIALIZED (SELECT ${typed.join(', ')} FROM unnest(${arrays.join(', ')}) AS given (${names.join(', ')}))`,
     parameters: names.map((_, i) => rows.map((row) => row[i])),
   };
-}
-
-/** Without length or precision: a cast would cut a text that is too long, where an assignment refuses it. */
-function arrayType(type: string): string {
-  return type.replace(/\(\d+(?:,-?\d+)?\)/, '');
-}
-
-/** Numbers and times are rounded as they will be stored, so that they compare equal afterwards. */
-function asStored({ name, type }: LayoutColumn): string {
-  return /^(numeric|timestamp|time)\b.*\(/.test(type) ? `${name}::${type} AS ${name}` : name;
 }
 
 /** What was done, and the places of whom: one text for thousands of them, not as many rows. */

@@ -17,7 +17,7 @@ export interface TargetFixture extends AsyncDisposable {
    * Opens the dataset as a process of its own would, for the unit `contract`. The fixture closes it. A stream wants a second
    * dataset beside it, `other`, with a unit of that name.
    */
-  open(options: { schema: DatasetSchema; deletes: DeleteRule; dataset?: 'other' }): Promise<Target>;
+  open(options: { schema: DatasetSchema; deletes: DeleteRule; dataset?: 'contacts' | 'other' }): Promise<Target>;
   /** What a reader of the dataset sees now, by key: committed rows only, without those marked as deleted. */
   rows(schema: DatasetSchema, dataset?: 'contacts' | 'other'): Promise<ReadonlyMap<string, Row>>;
   /** Writes targets that `open` has opened in one transaction. */

@@ -1,0 +1,127 @@
+import {
+  InvariantError,
+  type StreamChange,
+  type StreamTransaction,
+  type StreamWriteResult,
+  type StreamWriter,
+  type Target,
+} from '@tidemark/core';
+import { ATTEMPT, Attempts } from './attempts.ts';
+import type { PostgresCheckpoints } from './checkpoints.ts';
+import { type OpenTransaction, openTransaction, type Pool } from './driver.ts';
+import { toSyncError } from './errors.ts';
+import type { Layout } from './layout.ts';
+import { PostgresTarget } from './target.ts';
+import { UpdateColumns } from './update-columns.ts';
+import { WRITE_SETTINGS, Writer } from './write.ts';
+
+/** A table that a stream writes. */
+interface Table {
+  readonly layout: Layout;
+  readonly keyFields: readonly string[];
+  readonly updates: UpdateColumns;
+}
+
+/** Where a stream's tables lie: looked up before anything is written, because a transaction of ours would stand in the way. */
+export async function openStreamWriter(
+  pool: Pool,
+  checkpoints: PostgresCheckpoints,
+  targets: readonly Target[],
+): Promise<StreamWriter> {
+  const tables = new Map<Target, Table>();
+  for (const target of targets) {
+    if (!(target instanceof PostgresTarget)) throw new InvariantError('A stream writes targets of its own connection only');
+    const layout = await target.layout();
+    tables.set(target, { layout, keyFields: target.keyFields, updates: new UpdateColumns(layout) });
+  }
+  return new PostgresStreamWriter(pool, checkpoints, tables);
+}
+
+class PostgresStreamWriter implements StreamWriter {
+  readonly #pool: Pool;
+  readonly #checkpoints: PostgresCheckpoints;
+  readonly #tables: ReadonlyMap<Target, Table>;
+  #open: PostgresStreamTransaction | null = null;
+
+  constructor(pool: Pool, checkpoints: PostgresCheckpoints, tables: ReadonlyMap<Target, Table>) {
+    this.#pool = pool;
+    this.#checkpoints = checkpoints;
+    this.#tables = tables;
+  }
+
+  async begin(signal: AbortSignal): Promise<StreamTransaction> {
+    if (this.#open?.isOpen) throw new InvariantError('A stream writes one transaction at a time');
+    const opened = await ours(signal, () =>
+      openTransaction(this.#pool, { signal, settings: WRITE_SETTINGS, savepoint: ATTEMPT }),
+    );
+    this.#open = new PostgresStreamTransaction(opened, this.#checkpoints, this.#tables, signal);
+    return this.#open;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#open?.rollback();
+  }
+}
+
+class PostgresStreamTransaction implements StreamTransaction {
+  isOpen = true;
+  readonly #opened: OpenTransaction;
+  readonly #attempts: Attempts;
+  readonly #checkpoints: PostgresCheckpoints;
+  readonly #tables: ReadonlyMap<Target, Table>;
+  readonly #signal: AbortSignal;
+
+  constructor(
+    opened: OpenTransaction,
+    checkpoints: PostgresCheckpoints,
+    tables: ReadonlyMap<Target, Table>,
+    signal: AbortSignal,
+  ) {
+    this.#opened = opened;
+    this.#attempts = new Attempts(opened.client);
+    this.#checkpoints = checkpoints;
+    this.#tables = tables;
+    this.#signal = signal;
+  }
+
+  async apply(target: Target, changes: readonly StreamChange[]): Promise<readonly StreamWriteResult[]> {
+    this.#check();
+    const table = this.#tables.get(target);
+    if (table === undefined) throw new InvariantError('The writer of this stream was not opened for this target');
+    const writer = new Writer(this.#attempts, table.layout, table.keyFields, table.updates);
+    return ours(this.#signal, () => writer.apply(changes));
+  }
+
+  async commit(unit: string, epoch: number, checkpoint: string): Promise<void> {
+    this.#check();
+    try {
+      await ours(this.#signal, async () => {
+        await this.#checkpoints.keep(this.#opened.client, unit, epoch, { checkpoint });
+        await this.#opened.commit();
+      });
+      this.isOpen = false;
+    } finally {
+      await this.rollback();
+    }
+  }
+
+  async rollback(): Promise<void> {
+    this.isOpen = false;
+    await this.#opened.rollback();
+  }
+
+  /** A client that has gone back to the pool may belong to others. */
+  #check(): void {
+    if (!this.isOpen) throw new InvariantError('The transaction of this stream has ended');
+  }
+}
+
+/** What fails comes out as our error, and as the signal's reason when that is why. */
+async function ours<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw toSyncError(error);
+  }
+}

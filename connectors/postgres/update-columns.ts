@@ -1,0 +1,154 @@
+import type { Row } from '@tidemark/core';
+import { comparable } from './column-types.ts';
+import {
+  arrayType,
+  asStored,
+  DELETED_AT,
+  type Layout,
+  type LayoutColumn,
+  NO_STAMP_SQL,
+  notOlder,
+  PLACE,
+  STAMP,
+  sameKey,
+} from './layout.ts';
+
+/** Columns that one `integer` tells of, bit by bit. */
+const BITS = 31;
+
+/** Which columns of its row an update sets: null is a value, too. */
+const SET = '_tidemark_set';
+
+/**
+ * The statement that sets, in each of many rows, the fields that its update holds. Updates of all shapes are one statement: a value
+ * for each column that any of them has set so far, and bits that tell which of them count. So a table has one statement that grows
+ * now and then, and the server plans it once.
+ */
+export class UpdateColumns {
+  readonly layout: Layout;
+  readonly #byField: ReadonlyMap<string, LayoutColumn>;
+  readonly #known = new Set<LayoutColumn>();
+  #shape: UpdateShape;
+
+  constructor(layout: Layout) {
+    this.layout = layout;
+    this.#byField = new Map(layout.columns.filter(({ isKey }) => !isKey).map((column) => [column.field.name, column]));
+    this.#shape = shapeOf(layout, []);
+  }
+
+  /** What serves these rows. A field that has no column is left out, as from a whole row. */
+  shapeFor(rows: Iterable<Row>): UpdateShape {
+    const known = this.#known.size;
+    for (const row of rows) {
+      for (const field in row) {
+        const column = this.#byField.get(field);
+        if (column !== undefined) this.#known.add(column);
+      }
+    }
+    if (this.#known.size > known) {
+      this.#shape = shapeOf(
+        this.layout,
+        this.layout.columns.filter((column) => this.#known.has(column)),
+      );
+    }
+    return this.#shape;
+  }
+
+  /** What serves this row alone. */
+  shapeOfOne(row: Row): UpdateShape {
+    return shapeOf(
+      this.layout,
+      this.layout.columns.filter((column) => !column.isKey && Object.hasOwn(row, column.field.name)),
+    );
+  }
+}
+
+export interface UpdateShape {
+  readonly columns: readonly LayoutColumn[];
+  readonly indexes: ReadonlyMap<string, number>;
+  /** How many integers of bits. */
+  readonly masks: number;
+  /** With its rows as arrays: places, stamps, bits, the parts of the key, the columns. Answers the places of changed rows. */
+  readonly statement: string;
+  /** With its rows in a table of these columns. */
+  readonly fromTable: (table: string) => string;
+  readonly tableColumns: readonly string[];
+}
+
+function shapeOf(layout: Layout, columns: readonly LayoutColumn[]): UpdateShape {
+  const masks = Array.from({ length: Math.ceil(columns.length / BITS) }, (_, i) => `${SET}${i}`);
+  const isSet = columns.map((_, i) => `i.${SET}${Math.floor(i / BITS)} & ${2 ** (i % BITS)} <> 0`);
+  const names = [PLACE, STAMP, ...masks, ...layout.key.map(({ name }) => name), ...columns.map(({ name }) => name)];
+  const types = [
+    'integer',
+    'timestamptz',
+    ...masks.map(() => 'integer'),
+    ...[...layout.key, ...columns].map(({ type }) => arrayType(type)),
+  ];
+  // A subquery's value is not known to the planner, who would otherwise plan each size of a batch for itself, and a large one by
+  // reading the whole table.
+  const arrays = types.map((type, i) => `(SELECT $${i + 1}::${type}[])`);
+  const typed = [PLACE, STAMP, ...masks, ...[...layout.key, ...columns].map(asStored)];
+  const assignments = [
+    ...columns.map(({ name }, i) => `${name} = CASE WHEN ${isSet[i]} THEN i.${name} ELSE t.${name} END`),
+    `${STAMP} = greatest(t.${STAMP}, i.${STAMP})`,
+  ];
+  const differs = columns.map(
+    ({ name, baseType }, i) =>
+      `${isSet[i]} AND ${comparable(`t.${name}`, baseType)} IS DISTINCT FROM ${comparable(`i.${name}`, baseType)}`,
+  );
+  const update = `UPDATE ${layout.target} t SET ${assignments.join(', ')} FROM incoming i
+    WHERE ${sameKey(layout, 't', 'i')} AND ${stands(layout)} AND ${notOlder('t', 'i')} AND (${differs.join(' OR ') || 'false'})
+    RETURNING i.${PLACE}`;
+  const statement = (incoming: string) =>
+    `WITH incoming AS ${incoming}, changed AS (${update}) SELECT string_agg(${PLACE}::text, ',') FROM changed`;
+  return {
+    columns,
+    indexes: new Map(columns.map(({ field }, i) => [field.name, i])),
+    masks: masks.length,
+    statement: statement(
+      `MATERIALIZED (SELECT ${typed.join(', ')} FROM unnest(${arrays.join(', ')}) AS given (${names.join(', ')}))`,
+    ),
+    fromTable: (table) => statement(`MATERIALIZED (SELECT * FROM ${table})`),
+    tableColumns: [
+      `${PLACE} integer`,
+      `${STAMP} timestamptz`,
+      ...masks.map((mask) => `${mask} integer`),
+      ...[...layout.key, ...columns].map(({ name, type }) => `${name} ${type}`),
+    ],
+  };
+}
+
+/** A row of ours that is there. What no sync has written is taken over whole, or not at all. */
+function stands(layout: Layout): string {
+  return `t.${STAMP} IS NOT NULL${layout.marks ? ` AND t.${DELETED_AT} IS NULL` : ''}`;
+}
+
+/** The bits of a row. */
+export function bitsOf(row: Row, { indexes, masks }: UpdateShape): number[] {
+  const bits = new Array<number>(masks).fill(0);
+  for (const field in row) {
+    const index = indexes.get(field);
+    if (index !== undefined) bits[Math.floor(index / BITS)]! |= 1 << (index % BITS);
+  }
+  return bits;
+}
+
+/**
+ * Of updates that changed no value: keeps the newer stamp, otherwise a delayed change from between the two would win; answers the
+ * places of those whose row is not there. Parameters: places, stamps, the parts of the key.
+ */
+export function restOfUpdates(layout: Layout): string {
+  const arrays = ['integer', 'timestamptz', ...layout.key.map(({ type }) => arrayType(type))].map(
+    (type, i) => `(SELECT $${i + 1}::${type}[])`,
+  );
+  const names = [PLACE, STAMP, ...layout.key.map(({ name }) => name)];
+  return `WITH incoming AS MATERIALIZED (
+      SELECT ${[PLACE, STAMP, ...layout.key.map(asStored)].join(', ')} FROM unnest(${arrays.join(', ')}) AS given (${names.join(', ')})
+    ), moved AS (
+      UPDATE ${layout.target} t SET ${STAMP} = i.${STAMP} FROM incoming i
+      WHERE ${sameKey(layout, 't', 'i')} AND ${stands(layout)} AND i.${STAMP} > t.${STAMP} AND i.${STAMP} <> ${NO_STAMP_SQL}
+    )
+    SELECT string_agg(i.${PLACE}::text, ',') FROM incoming i
+    WHERE NOT EXISTS (SELECT FROM ${layout.target} t WHERE ${sameKey(layout, 't', 'i')} AND ${stands(layout)})`;
+}
