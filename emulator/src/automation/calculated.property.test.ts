@@ -85,8 +85,12 @@ function check(org: Org): void {
     org,
     'SELECT Id, Name, Account__c, Master__c, Number__c, Text__c, Net__c, Parts__c, Least__c, Most__c, Above__c FROM Thing__c',
   );
-  // A master may lie in the recycle bin.
-  const masters = new Map(records(org, 'SELECT Id, Name FROM Thing__c', { all: true }).map((row) => [row.Id, row]));
+  // A parent may lie in the recycle bin, whose child was brought back alone.
+  const parents = new Map(
+    ['SELECT Id, Name FROM Thing__c', 'SELECT Id, Name, Sum__c FROM Account']
+      .flatMap((soql) => records(org, soql, { all: true }))
+      .map((row) => [row.Id, row]),
+  );
   const accounts = records(org, 'SELECT Id, Name, Count__c, Sum__c, Net__c, Parts__c FROM Account');
   const numbers = (rows: Record<string, unknown>[], field: string) =>
     rows.map((row) => row[field]).filter((value) => value !== null) as number[];
@@ -115,8 +119,8 @@ function check(org: Org): void {
       'Number__c',
     );
     const most = numbers(parts, 'Number__c');
-    const account = accounts.find(({ Id }) => Id === thing.Account__c);
-    const master = masters.get(thing.Master__c);
+    const account = parents.get(thing.Account__c);
+    const master = parents.get(thing.Master__c);
     const value = thing.Number__c as number | null;
     expect(thing).toMatchObject({
       Parts__c: parts.length,
