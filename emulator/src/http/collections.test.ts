@@ -104,3 +104,46 @@ test(`200 records and 10 runs of a type at most; none is too few ${evidence('doc
   expect(await count('LastName != null')).toBe(before);
   expect((await post(mixed.slice(0, 10))).json).toHaveLength(10);
 });
+
+test(`2000 records of a type are read in one call; fields that are not there are refused ${evidence('documented', 'REST API Developer Guide, Get Multiple Records with Fields in the Request Body')}`, async () => {
+  const ids = Array.from({ length: 2001 }, () => '003000000000000AAA');
+  const read = (body: object) => org.call('POST', '/composite/sobjects/Contact', { body });
+  expect((await read({ ids: ids.slice(1), fields: ['LastName'] })).json).toHaveLength(2000);
+  expect(await read({ ids, fields: ['LastName'] })).toMatchObject({ status: 400, json: [{ errorCode: 'EXCEEDED_ID_LIMIT' }] });
+  expect((await read({ ids: [], fields: ['LastName'] })).json[0].errorCode).toBe('MISSING_ARGUMENT');
+  expect((await read({ ids: ids.slice(0, 1), fields: ['Nope'] })).json[0].errorCode).toBe('INVALID_FIELD');
+});
+
+test(`every kind counts its records and runs of a type, and answers record by record ${evidence('documented', 'REST API Developer Guide, sObject Collections')}`, async () => {
+  const [a, b] = org.insert('Contact', { LastName: 'kind a' }, { LastName: 'kind b' });
+  const mixed = Array.from({ length: 11 }, (_, n) => ({ attributes: { type: n % 2 ? 'Contact' : 'Account' }, id: a }));
+  const update = (records: unknown[], allOrNone = false) =>
+    org.call('PATCH', '/composite/sobjects', { body: { allOrNone, records } });
+  expect((await update(mixed)).json[0].errorCode).toBe('LIMIT_EXCEEDED');
+  expect((await update(Array.from({ length: 201 }, () => contact('x')))).json[0].errorCode).toBe('EXCEEDED_ID_LIMIT');
+  const many = Array.from({ length: 201 }, () => a).join(',');
+  expect((await org.call('DELETE', `/composite/sobjects?ids=${many}`)).json[0].errorCode).toBe('EXCEEDED_ID_LIMIT');
+  const upserts = Array.from({ length: 201 }, (_, n) => ({ attributes: { type: 'Account' }, Name: 'x', Ext__c: `m${n}` }));
+  const upsert = (records: unknown[]) => org.call('PATCH', '/composite/sobjects/Account/Ext__c', { body: { records } });
+  expect((await upsert(upserts)).json[0].errorCode).toBe('EXCEEDED_ID_LIMIT');
+  expect((await upsert(upserts.slice(0, 200))).json).toHaveLength(200);
+
+  const bad = await update(
+    [
+      { ...contact('fine'), id: a },
+      { ...contact('x'.repeat(81)), id: b },
+    ],
+    true,
+  );
+  expect(bad.json).toMatchObject([
+    { success: false, errors: [{ statusCode: 'ALL_OR_NONE_OPERATION_ROLLED_BACK' }] },
+    { success: false, errors: [{ statusCode: 'STRING_TOO_LONG', fields: ['LastName'] }] },
+  ]);
+  const gone = await org.call('DELETE', `/composite/sobjects?ids=${a},003000000000000&allOrNone=true`);
+  expect(gone.json.map(({ errors }: { errors: { statusCode: string }[] }) => errors[0]?.statusCode)).toEqual([
+    'ALL_OR_NONE_OPERATION_ROLLED_BACK',
+    'INVALID_CROSS_REFERENCE_KEY',
+  ]);
+  expect(await count("LastName = 'kind a'")).toBe(1);
+  expect((await org.call('POST', '/composite/sobjects/Nope', { body: { ids: [a], fields: ['Id'] } })).status).toBe(404);
+});

@@ -2,6 +2,7 @@ import { SalesforceError, type Transaction } from '../org/types.ts';
 import type { ApiReply, Method, Route, Subrequest } from './api-types.ts';
 import type { EmulatorContext } from './context.ts';
 import { asSalesforceError, badRequest, errorReply, notFound } from './errors.ts';
+import { detailsFor } from './record-details.ts';
 import { Upload } from './request-body.ts';
 import { restRoutes } from './rest-routes.ts';
 import { parseVersion } from './versions.ts';
@@ -35,7 +36,10 @@ export async function dispatch(input: DispatchInput, context: EmulatorContext): 
   try {
     dispatched.reply = await answer(input, context, dispatched);
   } catch (error) {
-    dispatched.reply = errorReply(asSalesforceError(error), /\/(v\d+\.0)\//.exec(input.url)?.[1]);
+    const version = /\/(v\d+\.0)\//.exec(input.url)?.[1];
+    const seen = { org: context.access.orgAs(input.userId) };
+    const details = version === undefined ? undefined : detailsFor({ ...input, version }, seen);
+    dispatched.reply = errorReply(asSalesforceError(error), version, details);
   }
   return dispatched;
 }

@@ -2,24 +2,35 @@ import { type DuplicatesFound, SalesforceError } from '../org/types.ts';
 import type { ApiReply } from './api-types.ts';
 
 /** An error reply of a data resource: an array, one entry per error. */
-export function errorReply(error: SalesforceError, version = versionDefault): ApiReply {
+export function errorReply(error: SalesforceError, version = versionDefault, details?: RecordDetails): ApiReply {
   const { message, errorCode, fields, duplicates } = error;
   const entry = fields.length > 0 ? { message, errorCode, fields } : { message, errorCode };
   // The key is misspelt in the replies of single records, and only there (v51.0 and v56.0 were seen).
-  const body = duplicates ? { duplicateResut: duplicateResult(duplicates, version), ...entry } : entry;
+  const body = duplicates ? { duplicateResut: duplicateResult(duplicates, version, details), ...entry } : entry;
   return { status: error.httpStatus, body: [body] };
 }
 
 /** Only the address of a record in a reply depends on it. */
 const versionDefault = 'v62.0';
 
-/** What a duplicate rule found, without the fields of the records (`includeRecordDetails=false`). */
-function duplicateResult({ rule, object, message, allowSave, ids }: DuplicatesFound, version: string): unknown {
+/** The fields of a record that the user may see: what `includeRecordDetails=true` shows of a duplicate. */
+export type RecordDetails = (object: string, id: string) => object | undefined;
+
+/** What a duplicate rule found; of the records only the ids, unless there are `details`. */
+function duplicateResult(
+  { rule, object, message, allowSave, ids }: DuplicatesFound,
+  version: string,
+  details: RecordDetails | undefined,
+): unknown {
   const matchRecords = ids.map((id) => ({
     additionalInformation: [],
     fieldDiffs: [],
     matchConfidence: 100,
-    record: { attributes: { type: object, url: `/services/data/${version}/sobjects/${object}/${id}` }, Id: id },
+    record: {
+      attributes: { type: object, url: `/services/data/${version}/sobjects/${object}/${id}` },
+      Id: id,
+      ...details?.(object, id),
+    },
   }));
   const match = {
     entityType: object,
@@ -39,10 +50,10 @@ export const badRequest = (errorCode: string, message: string, fields: readonly 
   new SalesforceError(errorCode, message, { fields });
 
 /** One failed record of a Collections reply; here the code is called `statusCode`. */
-export function recordError(error: SalesforceError, version = versionDefault): RecordError {
+export function recordError(error: SalesforceError, version = versionDefault, details?: RecordDetails): RecordError {
   const { errorCode, message, fields, duplicates } = error;
   const entry = { statusCode: errorCode, message, fields };
-  return duplicates ? { ...entry, duplicateResult: duplicateResult(duplicates, version) } : entry;
+  return duplicates ? { ...entry, duplicateResult: duplicateResult(duplicates, version, details) } : entry;
 }
 
 export interface RecordError {

@@ -14,6 +14,7 @@ import { eventSchemaById, eventSchemaByName } from './resources/event-schema.ts'
 import { deleteByExternalId, getByExternalId, upsertByExternalId } from './resources/external-id.ts';
 import { limits } from './resources/limits.ts';
 import { query, queryAll, queryMore } from './resources/query.ts';
+import { recordCount } from './resources/record-count.ts';
 import { deleted, updated } from './resources/replication.ts';
 import { createRow, deleteRow, getRow, updateRow } from './resources/sobject-rows.ts';
 import { toolingQuery } from './resources/tooling-query.ts';
@@ -29,6 +30,7 @@ const resources: Handler = ({ version, userId }, context) => ({
 export const restRoutes: readonly Route[] = [
   { method: 'GET', path: '/', kind: 'resources', handler: resources },
   { method: 'GET', path: '/limits', kind: 'limits', handler: limits },
+  { method: 'GET', path: '/limits/recordCount', kind: 'recordCount', handler: recordCount },
 
   { method: 'GET', path: '/query', kind: 'query', handler: query, composite: true },
   { method: 'GET', path: '/queryAll', kind: 'queryAll', handler: queryAll, composite: true },

@@ -83,6 +83,34 @@ describe('a duplicate rule', () => {
     expect((await save({ LastName: 'one', Company: 'c' })).status).toBe(201);
   });
 
+  test(`shows the fields of what it found, if asked, as far as the user may see them ${evidence('documented', 'REST API Developer Guide, Duplicate Rule Header, includeRecordDetails')}`, async () => {
+    await org.backdoor('POST', '/duplicate-rules', { name: 'd', object: 'Lead', fields: ['LastName'], action: 'block' });
+    const values = { LastName: 'Details', Company: 'Acme', Title: 'Boss' };
+    const { id } = (await org.call('POST', '/sobjects/Lead', { body: values })).json;
+    await org.backdoor('POST', '/hide', { object: 'Lead', field: 'Title' });
+    const found = async (path: string, body: object, include: boolean) => {
+      const headers = { 'Sforce-Duplicate-Rule-Header': `includeRecordDetails=${include}` };
+      const { text } = await org.call('POST', path, { body, headers });
+      return JSON.parse(/"record":(\{"attributes":\{[^}]*\}.*?\})\}\]/.exec(text)?.[1] ?? 'null');
+    };
+    const attributes = { type: 'Lead', referenceId: 'r' };
+    const ways = [
+      ['/sobjects/Lead', values],
+      ['/composite/sobjects', { records: [{ ...values, attributes }] }],
+      ['/composite/tree/Lead', { records: [{ ...values, attributes }] }],
+    ] as const;
+    for (const [path, body] of ways) {
+      const { Title: _hidden, ...seen } = values;
+      const given = JSON.parse(JSON.stringify(body).replace(',"Title":"Boss"', ''));
+      const record = await found(path, given, true);
+      expect(record, path).toMatchObject({ Id: id, ...seen });
+      expect(record, path).not.toHaveProperty('Title');
+      expect(Object.keys(await found(path, given, false)), path).toEqual(['attributes', 'Id']);
+    }
+    await org.backdoor('POST', '/show', { object: 'Lead', field: 'Title' });
+    await org.backdoor('DELETE', '/duplicate-rules/d');
+  });
+
   test(`lets pass who insists by header, in collections record by record ${evidence('documented', 'REST API Developer Guide, Duplicate Rule Header')}`, async () => {
     await org.backdoor('POST', '/duplicate-rules', { name: 'r', object: 'Lead', fields: ['LastName'], action: 'allow' });
     const records = [lead('two'), lead('two'), lead('three')];

@@ -27,6 +27,10 @@ export function writeOptions(request: Pick<ApiRequest, 'headers' | 'userId' | 'v
   };
 }
 
+/** Whether a refused duplicate is to name the fields of the records that it equals, and not their ids alone. */
+export const wantsRecordDetails = ({ headers }: Pick<ApiRequest, 'headers'>): boolean =>
+  optionsOf(headers['sforce-duplicate-rule-header']).get('includerecorddetails')?.toLowerCase() === 'true';
+
 /** The headers of a subrequest: its own, and of the call around it those that hold for writes. */
 export function subrequestHeaders(
   own: Readonly<Record<string, string>>,

@@ -4,8 +4,9 @@ import { SalesforceError, type Transaction, type WriteOutcome } from '../../org/
 import type { ObjectDescribe } from '../../schema/types.ts';
 import type { ApiReply, ApiRequest, Handler } from '../api-types.ts';
 import type { EmulatorContext } from '../context.ts';
-import { asSalesforceError, badRequest, notFound, recordError } from '../errors.ts';
+import { asSalesforceError, badRequest, notFound, type RecordDetails, recordError } from '../errors.ts';
 import { asRecord, objectNamed, readValues } from '../record-body.ts';
+import { detailsFor } from '../record-details.ts';
 import { write } from '../write.ts';
 import { retrieveWithId } from './sobject-rows.ts';
 
@@ -122,9 +123,10 @@ function tryEach<T>(
   context: EmulatorContext,
   one: (transaction: Transaction, input: T) => WriteOutcome,
 ): RecordResult[] {
+  const details = detailsFor({ ...request, version: request.version.text }, context);
   let tried: RecordResult[] = [];
   const attempt = (transaction: Transaction) => {
-    tried = inputs.map((input) => tryRecord(() => one(transaction, input), request.version.text));
+    tried = inputs.map((input) => tryRecord(() => one(transaction, input), request.version.text, details));
     if (allOrNone && tried.some((result) => !result.success)) throw new RolledBack();
   };
   try {
@@ -139,12 +141,12 @@ function tryEach<T>(
 /** Carries the end of an `allOrNone` call out of its transaction. */
 class RolledBack extends Error {}
 
-function tryRecord(write: () => WriteOutcome, version: string): RecordResult {
+function tryRecord(write: () => WriteOutcome, version: string, details: RecordDetails | undefined): RecordResult {
   try {
     const outcome = write();
     return { id: outcome.id, success: true, errors: operationEnqueued(outcome) };
   } catch (error) {
-    return { success: false, errors: [recordError(asSalesforceError(error), version)] };
+    return { success: false, errors: [recordError(asSalesforceError(error), version, details)] };
   }
 }
 

@@ -1,9 +1,10 @@
-import type { Transaction } from '../../org/types.ts';
+import type { SalesforceError, Transaction } from '../../org/types.ts';
 import type { ChildRelationship, ObjectDescribe } from '../../schema/types.ts';
 import type { Handler } from '../api-types.ts';
 import type { EmulatorContext } from '../context.ts';
 import { asSalesforceError, badRequest, recordError } from '../errors.ts';
 import { asRecord, objectNamed, readValues } from '../record-body.ts';
+import { detailsFor } from '../record-details.ts';
 import { write } from '../write.ts';
 
 /** REST API Developer Guide, "sObject Tree". */
@@ -34,8 +35,11 @@ export const compositeTree: Handler = (request, context) => {
   checkSize(roots);
   const created: { referenceId: string; id: string }[] = [];
   const failures: NodeError[] = [];
+  const version = request.version.text;
+  const details = detailsFor({ ...request, version }, context);
+  const fail = (error: SalesforceError) => recordError(error, version, details);
   const insertAll = (transaction: Transaction) => {
-    for (const root of roots) insert(root, undefined, transaction, created, failures);
+    for (const root of roots) insert(root, undefined, { transaction, created, failures, fail });
     if (failures.length > 0) throw new TreeRefused();
   };
   try {
@@ -50,13 +54,16 @@ export const compositeTree: Handler = (request, context) => {
 /** Carries the end of the call out of its transaction. */
 class TreeRefused extends Error {}
 
-function insert(
-  node: Node,
-  parentId: string | undefined,
-  transaction: Transaction,
-  created: { referenceId: string; id: string }[],
-  failures: NodeError[],
-): void {
+/** What inserting a tree goes by, and what comes of it. */
+interface Insertion {
+  transaction: Transaction;
+  created: { referenceId: string; id: string }[];
+  failures: NodeError[];
+  fail(error: SalesforceError): NodeError['errors'][number];
+}
+
+function insert(node: Node, parentId: string | undefined, insertion: Insertion): void {
+  const { transaction, created, failures, fail } = insertion;
   const values = readValues(node.object, node.body);
   if (node.link && parentId !== undefined) values[node.link.field] = parentId;
   let id: string;
@@ -64,11 +71,11 @@ function insert(
     id = transaction.insert(node.object.name, values).id;
   } catch (error) {
     // Its children cannot be tried without it; what else fails is told as well.
-    failures.push({ referenceId: node.referenceId, errors: [recordError(asSalesforceError(error))] });
+    failures.push({ referenceId: node.referenceId, errors: [fail(asSalesforceError(error))] });
     return;
   }
   created.push({ referenceId: node.referenceId, id });
-  for (const child of node.children) insert(child, id, transaction, created, failures);
+  for (const child of node.children) insert(child, id, insertion);
 }
 
 function readNode(
