@@ -58,7 +58,7 @@ export function createBayeux(parts: {
   function fill(client: StreamingClient, queue: unknown[], replies: ServerMessage[]): void {
     queue.length = 0;
     const at = replies.findIndex(({ channel }) => channel === '/meta/connect');
-    if (at < 0 || client.post === undefined || client.post.hungUp) return;
+    if (at < 0 || client.post === undefined) return;
     const { messages, error, lost } = client.delivery.take();
     queue.push(...messages);
     if (lost) client.post.lost = true;

@@ -13,8 +13,6 @@ export interface Post {
   leave?: () => void;
   /** Whom this handshake made. */
   client?: StreamingClient;
-  /** The client waits no longer: nothing that it must not miss goes into the reply. */
-  hungUp: boolean;
   /** The reply never arrives. */
   lost: boolean;
 }

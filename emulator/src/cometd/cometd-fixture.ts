@@ -15,6 +15,8 @@ export interface Reply {
 
 export interface BareClient {
   clientId: string;
+  /** The session that it shows unless told otherwise; the API user's when absent. */
+  token: string | undefined;
   cookies: Map<string, string>;
   /** One POST; what is no text goes as JSON. */
   post(body: unknown, options?: PostOptions): Promise<Reply>;
@@ -42,8 +44,9 @@ export function bareClient({ emulator }: TestOrg): BareClient {
   let id = 0;
   const client: BareClient = {
     clientId: '',
+    token: undefined,
     cookies,
-    async post(body, { path = '/cometd/62.0', token = emulator.credentials.accessToken, signal } = {}) {
+    async post(body, { path = '/cometd/62.0', token = client.token ?? emulator.credentials.accessToken, signal } = {}) {
       const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
       const response = await fetch(emulator.url + path, {
         method: 'POST',
@@ -87,8 +90,9 @@ export function bareClient({ emulator }: TestOrg): BareClient {
 }
 
 /** Shook hands and connected once: the next connect is held. */
-export async function connectedClient(org: TestOrg): Promise<BareClient> {
+export async function connectedClient(org: TestOrg, token?: string): Promise<BareClient> {
   const client = bareClient(org);
+  client.token = token;
   await client.handshake();
   await client.connect();
   return client;

@@ -23,6 +23,7 @@ async function answer(
   entry.kind = 'cometd';
   const apiVersion = versionOf(request, isReplay);
   if (typeof apiVersion === 'string') return textReply(400, 'text/plain;charset=UTF-8', apiVersion);
+  if (reply.raw.destroyed) return 'drop';
   const answered = await context.streaming.answer({
     apiVersion,
     token: bearerToken(request),

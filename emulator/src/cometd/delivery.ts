@@ -35,6 +35,20 @@ export interface Delivery {
   close(): void;
 }
 
+/**
+ * Events of a channel; those that share a replay id stay together, a few more than were asked for: a client that notes the
+ * id would never hear of the rest.
+ */
+function readWhole(channel: StreamChannel, after: number, max: number, userId: string): ReturnType<StreamChannel['read']> {
+  const read = channel.read(after, max, userId);
+  while (!Number.isInteger(read.next)) {
+    const { events, next } = channel.read(read.next, 1, userId);
+    read.events.push(...events);
+    read.next = next;
+  }
+  return read;
+}
+
 interface Subscription {
   readonly channel: StreamChannel;
   position: number;
@@ -94,8 +108,8 @@ export function createDelivery(
     const count = Math.min(wanted, allocation.max - allocation.used());
     if (count < wanted) error ??= { error: errors.deliveriesSpent, advice: adviceFor(errors.deliveriesSpent) };
     if (count <= 0) return;
-    const { events, next } = channel.read(subscription.position, count, client.userId);
-    allocation.spend(events.length);
+    const { events, next } = readWhole(channel, subscription.position, count, client.userId);
+    allocation.add(events.length);
     subscription.position = next;
     for (const event of events) {
       const data = event.data(client.apiVersion);

@@ -124,7 +124,7 @@ function admit({ token, apiVersion }: StreamingRequest, { sessions, access, limi
   if (!access.may(session.userId, 'apiEnabled')) return deny(errors.notEnabled);
   const leave = limits.StreamingApiConcurrentClients.enter();
   if (!leave) return deny(errors.tooManyClients);
-  return { post: { apiVersion, userId: session.userId, token, leave, hungUp: false, lost: false } };
+  return { post: { apiVersion, userId: session.userId, token, leave, lost: false } };
 }
 
 /** Everybody else is known by the cookies that the handshake gave, and shows a session of the same user. */
@@ -142,7 +142,7 @@ function recognise({ clientId = '' }: ServerMessage, request: StreamingRequest, 
   const error = !session ? errors.authenticationInvalid : session.userId !== client.userId ? errors.otherUser : undefined;
   if (!session || error) return { refusal: { error: error as string, advice: { reconnect: 'none', interval: 0 } } };
   const { apiVersion } = request;
-  return { post: { apiVersion, userId: session.userId, token: session.token, hungUp: false, lost: false } };
+  return { post: { apiVersion, userId: session.userId, token: session.token, lost: false } };
 }
 
 /** Enough of an HTTP response for the library. */
@@ -173,7 +173,6 @@ async function runLibrary(
   const isHeard = await new Promise<boolean>((resolve) => {
     response.on('finish', () => resolve(true));
     request.onHangUp(() => {
-      post.hungUp = true;
       response.socket.destroyed = true;
       bayeux.clients.get(clientId)?.wake();
       resolve(false);

@@ -4,11 +4,11 @@ import type { FaultKind, FaultParameter } from './types.ts';
  * `wire` faults strike an HTTP exchange once, as a network or a front-end server would; `resource` faults strike the
  * answer of one REST resource, and so also a subrequest of a Composite call. `rpc` faults strike a gRPC call as it begins
  * (of a stream: its first request; of PublishStream: every request); `stream` faults strike a message that a
- * subscription is about to deliver, keepalives among them. For CometD the RPC of a `stream`
- * fault is `/meta/connect`, which carries the events; `cometd` faults strike a Bayeux message that comes in (the RPC is its
- * channel, the topic what it subscribes to). `row` faults strike a row that a client's write wants to
- * lock, its parents' rows too, as `LOCK /sobjects/Account/001…`. `event` faults strike an event as it gets on the bus (the
- * method is its change type, or `PUBLISH`; the URL is its own topic) and who comes with a replay id (`REPLAY`).
+ * subscription is about to deliver, keepalives among them; over CometD the RPC that delivers is `/meta/connect`. `cometd`
+ * faults strike a Bayeux message that comes in: the RPC is its channel, the topic what it subscribes to. `row` faults
+ * strike a row that a client's write wants to lock, its parents' rows too, as `LOCK /sobjects/Account/001…`. `event` faults
+ * strike an event as it gets on the bus (the method is its change type, or `PUBLISH`; the URL is its own topic) and who
+ * comes with a replay id (`REPLAY`).
  */
 export type FaultLevel = 'wire' | 'resource' | 'rpc' | 'stream' | 'row' | 'event' | 'cometd';
 
