@@ -12,6 +12,7 @@ export type { Trigger, TriggerMoment, TriggerRecord, TriggerRun, Triggers } from
 export type { ValidationRule, ValidationRules } from './automation/validation-rules.ts';
 export type { IngestJobs } from './bulk/ingest-jobs.ts';
 export type { IngestJob, IngestPace, IngestState } from './bulk/ingest-types.ts';
+export type { CometdOptions, ConnectedClient } from './cometd/streaming.ts';
 export { type Evidence, evidence } from './evidence.ts';
 export type { FaultList } from './faults/fault-list.ts';
 export type { FaultKind, FaultMatch, FaultSpec, FaultStatus } from './faults/types.ts';

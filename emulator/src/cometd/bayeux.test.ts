@@ -246,3 +246,19 @@ test('an emulator that closes keeps no connect waiting', async () => {
   await closing.emulator.close();
   await connect;
 });
+
+test('without a socket it is the same API, asked in process', async () => {
+  const inside = await startStreamingOrg({ listen: false });
+  const client = bareClient(inside);
+  await client.handshake();
+  await client.connect();
+  await client.subscribe('/event/Note__e');
+  const connect = client.connect();
+  await until(() => isWaiting(inside));
+  publish(inside, 1);
+  expect(numbersOf((await connect).messages)).toEqual([1]);
+  const closing = client.connect().catch(() => 'broken');
+  await until(() => isWaiting(inside));
+  await inside.emulator.close();
+  await closing;
+});
