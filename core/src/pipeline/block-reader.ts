@@ -15,7 +15,7 @@ export function blockReader(block: Block, schema: DatasetSchema): BlockReader {
   const index = new Map(schema.fields.map((field, c) => [field.name, c]));
   const decoded = new Map<Buffer, Decoded>();
   const decodersOf = (column: Column): Decoded | null => {
-    if (column.kind !== 'text' || column.bytes.length > DECODED_BYTES_MAX) return null;
+    if (column.kind !== 'text') return null;
     const known = decoded.get(column.bytes) ?? new Decoded(column.bytes);
     decoded.set(column.bytes, known);
     return known;
@@ -51,26 +51,33 @@ export function blockReader(block: Block, schema: DatasetSchema): BlockReader {
   return reader;
 }
 
-/** A string of so many bytes is held for as long as one cell of it is. */
-const DECODED_BYTES_MAX = 1024 * 1024;
-
-/** Bytes that were made a string once, of which cells are cut: a call to the decoder costs more than a short cell. */
+/**
+ * Bytes that are made strings a window at a time, of which cells are cut: a call to the decoder costs more than a short cell. A
+ * window is small enough to live and die among the young objects; one string for the whole block outlived its use.
+ */
 class Decoded {
   readonly #bytes: Buffer;
   readonly #isAscii: boolean;
   /** One character for each byte: right for ASCII, which most cells are. */
-  readonly #characters: string;
+  readonly #windows: string[] = [];
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
     this.#isAscii = isAscii(bytes);
-    this.#characters = bytes.toString('latin1');
   }
 
   text(from: number, to: number): string {
+    const bytes = this.#bytes;
     if (!this.#isAscii) {
-      for (let i = from; i < to; i++) if (this.#bytes[i]! > 127) return this.#bytes.toString('utf8', from, to);
+      for (let i = from; i < to; i++) if (bytes[i]! > 127) return bytes.toString('utf8', from, to);
     }
-    return this.#characters.slice(from, to);
+    const window = from >> WINDOW_BITS;
+    const begin = window << WINDOW_BITS;
+    if (to > begin + WINDOW_BYTES) return bytes.toString('latin1', from, to);
+    this.#windows[window] ??= bytes.toString('latin1', begin, begin + WINDOW_BYTES);
+    return this.#windows[window].slice(from - begin, to - begin);
   }
 }
+
+const WINDOW_BITS = 15;
+const WINDOW_BYTES = 1 << WINDOW_BITS;
