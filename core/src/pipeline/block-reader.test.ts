@@ -36,7 +36,7 @@ test('a cell reads the same whichever way it is decoded', () =>
   fc.assert(
     fc.property(fc.array(fc.tuple(text, text, fc.option(fc.integer().map(String))), { maxLength: 60 }), (rows) => {
       const block = blockOf(rows);
-      const reader = blockReader(block, fields);
+      const reader = blockReader(block, { name: 'Contact', key: ['A'], fields });
       for (reader.row = 0; reader.row < rows.length; reader.row++) {
         const expected = fields.map((field, c) => cellValue(block.columns[c]!, reader.row, field));
         expect(fields.map(({ name }) => reader.get(name))).toEqual(expected);
