@@ -96,7 +96,7 @@ export const from = z
       .describe('SOQL instead of an object; a parameter such as :lastUpdateTimestamp is bound to the checkpoint')
       .optional(),
     bulkAbove: z.number().int().nonnegative().default(10_000).describe('Full reads of more records than this use Bulk API 2.0'),
-    pageRows: z.number().int().min(1).max(1_000_000).default(50_000).describe('Records in one result page of Bulk API 2.0'),
+    pageRows: z.number().int().min(1).max(1_000_000).default(100_000).describe('Records in one result page of Bulk API 2.0'),
   })
   .refine((value) => (value.object === undefined) !== (value.query === undefined), { message: 'give either object or query' });
 export type From = z.infer<typeof from>;
