@@ -1,4 +1,5 @@
-import type { Change, DeleteRule, WriteResult } from '@tidemark/core';
+import type { Change, DeleteRule, StreamChange, StreamWriteResult, WriteResult } from '@tidemark/core';
+import { applyUpdate } from './apply-update.ts';
 import type { Database } from './database.ts';
 import { rejectionOf } from './fault.ts';
 import { boundKey, boundRow, noStamp, type TableStatements } from './statements.ts';
@@ -17,9 +18,24 @@ export function applyChanges(
   changes: readonly Change[],
   deletes: DeleteRule,
   now: string,
-): WriteResult[] {
-  return changes.map((change): WriteResult => {
+): WriteResult[];
+export function applyChanges(
+  database: Database,
+  statements: TableStatements,
+  changes: readonly StreamChange[],
+  deletes: DeleteRule,
+  now: string,
+): StreamWriteResult[];
+export function applyChanges(
+  database: Database,
+  statements: TableStatements,
+  changes: readonly StreamChange[],
+  deletes: DeleteRule,
+  now: string,
+): StreamWriteResult[] {
+  return changes.map((change): StreamWriteResult => {
     try {
+      if (change.op === 'update') return { status: applyUpdate(database, statements, change) };
       return { status: applyChange(database, statements, change, deletes, now) };
     } catch (error) {
       if (error instanceof MismatchError) {

@@ -1,7 +1,7 @@
 import { describeSourceContract, describeTargetContract, sqlTraits } from '@tidemark/testkit';
 import { createSourceFixture, createTargetFixture } from './fixture.ts';
 
-describeTargetContract('sqlite', createTargetFixture, { ...sqlTraits, runs: 10 });
+describeTargetContract('sqlite', createTargetFixture, { ...sqlTraits, streams: true, runs: 10 });
 describeSourceContract('sqlite', createSourceFixture, {
   delta: true,
   deletes: false,

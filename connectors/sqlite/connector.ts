@@ -5,6 +5,7 @@ import { AccessDeniedError, type Connector, type Problem, SyncError } from '@tid
 import { SqliteClient } from './client.ts';
 import { type SqliteConfig, type SqliteFrom, type SqliteTo, sqliteConfig, sqliteFrom, sqliteTo } from './config.ts';
 import { SqliteSource, sourceLayout } from './source.ts';
+import { SqliteStreamWriter } from './stream-writer.ts';
 import { SqliteTarget } from './target.ts';
 
 const sqlite: Connector<SqliteConfig, SqliteFrom, SqliteTo> = {
@@ -39,6 +40,7 @@ const sqlite: Connector<SqliteConfig, SqliteFrom, SqliteTo> = {
         return new SqliteSource(client, await sourceLayout(client, spec), spec);
       },
       openTarget: async (spec) => new SqliteTarget(client, spec, config.tablePrefix, context.clock),
+      openStreamWriter: async (targets) => new SqliteStreamWriter(client, targets, context.clock),
       [Symbol.asyncDispose]: () => client.close(),
     };
   },

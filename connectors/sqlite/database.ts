@@ -54,8 +54,8 @@ export class Database {
   prepare(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
-      // Statements are few per table; more means that tables come and go.
-      if (this.#statements.size > 500) this.#statements.clear();
+      // Few per table, and one for each set of columns that updates of a stream have set; more means that tables come and go.
+      if (this.#statements.size > 1000) this.#statements.clear();
       statement = this.writer.prepare(sql);
       this.#statements.set(sql, statement);
     }

@@ -2,7 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type ConnectorContext, type DatasetSchema, keyOf, newRow, type Row, systemClock, type Target } from '@tidemark/core';
+import {
+  type ConnectorContext,
+  type DatasetSchema,
+  type DeleteRule,
+  keyOf,
+  newRow,
+  type Row,
+  systemClock,
+  type Target,
+} from '@tidemark/core';
 import type { SourceFixture, TargetFixture } from '@tidemark/testkit';
 import sqlite from './connector.ts';
 import { quoted } from './identifiers.ts';
@@ -48,15 +57,18 @@ export function contextIn(baseDir: string): ConnectorContext {
 export async function createTargetFixture(): Promise<TargetFixture> {
   const file = await createFile();
   let counting = false;
-  const openTarget = (schema: DatasetSchema, deletes: 'mirror' | 'mark' | 'ignore'): Promise<Target> =>
-    file.connection.openTarget!({ to: { table: 'contacts' }, unit: 'contract', schema, deletes }, AbortSignal.timeout(60_000));
+  const openTarget = (schema: DatasetSchema, deletes: DeleteRule, table: 'contacts' | 'other' = 'contacts'): Promise<Target> => {
+    const unit = table === 'other' ? table : 'contract';
+    return file.connection.openTarget!({ to: { table }, unit, schema, deletes }, AbortSignal.timeout(60_000));
+  };
   const columnOf = (field: string) =>
     file.sql<{ column_name: string }>('SELECT column_name FROM _tidemark_columns WHERE field = ?', field)[0]!.column_name;
   return {
-    open: ({ schema, deletes }) => openTarget(schema, deletes),
-    async rows(schema) {
+    open: ({ schema, deletes, dataset }) => openTarget(schema, deletes, dataset),
+    openStreamWriter: (targets) => file.connection.openStreamWriter!(targets),
+    async rows(schema, dataset = 'contacts') {
       const columns = schema.key.map((field) => quoted(columnOf(field))).join(', ');
-      const found = file.sql<Row>(`SELECT ${columns} FROM contacts WHERE _tidemark_deleted_at IS NULL`);
+      const found = file.sql<Row>(`SELECT ${columns} FROM ${dataset} WHERE _tidemark_deleted_at IS NULL`);
       const keys = found.map((row) => {
         const named = newRow();
         Object.values(row).forEach((value, i) => {
@@ -64,7 +76,7 @@ export async function createTargetFixture(): Promise<TargetFixture> {
         });
         return keyOf(named, schema.key)!;
       });
-      const target = await openTarget(schema, 'mirror');
+      const target = await openTarget(schema, 'mirror', dataset);
       await target.prepare();
       return target.read!(keys);
     },

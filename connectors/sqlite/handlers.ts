@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { Block, Change, DeleteRule, FieldValue, WriteResult } from '@tidemark/core';
+import type { Block, Change, DeleteRule, FieldValue, StreamChange, StreamWriteResult, WriteResult } from '@tidemark/core';
 import { applyChanges } from './apply-changes.ts';
 import { countMissing, differentPart, type ListDifference, missingPart, type Part } from './compare-load.ts';
 import { checkEpoch, Database, keepCheckpoint } from './database.ts';
@@ -21,6 +21,22 @@ export interface WriteRequest {
   readonly now: string;
 }
 
+/** `begins`: nothing of the transaction has been asked for before. */
+export interface StreamedRequest {
+  readonly layout: TableLayout;
+  readonly deletes: DeleteRule;
+  readonly changes: readonly StreamChange[];
+  readonly now: string;
+  readonly begins: boolean;
+}
+
+export interface StreamedCommit {
+  readonly unit: string;
+  readonly epoch: number;
+  readonly checkpoint: string;
+  readonly begins: boolean;
+}
+
 /** What the main thread may ask of the worker. One request at a time is answered; each is short, but for a merge. */
 export interface Handlers {
   /** Opens the file and reads its first page. */
@@ -36,6 +52,9 @@ export interface Handlers {
   beginWrite(request: WriteRequest): WriteResult[];
   commitWrite(unit: string, checkpoint: string | null): void;
   rollbackWrite(): void;
+  /** Applies changes in a transaction that stays open for more, until `commitStreamed` or `rollbackWrite`, or until it fails. */
+  applyStreamed(request: StreamedRequest): StreamWriteResult[];
+  commitStreamed(request: StreamedCommit): void;
   readKeys(layout: TableLayout, keys: readonly string[]): [string, FieldValue[]][];
   beginLoad(identity: LoadIdentity): { position: string | null; rows: number };
   stage(identity: LoadIdentity, block: Block): StagedReject[];
@@ -106,6 +125,16 @@ export function createHandlers(path: string, busyTimeoutMs: number): Handlers {
     return work();
   };
 
+  const streamed = <T>(begins: boolean, work: () => T): T => {
+    try {
+      if (begins) alone(() => database.writer.exec('BEGIN IMMEDIATE'));
+      return work();
+    } catch (error) {
+      database.rollback();
+      throw error;
+    }
+  };
+
   return {
     probe: () => void database.reader.prepare('SELECT count(*) FROM sqlite_schema').get(),
     tables: () =>
@@ -174,6 +203,14 @@ export function createHandlers(path: string, busyTimeoutMs: number): Handlers {
       }
     },
     rollbackWrite: () => database.rollback(),
+    applyStreamed: ({ layout, deletes, changes, now, begins }) =>
+      streamed(begins, () => applyChanges(database, statementsFor(layout), changes, deletes, now)),
+    commitStreamed: ({ unit, epoch, checkpoint, begins }) =>
+      streamed(begins, () => {
+        checkEpoch(database, unit, epoch);
+        keepCheckpoint(database, unit, checkpoint);
+        database.writer.exec('COMMIT');
+      }),
     readKeys: (layout, keys) => {
       const own = statementsFor(layout);
       const read = database.reader.prepare(own.read);

@@ -2,9 +2,9 @@ import { type Block, blockOfRows, type DatasetSchema, type Row } from '@tidemark
 import sqlite from './connector.ts';
 import { contextIn } from './fixture.ts';
 
-// A process that works until it is killed: `node kill-fixture.ts <file> load|write`. Prints a line when it has begun to work.
+// A process that works until it is killed: `node kill-fixture.ts <file> load|write|stream`. Prints a line when it has begun to work.
 
-const [path, work] = process.argv.slice(2) as [string, 'load' | 'write'];
+const [path, work] = process.argv.slice(2) as [string, 'load' | 'write' | 'stream'];
 const never = new AbortController().signal;
 
 export const schema: DatasetSchema = {
@@ -52,6 +52,27 @@ if (import.meta.main) {
       await load.writePage(blocks(page), String(page), async () => {}, never);
     }
     await load.finish({ gone: [], checkpoint: 'loaded', signal: never });
+  } else if (work === 'stream') {
+    await using writer = await connection.openStreamWriter!([target]);
+    const transaction = await writer.begin(never);
+    const rows = Array.from({ length: rowsInABatch }, (_, r) => ({ Id: `${r}`, Name: 'batch 0' }));
+    await transaction.apply(
+      target,
+      rows.map((row) => ({ op: 'upsert', key: row.Id, row, stampMs: 1000 })),
+    );
+    await transaction.commit('sync', epoch, checkpoint ?? '0');
+    // Every batch sets the same rows, in two parts.
+    for (let batch = Number(checkpoint ?? 0) + 1; ; batch++) {
+      const open = await writer.begin(never);
+      for (const part of [rows.slice(0, rowsInABatch / 2), rows.slice(rowsInABatch / 2)]) {
+        const row = { Name: `batch ${batch}` };
+        await open.apply(
+          target,
+          part.map(({ Id }) => ({ op: 'update', key: Id, row, stampMs: 1000 + batch })),
+        );
+      }
+      await open.commit('sync', epoch, String(batch));
+    }
   } else {
     for (let batch = Number(checkpoint ?? 0) + 1; ; batch++) {
       const changes = Array.from({ length: rowsInABatch }, (_, r) => {

@@ -14,7 +14,7 @@ const child = fileURLToPath(new URL('./kill-fixture.ts', import.meta.url));
 const random = seededRandom(Number(process.env.TIDEMARK_SEED ?? 7));
 
 /** Runs the child, killed after `ms` of work; answers whether it got to its end first. */
-async function runAndKill(path: string, work: 'load' | 'write', ms: number): Promise<boolean> {
+async function runAndKill(path: string, work: 'load' | 'write' | 'stream', ms: number): Promise<boolean> {
   const running = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', child, path, work], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -38,6 +38,24 @@ test('killed while it writes batches, the file holds exactly what the checkpoint
     expect(kept).toBeGreaterThanOrEqual(last);
     expect(batches).toHaveLength(kept);
     expect(batches.every(({ n }) => n === rowsInABatch)).toBe(true);
+    last = kept;
+  }
+  expect(last).toBeGreaterThan(0);
+  expect(file.sql('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+});
+
+test('killed while it follows a stream, the file holds the updates that the checkpoint says, and no part of the next', async () => {
+  await using file = await createFile();
+  let last = 0;
+  for (let kill = 0; kill < 6; kill++) {
+    await runAndKill(file.path, 'stream', 20 + random() * 150);
+    const [state] = file.sql<{ checkpoint: string | null }>("SELECT checkpoint FROM _tidemark_checkpoints WHERE unit = 'sync'");
+    const names = file.sql<{ name: string; n: number }>('SELECT Name AS name, count(*) AS n FROM contacts GROUP BY Name');
+    // Killed before the first commit, there is nothing.
+    const kept = Number(state?.checkpoint ?? 0);
+    expect(kept).toBeGreaterThanOrEqual(last);
+    if (state?.checkpoint != null) expect(names).toEqual([{ name: `batch ${kept}`, n: rowsInABatch }]);
+    else expect(names).toEqual([]);
     last = kept;
   }
   expect(last).toBeGreaterThan(0);

@@ -3,6 +3,7 @@ import {
   type Checkpoints,
   type Clock,
   type Commit,
+  type DeleteRule,
   InvariantError,
   type Load,
   type LoadCommit,
@@ -67,7 +68,7 @@ export class SqliteTarget implements Target {
       signal.throwIfAborted();
       const { unit, deletes } = this.#spec;
       const now = new Date(this.#clock.now()).toISOString();
-      const request = { layout: this.#prepared(), unit, epoch: commit.epoch, deletes, changes, now };
+      const request = { layout: this.layout, unit, epoch: commit.epoch, deletes, changes, now };
       const results = await this.#client.call('beginWrite', request);
       let checkpoint: string | null;
       try {
@@ -83,11 +84,11 @@ export class SqliteTarget implements Target {
 
   async beginLoad(commit: LoadCommit, signal: AbortSignal): Promise<Load> {
     signal.throwIfAborted();
-    return SqliteLoad.begin(this.#client, this.#prepared(), this.#spec, commit, this.#clock);
+    return SqliteLoad.begin(this.#client, this.layout, this.#spec, commit, this.#clock);
   }
 
   async read(keys: readonly string[]): Promise<ReadonlyMap<string, Row>> {
-    const layout = this.#prepared();
+    const layout = this.layout;
     const found = await this.#client.call('readKeys', layout, keys);
     return new Map(
       found.map(([key, values]) => {
@@ -107,7 +108,11 @@ export class SqliteTarget implements Target {
     return this.#client.call('describeTable', this.#table);
   }
 
-  #prepared(): TableLayout {
+  get deletes(): DeleteRule {
+    return this.#spec.deletes;
+  }
+
+  get layout(): TableLayout {
     if (this.#layout === null) throw new InvariantError(`Table ${this.#table} is used before it was prepared`);
     return this.#layout;
   }
