@@ -108,7 +108,8 @@ const spentMs = 15 * 60_000;
 /** The error with which a stream ends; `again` and its like only when somebody gives up waiting. */
 export function errorOfFault(fault: StreamFault, about: string): SyncError {
   const { action, hint } = reactionTo(fault);
-  const message = `${about}: ${fault.message}${fault.code === '' ? '' : ` [${fault.code.split(' ')[0]}]`}`;
+  const code = fault.code === '' || fault.message.startsWith(fault.code) ? '' : ` [${fault.code}]`;
+  const message = `${about}: ${fault.message}${code}`;
   switch (action) {
     case 'lost':
       return new CheckpointExpiredError(message, { cause: fault });

@@ -151,6 +151,49 @@ describe(`a stream by pubsub mends itself ${documented}`, () => {
   });
 });
 
+/** What may befall long polling without anything being lost for good. */
+const cometdFault = fc.oneof(
+  fc.record({ kind: fc.constant('stream-drop' as const), params: fc.record({ events: fc.nat(3) }) }),
+  fc.record({ kind: fc.constant('stream-error' as const), params: fc.record({ events: fc.nat(3) }) }),
+  fc.record({ kind: fc.constant('stream-duplicate' as const), params: fc.constant({}) }),
+  fc.record({ kind: fc.constant('stream-split' as const), params: fc.record({ events: fc.integer({ min: 1, max: 3 }) }) }),
+  fc.record({ kind: fc.constant('cometd-unknown-client' as const), params: fc.constant({}) }),
+  fc.record({
+    kind: fc.constant('cometd-error' as const),
+    params: fc.record({
+      error: fc.constantFrom('503::Server is too busy. Please try your request again later.', '401::Authentication invalid'),
+    }),
+  }),
+);
+
+describe(`a stream by cometd mends itself ${evidence('documented', 'Streaming API Developer Guide, "Streaming API Error Codes"')}`, () => {
+  test('whatever befalls the connection, every event comes, once, in the order of its commit (P1, P5)', async () => {
+    await using org = await streamOrg('cometd', {
+      limits: { DailyDeliveredPlatformEvents: 10_000_000, StreamingApiConcurrentClients: 1000 },
+    });
+    let runs = 0;
+    const strikes = fc.array(fc.record({ fault: cometdFault, after: fc.nat(6), times: fc.integer({ min: 1, max: 2 }) }), {
+      maxLength: 5,
+    });
+    const sizes = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(strikes, sizes, fc.integer({ min: 1, max: 100 }), async (faults, transactions, grant) => {
+        const run = `r${runs++}`;
+        const start = org.position();
+        for (const { fault: struck, after, times } of faults) {
+          org.emulator.faults.add({ kind: struck.kind, params: struck.params, match: { after, times } });
+        }
+        await using listener = await org.listen({ position: start, grant });
+        const names = writeTransactions(org, run, transactions);
+        await listener.until((events) => events.length >= names.length);
+        org.emulator.faults.clear();
+        expect(nameOf(listener)).toEqual(names);
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
+
 function writeTransactions(org: StreamOrg, run: string, sizes: readonly number[]): string[] {
   return sizes.flatMap((size, transaction) => {
     const names = Array.from({ length: size }, (_, n) => `${run} ${transaction} ${n}`);

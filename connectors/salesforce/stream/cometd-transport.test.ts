@@ -1,0 +1,3 @@
+import { describeStream } from './stream-contract.ts';
+
+describeStream('cometd');
