@@ -211,7 +211,11 @@ export const sfSteps: readonly SfStep[] = [
     args: () => ['data', 'delete', 'bulk', '--sobject', 'Account', '--file', 'delete.csv', '--wait', '2', ...org],
     files: { 'delete.csv': 'Id\n001000000000000AAA\n' },
     exitCode: 1,
-    check: ({ data, name }) => ok(/Fail/.test(name) || data?.failedResults?.length === 1, name),
+    check({ status }, { emulator }) {
+      equal(status, 1);
+      const job = emulator.ingest.list().at(-1);
+      deepEqual([job?.state, job?.recordsProcessed, job?.recordsFailed], ['JobComplete', 1, 1]);
+    },
   },
   {
     name: 'org list limits',

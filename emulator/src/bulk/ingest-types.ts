@@ -50,6 +50,8 @@ export type IngestPace =
   /** Nobody but `step`. */
   | 'manual';
 
+export const ingestPaces: readonly IngestPace[] = ['background', 'immediate', 'poll', 'manual'];
+
 /** What is to go wrong with a job: see the faults of the same names. */
 export interface IngestTrouble {
   /** The job ends so, once this many records are processed. */

@@ -85,3 +85,17 @@ test(`as many requests as may run longer than 20 s: one more is refused ${eviden
     await emulator.close();
   }
 });
+
+test(`how many records there are ${evidence('documented', 'REST API Developer Guide, Record Count')}`, async () => {
+  const own = await startTestOrg();
+  own.insert('Contact', { LastName: 'a' }, { LastName: 'b' });
+  const count = async (query: string) => (await own.call('GET', `/limits/recordCount${query}`)).json.sObjects;
+  expect(await count('?sObjects=contact,Nope,Lead')).toEqual([
+    { count: 2, name: 'Contact' },
+    { count: 0, name: 'Lead' },
+  ]);
+  expect(await count('')).toContainEqual({ count: 2, name: 'Contact' });
+  await own.backdoor('POST', '/hide', { object: 'Contact' });
+  expect(await count('?sObjects=Contact')).toEqual([]);
+  await own.emulator.close();
+});

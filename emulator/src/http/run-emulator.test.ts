@@ -62,6 +62,46 @@ test('help, and wrong usage', async () => {
   expect(missing).toMatchObject({ code: 1, out: '', err: expect.stringContaining('could not start') });
 });
 
+test('what else the org is to have is told by options', async () => {
+  const { child, ended } = run(
+    ...[
+      '--records',
+      '0',
+      '--no-pubsub',
+      '--change-events',
+      'Account,Contact',
+      '--change-events',
+      'Lead',
+      '--ingest-pace',
+      'manual',
+    ],
+    ...['--user', 'reader@example.com=Read Only', '--redirect-uri', 'https://app.example/callback'],
+  );
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const { instanceUrl, accessToken, backdoorUrl, clientId, users, ...others } = JSON.parse(String(line));
+  expect(others).not.toHaveProperty('pubsubEndpoint');
+  const get = async (url: string) => (await fetch(url)).json();
+  expect(await get(`${backdoorUrl}/events`)).toMatchObject({ changeEvents: ['Account', 'Contact', 'Lead'] });
+  expect(await get(`${backdoorUrl}/ingest`)).toMatchObject({ pace: 'manual' });
+  const create = (token: string) =>
+    fetch(`${instanceUrl}/services/data/v62.0/sobjects/Account`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: '{"Name":"x"}',
+    });
+  expect([(await create(accessToken)).status, (await create(users[0].accessToken)).status]).toEqual([201, 403]);
+  const asked = new URLSearchParams({ response_type: 'code', client_id: clientId, redirect_uri: 'https://app.example/callback' });
+  expect((await fetch(`${instanceUrl}/services/oauth2/authorize?${asked}`, { redirect: 'manual' })).status).toBe(302);
+  child.kill('SIGTERM');
+  expect((await ended).code).toBe(0);
+  for (const wrong of [
+    ['--ingest-pace', 'soon'],
+    ['--user', 'nobody'],
+  ]) {
+    expect(await run(...wrong).ended).toMatchObject({ code: 2, err: expect.stringContaining(wrong[0] as string) });
+  }
+});
+
 test('custom objects come from a source folder', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-source-'));
   const fields = join(folder, 'objects', 'Account', 'fields');

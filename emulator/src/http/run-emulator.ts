@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import type { NewUser } from '../access/users.ts';
+import { ingestPaces } from '../bulk/ingest-types.ts';
 import { limitSizes } from '../limits/org-limits.ts';
 import { type EmulatorCredentials, type EmulatorOptions, startEmulator } from './start-emulator.ts';
 
@@ -9,21 +11,26 @@ Usage: tidemark-emulator [options]
   --port <n>             port to listen on; 0 takes a free one (default 0)
   --pubsub-port <n>      port of the Pub/Sub API (gRPC); 0 takes a free one (default 0)
   --pubsub-tls-port <n>  the same with TLS
+  --no-pubsub            without the Pub/Sub API
   --host <name>          address to listen on (default 127.0.0.1)
   --public-url <url>     how clients reach it, when that is not http://host:port
   --records <n>          demo records to fill the org with (default 20000; 0 leaves it empty)
   --fill <object>=<n>    also n demo records of this object; may be repeated
   --seed <n>             ids and demo data follow from it (default 1)
   --source <folder>      an sfdx source folder whose objects and fields the org gets
-  --capture <object>     tells its changes on the event bus (Change Data Capture); may be repeated
+  --change-events <objects>  whose changes the event bus tells (Change Data Capture): Account,Contact; may be repeated
+  --user <name>=<profile>    a further user: reader@example.com="Read Only"; may be repeated
+  --redirect-uri <url>   where the web server flow may send its codes, beside this machine; may be repeated
   --path <file>          an SQLite file that keeps the org (default: in memory)
   --limit <name>=<n>     what the org may use, by its name in /limits: DailyApiRequests=1000; may be repeated
   --bulk-page-rows <n>   rows of a Bulk result page when the client names no maxRecords (default 100000)
+  --ingest-pace <pace>   who moves Bulk ingest jobs on: background (default), immediate, poll or manual
+  --ingest-delay <ms>    how long such a job waits for its turn (default 0)
   --help                 this text
 
 Once it listens it prints one line of JSON: instanceUrl, loginUrl, organizationId, accessToken, clientId,
-clientSecret, username, password, securityToken, backdoorUrl, pubsubEndpoint, pubsubTlsEndpoint, cometdUrl. It stops on
-SIGINT or SIGTERM.
+clientSecret, username, password, securityToken, backdoorUrl, pubsubEndpoint, pubsubTlsEndpoint, cometdUrl; and
+users, if --user was given. It stops on SIGINT or SIGTERM.
 `;
 
 const flags = {
@@ -36,7 +43,12 @@ const flags = {
   fill: { type: 'string', multiple: true },
   seed: { type: 'string' },
   source: { type: 'string' },
-  capture: { type: 'string', multiple: true },
+  'no-pubsub': { type: 'boolean' },
+  'change-events': { type: 'string', multiple: true },
+  user: { type: 'string', multiple: true },
+  'redirect-uri': { type: 'string', multiple: true },
+  'ingest-pace': { type: 'string' },
+  'ingest-delay': { type: 'string' },
   path: { type: 'string' },
   limit: { type: 'string', multiple: true },
   'bulk-page-rows': { type: 'string' },
@@ -82,9 +94,10 @@ export async function runEmulator(argv: readonly string[]): Promise<number> {
   const stopped = stopSignal();
   try {
     const emulator = await startEmulator(options);
-    const { credentials, sourceNotes } = emulator;
+    const { credentials, sourceNotes, userCredentials: users } = emulator;
     for (const note of sourceNotes) process.stderr.write(`${note}\n`);
-    process.stdout.write(`${JSON.stringify(Object.fromEntries(printed.map((name) => [name, credentials[name]])))}\n`);
+    const line = Object.fromEntries(printed.map((name) => [name, credentials[name]]));
+    process.stdout.write(`${JSON.stringify(users.length > 0 ? { ...line, users } : line)}\n`);
     await stopped;
     await emulator.close();
     return 0;
@@ -116,18 +129,38 @@ function readOptions(argv: readonly string[]): EmulatorOptions | 'help' {
   const options: Record<string, unknown> = {
     host: values.host,
     port: count('port', 65535),
-    pubsub: { port: count('pubsub-port', 65535) ?? 0, tlsPort: count('pubsub-tls-port', 65535) ?? 0 },
+    pubsub: values['no-pubsub']
+      ? false
+      : { port: count('pubsub-port', 65535) ?? 0, tlsPort: count('pubsub-tls-port', 65535) ?? 0 },
     publicUrl: values['public-url'],
     records: count('records') ?? 20_000,
     fill: values.fill && Object.fromEntries(values.fill.map(readFill)),
     seed: count('seed'),
     source: values.source,
-    changeEvents: values.capture,
+    changeEvents: values['change-events']?.flatMap((names) => names.split(',')).filter((name) => name !== ''),
+    users: values.user?.map(readUser),
+    credentials: values['redirect-uri'] && { redirectUris: values['redirect-uri'] },
+    ingest: readIngest(values['ingest-pace'], count('ingest-delay')),
     path: values.path,
     limits: values.limit && Object.fromEntries(values.limit.map(readLimit)),
     bulkPageRows: count('bulk-page-rows'),
   };
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as EmulatorOptions;
+}
+
+function readIngest(pace: string | undefined, delayMs: number | undefined): EmulatorOptions['ingest'] {
+  const known = ingestPaces.find((name) => name === pace);
+  if (pace !== undefined && !known) throw new Error(`--ingest-pace must be one of ${ingestPaces.join(', ')}, not '${pace}'`);
+  return { ...(known === undefined ? {} : { pace: known }), ...(delayMs === undefined ? {} : { delayMs }) };
+}
+
+/** Without a profile the user has that of most people in an org. */
+function readUser(text: string): NewUser {
+  const [, username, profile] = /^([^=]+@[^=]+?)(?:=(.+))?$/.exec(text) ?? [];
+  if (username === undefined) {
+    throw new Error(`--user must be a username and maybe a profile, as in reader@example.com="Read Only", not '${text}'`);
+  }
+  return profile === undefined ? { username } : { username, profile };
 }
 
 function readLimit(text: string): [string, number] {

@@ -4,7 +4,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { type Access, createAccess } from '../access/access.ts';
 import type { Permissions } from '../access/hidden.ts';
 import { loadPermissionSets } from '../access/load-permission-sets.ts';
-import { createUsers, type Users } from '../access/users.ts';
+import { createUsers, type NewUser, type UserCredentials, type Users } from '../access/users.ts';
 import { addAuthSurface } from '../auth/auth-surface.ts';
 import { createAuthorizationCodes } from '../auth/authorization-codes.ts';
 import { type CredentialOptions, createIdentity } from '../auth/identity.ts';
@@ -70,6 +70,8 @@ export interface EmulatorOptions {
   /** An SQLite file that keeps the org; in memory when absent. */
   path?: string;
   credentials?: CredentialOptions;
+  /** Further users who can sign in from the start. */
+  users?: readonly NewUser[];
   /** What the org may use: `{ DailyApiRequests: 1000 }`. */
   limits?: LimitSizes;
   /** Rows of a Bulk result page when the client names no `maxRecords`. */
@@ -120,6 +122,8 @@ export interface Emulator {
   readonly permissions: Permissions;
   /** Further users, each with permissions of their own. */
   readonly users: Users;
+  /** What the users of the options sign in with, in their order. */
+  readonly userCredentials: readonly UserCredentials[];
   /** What of `source` was left out or behaves differently from a real org, one line each. */
   readonly sourceNotes: readonly string[];
   readonly url: string;
@@ -189,7 +193,9 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     await context.ingest.close();
     org.close();
   };
+  const userCredentials: UserCredentials[] = [];
   try {
+    for (const user of options.users ?? []) userCredentials.push(context.users.add(user));
     if (options.listen === false) await app.ready();
     else {
       const host = options.host ?? '127.0.0.1';
@@ -208,6 +214,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     automation,
     permissions: access.permissions,
     users: context.users,
+    userCredentials,
     sourceNotes,
     faults: context.faults,
     events: bus,

@@ -1,9 +1,7 @@
-import type { IngestJob, IngestPace } from '../../bulk/ingest-types.ts';
+import { type IngestJob, ingestPaces as paces } from '../../bulk/ingest-types.ts';
 import type { EmulatorContext } from '../context.ts';
 import type { BackdoorRequest, BackdoorRoute } from './backdoor.ts';
 import { readNumber, refuseUnknown } from './read.ts';
-
-const paces: readonly IngestPace[] = ['background', 'immediate', 'poll', 'manual'];
 
 /** Bulk ingest jobs as the server sees them, and who moves them on. */
 export const ingestRoutes: readonly BackdoorRoute[] = [
