@@ -8,12 +8,14 @@ import { asItIs, type SqlValue } from './values.ts';
  * full load. Scanned blocks hold all cells of a row in the same bytes, most of them as text that is bound as it is: those are
  * read here, without a call for each cell but the decoder's.
  *
+ * @param caches  One for each column of the layout, the same for all blocks of a load.
  * @throws {MismatchError} from `read`, for a cell that is no value of its type.
  */
 export function rowReader(
   block: Block,
   { layout, forms }: TableStatements,
   stampColumn: number,
+  caches: readonly TextCache[],
 ): { read(row: number, values: SqlValue[]): void } {
   const columns = block.columns.slice(0, layout.columns.length);
   const count = columns.length;
@@ -22,7 +24,7 @@ export function rowReader(
   const bytes = main === undefined ? null : bufferOf(main.bytes);
   const spans = main?.spans ?? new Int32Array(0);
   const stride = main?.stride ?? 0;
-  const cells = columns.map((column, c) => cellReader(column, forms[c]!));
+  const cells = columns.map((column, c) => cellReader(column, forms[c]!, caches[c]));
   /** Where in `spans` the column's first cell is; -1 for a column that has to be asked. */
   const offsets = Int32Array.from(columns, (column, c) =>
     column.kind === 'text' && isBeside(column, main!) && forms[c]!.bindText === asItIs ? column.offset : -1,
@@ -40,7 +42,7 @@ export function rowReader(
           continue;
         }
         const start = spans[offset + shift]!;
-        values[c] = start < 0 ? null : bytes!.utf8Slice(start, spans[offset + shift + 1]!);
+        values[c] = start < 0 ? null : caches[c]!.text(bytes!, start, spans[offset + shift + 1]!);
       }
       values[count] = stampAt < 0 ? stampOf(row) : (values[stampAt] ?? noStamp);
     },
@@ -51,7 +53,11 @@ function isBeside(a: TextColumn, b: TextColumn): boolean {
   return a.bytes === b.bytes && a.spans === b.spans && a.stride === b.stride;
 }
 
-export function cellReader(column: Column, form: TableStatements['forms'][number]): (row: number) => SqlValue {
+export function cellReader(
+  column: Column,
+  form: TableStatements['forms'][number],
+  cache = new TextCache(),
+): (row: number) => SqlValue {
   if (column.kind === 'constant') {
     const { value } = column;
     return () => (value === null ? null : form.bind(value));

@@ -30,6 +30,7 @@ export class SqliteStreamWriter implements StreamWriter {
     const transaction = new SqliteStreamTransaction(this.#client, this.#targets, this.#clock, signal);
     this.#open = transaction;
     await transaction.lock();
+    signal.throwIfAborted();
     return transaction;
   }
 
@@ -60,7 +61,10 @@ class SqliteStreamTransaction implements StreamTransaction {
       void this.#client.locked(
         () =>
           new Promise<void>((unlock) => {
-            this.#unlock = unlock;
+            // Ended while it waited: its turn is over at once.
+            if (!this.isOpen || this.#signal.aborted) this.#end();
+            if (this.isOpen) this.#unlock = unlock;
+            else unlock();
             locked();
           }),
       );
