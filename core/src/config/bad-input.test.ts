@@ -283,7 +283,6 @@ const cases: readonly [what: string, text: string, expected: RegExp][] = [
     sync('from: { run: ./step.ts, key: id, fields: { id: txt } }\nto: { connection: app, table: t }'),
     /from.fields.id: must be one of: text,.*did you mean text\?/,
   ],
-  ['live', withLine('live: true'), /syncs.contacts.live: is not in this version \(use every: 10s\)/],
   [
     'between',
     sync('between: [ { connection: org, object: A }, { connection: app, table: a } ]'),

@@ -46,6 +46,8 @@ export interface SyncConfig {
   readonly steps: readonly StepConfig[];
   /** When deltas run by themselves; null when only on request. */
   readonly schedule: ScheduleConfig | null;
+  /** Follows the source's stream of changes; the schedule is then a safety net. */
+  readonly live: boolean;
   /** Wait between the start of the process and the first scheduled run. */
   readonly startDelayMs: number;
   /** What the first run leaves out; null reads everything. */

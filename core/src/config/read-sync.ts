@@ -31,6 +31,9 @@ export interface SyncContext {
   readonly baseDir: string;
 }
 
+/** How often a live sync reads what changed, in case a change was not told. */
+const SAFETY_NET_MS = 600_000;
+
 /** One sync, checked; null when something about it is wrong, and then it is in the report. */
 export function readSync(name: string, block: unknown, context: SyncContext): SyncConfig | null {
   const { report } = context;
@@ -48,7 +51,6 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
   }
   const parsed = report.parse(syncSchema, block, path, { later: laterKeys.sync });
   const input = parsed?.data;
-  if (block.live === true) report.error([...path, 'live'], 'is not in this version', 'use every: 10s');
 
   const from = isBlock(block.from) ? readSource(block.from, [...path, 'from'], context) : null;
   const to = isBlock(block.to) ? readTarget(block.to, [...path, 'to'], context) : null;
@@ -68,7 +70,8 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
     fields,
     exclude: input.exclude ?? [],
     steps: steps.filter((step) => step !== null),
-    schedule: scheduleOf(input, timezone),
+    schedule: scheduleOf(input, timezone) ?? (input.live === true ? { kind: 'every', everyMs: SAFETY_NET_MS } : null),
+    live: input.live ?? false,
     startDelayMs: input.startDelay ?? 0,
     startAt: input.startAt ?? null,
     full: input.full === undefined ? null : scheduleOf(input.full, timezone),
@@ -282,7 +285,10 @@ function checkTogether(input: SyncInput, path: Path, report: Report): void {
   if (input.timezone !== undefined && input.cron === undefined && input.full?.cron === undefined) {
     report.error([...path, 'timezone'], 'has no effect without cron:', 'remove it, or use cron: instead of every:', 'key');
   }
-  if (input.startDelay !== undefined && input.every === undefined && input.cron === undefined) {
+  if (input.live === true && isBlock(input.from) && 'run' in input.from) {
+    report.error([...path, 'live'], 'needs a connection that streams its changes', 'use every: with a source of your own');
+  }
+  if (input.startDelay !== undefined && input.every === undefined && input.cron === undefined && input.live !== true) {
     report.error([...path, 'startDelay'], 'has no effect without every: or cron:', 'add a schedule', 'key');
   }
   for (const [i, name] of (input.exclude ?? []).entries()) {

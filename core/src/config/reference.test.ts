@@ -49,7 +49,7 @@ test('a variable may stand where a number or a choice belongs', () => {
 
 test('the page lists every key of a sync that is in this version, and of every connector', () => {
   const page = configReference([connector]);
-  for (const key of Object.keys(syncSchema.shape).filter((name) => name !== 'live')) expect(page).toContain(`| \`${key}\` |`);
+  for (const key of Object.keys(syncSchema.shape)) expect(page).toContain(`| \`${key}\` |`);
   expect(page).toContain('| `retries` | whole number | `3` | How often |');
   expect(page).toContain('| `auth.flow` | `token`, `none` | required |');
   expect(page).toContain('| `auth.token` | text |  | The token (token) |');

@@ -8,7 +8,7 @@ export function configReference(connectors: readonly AnyConnector[]): string {
   const sync = top.syncs!.additionalProperties as JsonSchema;
   const custom = sync.properties!.from!.anyOf!.at(-1)!;
   const steps = (sync.properties!.steps!.items as JsonSchema).anyOf!;
-  const later = ['live'];
+  const later: string[] = [];
   const parts = [
     '# Configuration',
     '',

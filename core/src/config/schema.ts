@@ -174,7 +174,9 @@ export const syncSchema = z.strictObject({
     .regex(/^[\w.:-]{1,100}$/, 'takes 1 to 100 letters, digits and . _ : -')
     .optional()
     .meta({ description: "Name under which the checkpoint is kept; the sync's name unless told otherwise" }),
-  live: z.boolean().optional().meta({ description: 'Not in this version: follow a stream of changes' }),
+  live: z.boolean().optional().meta({
+    description: 'Follow the stream of changes, within milliseconds; every: is then a safety net, 10m unless told otherwise',
+  }),
   notes,
 });
 

@@ -6,6 +6,8 @@ import type { Connection, ConnectorContext, Log, SchemaChange, Source, Target } 
 import { openCustomSource } from '../pipeline/custom-source.ts';
 import { decodeEnvelope, reasonForFull } from '../pipeline/envelope.ts';
 import { type Held, heldWindow } from '../pipeline/held.ts';
+import type { LiveStatus } from '../pipeline/live/live-status.ts';
+import { WriteGate } from '../pipeline/live/write-gate.ts';
 import type { OpenedSync } from '../pipeline/opened-sync.ts';
 import {
   dryRunSync,
@@ -19,6 +21,7 @@ import {
 import { createSteps, fieldsToRead, type Steps } from '../pipeline/steps.ts';
 import type { Verdict } from '../pipeline/verify.ts';
 import type { Failure, Run, Store } from '../store/store.ts';
+import { followStreams } from './follow-streams.ts';
 import { type Scheduled, schedule } from './scheduler.ts';
 
 export interface EngineOptions {
@@ -67,6 +70,8 @@ export class Engine implements AsyncDisposable {
   readonly #connections = new Map<string, Connection<unknown, unknown>>();
   readonly #opened = new Map<string, { readonly sync: OpenedSync; readonly openedAtMs: number }>();
   readonly #running = new Set<string>();
+  readonly #gates = new Map<string, WriteGate>();
+  #live: readonly LiveStatus[] = [];
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -180,7 +185,27 @@ export class Engine implements AsyncDisposable {
         },
       }),
     );
-    await schedule(syncs, { clock, stop: options.stop, concurrency: RUNS_AT_ONCE });
+    const following = followStreams({
+      ...this.#options,
+      syncs: [...this.config.syncs.values()].filter(({ live }) => live),
+      stop: options.stop,
+      signal: options.signal,
+      connection: (name) => this.#connection(name),
+      open: (sync, signal) => this.#open(sync, signal),
+      gate: (sync) => this.#gate(sync)!,
+      reread: async (sync, kind) => {
+        const report = await this.run(sync, { full: kind === 'full', signal: options.signal, stop: options.stop });
+        options.onRun?.(report);
+        return report.state === 'succeeded';
+      },
+    });
+    this.#live = following.status;
+    await Promise.all([following.ended, schedule(syncs, { clock, stop: options.stop, concurrency: RUNS_AT_ONCE })]);
+  }
+
+  /** The streams that this process follows. */
+  liveStatus(): readonly LiveStatus[] {
+    return this.#live;
   }
 
   async status(name?: string): Promise<readonly SyncStatus[]> {
@@ -299,7 +324,7 @@ export class Engine implements AsyncDisposable {
       const steps: Steps = await createSteps(sync, source, stageContext);
       const target = await this.#openTarget(sync.to.connection, sync.to.spec, sync, steps.schema, signal);
       const checkpoints = target.checkpoints ?? store.checkpoints;
-      return { config: sync, source, target, steps, checkpoints, store, clock, random, log };
+      return { config: sync, source, target, steps, checkpoints, store, clock, random, log, gate: this.#gate(sync) };
     } catch (error) {
       await source[Symbol.asyncDispose]();
       throw error;
@@ -352,6 +377,13 @@ export class Engine implements AsyncDisposable {
     const opened = this.#connection(connection);
     if (opened.openTarget === undefined) throw new InvariantError(`${connection} is no target`);
     return opened.openTarget({ to: spec, unit: sync.watermarkKey, schema, deletes: sync.deletes }, signal);
+  }
+
+  #gate(sync: SyncConfig): WriteGate | null {
+    if (!sync.live) return null;
+    const gate = this.#gates.get(sync.name) ?? new WriteGate();
+    this.#gates.set(sync.name, gate);
+    return gate;
   }
 
   #connection(name: string): Connection<unknown, unknown> {

@@ -1,8 +1,9 @@
 import { InvariantError } from '../base/errors.ts';
+import type { Batch, Change } from '../model/change.ts';
 import { applyBatches } from './apply.ts';
 import { readAhead } from './delta-read-ahead.ts';
 import { type Envelope, encodeEnvelope } from './envelope.ts';
-import { type OpenedSync, type RunScope, StoppedError } from './opened-sync.ts';
+import { inTurn, type OpenedSync, type RunScope, StoppedError } from './opened-sync.ts';
 
 /** What is written together, and what may wait for that, at most: memory holds both, however long the delta is (P9). */
 const CHANGES_MAX = 10_000;
@@ -16,21 +17,41 @@ const SIZE_MAX = 16_000_000;
 export async function runDelta(sync: OpenedSync, scope: RunScope, from: Envelope, failing: Set<string>): Promise<void> {
   const { source, target, config } = sync;
   if (source.readDelta === undefined) throw new InvariantError('a delta was asked of a source that cannot tell what changed');
-  const read = (signal: AbortSignal) => source.readDelta!(from.position, signal);
+  /** Where the stream's writes stood when a batch was asked for: what it has written since may be newer than the batch. */
+  const askedAt = new WeakMap<Batch, number>();
+  const read = async function* (signal: AbortSignal) {
+    // A source may ask for its next page while one is taken: the batch before last is a safe bound.
+    let before = sync.gate?.sequence ?? 0;
+    let last = before;
+    for await (const batch of source.readDelta!(from.position, signal)) {
+      askedAt.set(batch, before);
+      yield batch;
+      [before, last] = [last, sync.gate?.sequence ?? 0];
+    }
+  };
   const limits = { changes: Math.min(CHANGES_MAX, config.batchSize ?? CHANGES_MAX, target.batchSizeMax), size: SIZE_MAX };
   for await (const { batches, checkpoint: position } of readAhead(read, limits, scope.signal)) {
     const checkpoint = position === null ? null : encodeEnvelope({ ...from, position });
     for (const batch of batches) scope.tally.window(batch.window);
-    await applyBatches(
-      sync,
-      scope,
-      batches.map(({ changes }) => changes),
-      checkpoint,
-      failing,
-    );
+    await inTurn(sync, async () => {
+      const read: (readonly Change[])[] = [];
+      for (const batch of batches) read.push(await asOfNow(sync, batch, askedAt.get(batch)!, scope.signal));
+      await applyBatches(sync, scope, read, checkpoint, failing);
+    });
     // Only what need not be read again is progress: a read that always breaks off behind such a batch would be tried for ever.
     if (checkpoint !== null && scope.tally.heldBy === null) scope.tally.kept++;
     scope.tally.progress('delta', scope.tally.read);
     if (scope.stopping()) throw new StoppedError();
   }
+}
+
+/** Records that the stream has written since the batch was asked for are read again: what the batch holds of them may be older (P3). */
+async function asOfNow(sync: OpenedSync, batch: Batch, askedAt: number, signal: AbortSignal): Promise<readonly Change[]> {
+  const { gate, source } = sync;
+  if (gate === null) return batch.changes;
+  const touched = batch.changes.flatMap(({ key }) => (gate.touchedSince(askedAt, key) ? [key] : []));
+  if (touched.length === 0) return batch.changes;
+  const now = await source.readKeys!(touched, signal);
+  const again = new Set(touched);
+  return [...batch.changes.filter(({ key }) => !again.has(key)), ...now];
 }

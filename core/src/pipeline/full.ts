@@ -5,7 +5,7 @@ import type { Load, Page, RejectedRow } from '../model/connector.ts';
 import { applyChanges, keepFailures, newFailure } from './apply.ts';
 import { runDelta } from './delta.ts';
 import { type Envelope, encodeEnvelope } from './envelope.ts';
-import { type OpenedSync, type RunScope, StoppedError } from './opened-sync.ts';
+import { inTurn, type OpenedSync, type RunScope, StoppedError } from './opened-sync.ts';
 
 /** A sweep of so few rows never asks. */
 const SWEEP_ROWS_FREE = 10;
@@ -82,12 +82,14 @@ async function fullByLoad(
   tally.progress('sweeping', load.rows, load.rows);
   const sweep = sync.config.deletes === 'ignore' ? NO_SWEEP : await planSweep(sync, scope, load, failing, options);
   // Before the merge that keeps the checkpoint: a crash in between must not pass these over, and one that is refused holds it.
-  if (sweep.alive.length > 0) await applyChanges(sync, scope, sweep.alive, null, failing);
+  if (sweep.alive.length > 0) await inTurn(sync, () => applyChanges(sync, scope, sweep.alive, null, failing));
   tally.progress('merging', load.rows, load.rows);
   const checkpoint = end === null || tally.heldBy !== null ? null : encodeEnvelope({ ...base, position: end.checkpoint });
   await letGo(sync, epoch);
   const [staged, failedBefore] = [load.rows, tally.failed];
-  const counts = await load.finish({ gone: sweep.gone, checkpoint, reject: rejecting(sync, scope, failing), signal });
+  const counts = await inTurn(sync, () =>
+    load.finish({ gone: sweep.gone, checkpoint, reject: rejecting(sync, scope, failing), signal }),
+  );
   if (sync.target.checkpoints === undefined && checkpoint !== null) {
     await sync.checkpoints.write(sync.config.watermarkKey, epoch, checkpoint);
   }
@@ -261,12 +263,13 @@ async function fullByWrites(
     for await (const block of page.blocks) {
       changes.push(...changesOfBlock(block, fields, key, source.stampField));
       while (changes.length >= ROWS_IN_A_WRITE) {
-        await applyChanges(sync, scope, changes.slice(0, ROWS_IN_A_WRITE), null, failing);
+        const rows = changes.slice(0, ROWS_IN_A_WRITE);
+        await inTurn(sync, () => applyChanges(sync, scope, rows, null, failing));
         changes = changes.slice(ROWS_IN_A_WRITE);
         scope.tally.progress('reading', scope.tally.read, estimate);
       }
     }
-    await applyChanges(sync, scope, changes, null, failing);
+    await inTurn(sync, () => applyChanges(sync, scope, changes, null, failing));
     cursor = page.checkpoint ?? cursor;
     if (scope.stopping()) throw new StoppedError();
   }

@@ -3,6 +3,7 @@ import type { Random } from '../base/random.ts';
 import type { SyncConfig } from '../config/config.ts';
 import type { Checkpoints, Log, Source, Target } from '../model/connector.ts';
 import type { Store } from '../store/store.ts';
+import type { WriteGate } from './live/write-gate.ts';
 import type { Steps } from './steps.ts';
 
 /** What every procedure works with: a sync with its two sides open and its steps compiled. */
@@ -17,6 +18,13 @@ export interface OpenedSync {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Keeps polls and stream apart; null when no stream feeds the sync. */
+  readonly gate: WriteGate | null;
+}
+
+/** A poll's turn: nothing that the stream writes comes between. */
+export function inTurn<T>(sync: Pick<OpenedSync, 'gate'>, work: () => Promise<T>): Promise<T> {
+  return sync.gate === null ? work() : sync.gate.exclusive(work);
 }
 
 /** One run's handles: hard stop, soft stop, counting. */

@@ -1,7 +1,7 @@
 import type { Change } from '../model/change.ts';
 import type { Failure } from '../store/store.ts';
 import { forgetFailures, newFailure } from './apply.ts';
-import type { OpenedSync, RunScope } from './opened-sync.ts';
+import { inTurn, type OpenedSync, type RunScope } from './opened-sync.ts';
 
 /** Failures tried in one go. */
 const BATCH = 200;
@@ -20,7 +20,7 @@ export async function retryFailures(
   if (ids !== undefined) {
     for (let at = 0; at < ids.length && !scope.stopping(); at += BATCH) {
       const failures = await sync.store.failures({ sync: name, ids: ids.slice(at, at + BATCH) });
-      await retryBatch(sync, scope, failures, failing);
+      await inTurn(sync, () => retryBatch(sync, scope, failures, failing));
     }
     return;
   }
@@ -29,7 +29,7 @@ export async function retryFailures(
   while (!scope.stopping()) {
     const failures = await sync.store.failures({ sync: name, dueAtMs, limit: BATCH });
     if (failures.length === 0) return;
-    await retryBatch(sync, scope, failures, failing);
+    await inTurn(sync, () => retryBatch(sync, scope, failures, failing));
   }
 }
 

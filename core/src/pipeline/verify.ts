@@ -3,7 +3,7 @@ import { changesOfBlock } from '../model/block.ts';
 import { differingFields } from '../model/compare.ts';
 import type { Row } from '../model/value.ts';
 import { applyChanges } from './apply.ts';
-import type { OpenedSync, RunScope } from './opened-sync.ts';
+import { inTurn, type OpenedSync, type RunScope } from './opened-sync.ts';
 
 /** One record in which source and target disagree, after a delta and a second look. */
 export interface Difference {
@@ -60,7 +60,7 @@ export async function verify(
     examples.push(...found.slice(0, EXAMPLES - examples.length));
     if (options.repair && found.length > 0) {
       const keys = found.map((difference) => difference.key);
-      await applyChanges(sync, scope, await sync.source.readKeys!(keys, scope.signal), null, failing);
+      await inTurn(sync, async () => applyChanges(sync, scope, await sync.source.readKeys!(keys, scope.signal), null, failing));
       repaired += found.length - (await secondLook(sync, scope, keys)).length;
     }
   }

@@ -1,0 +1,118 @@
+import type { Clock } from '../base/clock.ts';
+import { RequestRefusedError } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import type { SyncConfig } from '../config/config.ts';
+import type { Connection, Log } from '../model/connector.ts';
+import type { Reread } from '../pipeline/live/live-envelope.ts';
+import { type LiveStatus, newLiveStatus } from '../pipeline/live/live-status.ts';
+import { LiveSync } from '../pipeline/live/live-sync.ts';
+import { compilePartial } from '../pipeline/live/partial.ts';
+import { type OpenedLive, runLive } from '../pipeline/live/run-live.ts';
+import type { WriteGate } from '../pipeline/live/write-gate.ts';
+import type { OpenedSync } from '../pipeline/opened-sync.ts';
+
+export interface FollowOptions {
+  readonly syncs: readonly SyncConfig[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly stop: AbortSignal;
+  readonly signal: AbortSignal;
+  connection(name: string): Connection<unknown, unknown>;
+  open(sync: SyncConfig, signal: AbortSignal): Promise<OpenedSync>;
+  gate(sync: SyncConfig): WriteGate;
+  reread(sync: string, kind: Reread): Promise<boolean>;
+}
+
+/** A run that was asked for while another one of the same sync was under way waits for it. */
+const BUSY_MS = 1000;
+
+/**
+ * Follows the streams of all live syncs: one for each pair of connections, feeding every sync between the two, so that what one
+ * transaction changes in several tables becomes visible at once (P6).
+ */
+export function followStreams(options: FollowOptions): { status: readonly LiveStatus[]; ended: Promise<unknown> } {
+  const groups = new Map<string, SyncConfig[]>();
+  for (const sync of options.syncs) {
+    if (sync.from.kind !== 'connection') continue;
+    const unit = `live:${sync.from.connection}:${sync.to.connection}`;
+    groups.set(unit, [...(groups.get(unit) ?? []), sync]);
+  }
+  const units = [...groups].map(([unit, syncs]) => ({
+    unit,
+    syncs,
+    status: newLiveStatus(
+      unit,
+      syncs.map(({ name }) => name),
+    ),
+  }));
+  const ended = units.map(({ unit, syncs, status }) =>
+    runLive({
+      ...options,
+      unit,
+      status,
+      open: (signal) => openLive(syncs, options, signal),
+      reread: (sync, kind) => rereadInTurn(sync, kind, options),
+    }),
+  );
+  return { status: units.map(({ status }) => status), ended: Promise.all(ended) };
+}
+
+async function rereadInTurn(sync: string, kind: Reread, { reread, clock, signal, log }: FollowOptions): Promise<boolean> {
+  try {
+    return await reread(sync, kind);
+  } catch (error) {
+    if (!(error instanceof RequestRefusedError)) throw error;
+    // Another run of the sync is under way; it may have begun before the hole was made.
+    log.debug({ sync, reason: error.message }, 'the reread waits');
+    await clock.sleep(BUSY_MS, signal);
+    return false;
+  }
+}
+
+/** Opens both sides of a stream. @throws {RequestRefusedError} one that does not stream, or cannot take a stream. */
+async function openLive(syncs: readonly SyncConfig[], options: FollowOptions, signal: AbortSignal): Promise<OpenedLive> {
+  const { clock, random, log } = options;
+  const first = syncs[0]!;
+  const from = options.connection(first.from.kind === 'connection' ? first.from.connection : '');
+  const to = options.connection(first.to.connection);
+  const opened: OpenedSync[] = [];
+  const close = async () => {
+    for (const { target, source } of opened) {
+      await target[Symbol.asyncDispose]();
+      await source[Symbol.asyncDispose]();
+    }
+  };
+  try {
+    const live: LiveSync[] = [];
+    for (const sync of syncs) {
+      const side = await options.open(sync, signal);
+      opened.push(side);
+      const { streamDataset, readKeys } = side.source;
+      if (from.openStream === undefined || streamDataset === undefined || readKeys === undefined) {
+        throw new RequestRefusedError(`${sync.name} cannot be live: no stream tells of what it reads`, {
+          hint: 'live: true takes an object of Salesforce; otherwise use every:',
+        });
+      }
+      if (to.openStreamWriter === undefined || side.target.checkpoints === undefined) {
+        throw new RequestRefusedError(`${sync.name} cannot be live: its target has no transactions`, {
+          hint: 'live: true writes into postgres and sqlite; otherwise use every:',
+        });
+      }
+      await side.target.prepare();
+      const partial = compilePartial(sync, side.source, { clock, random, log, signal });
+      live.push(new LiveSync(side, streamDataset, options.gate(sync), partial, signal));
+    }
+    return {
+      syncs: live,
+      checkpoints: opened[0]!.target.checkpoints!,
+      openStream: (position) =>
+        from.openStream!({ channel: null, datasets: [...new Set(live.map(({ dataset }) => dataset))], position }, signal),
+      openWriter: () => to.openStreamWriter!(opened.map(({ target }) => target)),
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

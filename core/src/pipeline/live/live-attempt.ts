@@ -1,0 +1,262 @@
+import type { Clock } from '../../base/clock.ts';
+import { RequestRefusedError } from '../../base/errors.ts';
+import type { Checkpoints } from '../../model/connector.ts';
+import type { EventStream, StreamEvent, StreamTransaction, StreamWriter } from '../../model/stream.ts';
+import type { Folded } from './fold-events.ts';
+import { Inbox, type Taken } from './inbox.ts';
+import { encodeLive, type LiveEnvelope, type Reread } from './live-envelope.ts';
+import type { MutableLiveStatus } from './live-status.ts';
+import type { LiveSync } from './live-sync.ts';
+
+/** A moved position that covers no change of ours is kept this often: it only has to stay within the retention. */
+const IDLE_KEEP_MS = 5000;
+
+export interface LiveParts {
+  readonly unit: string;
+  readonly syncs: readonly LiveSync[];
+  readonly stream: EventStream;
+  readonly writer: StreamWriter;
+  readonly checkpoints: Checkpoints;
+  readonly epoch: number;
+  readonly clock: Clock;
+  readonly status: MutableLiveStatus;
+  /** Told of every batch before it is written: the journal. */
+  readonly onEvents?: ((events: readonly StreamEvent[]) => Promise<void>) | undefined;
+}
+
+/** One connection's life: events from the stream into the targets, transaction by transaction, until something fails or stops it. */
+export class LiveAttempt {
+  readonly #parts: LiveParts;
+  readonly #inbox: Inbox;
+  readonly #byDataset = new Map<string, LiveSync[]>();
+  readonly #rereads: Map<string, { readonly kind: Reread; readonly since: number }>;
+  readonly #origin: string;
+  readonly #held = new Map<LiveSync, () => void>();
+  #position: string | null;
+  #transaction: StreamTransaction | null = null;
+  #keptAtMs = 0;
+  /** Something besides the position is to be kept. */
+  #unkept = false;
+  #marks = 0;
+  /** The source has told where it stands: what is committed from now on will be heard. */
+  readonly subscribed: Promise<void>;
+  #tellSubscribed!: () => void;
+  /** Called when a sync has to be read again. */
+  onReread: (sync: string) => void = () => {};
+
+  constructor(parts: LiveParts, kept: LiveEnvelope | null) {
+    this.#parts = parts;
+    this.#inbox = new Inbox((events) => parts.stream.grant(events));
+    this.#origin = parts.stream.origin;
+    this.#position = kept?.position ?? null;
+    this.#rereads = new Map(Object.entries(kept?.rereads ?? {}).map(([sync, kind]) => [sync, { kind, since: 0 }]));
+    for (const sync of parts.syncs) {
+      this.#byDataset.set(sync.dataset, [...(this.#byDataset.get(sync.dataset) ?? []), sync]);
+      const known = kept?.fingerprints[sync.name];
+      if (known !== sync.opened.config.fingerprint) this.#mark(sync.name, 'delta');
+    }
+    if (kept !== null && kept.origin !== this.#origin) {
+      throw new RequestRefusedError(`the targets hold records of ${kept.origin}, and the stream now comes from ${this.#origin}`, {
+        hint: 'if that is meant (a refreshed sandbox, say): tidemark reset of these syncs, then a full run',
+      });
+    }
+    this.subscribed = new Promise((resolve) => {
+      this.#tellSubscribed = resolve;
+    });
+  }
+
+  /** Runs until `stop` aborts (then what is whole and has been delivered is written), `untilMs`, or something fails. */
+  async run(stop: AbortSignal, signal: AbortSignal, untilMs: number): Promise<void> {
+    const { stream, clock, status } = this.#parts;
+    const closed = new AbortController();
+    const either = AbortSignal.any([stop, signal, closed.signal]);
+    const wake = () => this.#inbox.wake();
+    either.addEventListener('abort', wake);
+    const reading = this.#listen(either);
+    // A quiet stream still has a position to keep, and an end.
+    const ticking = this.#tick(either);
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        if (this.#inbox.ready) {
+          await this.#write(this.#inbox.take(), signal);
+          continue;
+        }
+        if (stop.aborted || (clock.now() >= untilMs && this.#transaction === null)) break;
+        status.state = this.#rereads.size > 0 ? 'catching up' : 'live';
+        await this.#keepIdle();
+        await this.#inbox.news();
+      }
+      await this.#keepIdle(true);
+    } finally {
+      either.removeEventListener('abort', wake);
+      closed.abort();
+      await this.#transaction?.rollback().catch(() => {});
+      this.#release();
+      await stream[Symbol.asyncDispose]();
+      await reading;
+      await ticking;
+    }
+  }
+
+  /** What has to be read again, and a token that `reread` wants back: meanwhile more of the same may have come. */
+  pending(sync: string): { readonly kind: Reread; readonly since: number } | undefined {
+    return this.#rereads.get(sync);
+  }
+
+  /** A sync has been read again. The hole is closed with the next commit. */
+  reread(sync: string, since: number): void {
+    if (this.#rereads.get(sync)?.since !== since) return;
+    this.#rereads.delete(sync);
+    this.#tellRereads();
+    this.#unkept = true;
+    this.#inbox.wake();
+  }
+
+  #mark(sync: string, kind: Reread): void {
+    const known = this.#rereads.get(sync);
+    this.#rereads.set(sync, { kind: known?.kind === 'full' ? 'full' : kind, since: ++this.#marks });
+    this.#unkept = true;
+    this.#tellRereads();
+  }
+
+  #tellRereads(): void {
+    this.#parts.status.rereads = [...this.#rereads.keys()];
+  }
+
+  async #listen(signal: AbortSignal): Promise<void> {
+    const { stream, status, clock } = this.#parts;
+    try {
+      for await (const delivery of stream.deliveries(signal)) {
+        if (delivery.reset) status.reconnects++;
+        status.connectedSinceMs = delivery.reset ? clock.now() : (status.connectedSinceMs ?? clock.now());
+        status.events += delivery.events.length;
+        this.#inbox.push(delivery);
+        this.#tellSubscribed();
+      }
+      if (!signal.aborted) this.#inbox.fail(new Error('the stream ended by itself'));
+    } catch (error) {
+      this.#inbox.fail(error);
+    }
+  }
+
+  async #tick(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#parts.clock.sleep(IDLE_KEEP_MS, signal).catch(() => {});
+      this.#inbox.wake();
+    }
+  }
+
+  async #write({ events, position, whole }: Taken, signal: AbortSignal): Promise<void> {
+    const { onEvents, status, clock } = this.#parts;
+    await onEvents?.(events);
+    const work = await this.#fold(events);
+    if (work.length > 0 || this.#transaction !== null || !whole) {
+      // Of a transaction in parts nobody knows which syncs it will touch.
+      await this.#enter(whole && this.#transaction === null ? work.map(({ sync }) => sync) : this.#parts.syncs);
+      const prepared = [];
+      for (const { sync, folded } of work) prepared.push({ sync, changes: await sync.prepare(folded) });
+      this.#transaction ??= await this.#parts.writer.begin(signal);
+      for (const { sync, changes } of prepared) await sync.apply(this.#transaction, changes);
+    }
+    if (whole) {
+      this.#position = position;
+      await this.#commit();
+    }
+    const last = events.at(-1);
+    if (last !== undefined) {
+      status.lastEventMs = last.committedAtMs;
+      status.lagMs = Math.max(0, clock.now() - last.committedAtMs);
+    }
+    status.splits = this.#inbox.splits;
+  }
+
+  async #commit(): Promise<void> {
+    const { unit, epoch, clock, status } = this.#parts;
+    // Events that touched nothing of ours move the position, which can wait; a hole that they tell of cannot.
+    if (this.#transaction === null && !this.#unkept) return;
+    const transaction = this.#transaction ?? (await this.#parts.writer.begin(new AbortController().signal));
+    this.#transaction = transaction;
+    await transaction.commit(unit, epoch, this.#encoded());
+    this.#transaction = null;
+    this.#release();
+    this.#keptAtMs = clock.now();
+    this.#unkept = false;
+    status.transactions++;
+  }
+
+  /** Keeps where the stream stands when it is quiet, now and then; at once when a hole was mended. */
+  async #keepIdle(atOnce = false): Promise<void> {
+    const position = this.#inbox.idlePosition ?? this.#position;
+    const { checkpoints, unit, epoch, clock } = this.#parts;
+    const moved = position !== null && position !== this.#position;
+    const due = atOnce || clock.now() - this.#keptAtMs >= IDLE_KEEP_MS;
+    if (!this.#unkept && !(due && (moved || this.#behind))) return;
+    this.#position = position;
+    await checkpoints.write(unit, epoch, this.#encoded());
+    this.#keptAtMs = clock.now();
+    this.#unkept = false;
+    this.#behind = false;
+  }
+
+  /** The position has moved past events that needed no write. */
+  #behind = false;
+
+  #encoded(): string {
+    const { syncs, clock } = this.#parts;
+    this.#behind = false;
+    return encodeLive({
+      position: this.#position,
+      origin: this.#origin,
+      keptAtMs: clock.now(),
+      fingerprints: Object.fromEntries(syncs.map((sync) => [sync.name, sync.opened.config.fingerprint])),
+      rereads: Object.fromEntries([...this.#rereads].map(([sync, { kind }]) => [sync, kind])),
+    });
+  }
+
+  async #fold(events: readonly StreamEvent[]): Promise<{ sync: LiveSync; folded: Folded }[]> {
+    const told = new Map<LiveSync, StreamEvent[]>();
+    for (const event of events) {
+      for (const sync of this.#byDataset.get(event.dataset) ?? []) {
+        if (sync.loading || this.#isHole(event, sync)) continue;
+        const list = told.get(sync);
+        if (list === undefined) told.set(sync, [event]);
+        else list.push(event);
+      }
+    }
+    const work: { sync: LiveSync; folded: Folded }[] = [];
+    for (const [sync, list] of told) {
+      const folded = await sync.fold(list);
+      if (folded.size > 0) work.push({ sync, folded });
+    }
+    if (work.length === 0 && events.length > 0) this.#behind = true;
+    return work;
+  }
+
+  /** An event that does not name its records: the sync is read again, and that is kept with the position that passes the event. */
+  #isHole(event: StreamEvent, sync: LiveSync): boolean {
+    const { healed } = this.#parts.status;
+    if (event.op === 'overflow') {
+      healed.overflow++;
+      this.#mark(sync.name, 'delta');
+    } else if (event.keys.some((key) => key.endsWith('*'))) {
+      // A change of all records of a kind, by the system itself: no stamp tells of it.
+      healed.gap++;
+      this.#mark(sync.name, 'full');
+    } else return false;
+    this.onReread(sync.name);
+    return true;
+  }
+
+  /** Polls and stream take turns, sync by sync, always in the same order. */
+  async #enter(syncs: readonly LiveSync[]): Promise<void> {
+    for (const sync of [...syncs].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      if (!this.#held.has(sync)) this.#held.set(sync, await sync.gate.enter());
+    }
+  }
+
+  #release(): void {
+    for (const leave of this.#held.values()) leave();
+    this.#held.clear();
+  }
+}

@@ -1,0 +1,35 @@
+import { UnexpectedReplyError } from '../../base/errors.ts';
+
+/** How much of a dataset has to be read again: what changed since the sync's own checkpoint, or everything. */
+export type Reread = 'delta' | 'full';
+
+/**
+ * What is kept with the data that a stream has brought: where it goes on, and which syncs have a hole that is not yet mended.
+ * Both in one row, so that no crash can pass a hole over.
+ */
+export interface LiveEnvelope {
+  /** Opaque; null before anything was heard. */
+  readonly position: string | null;
+  /** Which system it is from: an org id. */
+  readonly origin: string;
+  /** When the position was kept, epoch ms by the source's clock: an old one may have been passed by the retention. */
+  readonly keptAtMs: number;
+  /** The configuration of each sync that follows: another one means that what it heard so far does not count. */
+  readonly fingerprints: Readonly<Record<string, string>>;
+  readonly rereads: Readonly<Record<string, Reread>>;
+}
+
+export function encodeLive(envelope: LiveEnvelope): string {
+  return JSON.stringify({ v: 1, ...envelope });
+}
+
+export function decodeLive(text: string | null): LiveEnvelope | null {
+  if (text === null) return null;
+  const { v, ...envelope } = JSON.parse(text) as LiveEnvelope & { v: number };
+  if (v !== 1) {
+    throw new UnexpectedReplyError(`a stream's checkpoint of version ${v} is newer than this Tidemark`, {
+      hint: 'run the newer version, or reset the syncs of the stream',
+    });
+  }
+  return envelope;
+}

@@ -1,0 +1,136 @@
+import type { Change } from '../../model/change.ts';
+import { NO_STAMP } from '../../model/change.ts';
+import type { StreamChange, StreamEvent, StreamTransaction } from '../../model/stream.ts';
+import { newFailure } from '../apply.ts';
+import type { OpenedSync } from '../opened-sync.ts';
+import { type Folded, foldEvent } from './fold-events.ts';
+import type { Partial } from './partial.ts';
+import type { WriteGate } from './write-gate.ts';
+
+/** One sync of a stream: what events mean for its records, and how they reach its target. */
+export class LiveSync {
+  readonly opened: OpenedSync;
+  readonly dataset: string;
+  readonly gate: WriteGate;
+  /** Its first load is not done: events are left to the delta that follows it. */
+  loading = false;
+  readonly #partial: Partial;
+  readonly #signal: AbortSignal;
+  #failing: ReadonlySet<string> | null = null;
+  /** The number of polls after which the failing keys were read. */
+  #failingAsOf = -1;
+
+  constructor(opened: OpenedSync, dataset: string, gate: WriteGate, partial: Partial, signal: AbortSignal) {
+    this.opened = opened;
+    this.dataset = dataset;
+    this.gate = gate;
+    this.#partial = partial;
+    this.#signal = signal;
+  }
+
+  get name(): string {
+    return this.opened.config.name;
+  }
+
+  async fold(events: readonly StreamEvent[]): Promise<Folded> {
+    const folded: Folded = new Map();
+    const keyField = this.opened.source.schema.key[0]!;
+    for (const event of events) await foldEvent(folded, event, this.#partial, keyField);
+    return folded;
+  }
+
+  /** What is to be written for a batch, records that have to be read included. The sync's gate is held: no poll comes between. */
+  async prepare(folded: Folded): Promise<readonly StreamChange[]> {
+    const asked = [...folded].flatMap(([key, { kind }]) => (kind === 'read' ? [key] : []));
+    return [...(await this.#changes(folded)), ...(await this.#read(asked))];
+  }
+
+  /** Brings them to the target, within the transaction that is open. */
+  async apply(transaction: StreamTransaction, changes: readonly StreamChange[]): Promise<void> {
+    const failing = await this.#failingKeys();
+    const absent = await this.#write(transaction, changes, failing);
+    // A row that should have been there and is not: the record is brought as it is now.
+    if (absent.length > 0) await this.#write(transaction, await this.#read(absent), failing);
+    this.gate.touch(changes.map(({ key }) => key));
+  }
+
+  /** What the events themselves tell. Records with an open failure are left to their retry, which reads them (P2). */
+  async #changes(folded: Folded): Promise<StreamChange[]> {
+    const { config, steps } = this.opened;
+    const changes: StreamChange[] = [];
+    const whole: Change[] = [];
+    for (const [key, pending] of folded) {
+      if (pending.kind === 'set') {
+        changes.push({ op: 'update', key, row: pending.row, stampMs: pending.stampMs ?? NO_STAMP });
+      } else if (pending.kind === 'put') {
+        whole.push({ op: 'upsert', key, row: pending.row, stampMs: pending.stampMs });
+      } else if (pending.kind === 'delete' && config.deletes !== 'ignore') {
+        changes.push({ op: 'delete', key, row: null, stampMs: pending.stampMs });
+      }
+    }
+    if (whole.length === 0) return changes;
+    const stepped = await steps.changes(whole);
+    await this.#keepStepFailures(stepped.failures);
+    return [...changes, ...stepped.changes];
+  }
+
+  /** Records as the source has them now, through the steps. */
+  async #read(keys: readonly string[]): Promise<readonly Change[]> {
+    if (keys.length === 0) return [];
+    const { source, steps, config } = this.opened;
+    const read = await source.readKeys!(keys, this.#signal);
+    const { changes, failures } = await steps.changes(read);
+    await this.#keepStepFailures(failures);
+    return config.deletes === 'ignore' ? changes.filter(({ op }) => op !== 'delete') : changes;
+  }
+
+  /** @returns keys of updated rows that are not there */
+  async #write(
+    transaction: StreamTransaction,
+    all: readonly StreamChange[],
+    failing: ReadonlySet<string>,
+  ): Promise<readonly string[]> {
+    const { target, store, config } = this.opened;
+    const changes = failing.size === 0 ? all : all.filter(({ key }) => !failing.has(key));
+    const absent: string[] = [];
+    const size = Math.min(config.batchSize ?? Number.POSITIVE_INFINITY, target.batchSizeMax);
+    for (let at = 0; at < changes.length; at += size) {
+      const chunk = changes.slice(at, at + size);
+      const results = await transaction.apply(target, chunk);
+      const rejected = chunk.flatMap((change, i) => {
+        const result = results[i]!;
+        if (result.status === 'absent') absent.push(change.key);
+        return result.status === 'rejected' ? [this.#failureOf(change, result.reason)] : [];
+      });
+      if (rejected.length === 0) continue;
+      // Durable before the transaction that goes on without them commits. Their retry reads the records whole.
+      await store.putFailures(rejected);
+      this.#failing = null;
+    }
+    return absent;
+  }
+
+  #failureOf(change: StreamChange, reason: { readonly code: string; readonly message: string }) {
+    const whole: Change = change.op === 'update' ? { ...change, op: 'upsert' } : change;
+    return newFailure(this.opened, whole, reason, 'target');
+  }
+
+  async #keepStepFailures(failures: Awaited<ReturnType<OpenedSync['steps']['changes']>>['failures']): Promise<void> {
+    if (failures.length === 0) return;
+    await this.opened.store.putFailures(
+      failures.map((failure) =>
+        newFailure(this.opened, { op: 'upsert', ...failure }, { code: failure.code, message: failure.message }, failure.place),
+      ),
+    );
+    this.#failing = null;
+  }
+
+  /** Read again when a poll may have mended some, or found others. */
+  async #failingKeys(): Promise<ReadonlySet<string>> {
+    if (this.#failing === null || this.#failingAsOf !== this.gate.polls) {
+      this.#failingAsOf = this.gate.polls;
+      this.#failing = await this.opened.store.failingKeys(this.name);
+    }
+    return this.#failing;
+  }
+}

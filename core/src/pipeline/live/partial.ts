@@ -1,0 +1,108 @@
+import type { SyncConfig } from '../../config/config.ts';
+import type { Source } from '../../model/connector.ts';
+import { newRow, type Row } from '../../model/value.ts';
+import type { Stage, StageContext } from '../stage.ts';
+import { mapStage } from '../stage-map.ts';
+
+/** What a partial change means for one sync. */
+export type Meaning =
+  /** It touches nothing that reaches the target. */
+  | { readonly kind: 'nothing' }
+  /** A step needs more than the change carries: the record has to be read. */
+  | { readonly kind: 'read' }
+  /** These fields of the target, and no other. */
+  | { readonly kind: 'set'; readonly row: Row };
+
+/** Tells what events mean for a sync, by which fields they carry and which its mapping needs. */
+export interface Partial {
+  /** @param untold  fields that changed and are not in `row` */
+  update(row: Row, untold: readonly string[]): Meaning | Promise<Meaning>;
+  /** Whether a record that has just come to be can be written from its event alone. */
+  carriesAll(row: Row, untold: readonly string[]): boolean;
+}
+
+interface Output {
+  readonly name: string;
+  /** Source fields that it needs; null for all of them. */
+  readonly reads: readonly string[] | null;
+  /** Makes the value of this one field; absent where a source field is taken as it is. */
+  readonly stage: Stage | null;
+}
+
+/**
+ * Compiles a sync's mapping for partial changes. A sync with steps needs whole records, because a step may look at anything; so
+ * does one whose expression cannot tell what it reads.
+ */
+export function compilePartial(sync: SyncConfig, source: Source, context: StageContext): Partial {
+  const outputs = sync.steps.length > 0 ? null : outputsOf(sync, source, context);
+  const needed = new Set(outputs?.flatMap(({ reads }) => reads ?? []) ?? source.schema.fields.map(({ name }) => name));
+  const dependents = dependentsOf(source, needed);
+  const filterFields = sync.where === null && source.filterFields === undefined ? [] : (source.filterFields ?? null);
+
+  return {
+    update(row, untold) {
+      const changed = new Set([...Object.keys(row), ...untold]);
+      if (filterFields === null || filterFields.some((name) => changed.has(name))) return READ;
+      for (const name of changed) if (dependents.has(name)) return READ;
+      if (outputs === null) return [...changed].some((name) => needed.has(name)) ? READ : NOTHING;
+      const set = newRow();
+      const computed: Output[] = [];
+      let any = false;
+      for (const output of outputs) {
+        const { reads } = output;
+        if (reads === null) return READ;
+        if (!reads.some((name) => changed.has(name))) continue;
+        if (!reads.every((name) => Object.hasOwn(row, name))) return READ;
+        any = true;
+        if (output.stage === null) set[output.name] = row[reads[0]!]!;
+        else computed.push(output);
+      }
+      if (!any) return NOTHING;
+      return computed.length === 0 ? { kind: 'set', row: set } : compute(row, set, computed);
+    },
+    carriesAll(row, untold) {
+      if (untold.length > 0 || sync.where !== null || source.filterFields !== undefined) return false;
+      for (const name of needed) if (!Object.hasOwn(row, name)) return false;
+      return true;
+    },
+  };
+}
+
+const NOTHING: Meaning = { kind: 'nothing' };
+const READ: Meaning = { kind: 'read' };
+
+async function compute(row: Row, set: Row, outputs: readonly Output[]): Promise<Meaning> {
+  for (const { name, stage } of outputs) {
+    const { items, failures } = await stage!.items([{ key: '', stampMs: 0, row }]);
+    // The record as a whole goes through the same expression, and its failure is then told with the record (P2).
+    if (failures.length > 0) return READ;
+    set[name] = items[0]!.row[name]!;
+  }
+  return { kind: 'set', row: set };
+}
+
+function outputsOf(sync: SyncConfig, source: Source, context: StageContext): readonly Output[] {
+  const { schema } = source;
+  const spelling = new Map(schema.fields.map(({ name }) => [name.toLowerCase(), name]));
+  const spelled = (name: string) => spelling.get(name.toLowerCase()) ?? name;
+  if (sync.fields === null) {
+    const out = new Set(sync.exclude.map(spelled));
+    return schema.fields.flatMap(({ name }) => (out.has(name) ? [] : [{ name, reads: [name], stage: null }]));
+  }
+  return [...sync.fields].map(([name, from]): Output => {
+    if (from.kind === 'field') return { name, reads: [spelled(from.field)], stage: null };
+    const step = { name: 'fields', fields: new Map([[name, from]]), exclude: [] };
+    const place = `syncs.${sync.name}.fields`;
+    const stage = mapStage(step, schema, { ...context, problems: [], place, open: false });
+    return { name, reads: from.reads === null ? null : from.reads.map(spelled), stage };
+  });
+}
+
+/** Fields from which a needed field follows that events do not carry: its value has to be read when one of them changes. */
+function dependentsOf(source: Source, needed: ReadonlySet<string>): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const [name, from] of source.derivedFields ?? []) {
+    if (needed.has(name)) for (const field of from ?? []) found.add(field);
+  }
+  return found;
+}

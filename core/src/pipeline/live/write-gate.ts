@@ -1,0 +1,63 @@
+/** Keys are remembered up to here; of what lies further back every record counts as touched. */
+const KEYS_MAX = 50_000;
+
+/**
+ * Keeps the two feeds of one sync apart: its stream and its polls. They write one after the other, and a poll learns which of the
+ * records that it has read were written by the stream since: what it holds of them may be older, and is read again (P3).
+ */
+export class WriteGate {
+  readonly #touched = new Map<string, number>();
+  #sequence = 0;
+  /** Below this, keys have been forgotten. */
+  #forgotten = 0;
+  #last: Promise<void> = Promise.resolve();
+
+  /** Turns that polls have had: what they may have changed beside the data is to be looked at again. */
+  polls = 0;
+
+  /** A poll's turn: `work` runs when everything that came before it has ended. Not reentrant. */
+  async exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const leave = await this.enter();
+    try {
+      return await work();
+    } finally {
+      this.polls++;
+      leave();
+    }
+  }
+
+  /** Waits for its turn; the answer ends it. */
+  async enter(): Promise<() => void> {
+    const before = this.#last;
+    let leave!: () => void;
+    this.#last = new Promise((resolve) => {
+      leave = resolve;
+    });
+    await before;
+    return leave;
+  }
+
+  /** A point in the order of the stream's writes. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** The stream has written these. */
+  touch(keys: Iterable<string>): void {
+    this.#sequence++;
+    for (const key of keys) {
+      this.#touched.delete(key);
+      this.#touched.set(key, this.#sequence);
+    }
+    for (const [key, sequence] of this.#touched) {
+      if (this.#touched.size <= KEYS_MAX) break;
+      this.#touched.delete(key);
+      this.#forgotten = sequence;
+    }
+  }
+
+  /** Whether the stream has written this record after that point, as far as is known. */
+  touchedSince(sequence: number, key: string): boolean {
+    return sequence < this.#forgotten || (this.#touched.get(key) ?? 0) > sequence;
+  }
+}
