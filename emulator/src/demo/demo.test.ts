@@ -9,7 +9,7 @@ import { demoObjects, fillDemoOrg, fillTable } from './demo.ts';
 import { traps } from './texts.ts';
 
 const nowMs = Date.UTC(2025, 2, 1, 9, 30);
-const clock: OrgClock = { now: () => nowMs, advance: () => {}, freeze: () => {}, skewMs: 0 };
+const clock: OrgClock = { now: () => nowMs, advance: () => {}, freeze: () => {}, onMove: () => () => {}, skewMs: 0 };
 
 /** An org that keeps a copy of what was loaded. */
 function watchedOrg(): { org: Org; loaded: Record<string, Values[]> } {
