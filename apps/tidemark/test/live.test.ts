@@ -155,7 +155,10 @@ test.each(['pubsub', 'cometd'])('every kind of change comes by %s alone', async 
   });
   await equal();
   expect(copied('contacts')).toHaveLength(2);
+  const { engine } = life;
   await life.stop();
+  const [told] = await engine.status('contacts');
+  expect(told!.stream).toMatchObject({ state: 'stopped', syncs: ['contacts', 'accounts'], splits: 0, rereads: [] });
   expect(warnings).toEqual([]);
 });
 

@@ -21,7 +21,7 @@ import {
 import { createSteps, fieldsToRead, type Steps } from '../pipeline/steps.ts';
 import type { Verdict } from '../pipeline/verify.ts';
 import type { Failure, Run, Store } from '../store/store.ts';
-import { followStreams } from './follow-streams.ts';
+import { followStreams, liveUnit } from './follow-streams.ts';
 import { type Scheduled, schedule } from './scheduler.ts';
 
 export interface EngineOptions {
@@ -56,6 +56,8 @@ export interface SyncStatus {
   readonly held: Held | null;
   /** How far it has come, in the source's own terms. */
   readonly checkpoint: { readonly [fact: string]: string };
+  /** Of a live sync, as the process that follows its stream last told; null when none has. */
+  readonly stream: (LiveStatus & { readonly asOfMs: number }) | null;
 }
 
 /** Every run at once is a connection more; a queue of runs costs only time. */
@@ -193,6 +195,7 @@ export class Engine implements AsyncDisposable {
       connection: (name) => this.#connection(name),
       open: (sync, signal) => this.#open(sync, signal),
       gate: (sync) => this.#gate(sync)!,
+      publish: (status) => store.setValue(streamName(status.stream), JSON.stringify({ ...status, asOfMs: clock.now() })),
       reread: async (sync, kind) => {
         const report = await this.run(sync, { full: kind === 'full', signal: options.signal, stop: options.stop });
         options.onRun?.(report);
@@ -220,6 +223,7 @@ export class Engine implements AsyncDisposable {
         openFailures: await store.countFailures(sync.name),
         held: await heldWindow(sync, store, clock.now()),
         checkpoint: JSON.parse((await store.getValue(factsName(sync))) ?? '{}'),
+        stream: sync.live ? JSON.parse((await store.getValue(streamName(liveUnit(sync)))) ?? 'null') : null,
       })),
     );
   }
@@ -417,6 +421,10 @@ export class Engine implements AsyncDisposable {
 
 function factsName(sync: SyncConfig): string {
   return `checkpoint facts of ${sync.name}`;
+}
+
+function streamName(unit: string): string {
+  return `status of ${unit}`;
 }
 
 function startName({ name, startAt }: SyncConfig): string {

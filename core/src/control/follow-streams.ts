@@ -22,10 +22,20 @@ export interface FollowOptions {
   open(sync: SyncConfig, signal: AbortSignal): Promise<OpenedSync>;
   gate(sync: SyncConfig): WriteGate;
   reread(sync: string, kind: Reread): Promise<boolean>;
+  /** Keeps how a stream is doing, for whoever asks from another process. */
+  publish(status: LiveStatus): Promise<void>;
 }
+
+/** How often. */
+const PUBLISH_MS = 5000;
 
 /** A run that was asked for while another one of the same sync was under way waits for it. */
 const BUSY_MS = 1000;
+
+/** Names the unit of work whose checkpoint the targets keep. */
+export function liveUnit({ from, to }: SyncConfig): string {
+  return `live:${from.kind === 'connection' ? from.connection : ''}:${to.connection}`;
+}
 
 /**
  * Follows the streams of all live syncs: one for each pair of connections, feeding every sync between the two, so that what one
@@ -35,7 +45,7 @@ export function followStreams(options: FollowOptions): { status: readonly LiveSt
   const groups = new Map<string, SyncConfig[]>();
   for (const sync of options.syncs) {
     if (sync.from.kind !== 'connection') continue;
-    const unit = `live:${sync.from.connection}:${sync.to.connection}`;
+    const unit = liveUnit(sync);
     groups.set(unit, [...(groups.get(unit) ?? []), sync]);
   }
   const units = [...groups].map(([unit, syncs]) => ({
@@ -55,7 +65,29 @@ export function followStreams(options: FollowOptions): { status: readonly LiveSt
       reread: (sync, kind) => rereadInTurn(sync, kind, options),
     }),
   );
-  return { status: units.map(({ status }) => status), ended: Promise.all(ended) };
+  const published = units.map(({ status }, i) => publishUntilEnded(status, ended[i]!, options));
+  return { status: units.map(({ status }) => status), ended: Promise.all([...ended, ...published]) };
+}
+
+async function publishUntilEnded(
+  status: LiveStatus,
+  ended: Promise<void>,
+  { clock, stop, signal, publish, log }: FollowOptions,
+): Promise<void> {
+  const either = AbortSignal.any([stop, signal]);
+  let last = '';
+  const publishOnce = async () => {
+    const now = JSON.stringify(status);
+    if (now === last) return;
+    last = now;
+    await publish(status).catch((error) => log.warn({ stream: status.stream, err: error }, 'the status could not be kept'));
+  };
+  while (!either.aborted) {
+    await clock.sleep(PUBLISH_MS, either).catch(() => {});
+    await publishOnce();
+  }
+  await ended.catch(() => {});
+  await publishOnce();
 }
 
 async function rereadInTurn(sync: string, kind: Reread, { reread, clock, signal, log }: FollowOptions): Promise<boolean> {

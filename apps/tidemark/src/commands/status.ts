@@ -37,8 +37,14 @@ function render(syncs: readonly SyncStatus[], nowMs: number): string {
   return details.length === 0 ? table : `${table}${details.join('\n')}\n`;
 }
 
-function detailsOf({ sync, lastRun, lastSuccess, held, openFailures, checkpoint }: SyncStatus, ago: Ago): string[] {
+function detailsOf({ sync, lastRun, lastSuccess, held, openFailures, checkpoint, stream }: SyncStatus, ago: Ago): string[] {
   const lines: string[] = [];
+  if (stream !== null) {
+    const { state, reason, lagMs, lastEventMs, reconnects, asOfMs } = stream;
+    const why = reason === null || state === 'live' ? '' : ` (${reason})`;
+    const lag = lagMs === null ? '' : `, ${lagMs} ms behind at the last event, ${ago(lastEventMs)}`;
+    lines.push(`stream: ${state}${why}${lag}, ${reconnects} reconnects; told ${ago(asOfMs)}`);
+  }
   // An idle poll moves no checkpoint, and has read up to now all the same.
   if (lastSuccess?.windowToMs != null) {
     lines.push(`complete up to ${formatTime(lastSuccess.windowToMs)} (${ago(lastSuccess.windowToMs)})`);
