@@ -9,6 +9,7 @@ import { registerSecretsOf, runSfCli } from './login-flows.ts';
 import { createOrgTime } from './org-clock.ts';
 import { openSource } from './source.ts';
 import { type OpenTransport, openStream } from './stream/open-stream.ts';
+import { selectObjects, streamProblems, unselectedObjects } from './stream/selection.ts';
 
 /** Ports that a simulation binds in process, beside the context's. */
 export interface SalesforcePorts {
@@ -56,6 +57,22 @@ function openConnection(settings: Config, context: ConnectorContext, ports: Sale
         .map((object) => object.name);
     },
     openStream: (spec, signal) => openStream({ config: settings, context, client, describes, ...ports }, spec, signal),
+    async checkStream({ channel, datasets }) {
+      const topic = channel ?? settings.channel;
+      const streamed = { config: settings, context, client, describes, ...ports };
+      try {
+        const stream = await openStream(streamed, { channel: topic, datasets, position: null }, new AbortController().signal);
+        await stream[Symbol.asyncDispose]();
+        return await streamProblems(client, place, topic, { datasets });
+      } catch (error) {
+        if (!(error instanceof SyncError)) throw error;
+        return [{ place, message: error.message, hint: error.hint, severity: 'error' }];
+      }
+    },
+    async captureDatasets(datasets, signal) {
+      const unselected = await unselectedObjects(client, '/data/ChangeEvents', datasets, signal);
+      return selectObjects(client, unselected ?? datasets, signal);
+    },
     openSource: (spec, signal) => openSource({ client, context, describes, memories }, spec, signal),
     async [Symbol.asyncDispose]() {},
   };

@@ -53,6 +53,10 @@ export interface Connection<From = never, To = never> extends AsyncDisposable {
   openTarget?(spec: TargetSpec<To>, signal: AbortSignal): Promise<Target>;
   /** Listens to changes as they are committed. Absent: this system has no streams. */
   openStream?(spec: StreamSpec, signal: AbortSignal): Promise<EventStream>;
+  /** What keeps such a stream from telling everything: datasets that are not captured, an allowance nearly used up. Read-only. */
+  checkStream?(spec: Pick<StreamSpec, 'channel' | 'datasets'>): Promise<readonly Problem[]>;
+  /** Has the system tell changes of these datasets, where it was not; answers which. Only when the user asked for it. */
+  captureDatasets?(datasets: readonly string[], signal: AbortSignal): Promise<readonly string[]>;
   /** Writes several of this connection's targets in one transaction. Absent: each write is one of its own, and P6 is not claimed. */
   openStreamWriter?(targets: readonly Target[]): Promise<StreamWriter>;
 }

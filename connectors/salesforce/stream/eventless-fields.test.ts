@@ -1,0 +1,28 @@
+import { evidence } from '@tidemark/emulator';
+import { describe, expect, test } from 'vitest';
+import { testOrg } from '../fixture.ts';
+
+describe(`what events can tell of a filter and of fields ${evidence('documented', 'Change Data Capture Developer Guide, "Change Event Message Structure"')}`, () => {
+  test.each([
+    [undefined, undefined],
+    ['Email != null', ['Email']],
+    ["contact.email LIKE 'LastName%' AND (NOT Phone = null)", ['Email', 'Phone']],
+    ["LastName IN ('Title', 'Fax') AND CreatedDate = LAST_N_DAYS:30", ['LastName', 'CreatedDate']],
+    ["Account.Industry = 'Banking' AND Email != null", null],
+    ['SystemModstamp > 2026-01-01T00:00:00Z', null],
+    ["AccountId IN (SELECT Id FROM Account WHERE Industry = 'Banking')", null],
+  ])('filter %s: fields %j', async (where, expected) => {
+    await using org = await testOrg();
+    await using source = await org.open({ from: { object: 'Contact' }, ...(where === undefined ? {} : { where }) });
+    expect(source.filterFields).toEqual(expected);
+  });
+
+  test("fields that no event carries: the system's own, names made of parts, a parent's", async () => {
+    await using org = await testOrg();
+    const fields = ['Id', 'Name', 'LastName', 'IsDeleted', 'LastActivityDate', 'Account.Name', 'MailingCity', 'SystemModstamp'];
+    await using contact = await org.open({ from: { object: 'Contact' }, fields });
+    expect([...contact.eventlessFields!].sort()).toEqual(['Account.Name', 'LastActivityDate', 'Name', 'SystemModstamp']);
+    await using account = await org.open({ from: { object: 'Case' }, fields: ['Subject', 'CaseNumber'] });
+    expect(account.eventlessFields).toEqual(['SystemModstamp']);
+  });
+});
