@@ -19,6 +19,8 @@ export interface EventPlans {
 /** Objects of this org that cannot be selected (guide, "Objects That Support Change Events"). */
 const withoutEvents: ReadonlySet<string> = new Set(['Group', 'Organization', 'Profile', 'RecordType', 'UserRole']);
 
+const common = identify({ ...headerRecord, namespace: eventNamespace });
+
 export function createEventPlans(schema: Schema, seed: number): EventPlans {
   const schemas = new Map<string, EventSchema>();
   const fieldIds = new Map<string, string>();
@@ -48,7 +50,6 @@ export function createEventPlans(schema: Schema, seed: number): EventPlans {
     };
   };
 
-  const common = identify({ ...headerRecord, namespace: eventNamespace });
   schemas.set(common.id, common);
   return {
     common,

@@ -1,14 +1,18 @@
-const slabBytes = 1 << 20;
+const slabBytesMin = 1 << 14;
+const slabBytesMax = 1 << 20;
 
-/** Puts many small payloads into few large buffers: millions of buffers would cost more than the bytes in them. */
+/**
+ * Puts many small payloads into few large buffers: millions of buffers would cost more than the bytes in them. Begins
+ * small, for there may be a thousand orgs that hardly change.
+ */
 export function createPayloadStore(): (header: Uint8Array, body: Uint8Array) => Uint8Array {
-  let slab = Buffer.allocUnsafeSlow(slabBytes);
+  let slab = Buffer.alloc(0);
   let used = 0;
   return (header, body) => {
     const length = header.length + body.length;
-    if (length > slabBytes / 4) return Buffer.concat([header, body]);
-    if (used + length > slabBytes) {
-      slab = Buffer.allocUnsafeSlow(slabBytes);
+    if (length > slabBytesMin) return Buffer.concat([header, body]);
+    if (used + length > slab.length) {
+      slab = Buffer.allocUnsafeSlow(Math.min(slabBytesMax, Math.max(slabBytesMin, slab.length * 2)));
       used = 0;
     }
     const start = used;
