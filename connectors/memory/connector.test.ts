@@ -68,5 +68,5 @@ async function createSource(): Promise<SourceFixture> {
   };
 }
 
-describeTargetContract('memory', createTarget, { ...sqlTraits, streams: true });
+describeTargetContract('memory', createTarget, { ...sqlTraits, streams: true, runs: 200 });
 describeSourceContract('memory', createSource, { delta: true, deletes: true, stamps: true, severalPages: 2500 });

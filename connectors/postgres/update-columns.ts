@@ -106,10 +106,11 @@ function shapeOf(layout: Layout, columns: readonly LayoutColumn[]): UpdateShape 
     columns,
     indexes: new Map(columns.map(({ field }, i) => [field.name, i])),
     masks: masks.length,
+    // Measured: written down first, the rows cost a tenth more.
     statement: statement(
-      `MATERIALIZED (SELECT ${typed.join(', ')} FROM unnest(${arrays.join(', ')}) AS given (${names.join(', ')}))`,
+      `NOT MATERIALIZED (SELECT ${typed.join(', ')} FROM unnest(${arrays.join(', ')}) AS given (${names.join(', ')}))`,
     ),
-    fromTable: (table) => statement(`MATERIALIZED (SELECT * FROM ${table})`),
+    fromTable: (table) => statement(`NOT MATERIALIZED (SELECT * FROM ${table})`),
     tableColumns: [
       `${PLACE} integer`,
       `${STAMP} timestamptz`,
