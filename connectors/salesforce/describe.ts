@@ -11,6 +11,8 @@ export interface DescribeField {
   readonly scale: number;
   readonly nillable: boolean;
   readonly calculated: boolean;
+  /** Absent in older describes; null for a roll-up. */
+  readonly calculatedFormula?: string | null;
   readonly filterable: boolean;
   readonly sortable: boolean;
   readonly referenceTo: readonly string[];

@@ -8,7 +8,7 @@ import type { Describes } from './describe.ts';
 import { salesforceCode } from './errors.ts';
 import { callsOfFullRead, countRecords, type FullSource, readFull } from './full-read.ts';
 import { readKeys } from './read-keys.ts';
-import { eventlessFields, fieldsOfFilter } from './stream/eventless-fields.ts';
+import { derivedFields, fieldsOfFilter } from './stream/eventless-fields.ts';
 import { bothFilters, parseFilter, parseUserQuery } from './user-query.ts';
 
 /** Records in one query's answer: Salesforce sends no more. */
@@ -105,7 +105,7 @@ export async function openSource(
     ...(stampField === undefined ? {} : { stampField }),
     ...(filter === null ? {} : { filterFields: fieldsOfFilter(describe, filter) }),
     streamDataset: dataset.object,
-    eventlessFields: eventlessFields(
+    derivedFields: derivedFields(
       describe,
       dataset.schema.fields.map(({ name }) => name),
     ),

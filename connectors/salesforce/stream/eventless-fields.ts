@@ -33,19 +33,40 @@ export function isEventless(field: DescribeField): boolean {
 }
 
 /**
- * Names for `Source.eventlessFields`. The key is not among them (it names the event's record), nor `IsDeleted`, which the kind of event
- * tells; a person's `Name` is, because events carry its parts only.
+ * `Source.derivedFields` of these fields. The key is not among them (it names the event's record), nor `IsDeleted`, which the kind of
+ * event tells; a person's `Name` is, because events carry its parts only.
  */
-export function eventlessFields(describe: Describe, names: readonly string[]): string[] {
+export function derivedFields(describe: Describe, names: readonly string[]): Map<string, readonly string[] | null> {
   const byName = new Map(describe.fields.map((field) => [field.name, field]));
-  const compounds = new Set(describe.fields.flatMap(({ name, compoundFieldName: of }) => (of && of !== name ? [of] : [])));
-  return names.filter((name) => {
+  const partsOfName = describe.fields.flatMap(({ name, compoundFieldName: of }) => (of === 'Name' && name !== of ? [name] : []));
+  const derived = new Map<string, readonly string[] | null>();
+  for (const name of names) {
     const field = byName.get(name);
-    // A field of a parent: no event of this object tells of it.
-    if (field === undefined) return true;
-    if (name === 'Id' || name === 'IsDeleted') return false;
-    return isEventless(field) || (compounds.has(name) && name === 'Name');
-  });
+    if (field === undefined) derived.set(name, lookupOf(describe, name));
+    else if (name === 'Name' && partsOfName.length > 0) derived.set(name, partsOfName);
+    else if (name !== 'Id' && name !== 'IsDeleted' && isEventless(field)) derived.set(name, fieldsOfFormula(describe, field));
+  }
+  return derived;
+}
+
+/** A field of a parent follows from the lookup to it; what changes at the parent itself is not told. */
+function lookupOf(describe: Describe, path: string): readonly string[] | null {
+  const relationship = path.split('.')[0]!.toLowerCase();
+  const lookup = describe.fields.find((field) => field.relationshipName?.toLowerCase() === relationship);
+  return lookup === undefined ? null : [lookup.name];
+}
+
+/** The fields of its own record that a formula names, lookups to parents included; null for what is no formula. */
+function fieldsOfFormula(describe: Describe, field: DescribeField): readonly string[] | null {
+  if (!field.calculatedFormula) return null;
+  const named = new Set<string>();
+  for (const [word] of field.calculatedFormula.matchAll(/[A-Za-z]\w*(?:\.\w+)*/g)) {
+    const [first, ...rest] = word.split('.');
+    const own = describe.fields.find(({ name }) => name.toLowerCase() === first!.toLowerCase());
+    if (own !== undefined && rest.length === 0) named.add(own.name);
+    else for (const lookup of lookupOf(describe, word) ?? []) named.add(lookup);
+  }
+  return [...named];
 }
 
 /**

@@ -1,3 +1,3 @@
-import { describeStream } from './stream-contract.ts';
+import { describeStream } from './contract-fixture.ts';
 
 describeStream('pubsub');

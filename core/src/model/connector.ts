@@ -81,14 +81,13 @@ export interface Source extends AsyncDisposable {
   /** Fields that the filter looks at; null when that is not known, absent without a filter. For live runs: what touches none of them moves no record in or out. */
   readonly filterFields?: readonly string[] | null;
   /**
-   * Fields of `schema` that events do not carry: formulas, roll-ups, what the system derives. Each with the fields of the same
-   * record from which it follows, so that it is read when one of them changes; null when that is not known: deltas bring it.
+   * Fields of `schema` that events do not carry, or not reliably: formulas, roll-ups, fields of parents, what the system derives.
+   * Each with the fields of the same record from which it follows, so that it is read when one of them changes; null when that is
+   * not known: deltas bring it.
    */
   readonly derivedFields?: ReadonlyMap<string, readonly string[] | null>;
   /** Name of the dataset in a stream of this connection (an object's name); absent when no stream tells of it. */
   readonly streamDataset?: string;
-  /** Fields of the schema that events never carry, or not reliably: formulas, what the system derives, fields of parents. */
-  readonly eventlessFields?: readonly string[];
   /** Field with the modification stamp (P3), a datetime of the schema; absent when the system keeps none. */
   readonly stampField?: string;
   /** Which system this is, e.g. an org id. A checkpoint of another origin is refused until the user confirms. */

@@ -1,0 +1,154 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Engine, openStore, parseConfig, type Store, seededRandom, systemClock } from '@tidemark/core';
+import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
+import { expect, vi } from 'vitest';
+import { loadConnectors } from '../src/connectors.ts';
+
+export const contactFields = {
+  id: 'Id',
+  last: 'LastName',
+  first: 'FirstName',
+  city: 'MailingCity',
+  notes: 'Description',
+  parent: 'AccountId',
+};
+
+/** A life of the process. */
+export interface Life {
+  readonly engine: Engine;
+  /** As SIGTERM. */
+  stop(): Promise<void>;
+  /** In the middle of whatever it does: what is not committed is gone. */
+  kill(): Promise<void>;
+}
+
+/**
+ * An org with streams on real sockets, an engine, and a copy in SQLite. Time is real, and waits between attempts are short. Deltas
+ * are an hour apart, so that nothing but the stream can bring what changes.
+ */
+export class LiveWorld implements AsyncDisposable {
+  readonly emulator: Emulator;
+  readonly warnings: object[] = [];
+  readonly #store: Store;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'tidemark-live-'));
+  #database: DatabaseSync | null = null;
+
+  private constructor(emulator: Emulator, store: Store) {
+    this.emulator = emulator;
+    this.#store = store;
+  }
+
+  static async open(): Promise<LiveWorld> {
+    const clock = createClock(Date.UTC(2026, 2, 4, 5, 6, 7));
+    const limits = { DailyDeliveredPlatformEvents: 1_000_000 };
+    const emulator = await startEmulator({ clock, limits, changeEvents: ['Account', 'Contact'] });
+    return new LiveWorld(emulator, await openStore(':memory:'));
+  }
+
+  get org() {
+    return this.emulator.org;
+  }
+
+  /** The copy as a reader of it sees it. */
+  get database(): DatabaseSync {
+    this.#database ??= new DatabaseSync(join(this.#folder, 'copy.db'));
+    return this.#database;
+  }
+
+  insert(object: string, values: Record<string, string | null>): string {
+    return this.org.write((transaction) => transaction.insert(object, values)).id;
+  }
+
+  async start(stream = 'pubsub', contacts: object = {}): Promise<Life> {
+    const { loginUrl, clientId, clientSecret, pubsubEndpoint } = this.emulator.credentials;
+    const { connectors } = await loadConnectors();
+    const sync = (object: string, table: string, fields: object, more: object = {}) => ({
+      from: { connection: 'org', object },
+      to: { connection: 'db', table },
+      fields,
+      every: '1h',
+      live: true,
+      ...more,
+    });
+    const yaml = JSON.stringify({
+      connections: {
+        org: {
+          type: 'salesforce',
+          loginUrl,
+          stream,
+          ...(stream === 'pubsub' ? { pubsubEndpoint: `http://${pubsubEndpoint}` } : {}),
+          auth: { flow: 'client-credentials', clientId, clientSecret },
+        },
+        db: { type: 'sqlite', path: join(this.#folder, 'copy.db') },
+      },
+      syncs: {
+        contacts: sync('Contact', 'contacts', contactFields, contacts),
+        accounts: sync('Account', 'accounts', { id: 'Id', name: 'Name', shout: "= $uppercase(Name) & '!'" }),
+      },
+    });
+    const config = parseConfig(yaml, { file: join(this.#folder, 'tidemark.yaml'), env: {}, connectors });
+    const warn = (data: object) => void this.warnings.push(data);
+    const log = { debug() {}, info() {}, warn, error: warn };
+    const sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms < 30_000 ? Math.min(ms, 20) : ms, signal);
+    const clock = { now: () => Date.now(), sleep };
+    const engine = new Engine({ config, store: this.#store, clock, random: seededRandom(1), log, fetch });
+    const stopping = new AbortController();
+    const killing = new AbortController();
+    const ended = engine.start({ stop: stopping.signal, signal: killing.signal });
+    const end = async () => {
+      stopping.abort();
+      await ended;
+      await engine[Symbol.asyncDispose]();
+    };
+    return {
+      engine,
+      stop: end,
+      kill: () => {
+        killing.abort();
+        return end();
+      },
+    };
+  }
+
+  /** Waits until every stream has caught up. */
+  async live({ engine }: Life): Promise<void> {
+    const all = () => engine.liveStatus().every(({ state }) => state === 'live');
+    await vi.waitUntil(all, { timeout: 15_000, interval: 20 });
+  }
+
+  copied(table: string): Record<string, unknown>[] {
+    const columns = table === 'contacts' ? Object.keys(contactFields) : ['id', 'name', 'shout'];
+    const rows = this.database.prepare(`SELECT ${columns.join(', ')} FROM ${table} ORDER BY id`).all();
+    return rows.map((row) => ({ ...row }));
+  }
+
+  truth(table: string): Record<string, unknown>[] {
+    const contacts = table === 'contacts';
+    const fields: Record<string, string> = contacts ? contactFields : { id: 'Id', name: 'Name' };
+    const soql = `SELECT ${Object.values(fields).join(', ')} FROM ${contacts ? 'Contact' : 'Account'} ORDER BY Id`;
+    const rows = this.org.query(soql).page(0, 2000, 'v62.0') as Record<string, unknown>[];
+    return rows.map((row) => {
+      const mapped = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, row[field] ?? null]));
+      return contacts ? mapped : { ...mapped, shout: `${String(mapped.name).toUpperCase()}!` };
+    });
+  }
+
+  /** Waits until the copy is what the org is. */
+  async equal(): Promise<void> {
+    const compare = () => {
+      expect(this.copied('contacts')).toEqual(this.truth('contacts'));
+      expect(this.copied('accounts')).toEqual(this.truth('accounts'));
+    };
+    await vi.waitFor(compare, { timeout: 20_000, interval: 20 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#database?.close();
+    await this.#store[Symbol.asyncDispose]();
+    await this.emulator.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
