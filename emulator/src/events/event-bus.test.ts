@@ -226,12 +226,13 @@ describe('channels', () => {
     });
     const id = insert(test, 'Account', { Phone: 'old', BillingCity: 'X' });
     test.org.write((transaction) => transaction.update('Account', id, { Fax: '1' }));
+    test.org.write((transaction) => transaction.update('Account', id, { Phone: 'changed' }));
     test.org.write((transaction) => transaction.update('Account', id, { Phone: 'new' }));
     test.org.write((transaction) => transaction.delete('Account', id));
-    const [, update, own, gone] = eventsOf(test, '/data/More__chn').map((event) => readEvent(test.bus, event));
+    const [, update, own, , gone] = eventsOf(test, '/data/More__chn').map((event) => readEvent(test.bus, event));
     expect(update!.changed.sort()).toEqual(['Fax', 'LastModifiedDate']);
     expect(update!.body).toMatchObject({ Fax: '1', Phone: 'new', BillingAddress: { City: 'X' }, NumberOfEmployees: null });
-    expect(own!.body.Phone).toBe('new');
+    expect(own!.body.Phone).toBe('changed');
     expect(gone).toMatchObject({
       header: { changeType: 'DELETE' },
       changed: [],
@@ -375,6 +376,10 @@ describe('permissions', () => {
     const channel = test.bus.channel('/event/Ping__e')!;
     expect([channel.canSubscribe('half'), channel.canPublish('half')]).toEqual([false, false]);
     expect([channel.canSubscribe('full'), channel.canPublish('full')]).toEqual([true, true]);
+    test.bus.defineChannel({ name: 'Ping__chn', kind: 'platform', members: [{ eventName: 'Ping__e' }] });
+    test.bus.publish('/event/Ping__e', [{ fields: {} }], test.org.adminUserId);
+    expect(eventsOf(test, '/event/Ping__chn', 'full')).toHaveLength(1);
+    expect(eventsOf(test, '/event/Ping__chn', 'half')).toHaveLength(0);
   });
 });
 
