@@ -99,7 +99,7 @@ export interface Update {
 
 export type StreamChange = Change | Update;
 
-/** `absent`: an update of a row that is not there. */
+/** `absent`: an update of a row that is not there, that is marked as deleted, or that no sync has written. */
 export type StreamWriteResult = WriteResult | { readonly status: 'absent' };
 
 /** Several targets of one connection written in one transaction, with the stream's own checkpoint (P1, P6, P11). */

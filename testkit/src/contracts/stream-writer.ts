@@ -390,11 +390,15 @@ function holdsModel(create: CreateTarget, runs: number): Promise<void> {
       async (deletes, transactions) => {
         await using fixture = await create();
         let open = await openStream(fixture, deletes);
-        let kept = {
-          contacts: new Map<string, ModelRow>(),
-          other: new Map<string, ModelRow>(),
-          checkpoint: null as string | null,
-        };
+        let kept = { contacts: new Map<string, ModelRow>(), other: new Map<string, ModelRow>(), checkpoint: 'begun' };
+        const begun = await open.writer.begin(never);
+        for (const dataset of ['contacts', 'other'] as const) {
+          // What does not exist can only be created: most of what is told is about rows that are there.
+          const there = keys.slice(1).map((key) => upsert(contact(key, { Name: 'A' }), 1000));
+          for (const change of there) modelOf(kept[dataset], change, deletes);
+          await begun.apply(dataset === 'other' ? open.other : open.target, there);
+        }
+        await begun.commit('live', open.epoch, 'begun');
         for (const [n, { batches, end }] of transactions.entries()) {
           const next = { contacts: new Map(kept.contacts), other: new Map(kept.other), checkpoint: `${n}` };
           const transaction = await open.writer.begin(never);
