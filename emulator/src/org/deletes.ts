@@ -2,7 +2,7 @@ import type { ChildRelationship } from '../schema/types.ts';
 import { runRecordSave } from './record-save.ts';
 import { refuseOperation } from './saves.ts';
 import { stamp } from './stamps.ts';
-import type { Column, StoredRow, Table } from './table.ts';
+import { type Column, isReferredTo, type StoredRow, type Table } from './table.ts';
 import { type FoundRow, isDeleted } from './transaction-view.ts';
 import { SalesforceError, type WriteOutcome } from './types.ts';
 import type { Workings } from './workings.ts';
@@ -25,7 +25,9 @@ export function undeleteRecord(workings: Workings, object: string, recordId: str
   const { table, id, row } = workings.checks.find(object, recordId);
   if (!isDeleted(row)) throw new SalesforceError('UNDELETE_FAILED', 'Entity is not in the recycle bin');
   const save = runRecordSave(workings, table, { kind: 'undelete', id, before: row, row });
-  undeleteTree(workings, { table, id, row });
+  const revived = undeleteTree(workings, { table, id, row });
+  // Only now: they may refer to each other.
+  for (const record of revived) emptyDeadLookups(workings, record);
   // There are no before-undelete triggers.
   save?.after(id, workings.view.look(table, id)!);
   return { id, created: false };
@@ -78,7 +80,8 @@ export function setReference({ store, view, userId }: Workings, child: FoundRow,
   view.put(child.table, child.id, row, child.row);
 }
 
-function undeleteTree(workings: Workings, root: FoundRow): void {
+/** @returns the record and all that came back with it. */
+function undeleteTree(workings: Workings, root: FoundRow): FoundRow[] {
   const { store, view, checks, locks, userId } = workings;
   const { table, id, row } = root;
   const alive: StoredRow = { ...row, IsDeleted: 0 };
@@ -89,11 +92,25 @@ function undeleteTree(workings: Workings, root: FoundRow): void {
   locks.takeForWrite(table, id, 'undelete', alive);
   stamp(store, table, alive, userId);
   view.put(table, id, alive, row);
+  const revived = [root];
   // What went with it comes back with it: children deleted in the same moment.
   for (const { relation, child } of childrenOf(workings, root, true)) {
     if (relation.cascadeDelete && isDeleted(child.row) && child.row.SystemModstamp === row.SystemModstamp) {
-      undeleteTree(workings, child);
+      revived.push(...undeleteTree(workings, child));
     }
+  }
+  return revived;
+}
+
+/** The recycle bin keeps lookups as they were; what comes out of it does not refer to what is deleted or gone by now. */
+function emptyDeadLookups(workings: Workings, record: FoundRow): void {
+  const { store, view } = workings;
+  const row = view.look(record.table, record.id)!;
+  for (const column of record.table.columns) {
+    const id = row[column.name];
+    if (!isReferredTo(column) || !column.field.nillable || typeof id !== 'string') continue;
+    const parent = store.tableOfId(id);
+    if (parent && view.stateOf(parent, id) !== 'alive') setReference(workings, record, column, null);
   }
 }
 
