@@ -19,6 +19,10 @@ const benches: Record<
     summary: 'kill -9 in the middle of loads and deltas, again and again: nothing is lost',
     load: () => import('./kill.ts'),
   },
+  emulator: {
+    summary: 'the emulator itself: events, queries and ingest per second, memory of large orgs and of many',
+    load: () => import('./emulator.ts'),
+  },
 };
 
 const { values, positionals } = parseArgs({
