@@ -4,7 +4,9 @@ import type { ApiReply } from './api-types.ts';
 /** An error reply of a data resource: an array, one entry per error. */
 export function errorReply(error: SalesforceError, version = versionDefault, details?: RecordDetails): ApiReply {
   const { message, errorCode, fields, duplicates } = error;
-  const entry = fields.length > 0 ? { message, errorCode, fields } : { message, errorCode };
+  // This one tells its fields even when there are none (recorded); most others then leave them out.
+  const tellsFields = fields.length > 0 || errorCode === 'ENTITY_IS_DELETED';
+  const entry = tellsFields ? { message, errorCode, fields } : { message, errorCode };
   // The key is misspelt in the replies of single records, and only there (v51.0 and v56.0 were seen).
   const body = duplicates ? { duplicateResut: duplicateResult(duplicates, version, details), ...entry } : entry;
   return { status: error.httpStatus, body: [body] };

@@ -43,7 +43,7 @@ test(`a deleted record: read 404 NOT_FOUND, deleted again 404 ENTITY_IS_DELETED 
   ] as const) {
     expect(await org.call(method, `/sobjects/Account/${id}`, { body })).toMatchObject({
       status: 404,
-      json: [{ errorCode: 'ENTITY_IS_DELETED', message: 'entity is deleted' }],
+      json: [{ errorCode: 'ENTITY_IS_DELETED', message: 'entity is deleted', fields: [] }],
     });
   }
 });
