@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { affinityOf, declaredType } from './layout.ts';
 import { rowReader } from './row-reader.ts';
 import { noStamp, statementsOf } from './statements.ts';
+import { TextCache } from './text-cache.ts';
 import type { SqlValue } from './values.ts';
 
 // Cells that lie together are read together. A row must come out as if each of its cells had been asked for by itself, wherever
@@ -53,7 +54,12 @@ test('a row is what its cells are, wherever each lies', () =>
           })),
         };
         const statements = statementsOf(layout);
-        const { read } = rowReader(block, statements, stampColumn);
+        const { read } = rowReader(
+          block,
+          statements,
+          stampColumn,
+          own.map(() => new TextCache()),
+        );
         const values = new Array<SqlValue>(own.length + 1).fill(null);
         for (let r = 0; r < rowCount; r++) {
           read(r, values);

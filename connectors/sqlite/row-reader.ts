@@ -1,5 +1,6 @@
 import type { Block, Column, TextColumn } from '@tidemark/core';
 import { noStamp, type TableStatements } from './statements.ts';
+import type { TextCache } from './text-cache.ts';
 import { bufferOf, textReader } from './text-reader.ts';
 import { asItIs, type SqlValue } from './values.ts';
 
@@ -53,11 +54,7 @@ function isBeside(a: TextColumn, b: TextColumn): boolean {
   return a.bytes === b.bytes && a.spans === b.spans && a.stride === b.stride;
 }
 
-export function cellReader(
-  column: Column,
-  form: TableStatements['forms'][number],
-  cache = new TextCache(),
-): (row: number) => SqlValue {
+export function cellReader(column: Column, form: TableStatements['forms'][number], cache?: TextCache): (row: number) => SqlValue {
   if (column.kind === 'constant') {
     const { value } = column;
     return () => (value === null ? null : form.bind(value));
@@ -69,7 +66,7 @@ export function cellReader(
       return value === null ? null : form.bind(value);
     };
   }
-  const text = textReader(column);
+  const text = textReader(column, cache);
   const { bindText } = form;
   if (bindText === asItIs) return text;
   return (row) => {

@@ -7,6 +7,7 @@ import type { TableLayout } from './layout.ts';
 import { cellReader, rowReader, stampReader } from './row-reader.ts';
 import { named, statementsOf, type TableStatements } from './statements.ts';
 import { createStaging, describeTable, isAsWeMadeIt } from './table.ts';
+import { TextCache } from './text-cache.ts';
 import { textReader } from './text-reader.ts';
 import { MismatchError, type SqlValue } from './values.ts';
 
@@ -46,6 +47,7 @@ export class Staging {
   readonly #insert: StatementSync;
   readonly #probe: StatementSync | null;
   readonly #undo: string;
+  readonly #caches: readonly TextCache[];
   #pageRows = 0;
   #broken: unknown = null;
 
@@ -55,6 +57,7 @@ export class Staging {
     this.identity = identity;
     this.#undo = undoTable(identity.staging);
     this.statements = statementsOf({ ...identity.layout, table: identity.staging });
+    this.#caches = identity.layout.columns.map(() => new TextCache());
     this.#open();
     // OR IGNORE would swallow more than the key: a conflict has to be seen.
     this.#insert = database.writer.prepare(`${this.statements.insert} ON CONFLICT DO NOTHING`);
@@ -96,7 +99,7 @@ export class Staging {
     // Before each block: rows of a former owner must not mix with its successor's (P11).
     checkEpoch(this.#database, this.identity.unit, this.identity.epoch);
     const { layout } = this.statements;
-    const reader = rowReader(block, this.statements, this.identity.stampColumn);
+    const reader = rowReader(block, this.statements, this.identity.stampColumn, this.#caches);
     const values = new Array<SqlValue>(layout.columns.length + 1).fill(null);
     const rejects: StagedReject[] = [];
     const { key } = layout;

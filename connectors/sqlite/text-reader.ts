@@ -1,8 +1,19 @@
 import type { TextColumn } from '@tidemark/core';
+import type { TextCache } from './text-cache.ts';
 
-/** Reads the cells of a text column. */
-export function textReader({ bytes: source, spans, offset, stride }: TextColumn): (row: number) => string | null {
+/** Reads the cells of a text column; `cache` is the column's own, where its values may have come before. */
+export function textReader(
+  { bytes: source, spans, offset, stride }: TextColumn,
+  cache?: TextCache,
+): (row: number) => string | null {
   const bytes = bufferOf(source);
+  if (cache !== undefined) {
+    return (row) => {
+      const at = offset + row * stride;
+      const start = spans[at]!;
+      return start < 0 ? null : cache.text(bytes, start, spans[at + 1]!);
+    };
+  }
   return (row) => {
     const at = offset + row * stride;
     const start = spans[at]!;
