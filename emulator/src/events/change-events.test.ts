@@ -80,6 +80,7 @@ test(`a created record comes whole, and no field is said to have changed ${field
   const event = last(test);
   expect(notNull(event.body)).toEqual({
     Name: 'Acme',
+    CleanStatus: 'Pending',
     BillingAddress: {
       ...{ Street: '1 A St', City: null, State: null, PostalCode: null, Country: 'Peru' },
       ...{ Latitude: null, Longitude: null, GeocodeAccuracy: null },

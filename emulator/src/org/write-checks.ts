@@ -79,9 +79,13 @@ function defaultsOf(table: Table): readonly Default[] {
   return known;
 }
 
+/** Values that no describe tells of (recorded: new records of Account, Contact and Lead). */
+const serverDefaults: Readonly<Record<string, string>> = { CleanStatus: 'Pending' };
+
 function defaultOf(column: Column): string | number | null {
   const { field } = column;
-  const value = field.defaultValue ?? field.picklistValues.find((entry) => entry.defaultValue && entry.active)?.value ?? null;
+  const picked = field.picklistValues.find((entry) => entry.defaultValue && entry.active)?.value;
+  const value = field.defaultValue ?? picked ?? serverDefaults[column.name] ?? null;
   return typeof value === 'string' || typeof value === 'number' ? checkValue(column, value) : null;
 }
 
