@@ -427,6 +427,7 @@ describe("CometD's form", () => {
       'CreatedById',
       'LastModifiedDate',
       'LastModifiedById',
+      'CleanStatus',
       'ChangeEventHeader',
     ]);
     expect(update).toMatchObject({ Phone: null });
