@@ -2,7 +2,7 @@
 // events from the first one has its records, and it never answers that something went wrong in itself. (P1, P4, P6)
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Copy, cleaned, keyOf, orgRows, replayAvro } from '../src/events/replay-copy.ts';
+import { type Copy, cleaned, keyOf, orgRows, replayAvro } from '../src/events/replay-copy-fixture.ts';
 import { readEvent } from '../src/events/testing.ts';
 import { evidence } from '../src/evidence.ts';
 import type { Org } from '../src/org/types.ts';

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { evidence } from '../evidence.ts';
 import { SalesforceError, type Transaction, type Values } from '../org/types.ts';
-import { type Copy, cleaned, orgRows, replayAvro, replayJson } from './replay-copy.ts';
+import { type Copy, cleaned, orgRows, replayAvro, replayJson } from './replay-copy-fixture.ts';
 import { createBusOrg, eventsOf, readEvent } from './testing.ts';
 
 const objects = ['Account', 'Contact', 'Thing__c'] as const;
