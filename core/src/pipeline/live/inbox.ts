@@ -32,6 +32,8 @@ export class Inbox {
   #owed = 0;
   #failure: { readonly error: unknown } | null = null;
   #wake: (() => void) | null = null;
+  /** Something happened while nobody waited. */
+  #woken = false;
   /** Transactions of which a part came after they had been taken for whole. */
   splits = 0;
 
@@ -83,16 +85,21 @@ export class Inbox {
     return this.#events.length === 0 && !this.#parted ? this.#position : null;
   }
 
-  /** Resolves at the next push, failure or wake. @throws what ended the stream, once nothing is ready */
+  /** Resolves at the first push, failure or wake since it resolved last. @throws what ended the stream, once nothing is ready */
   async news(): Promise<void> {
     if (this.ready) return;
     if (this.#failure !== null) throw this.#failure.error;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
+    if (!this.#woken) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    this.#woken = false;
   }
 
+  /** Not lost on who is busy: its next `news` resolves at once. */
   wake(): void {
+    this.#woken = true;
     this.#wake?.();
     this.#wake = null;
   }
