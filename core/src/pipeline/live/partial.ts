@@ -35,7 +35,8 @@ interface Output {
  */
 export function compilePartial(sync: SyncConfig, source: Source, context: StageContext): Partial {
   const outputs = sync.steps.length > 0 ? null : outputsOf(sync, source, context);
-  const needed = new Set(outputs?.flatMap(({ reads }) => reads ?? []) ?? source.schema.fields.map(({ name }) => name));
+  const everything = source.schema.fields.map(({ name }) => name);
+  const needed = new Set(outputs?.flatMap(({ reads }) => reads ?? everything) ?? everything);
   const dependents = dependentsOf(source, needed);
   const filterFields = sync.where === null && source.filterFields === undefined ? [] : (source.filterFields ?? null);
 
