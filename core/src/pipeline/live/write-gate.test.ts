@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { WriteGate } from './write-gate.ts';
+
+test('P3: a key written after a point counts as touched, and one that was not does not while keys are few', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(fc.nat(20), { maxLength: 5 }), { maxLength: 20 }), fc.nat(20), (writes, point) => {
+      const gate = new WriteGate();
+      for (const keys of writes) gate.touch(keys.map(String));
+      for (let key = 0; key <= 20; key++) {
+        expect(gate.touchedSince(point, String(key))).toBe(writes.slice(point).some((keys) => keys.includes(key)));
+      }
+    }),
+  );
+});
+
+test('P3: of what lies too far back to be remembered, every record counts as touched', () => {
+  const gate = new WriteGate();
+  gate.touch(['first']);
+  gate.touch(Array.from({ length: 50_000 }, (_, i) => `k${i}`));
+  expect(gate.touchedSince(0, 'first')).toBe(true);
+  expect(gate.touchedSince(0, 'never')).toBe(true);
+  expect(gate.touchedSince(1, 'never')).toBe(false);
+  expect(gate.touchedSince(1, 'k0')).toBe(true);
+});
+
+test('turns are taken one after the other, in the order in which they were asked for, and one that fails ends as well', async () => {
+  const gate = new WriteGate();
+  const told: string[] = [];
+  const leave = await gate.enter();
+  const failing = gate.exclusive(async () => {
+    told.push('a');
+    await Promise.resolve();
+    told.push('a ends');
+    throw new Error('refused');
+  });
+  const last = gate.exclusive(async () => void told.push('b'));
+  const failed = expect(failing).rejects.toThrow('refused');
+  told.push('stream ends');
+  leave();
+  await Promise.all([failed, last]);
+  expect(told).toEqual(['stream ends', 'a', 'a ends', 'b']);
+  expect(gate.polls).toBe(2);
+});
