@@ -49,11 +49,15 @@ export class LiveAttempt {
     this.#inbox = new Inbox((events) => parts.stream.grant(events));
     this.#origin = parts.stream.origin;
     this.#position = kept?.position ?? null;
-    this.#rereads = new Map(Object.entries(kept?.rereads ?? {}).map(([sync, kind]) => [sync, { kind, since: 0 }]));
+    // A sync that follows no more has nobody who would read it again.
+    const names = new Set(parts.syncs.map(({ name }) => name));
+    const holes = Object.entries(kept?.rereads ?? {}).filter(([sync]) => names.has(sync));
+    this.#rereads = new Map(holes.map(([sync, kind]) => [sync, { kind, since: 0 }]));
     for (const sync of parts.syncs) {
       this.#byDataset.set(sync.dataset, [...(this.#byDataset.get(sync.dataset) ?? []), sync]);
       const known = kept?.fingerprints[sync.name];
-      if (known !== sync.opened.config.fingerprint) this.#mark(sync.name, 'delta');
+      // Without a position the stream begins now, and nobody knows what it has not told.
+      if (known !== sync.opened.config.fingerprint || this.#position === null) this.#mark(sync.name, 'delta');
     }
     if (kept !== null && kept.origin !== this.#origin) {
       throw new RequestRefusedError(`the targets hold records of ${kept.origin}, and the stream now comes from ${this.#origin}`, {
@@ -177,34 +181,37 @@ export class LiveAttempt {
     if (this.#transaction === null && !this.#unkept) return;
     const transaction = this.#transaction ?? (await this.#parts.writer.begin(new AbortController().signal));
     this.#transaction = transaction;
-    await transaction.commit(unit, epoch, this.#encoded());
+    const encoded = this.#encoded();
+    await transaction.commit(unit, epoch, encoded);
     this.#transaction = null;
     this.#release();
     this.#keptAtMs = clock.now();
-    this.#unkept = false;
     status.transactions++;
   }
 
   /** Keeps where the stream stands when it is quiet, now and then; at once when a hole was mended. */
   async #keepIdle(atOnce = false): Promise<void> {
+    // An open transaction brings it along; another writer would wait for that one to end, in a file for ever.
+    if (this.#transaction !== null) return;
     const position = this.#inbox.idlePosition ?? this.#position;
     const { checkpoints, unit, epoch, clock } = this.#parts;
     const moved = position !== null && position !== this.#position;
     const due = atOnce || clock.now() - this.#keptAtMs >= IDLE_KEEP_MS;
     if (!this.#unkept && !(due && (moved || this.#behind))) return;
     this.#position = position;
-    await checkpoints.write(unit, epoch, this.#encoded());
+    const encoded = this.#encoded();
+    await checkpoints.write(unit, epoch, encoded);
     this.#keptAtMs = clock.now();
-    this.#unkept = false;
-    this.#behind = false;
   }
 
   /** The position has moved past events that needed no write. */
   #behind = false;
 
+  /** What comes up while it is being kept is not in it, and kept next. */
   #encoded(): string {
     const { syncs, clock } = this.#parts;
     this.#behind = false;
+    this.#unkept = false;
     return encodeLive({
       position: this.#position,
       origin: this.#origin,
@@ -218,7 +225,8 @@ export class LiveAttempt {
     const told = new Map<LiveSync, StreamEvent[]>();
     for (const event of events) {
       for (const sync of this.#byDataset.get(event.dataset) ?? []) {
-        if (sync.loading || this.#isHole(event, sync)) continue;
+        // First of all the hole: not even a first load that is under way is sure to have read behind it.
+        if (this.#isHole(event, sync) || sync.loading) continue;
         const list = told.get(sync);
         if (list === undefined) told.set(sync, [event]);
         else list.push(event);

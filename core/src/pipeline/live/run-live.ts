@@ -40,7 +40,7 @@ const POSITION_MS = 70 * 3_600_000;
 const REOPEN_MS = 3_600_000;
 /** What no retry mends by itself, a missing permission say, may be mended by somebody. */
 const REFUSED_MS = 600_000;
-/** A source that says nothing at first is taken to listen after this. A delta later makes sure. */
+/** While a source has not said that it listens, what is missing is read after this all the same, and once more when it does. */
 const SUBSCRIBED_MS = 5000;
 const RECONNECT: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs: 500, delayMsMax: 60_000 };
 
@@ -100,7 +100,10 @@ async function follow(options: LiveOptions): Promise<void> {
   await using opened = await options.open(within);
   const { epoch, checkpoint } = await opened.checkpoints.acquire(unit);
   let kept = decodeLive(checkpoint);
-  if (kept !== null && kept.position !== null && clock.now() - kept.keptAtMs > POSITION_MS) kept = lost(kept);
+  if (kept !== null && kept.position !== null && clock.now() - kept.keptAtMs > POSITION_MS) {
+    kept = lost(kept);
+    status.healed.lost++;
+  }
   let stream: EventStream;
   try {
     stream = await opened.openStream(kept?.position ?? null);
@@ -108,6 +111,8 @@ async function follow(options: LiveOptions): Promise<void> {
     await forgetPosition(error, kept, opened, unit, epoch);
     throw error;
   }
+  await using unheard = new AsyncDisposableStack();
+  unheard.use(stream);
   const writer = await opened.openWriter(epoch);
   const rereads = new Set<Promise<void>>();
   try {
@@ -135,6 +140,8 @@ async function follow(options: LiveOptions): Promise<void> {
         .finally(() => {
           healing.delete(sync.name);
           rereads.delete(work);
+          // A hole that came up between its last look and here was not told to anybody else.
+          if (!within.aborted && attempt.pending(sync.name) !== undefined) heal(sync);
         });
       healing.set(sync.name, work);
       rereads.add(work);
@@ -145,6 +152,8 @@ async function follow(options: LiveOptions): Promise<void> {
       if (attempt.pending(sync.name) !== undefined) heal(sync);
     }
     attempt.onReread = (name) => heal(opened.syncs.find((sync) => sync.name === name)!);
+    // From here on the attempt ends it.
+    unheard.move();
     try {
       await attempt.run(stop, signal, clock.now() + REOPEN_MS);
     } catch (error) {
@@ -160,18 +169,29 @@ async function follow(options: LiveOptions): Promise<void> {
 
 /** Reads a sync again until none of its holes is left. */
 async function healAll(attempt: LiveAttempt, sync: LiveSync, options: LiveOptions, signal: AbortSignal): Promise<void> {
-  const { clock, random, reread } = options;
+  const { clock, random, reread, log, unit } = options;
+  let listening = false;
+  const subscribed = attempt.subscribed.then(() => {
+    listening = true;
+  });
+  const listen = () => Promise.race([subscribed, clock.sleep(SUBSCRIBED_MS, signal)]);
   // First the stream listens, then the source is read: what is committed in between is in both.
-  await Promise.race([attempt.subscribed, clock.sleep(SUBSCRIBED_MS, signal)]);
+  await listen();
   let failures = 0;
   for (let due = attempt.pending(sync.name); due !== undefined; due = attempt.pending(sync.name)) {
     signal.throwIfAborted();
-    const whole = sync.loading;
-    if (await reread(sync.name, due.kind)) {
+    // Events that came during the first load were left to a delta, and so is what was committed before the stream listened.
+    const closes = listening && !sync.loading;
+    const done = await reread(sync.name, due.kind).catch((error) => {
+      if (signal.aborted) throw error;
+      log.error({ stream: unit, sync: sync.name, err: error }, 'a sync could not be read again, which is tried once more');
+      return false;
+    });
+    if (done) {
       failures = 0;
       sync.loading = false;
-      // Events that came during the first load were left to a delta.
-      if (!whole) attempt.reread(sync.name, due.since);
+      if (closes) attempt.reread(sync.name, due.since);
+      while (!listening) await listen();
       continue;
     }
     failures++;
