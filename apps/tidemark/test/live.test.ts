@@ -140,3 +140,31 @@ test('a formula and a field of a parent follow when what they follow from change
   await become({ parent: other, city: 'Other' });
   await life.stop();
 });
+
+test('a paused sync stands still beside the others of its stream, and catches up when it goes on', async () => {
+  await using world = await LiveWorld.open();
+  const kent = world.insert('Contact', { LastName: 'Kent' });
+  const acme = world.insert('Account', { Name: 'Acme' });
+  const life = await world.start();
+  await world.live(life);
+  await world.equal();
+  await life.engine.setPaused('contacts', true);
+  const name = () => world.copied('accounts')[0]!.name;
+  const told = async (n: number) => {
+    world.org.write((t) => t.update('Account', acme, { Name: `told ${n}` }));
+    await vi.waitUntil(() => name() === `told ${n}`, { timeout: 10_000, interval: 20 });
+  };
+  // A pause is noticed within seconds: from then on nothing comes, though the stream goes on.
+  await vi.waitFor(
+    async () => {
+      const value = `paused ${performance.now()}`;
+      world.org.write((t) => t.update('Contact', kent, { LastName: value }));
+      await told(performance.now());
+      expect(world.copied('contacts')[0]!.last).not.toBe(value);
+    },
+    { timeout: 15_000, interval: 20 },
+  );
+  await life.engine.setPaused('contacts', false);
+  await world.equal();
+  await life.stop();
+});

@@ -147,6 +147,7 @@ export class LiveAttempt {
   async #tick(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#parts.clock.sleep(IDLE_KEEP_MS, signal).catch(() => {});
+      for (const sync of this.#parts.syncs) await sync.lookWhetherPaused();
       this.#inbox.wake();
     }
   }
@@ -227,6 +228,13 @@ export class LiveAttempt {
       for (const sync of this.#byDataset.get(event.dataset) ?? []) {
         // First of all the hole: not even a first load that is under way is sure to have read behind it.
         if (this.#isHole(event, sync) || sync.loading) continue;
+        if (sync.paused) {
+          if (!this.#rereads.has(sync.name)) {
+            this.#mark(sync.name, 'delta');
+            this.onReread(sync.name);
+          }
+          continue;
+        }
         const list = told.get(sync);
         if (list === undefined) told.set(sync, [event]);
         else list.push(event);

@@ -14,6 +14,8 @@ export class LiveSync {
   readonly gate: WriteGate;
   /** Its first load is not done: events are left to the delta that follows it. */
   loading = false;
+  /** By the user: events are left out, and what they told is read when it goes on. */
+  paused = false;
   readonly #partial: Partial;
   readonly #signal: AbortSignal;
   #failing: ReadonlySet<string> | null = null;
@@ -30,6 +32,10 @@ export class LiveSync {
 
   get name(): string {
     return this.opened.config.name;
+  }
+
+  async lookWhetherPaused(): Promise<void> {
+    this.paused = await this.opened.store.paused(this.name);
   }
 
   async fold(events: readonly StreamEvent[]): Promise<Folded> {

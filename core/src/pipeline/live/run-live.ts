@@ -42,6 +42,8 @@ const REOPEN_MS = 3_600_000;
 const REFUSED_MS = 600_000;
 /** While a source has not said that it listens, what is missing is read after this all the same, and once more when it does. */
 const SUBSCRIBED_MS = 5000;
+/** A paused sync is looked at this often. */
+const PAUSED_MS = 1000;
 const RECONNECT: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs: 500, delayMsMax: 60_000 };
 
 /**
@@ -66,6 +68,7 @@ export async function runLive(options: LiveOptions): Promise<void> {
     if (error instanceof CheckpointExpiredError) {
       status.healed.lost++;
       log.warn({ stream: unit, err: error }, 'the stream cannot be gone on with; it begins anew, and what changed is read again');
+      await clock.sleep(RECONNECT.delayMs, AbortSignal.any([stop, signal])).catch(() => {});
       continue;
     }
     if (status.transactions > eventsBefore) failures = 0;
@@ -148,6 +151,7 @@ async function follow(options: LiveOptions): Promise<void> {
     };
     for (const sync of opened.syncs) {
       const { checkpoints, config } = sync.opened;
+      await sync.lookWhetherPaused();
       sync.loading = attempt.pending(sync.name) !== undefined && (await checkpoints.read(config.watermarkKey)) === null;
       if (attempt.pending(sync.name) !== undefined) heal(sync);
     }
@@ -180,6 +184,10 @@ async function healAll(attempt: LiveAttempt, sync: LiveSync, options: LiveOption
   let failures = 0;
   for (let due = attempt.pending(sync.name); due !== undefined; due = attempt.pending(sync.name)) {
     signal.throwIfAborted();
+    if (sync.paused) {
+      await clock.sleep(PAUSED_MS, signal);
+      continue;
+    }
     // Events that came during the first load were left to a delta, and so is what was committed before the stream listened.
     const closes = listening && !sync.loading;
     const done = await reread(sync.name, due.kind).catch((error) => {
