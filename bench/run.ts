@@ -15,6 +15,10 @@ const benches: Record<
     summary: 'a few thousand changes among many rows, beside the bare SQL of the same merge',
     load: () => import('./delta.ts'),
   },
+  live: {
+    summary: 'a backlog of change events into PostgreSQL, beside bare transactions and the public client; lag at a steady rate',
+    load: () => import('./live.ts'),
+  },
   kill: {
     summary: 'kill -9 in the middle of loads and deltas, again and again: nothing is lost',
     load: () => import('./kill.ts'),
@@ -41,7 +45,8 @@ if (values.help || bench === undefined) {
   for (const [name, { summary }] of Object.entries(benches)) console.log(`  ${name.padEnd(10)} ${summary}`);
   process.exit(values.help ? 0 : 2);
 }
-const rows = count('rows', values.rows ?? (positionals[0] === 'kill' ? '20000' : '1000000'));
+const ROWS: Record<string, string> = { kill: '20000', live: '100000' };
+const rows = count('rows', values.rows ?? ROWS[positionals[0]!] ?? '1000000');
 const rounds = count('rounds', values.rounds);
 print(await (await bench.load()).bench({ rows, rounds, quick: values.quick }), values.json);
 

@@ -1,0 +1,72 @@
+import { createFetch, Engine, openStore, parseConfig, systemClock } from '@tidemark/core';
+import { loadConnectors } from '../../apps/tidemark/src/connectors.ts';
+import { input } from './child.ts';
+import { answer } from './spoken-child.ts';
+
+export interface LiveOutput {
+  /** From the start of the engine until the stream was live, which is after its first load. */
+  readonly startedAtMs: number;
+  readonly connectedAtMs: number;
+  readonly events: number;
+  readonly transactions: number;
+  readonly cpuMs: number;
+  readonly maxRssMb: number;
+}
+
+/** `tidemark start` with one stream, until it is asked anything: then it stops, and tells how it was. */
+const { yaml } = input<{ yaml: string }>();
+const { connectors } = await loadConnectors();
+const config = parseConfig(yaml, { file: 'bench.yaml', env: {}, connectors });
+const log = { debug() {}, info() {}, warn: complain, error: complain };
+{
+  await using store = await openStore(config.store.kind === 'sqlite' ? config.store.file : config.store.url);
+  await using engine = new Engine({
+    config,
+    store,
+    clock: systemClock,
+    random: Math.random,
+    log,
+    fetch: createFetch(process.env),
+  });
+  const stopping = new AbortController();
+  let connectedAtMs: number | null = null;
+  const startedAtMs = epochMs();
+  const cpuAtStart = process.cpuUsage();
+  const ended = engine.start({ stop: stopping.signal, signal: new AbortController().signal });
+  let isLive = false;
+  const looking = setInterval(() => {
+    const [status] = engine.liveStatus();
+    if (status === undefined) return;
+    if (status.events > 0) connectedAtMs ??= epochMs();
+    if (!isLive && status.state === 'live') {
+      isLive = true;
+      answer({ live: true });
+    }
+  }, 5);
+  process.once('message', async () => {
+    clearInterval(looking);
+    const status = engine.liveStatus()[0]!;
+    const { user, system } = process.cpuUsage(cpuAtStart);
+    stopping.abort();
+    await ended;
+    answer({
+      startedAtMs,
+      connectedAtMs: connectedAtMs ?? Number.NaN,
+      events: status.events,
+      transactions: status.transactions,
+      cpuMs: (user + system) / 1000,
+      maxRssMb: process.resourceUsage().maxRSS / 1024,
+    } satisfies LiveOutput);
+  });
+  await ended;
+  await new Promise((resolve) => process.on('disconnect', resolve));
+}
+
+function epochMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+function complain(data: object, message: string): void {
+  const error = (data as { err?: Error }).err;
+  process.stderr.write(`${message} ${error?.message ?? JSON.stringify(data)}\n`);
+}
