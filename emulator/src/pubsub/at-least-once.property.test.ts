@@ -15,6 +15,14 @@ type Step =
   | { do: 'fault'; kind: 'stream-drop' | 'stream-error' | 'stream-duplicate' | 'stream-split'; events: number }
   | { do: 'keepalive' };
 
+/** The stream breaks when all that it has told is a keepalive's position, from before the first event. */
+const brokenAfterKeepalive: Step[] = [
+  { do: 'keepalive' },
+  { do: 'keepalive' },
+  { do: 'fault', kind: 'stream-drop', events: 0 },
+  { do: 'publish', events: 1 },
+];
+
 const step = (): fc.Arbitrary<Step> =>
   fc.oneof(
     { weight: 3, arbitrary: fc.record({ do: fc.constant('publish' as const), events: fc.integer({ min: 1, max: 60 }) }) },
@@ -113,6 +121,6 @@ test(`every event at least once and in order, never more than pending ${evidence
         await fixture.close();
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 60, examples: [[brokenAfterKeepalive]] },
   );
 });

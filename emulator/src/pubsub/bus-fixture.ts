@@ -35,7 +35,8 @@ export function createBusFixture(clock: OrgClock): BusFixture {
   const schema: EventSchema = { id: createHash('md5').update(json).digest('base64url'), json };
   const listeners = new Set<() => void>();
   const events: ChannelEvent[] = [];
-  let latest = 1_000;
+  const before = 1_000;
+  let latest = before;
   const retained = () => events.filter((event) => event.publishedAtMs > clock.now() - retentionMs);
   const tell = () => {
     for (const listener of [...listeners]) listener();
@@ -62,13 +63,10 @@ export function createBusFixture(clock: OrgClock): BusFixture {
     resolve(position) {
       if (position === 'latest') return latest;
       if (position === 'earliest') return (retained()[0]?.replayId ?? latest + 1) - 1;
-      const oldest = retained()[0]?.replayId ?? latest;
-      if (position > latest || (position < oldest && !events.some(({ replayId }) => replayId === position))) {
-        throw new InvalidReplayIdError('not a replay id of this bus');
-      }
-      if (events.some(({ replayId, publishedAtMs }) => replayId === position && publishedAtMs <= clock.now() - retentionMs)) {
-        throw new InvalidReplayIdError('past retention');
-      }
+      // A keepalive tells positions at which no event lies, the one before the first event among them.
+      if (position < before || position > latest) throw new InvalidReplayIdError('not a replay id of this bus');
+      const expired = events.findLast(({ publishedAtMs }) => publishedAtMs <= clock.now() - retentionMs);
+      if (expired && position <= expired.replayId) throw new InvalidReplayIdError('past retention');
       return position;
     },
     read(after, max) {
