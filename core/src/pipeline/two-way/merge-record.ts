@@ -1,0 +1,200 @@
+import { sameValue } from '../../model/compare.ts';
+import type { FieldSchema } from '../../model/schema.ts';
+import { type FieldValue, newRow, type Row } from '../../model/value.ts';
+
+/** The two systems of a two-way sync, in the order of `between`. */
+export type SideName = 'left' | 'right';
+
+export function otherSide(side: SideName): SideName {
+  return side === 'left' ? 'right' : 'left';
+}
+
+/**
+ * What a field was when both sides last agreed on it, as each side holds it: they may write the same value down differently
+ * (trimmed, rounded, in another case). After a write it is the value that was *sent*: one that is read back would hide an edit that
+ * somebody made in between.
+ */
+export interface Agreed {
+  readonly left: FieldValue;
+  readonly right: FieldValue;
+  /** How the value came here last, to notice one that goes back and forth; absent when both sides simply had it. */
+  readonly carried?: {
+    readonly from: SideName;
+    /** What it took the place of. */
+    readonly was: FieldValue;
+    /** How often in a row each side brought its own old value back. */
+    readonly bounces: number;
+  };
+}
+
+/** By field, in the names of the mapping. A field that is not there was never agreed upon. */
+export type Base = { readonly [field: string]: Agreed };
+
+/** A record as one side has it. */
+export interface Seen {
+  readonly row: Row;
+  /** When it was last modified, epoch ms, on a clock that both sides' times were brought to; null when nobody knows. */
+  readonly atMs: number | null;
+}
+
+/** Who is right about a field that both sides changed. */
+export type Policy =
+  | { readonly kind: 'wins'; readonly side: SideName }
+  /** The later one; `left` when they are equally late or nobody knows. */
+  | { readonly kind: 'latest' }
+  /** Neither, until somebody decides. */
+  | { readonly kind: 'manual' }
+  /** The user's function. What it throws leaves the conflict open. */
+  | { readonly kind: 'decide'; readonly decide: (conflict: FieldClash) => FieldValue };
+
+export interface FieldRule {
+  readonly field: FieldSchema;
+  /** Where its changes go: a field that flows one way is put back on the other side. */
+  readonly flows: 'both' | 'to-left' | 'to-right';
+  readonly policy: Policy;
+}
+
+/** Both sides' values of a field, and what they once agreed on (absent on a first meeting). */
+export interface FieldClash {
+  readonly field: string;
+  readonly base?: FieldValue;
+  readonly left: FieldValue;
+  readonly right: FieldValue;
+  readonly leftAtMs: number | null;
+  readonly rightAtMs: number | null;
+}
+
+/** A field that both sides changed, and what became of it. */
+export interface FieldConflict extends FieldClash {
+  /** `open` waits for somebody; `settled` went by the policy: what one side held is overwritten. */
+  readonly state: 'open' | 'settled';
+  /** The value that stands; absent while it is open. */
+  readonly outcome?: FieldValue;
+  readonly why: string;
+}
+
+export interface Merge {
+  /** Fields to set, by side. */
+  readonly left: Row;
+  readonly right: Row;
+  /** What is agreed upon once the writes to these sides are acknowledged: none, one, or both of them. */
+  readonly agreed: readonly { readonly field: string; readonly base: Agreed; readonly after: readonly SideName[] }[];
+  readonly conflicts: readonly FieldConflict[];
+}
+
+/** A value may go to and fro this often; then the two sides simply cannot hold the same one, which is said and left alone. */
+const BOUNCES_MAX = 4;
+
+/**
+ * Three-way merge of a record that both sides have, field by field: a change of one side goes to the other, a change of both goes by
+ * the rule. Pure: what it answers is written by whoever asked, and becomes the base once it is acknowledged.
+ */
+export function mergeRecord(base: Base, left: Seen, right: Seen, rules: readonly FieldRule[]): Merge {
+  const writes = { left: newRow(), right: newRow() };
+  const agreed: Merge['agreed'][number][] = [];
+  const conflicts: FieldConflict[] = [];
+
+  for (const rule of rules) {
+    const { name } = rule.field;
+    const known = Object.hasOwn(base, name) ? base[name] : undefined;
+    const clash: FieldClash = {
+      field: name,
+      ...(known === undefined ? {} : { base: known.left }),
+      left: left.row[name] ?? null,
+      right: right.row[name] ?? null,
+      leftAtMs: left.atMs,
+      rightAtMs: right.atMs,
+    };
+    const same = (a: FieldValue, b: FieldValue) => sameValue(a, b, rule.field);
+
+    if (same(clash.left, clash.right)) {
+      if (known === undefined || !same(known.left, clash.left) || !same(known.right, clash.right)) agree(clash.left, clash.right);
+      continue;
+    }
+    const changed = {
+      left: known === undefined || !same(known.left, clash.left),
+      right: known === undefined || !same(known.right, clash.right),
+    };
+    if (!changed.left && !changed.right) continue;
+    if (changed.left && changed.right) clashed();
+    else carry(changed.left ? 'left' : 'right');
+
+    function agree(leftValue: FieldValue, rightValue: FieldValue, after: readonly SideName[] = []): void {
+      agreed.push({ field: name, base: { left: leftValue, right: rightValue }, after });
+    }
+
+    /** Sets the other side to what this one holds. */
+    function send(from: SideName, bounces = 0): void {
+      const value = clash[from];
+      const to = otherSide(from);
+      writes[to][name] = value;
+      const carried = known === undefined ? {} : { carried: { from, was: known[from], bounces } };
+      agreed.push({ field: name, base: { left: value, right: value, ...carried }, after: [to] });
+    }
+
+    function record(state: FieldConflict['state'], why: string, outcome?: FieldValue): void {
+      conflicts.push({ ...clash, state, why, ...(outcome === undefined ? {} : { outcome }) });
+    }
+
+    function carry(from: SideName): void {
+      const to = otherSide(from);
+      if (rule.flows !== 'both' && rule.flows !== `to-${to}`) {
+        send(to);
+        record('settled', `the field flows ${rule.flows.replace('-', ' ')} only`, clash[to]);
+        return;
+      }
+      // Whoever writes a value down in a way of its own answers with it, and the other may do the same.
+      const last = known?.carried;
+      const back = last !== undefined && last.from !== from && same(last.was, clash[from]);
+      const bounces = back ? last.bounces + 1 : 0;
+      if (bounces < BOUNCES_MAX) {
+        send(from, bounces);
+        return;
+      }
+      agree(clash.left, clash.right);
+      record('settled', 'the two sides do not keep the same value: each holds its own', clash[from]);
+    }
+
+    function clashed(): void {
+      if (rule.flows !== 'both') {
+        const from = rule.flows === 'to-right' ? 'left' : 'right';
+        send(from);
+        record('settled', `the field flows ${rule.flows.replace('-', ' ')} only`, clash[from]);
+        return;
+      }
+      const { policy } = rule;
+      if (policy.kind === 'manual') {
+        record('open', 'both sides changed it');
+      } else if (policy.kind === 'decide') {
+        decided(policy.decide);
+      } else {
+        const winner = policy.kind === 'wins' ? policy.side : later(clash);
+        send(winner);
+        record('settled', policy.kind === 'wins' ? `${winner} wins` : `${winner} is the later one`, clash[winner]);
+      }
+    }
+
+    function decided(decide: (conflict: FieldClash) => FieldValue): void {
+      let outcome: FieldValue;
+      try {
+        outcome = decide(clash);
+      } catch (error) {
+        record('open', `the function that decides failed: ${error instanceof Error ? error.message : String(error)}`);
+        return;
+      }
+      const after: SideName[] = [];
+      for (const side of ['left', 'right'] as const) {
+        if (same(clash[side], outcome)) continue;
+        writes[side][name] = outcome;
+        after.push(side);
+      }
+      agree(outcome, outcome, after);
+      record('settled', 'decided by the function', outcome);
+    }
+  }
+  return { ...writes, agreed, conflicts };
+}
+
+function later({ leftAtMs, rightAtMs }: FieldClash): SideName {
+  return rightAtMs !== null && (leftAtMs === null || rightAtMs > leftAtMs) ? 'right' : 'left';
+}
