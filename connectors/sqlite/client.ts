@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { NotConnectedError } from '@tidemark/core';
 import { errorOf } from './errors.ts';
-import type { Fault } from './fault.ts';
-import type { Handlers } from './handlers.ts';
+import { type Fault, faultOf } from './fault.ts';
+import { createHandlers, type Handlers } from './handlers.ts';
 import type { WorkerRequest, WorkerSettings } from './worker.ts';
 
 interface Reply {
@@ -10,6 +10,12 @@ interface Reply {
   readonly result?: unknown;
   readonly fault?: Fault;
 }
+
+/**
+ * How the calls of one file are run in this process instead of a thread of their own, for a simulation: when and in which order it
+ * likes. `close` is what the death of the process does to the file.
+ */
+export type RunInProcess = (op: keyof Handlers, work: () => unknown, file: { readonly close: () => void }) => Promise<unknown>;
 
 type Args<Op extends keyof Handlers> = Parameters<Handlers[Op]>;
 type Result<Op extends keyof Handlers> = ReturnType<Handlers[Op]>;
@@ -21,12 +27,16 @@ export class SqliteClient {
   #nextId = 1;
   readonly #pending = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
   #lock: Promise<unknown> = Promise.resolve();
+  readonly #runInProcess: RunInProcess | undefined;
+  #inProcess: Handlers | null = null;
 
-  constructor(settings: WorkerSettings) {
+  constructor(settings: WorkerSettings, runInProcess?: RunInProcess) {
     this.settings = settings;
+    this.#runInProcess = runInProcess;
   }
 
   call<Op extends keyof Handlers>(op: Op, ...args: Args<Op>): Promise<Result<Op>> {
+    if (this.#runInProcess !== undefined) return this.#callInProcess(op, args, this.#runInProcess);
     return new Promise<Result<Op>>((resolve, reject) => {
       const worker = this.#started();
       const id = this.#nextId++;
@@ -56,12 +66,33 @@ export class SqliteClient {
   }
 
   async close(): Promise<void> {
+    if (this.#inProcess !== null) {
+      await this.#lock;
+      await this.call('close');
+      this.#inProcess = null;
+    }
     const worker = this.#worker;
     if (worker === null) return;
     await this.#lock;
     await this.call('close');
     this.#worker = null;
     await worker.terminate();
+  }
+
+  #callInProcess<Op extends keyof Handlers>(op: Op, args: Args<Op>, run: RunInProcess): Promise<Result<Op>> {
+    const { path, busyTimeoutMs } = this.settings;
+    this.#inProcess ??= createHandlers(path, busyTimeoutMs);
+    const handlers = this.#inProcess;
+    // As between threads: what the caller changes afterwards is not seen.
+    const sent = structuredClone(args) as readonly unknown[];
+    const work = () => {
+      try {
+        return structuredClone((handlers[op] as (...args: readonly unknown[]) => unknown)(...sent));
+      } catch (error) {
+        throw errorOf(faultOf(error, path));
+      }
+    };
+    return run(op, work, handlers) as Promise<Result<Op>>;
   }
 
   #started(): Worker {

@@ -2,50 +2,57 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { AccessDeniedError, type Connector, type Problem, SyncError } from '@tidemark/core';
-import { SqliteClient } from './client.ts';
+import { type RunInProcess, SqliteClient } from './client.ts';
 import { type SqliteConfig, type SqliteFrom, type SqliteTo, sqliteConfig, sqliteFrom, sqliteTo } from './config.ts';
 import { SqliteSource, sourceLayout } from './source.ts';
 import { SqliteStreamWriter } from './stream-writer.ts';
 import { SqliteTarget } from './target.ts';
 
-const sqlite: Connector<SqliteConfig, SqliteFrom, SqliteTo> = {
-  name: 'sqlite',
-  summary: 'SQLite as a source and a target',
-  config: sqliteConfig,
-  from: sqliteFrom,
-  to: sqliteTo,
-  open(config, context) {
-    const path = resolve(context.baseDir, config.path);
-    const place = `connections.${context.connection}`;
-    const client = new SqliteClient({ path, busyTimeoutMs: config.busyTimeoutMs });
-    return {
-      async check() {
-        const problem = await checkAccess(path, place);
-        if (problem !== null) return [problem];
-        if (!(await exists(path))) return [];
-        try {
-          await client.call('probe');
-          return [];
-        } catch (error) {
-          return [problemOf(error, place)];
-        }
-      },
-      discover: async () => ((await exists(path)) ? client.call('tables') : []),
-      async openSource(spec) {
-        if (!(await exists(path))) {
-          throw new AccessDeniedError(`There is no file ${path}`, {
-            hint: 'A source has to exist: check the path of the connection.',
-          });
-        }
-        return new SqliteSource(client, await sourceLayout(client, spec), spec);
-      },
-      openTarget: async (spec) => new SqliteTarget(client, spec, config.tablePrefix, context.clock),
-      openStreamWriter: async (targets) => new SqliteStreamWriter(client, targets, context.clock),
-      [Symbol.asyncDispose]: () => client.close(),
-    };
-  },
-};
-export default sqlite;
+/** Ports that a simulation binds, beside the context's. */
+export interface SqlitePorts {
+  readonly runInProcess?: RunInProcess;
+}
+
+export function createConnector(ports: SqlitePorts = {}): Connector<SqliteConfig, SqliteFrom, SqliteTo> {
+  return {
+    name: 'sqlite',
+    summary: 'SQLite as a source and a target',
+    config: sqliteConfig,
+    from: sqliteFrom,
+    to: sqliteTo,
+    open(config, context) {
+      const path = resolve(context.baseDir, config.path);
+      const place = `connections.${context.connection}`;
+      const client = new SqliteClient({ path, busyTimeoutMs: config.busyTimeoutMs }, ports.runInProcess);
+      return {
+        async check() {
+          const problem = await checkAccess(path, place);
+          if (problem !== null) return [problem];
+          if (!(await exists(path))) return [];
+          try {
+            await client.call('probe');
+            return [];
+          } catch (error) {
+            return [problemOf(error, place)];
+          }
+        },
+        discover: async () => ((await exists(path)) ? client.call('tables') : []),
+        async openSource(spec) {
+          if (!(await exists(path))) {
+            throw new AccessDeniedError(`There is no file ${path}`, {
+              hint: 'A source has to exist: check the path of the connection.',
+            });
+          }
+          return new SqliteSource(client, await sourceLayout(client, spec), spec);
+        },
+        openTarget: async (spec) => new SqliteTarget(client, spec, config.tablePrefix, context.clock),
+        openStreamWriter: async (targets) => new SqliteStreamWriter(client, targets, context.clock),
+        [Symbol.asyncDispose]: () => client.close(),
+      };
+    },
+  };
+}
+export default createConnector();
 
 async function exists(path: string): Promise<boolean> {
   return access(path).then(

@@ -8,11 +8,16 @@ import { StreamFault, type StreamMessage, type Subscription, type Transport } fr
 /** How long a question may take: a host that swallows packets answers nothing at all. */
 const answerMs = 30_000;
 
-/** The Pub/Sub API over gRPC. */
-export function createPubSubTransport(endpoint: string, session: () => Promise<Session>, clock: Clock): Transport {
+/** The Pub/Sub API over gRPC. @param connect  a simulation has a client of its own */
+export function createPubSubTransport(
+  endpoint: string,
+  session: () => Promise<Session>,
+  clock: Clock,
+  connect: (endpoint: string) => Promise<GrpcClient> = createGrpcClient,
+): Transport {
   let connecting: Promise<GrpcClient> | undefined;
   const client = () => {
-    connecting ??= createGrpcClient(endpoint);
+    connecting ??= connect(endpoint);
     return connecting;
   };
 
