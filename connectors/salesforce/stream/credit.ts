@@ -31,10 +31,9 @@ export class Credit {
     return events;
   }
 
-  /** So many have come; of those, some were not handed on and use no credit. */
-  received(events: number, unused: number): void {
+  /** So many have come. Those that are not handed on use no credit: they are granted once more. */
+  received(events: number): void {
     this.#outstanding = Math.max(0, this.#outstanding - events);
-    this.#granted += unused;
   }
 
   /** What was asked for will not come: the connection is gone. */

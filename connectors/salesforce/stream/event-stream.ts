@@ -109,8 +109,11 @@ export function createEventStream(parts: EventStreamParts): EventStream {
         logins = 0;
         unreachableSinceMs = null;
         tell({ lastHeardAtMs: clock.now() });
+        // The next events are on their way while these are decoded.
+        credit.received(message.events.length);
+        ask();
         const { delivery, unused } = await reader.read(message, signal);
-        credit.received(message.events.length, unused);
+        credit.grant(unused);
         ask();
         if (delivery === null) continue;
         isDoubtful = message.pending === 0;

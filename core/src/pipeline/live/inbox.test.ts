@@ -63,7 +63,7 @@ test('P1, P6: every event comes out once and in order, a position never passes w
         expect(taken.length).toBe(all.length);
         expect(taken.every((one, i) => one === all[i])).toBe(true);
         expect(inbox.idlePosition).toBe(String(all.length));
-        expect(credit).toBe(100);
+        expect(credit).toBe(4000);
         expect(inbox.splits).toBe(0);
       },
     ),

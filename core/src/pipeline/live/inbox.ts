@@ -1,9 +1,7 @@
 import type { Delivery, StreamEvent } from '../../model/stream.ts';
 
-/** Events that wait to be written, at most, and those on their way beside them: memory holds both (P9). */
+/** Events that wait to be written and those on their way to us, together: memory holds no more (P9). */
 const EVENTS_MAX = 4000;
-/** Events that the source may send unasked. */
-const CREDIT = 100;
 
 /** Some events to be written together. */
 export interface Taken {
@@ -29,7 +27,6 @@ export class Inbox {
   /** A part of a large transaction has been taken, and not its end. */
   #parted = false;
   #position: string | null = null;
-  #owed = 0;
   #failure: { readonly error: unknown } | null = null;
   #wake: (() => void) | null = null;
   /** Something happened while nobody waited. */
@@ -40,7 +37,7 @@ export class Inbox {
   /** @param grant  lets the source send so many events more */
   constructor(grant: (events: number) => void) {
     this.#grant = grant;
-    grant(CREDIT);
+    grant(EVENTS_MAX);
   }
 
   push(delivery: Delivery): void {
@@ -52,8 +49,6 @@ export class Inbox {
     }
     if (delivery.caughtUp && this.#coming !== null) this.#endTransaction();
     this.#position = delivery.position;
-    this.#owed += delivery.events.length;
-    this.#repay();
     this.wake();
   }
 
@@ -76,7 +71,8 @@ export class Inbox {
     this.#parted = !whole;
     const nothingBehind = this.#events.length === 0 && this.#coming === null;
     const position = nothingBehind || events.length === 0 ? this.#position! : events.at(-1)!.position;
-    this.#repay();
+    // Credit follows the room that is made and not the commits, so that no transaction waits for itself.
+    if (events.length > 0) this.#grant(events.length);
     return { events, position, whole };
   }
 
@@ -108,13 +104,5 @@ export class Inbox {
     this.#whole = this.#events.length;
     this.#lastEnded = this.#coming;
     this.#coming = null;
-  }
-
-  /** Credit follows the room that is left and not the commits, so that no transaction waits for itself. */
-  #repay(): void {
-    if (this.#owed === 0 || this.#events.length >= EVENTS_MAX) return;
-    const owed = this.#owed;
-    this.#owed = 0;
-    this.#grant(owed);
   }
 }
