@@ -1,5 +1,6 @@
-import type { Connection, Connector, ConnectorContext, Problem } from '@tidemark/core';
+import type { Allowance, Connection, Connector, ConnectorContext, Problem } from '@tidemark/core';
 import { SyncError } from '@tidemark/core';
+import { readAllowances, requestsOf } from './allowances.ts';
 import { createApiBudget } from './api-budget.ts';
 import { createAuthenticator } from './auth.ts';
 import { createClient } from './client.ts';
@@ -8,8 +9,10 @@ import { createDescribes } from './describe.ts';
 import { registerSecretsOf, runSfCli } from './login-flows.ts';
 import { createOrgTime } from './org-clock.ts';
 import { openSource } from './source.ts';
+import { streamProblems } from './stream/check-stream.ts';
 import { type OpenTransport, openStream } from './stream/open-stream.ts';
-import { selectObjects, streamProblems, unselectedObjects } from './stream/selection.ts';
+import { selectObjects } from './stream/selection.ts';
+import { selectionFiles } from './stream/selection-files.ts';
 
 /** Ports that a simulation binds in process, beside the context's. */
 export interface SalesforcePorts {
@@ -39,9 +42,8 @@ function openConnection(settings: Config, context: ConnectorContext, ports: Sale
   return {
     async check() {
       try {
-        const { body } = await client.request({ method: 'GET', path: '/limits', about: 'asking for the limits of the org' });
-        const calls = (body as { DailyApiRequests?: { Max?: number; Remaining?: number } }).DailyApiRequests;
-        return calls === undefined ? [] : budgetProblems(place, settings.apiShare, calls);
+        const requests = (await readAllowances(client)).find(({ name }) => name === 'requests');
+        return requests === undefined ? [] : budgetProblems(place, settings.apiShare, requests);
       } catch (error) {
         if (!(error instanceof SyncError)) throw error;
         return [{ place, message: error.message, hint: error.hint, severity: 'error' }];
@@ -69,18 +71,16 @@ function openConnection(settings: Config, context: ConnectorContext, ports: Sale
         return [{ place, message: error.message, hint: error.hint, severity: 'error' }];
       }
     },
-    async captureDatasets(datasets, signal) {
-      const unselected = await unselectedObjects(client, '/data/ChangeEvents', datasets, signal);
-      return selectObjects(client, unselected ?? datasets, signal);
-    },
+    captureDatasets: (datasets, signal) => selectObjects(client, settings.channel, datasets, signal),
+    captureFiles: (datasets) => selectionFiles(settings.channel, datasets, settings.apiVersion),
+    allowances: (signal) => readAllowances(client, signal),
+    knownAllowances: () => requestsOf(budget.usage()),
     openSource: (spec, signal) => openSource({ client, context, describes, memories }, spec, signal),
     async [Symbol.asyncDispose]() {},
   };
 }
 
-function budgetProblems(place: string, share: number, calls: { Max?: number; Remaining?: number }): Problem[] {
-  const { Max: max = 0, Remaining: remaining = 0 } = calls;
-  const used = max - remaining;
+function budgetProblems(place: string, share: number, { max, used }: Allowance): Problem[] {
   if (used < share * max) return [];
   const message = `the org has used ${used} of its ${max} API calls of 24 hours, past the share of ${share} that apiShare allows`;
   return [

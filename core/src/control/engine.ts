@@ -21,6 +21,15 @@ import {
 import { createSteps, fieldsToRead, type Steps } from '../pipeline/steps.ts';
 import type { Verdict } from '../pipeline/verify.ts';
 import type { Failure, Run, Store } from '../store/store.ts';
+import {
+  type Captured,
+  captureFiles,
+  captureStreams,
+  checkStreams,
+  type LiveDataset,
+  liveRefusal,
+  someLive,
+} from './check-streams.ts';
 import { followStreams, liveUnit } from './follow-streams.ts';
 import { type Scheduled, schedule } from './scheduler.ts';
 
@@ -84,6 +93,7 @@ export class Engine implements AsyncDisposable {
   async check(signal: AbortSignal): Promise<readonly Problem[]> {
     const problems: Problem[] = [...this.config.warnings];
     const broken = new Set<string>();
+    const live: LiveDataset[] = [];
     for (const name of this.config.connections.keys()) {
       const found = await this.#connection(name).check();
       problems.push(...found);
@@ -98,9 +108,14 @@ export class Engine implements AsyncDisposable {
           // A filter that the source refuses shows only when it is used.
           await opened.source.estimate(signal);
           await opened.target.plan();
+          const place = `syncs.${sync.name}`;
           for (const { message, hint } of opened.source.warnings ?? []) {
-            problems.push({ place: `syncs.${sync.name}`, severity: 'warning', message, hint });
+            problems.push({ place, severity: 'warning', message, hint });
           }
+          if (!sync.live) continue;
+          const dataset = this.#liveDataset(sync, opened);
+          if ('message' in dataset) problems.push({ place, severity: 'error', ...dataset });
+          else live.push(dataset);
         } finally {
           await close(opened);
         }
@@ -108,7 +123,17 @@ export class Engine implements AsyncDisposable {
         problems.push(...asProblems(error, `syncs.${sync.name}`));
       }
     }
-    return problems;
+    return [...problems, ...(await checkStreams(live, (name) => this.#connection(name)))];
+  }
+
+  /** Has the source systems tell what live syncs listen for, where they do not yet. Changes settings of those systems. */
+  async captureStreams(signal: AbortSignal): Promise<readonly Captured[]> {
+    return captureStreams(await this.#liveDatasets(signal), (name) => this.#connection(name), signal);
+  }
+
+  /** The same as files by path, for somebody who deploys such settings. */
+  async captureFiles(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    return captureFiles(await this.#liveDatasets(signal), (name) => this.#connection(name));
   }
 
   /** Tests one connection: 000-7. */
@@ -381,6 +406,30 @@ export class Engine implements AsyncDisposable {
     const opened = this.#connection(connection);
     if (opened.openTarget === undefined) throw new InvariantError(`${connection} is no target`);
     return opened.openTarget({ to: spec, unit: sync.watermarkKey, schema, deletes: sync.deletes }, signal);
+  }
+
+  async #liveDatasets(signal: AbortSignal): Promise<readonly LiveDataset[]> {
+    const found: LiveDataset[] = [];
+    for (const sync of this.config.syncs.values()) {
+      if (!sync.live) continue;
+      const opened = await this.#open(sync, signal);
+      try {
+        const dataset = this.#liveDataset(sync, opened);
+        if ('message' in dataset) throw new RequestRefusedError(`${sync.name} ${dataset.message}`, { hint: dataset.hint });
+        found.push(dataset);
+      } finally {
+        await close(opened);
+      }
+    }
+    return someLive(found);
+  }
+
+  /** What a live sync listens for, or why it cannot. */
+  #liveDataset(sync: SyncConfig, { source, target }: OpenedSync): LiveDataset | Pick<Problem, 'message' | 'hint'> {
+    const connection = sync.from.kind === 'connection' ? sync.from.connection : '';
+    const from = sync.from.kind === 'connection' ? this.#connection(connection) : {};
+    const refusal = liveRefusal(from, source, this.#connection(sync.to.connection), target);
+    return refusal ?? { sync: sync.name, connection, dataset: source.streamDataset! };
   }
 
   #gate(sync: SyncConfig): WriteGate | null {

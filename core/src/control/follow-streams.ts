@@ -10,6 +10,7 @@ import { compilePartial } from '../pipeline/live/partial.ts';
 import { type OpenedLive, runLive } from '../pipeline/live/run-live.ts';
 import type { WriteGate } from '../pipeline/live/write-gate.ts';
 import type { OpenedSync } from '../pipeline/opened-sync.ts';
+import { liveRefusal } from './check-streams.ts';
 
 export interface FollowOptions {
   readonly syncs: readonly SyncConfig[];
@@ -120,20 +121,11 @@ async function openLive(syncs: readonly SyncConfig[], options: FollowOptions, si
     for (const sync of syncs) {
       const side = await options.open(sync, signal);
       opened.push(side);
-      const { streamDataset, readKeys } = side.source;
-      if (from.openStream === undefined || streamDataset === undefined || readKeys === undefined) {
-        throw new RequestRefusedError(`${sync.name} cannot be live: no stream tells of what it reads`, {
-          hint: 'live: true takes an object of Salesforce; otherwise use every:',
-        });
-      }
-      if (to.openStreamWriter === undefined || side.target.checkpoints === undefined) {
-        throw new RequestRefusedError(`${sync.name} cannot be live: its target has no transactions`, {
-          hint: 'live: true writes into postgres and sqlite; otherwise use every:',
-        });
-      }
+      const refusal = liveRefusal(from, side.source, to, side.target);
+      if (refusal !== null) throw new RequestRefusedError(`${sync.name} ${refusal.message}`, { hint: refusal.hint });
       await side.target.prepare();
       const partial = compilePartial(sync, side.source, { clock, random, log, signal });
-      live.push(new LiveSync(side, streamDataset, options.gate(sync), partial, signal));
+      live.push(new LiveSync(side, side.source.streamDataset!, options.gate(sync), partial, signal));
     }
     return {
       syncs: live,

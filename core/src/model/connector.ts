@@ -54,11 +54,34 @@ export interface Connection<From = never, To = never> extends AsyncDisposable {
   /** Listens to changes as they are committed. Absent: this system has no streams. */
   openStream?(spec: StreamSpec, signal: AbortSignal): Promise<EventStream>;
   /** What keeps such a stream from telling everything: datasets that are not captured, an allowance nearly used up. Read-only. */
-  checkStream?(spec: Pick<StreamSpec, 'channel' | 'datasets'>): Promise<readonly Problem[]>;
-  /** Has the system tell changes of these datasets, where it was not; answers which. Only when the user asked for it. */
+  checkStream?(spec: Pick<StreamSpec, 'channel' | 'datasets'>): Promise<readonly StreamProblem[]>;
+  /**
+   * Has the system tell changes of these datasets, where it was not; answers which. Only when the user asked for it.
+   * @throws {RequestRefusedError} the system captures no more than it does: names what it captures and what was done before.
+   * @throws {AccessDeniedError} somebody else has to do it.
+   */
   captureDatasets?(datasets: readonly string[], signal: AbortSignal): Promise<readonly string[]>;
+  /** The same as files, by their paths within a project, for the tool with which settings of the system are deployed. */
+  captureFiles?(datasets: readonly string[]): ReadonlyMap<string, string>;
+  /** What the system lets its clients use, and what is used of it, whoever used it. Costs a request. */
+  allowances?(signal: AbortSignal): Promise<readonly Allowance[]>;
+  /** The same as far as replies have told it lately, for nothing. */
+  knownAllowances?(): readonly Allowance[];
   /** Writes several of this connection's targets in one transaction. Absent: each write is one of its own, and P6 is not claimed. */
   openStreamWriter?(targets: readonly Target[]): Promise<StreamWriter>;
+}
+
+/** One that keeps the changes of a dataset from being told names it. */
+export interface StreamProblem extends Problem {
+  readonly dataset?: string;
+}
+
+/** So much may be used within any stretch of `windowMs`: what was used frees up when it is that long ago. */
+export interface Allowance {
+  readonly name: 'requests' | 'event deliveries';
+  readonly used: number;
+  readonly max: number;
+  readonly windowMs: number;
 }
 
 export interface SourceSpec<From = unknown> {
