@@ -4,9 +4,10 @@ import type { Checkpoints } from '../../model/connector.ts';
 import type { EventStream, StreamEvent, StreamTransaction, StreamWriter } from '../../model/stream.ts';
 import type { Folded } from './fold-events.ts';
 import { Inbox, type Taken } from './inbox.ts';
-import { encodeLive, type LiveEnvelope, type Reread } from './live-envelope.ts';
+import { encodeLive, type LiveEnvelope } from './live-envelope.ts';
 import type { MutableLiveStatus } from './live-status.ts';
 import type { LiveSync } from './live-sync.ts';
+import type { Listening, Rereads } from './rereads.ts';
 
 /** A moved position that covers no change of ours is kept this often: it only has to stay within the retention. */
 const IDLE_KEEP_MS = 5000;
@@ -20,16 +21,16 @@ export interface LiveParts {
   readonly epoch: number;
   readonly clock: Clock;
   readonly status: MutableLiveStatus;
+  readonly rereads: Rereads;
   /** Told of every batch before it is written: the journal. */
   readonly onEvents?: ((events: readonly StreamEvent[]) => Promise<void>) | undefined;
 }
 
 /** One connection's life: events from the stream into the targets, transaction by transaction, until something fails or stops it. */
-export class LiveAttempt {
+export class LiveAttempt implements Listening {
   readonly #parts: LiveParts;
   readonly #inbox: Inbox;
   readonly #byDataset = new Map<string, LiveSync[]>();
-  readonly #rereads: Map<string, { readonly kind: Reread; readonly since: number }>;
   readonly #origin: string;
   readonly #held = new Map<LiveSync, () => void>();
   #position: string | null;
@@ -37,27 +38,22 @@ export class LiveAttempt {
   #keptAtMs = 0;
   /** Something besides the position is to be kept. */
   #unkept = false;
-  #marks = 0;
-  /** The source has told where it stands: what is committed from now on will be heard. */
   readonly subscribed: Promise<void>;
   #tellSubscribed!: () => void;
-  /** Called when a sync has to be read again. */
-  onReread: (sync: string) => void = () => {};
 
   constructor(parts: LiveParts, kept: LiveEnvelope | null) {
     this.#parts = parts;
     this.#inbox = new Inbox((events) => parts.stream.grant(events));
     this.#origin = parts.stream.origin;
     this.#position = kept?.position ?? null;
-    // A sync that follows no more has nobody who would read it again.
-    const names = new Set(parts.syncs.map(({ name }) => name));
-    const holes = Object.entries(kept?.rereads ?? {}).filter(([sync]) => names.has(sync));
-    this.#rereads = new Map(holes.map(([sync, kind]) => [sync, { kind, since: 0 }]));
     for (const sync of parts.syncs) {
       this.#byDataset.set(sync.dataset, [...(this.#byDataset.get(sync.dataset) ?? []), sync]);
       const known = kept?.fingerprints[sync.name];
       // Without a position the stream begins now, and nobody knows what it has not told.
-      if (known !== sync.opened.config.fingerprint || this.#position === null) this.#mark(sync.name, 'delta');
+      if (known !== sync.opened.config.fingerprint || this.#position === null) {
+        parts.rereads.mark(sync.name, 'delta');
+        this.#unkept = true;
+      }
     }
     if (kept !== null && kept.origin !== this.#origin) {
       throw new RequestRefusedError(`the targets hold records of ${kept.origin}, and the stream now comes from ${this.#origin}`, {
@@ -87,7 +83,8 @@ export class LiveAttempt {
           continue;
         }
         if (stop.aborted || (clock.now() >= untilMs && this.#transaction === null)) break;
-        status.state = this.#rereads.size > 0 ? 'catching up' : 'live';
+        status.rereads = this.#parts.rereads.names;
+        status.state = status.rereads.length > 0 ? 'catching up' : 'live';
         await this.#keepIdle();
         await this.#inbox.news();
       }
@@ -103,29 +100,10 @@ export class LiveAttempt {
     }
   }
 
-  /** What has to be read again, and a token that `reread` wants back: meanwhile more of the same may have come. */
-  pending(sync: string): { readonly kind: Reread; readonly since: number } | undefined {
-    return this.#rereads.get(sync);
-  }
-
-  /** A sync has been read again. The hole is closed with the next commit. */
-  reread(sync: string, since: number): void {
-    if (this.#rereads.get(sync)?.since !== since) return;
-    this.#rereads.delete(sync);
-    this.#tellRereads();
+  /** What has to be read again is not what was kept of it. */
+  changed(): void {
     this.#unkept = true;
     this.#inbox.wake();
-  }
-
-  #mark(sync: string, kind: Reread): void {
-    const known = this.#rereads.get(sync);
-    this.#rereads.set(sync, { kind: known?.kind === 'full' ? 'full' : kind, since: ++this.#marks });
-    this.#unkept = true;
-    this.#tellRereads();
-  }
-
-  #tellRereads(): void {
-    this.#parts.status.rereads = [...this.#rereads.keys()];
   }
 
   async #listen(signal: AbortSignal): Promise<void> {
@@ -145,10 +123,15 @@ export class LiveAttempt {
   }
 
   async #tick(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#parts.clock.sleep(IDLE_KEEP_MS, signal).catch(() => {});
-      for (const sync of this.#parts.syncs) await sync.lookWhetherPaused();
-      this.#inbox.wake();
+    const { clock, syncs, rereads } = this.#parts;
+    try {
+      while (!signal.aborted) {
+        await clock.sleep(IDLE_KEEP_MS, signal).catch(() => {});
+        for (const sync of syncs) rereads.setPaused(sync.name, await sync.paused());
+        this.#inbox.wake();
+      }
+    } catch (error) {
+      this.#inbox.fail(error);
     }
   }
 
@@ -210,7 +193,7 @@ export class LiveAttempt {
 
   /** What comes up while it is being kept is not in it, and kept next. */
   #encoded(): string {
-    const { syncs, clock } = this.#parts;
+    const { syncs, clock, rereads } = this.#parts;
     this.#behind = false;
     this.#unkept = false;
     return encodeLive({
@@ -218,21 +201,19 @@ export class LiveAttempt {
       origin: this.#origin,
       keptAtMs: clock.now(),
       fingerprints: Object.fromEntries(syncs.map((sync) => [sync.name, sync.opened.config.fingerprint])),
-      rereads: Object.fromEntries([...this.#rereads].map(([sync, { kind }]) => [sync, kind])),
+      rereads: rereads.kept,
     });
   }
 
   async #fold(events: readonly StreamEvent[]): Promise<{ sync: LiveSync; folded: Folded }[]> {
+    const { rereads } = this.#parts;
     const told = new Map<LiveSync, StreamEvent[]>();
     for (const event of events) {
       for (const sync of this.#byDataset.get(event.dataset) ?? []) {
         // First of all the hole: not even a first load that is under way is sure to have read behind it.
-        if (this.#isHole(event, sync) || sync.loading) continue;
-        if (sync.paused) {
-          if (!this.#rereads.has(sync.name)) {
-            this.#mark(sync.name, 'delta');
-            this.onReread(sync.name);
-          }
+        if (this.#isHole(event, sync) || rereads.isLoading(sync.name)) continue;
+        if (rereads.isPaused(sync.name)) {
+          rereads.mark(sync.name, 'delta');
           continue;
         }
         const list = told.get(sync);
@@ -251,16 +232,16 @@ export class LiveAttempt {
 
   /** An event that does not name its records: the sync is read again, and that is kept with the position that passes the event. */
   #isHole(event: StreamEvent, sync: LiveSync): boolean {
-    const { healed } = this.#parts.status;
+    const { rereads, status } = this.#parts;
+    const { healed } = status;
     if (event.op === 'overflow') {
       healed.overflow++;
-      this.#mark(sync.name, 'delta');
+      rereads.mark(sync.name, 'delta');
     } else if (event.keys.some((key) => key.endsWith('*'))) {
       // A change of all records of a kind, by the system itself: no stamp tells of it.
       healed.gap++;
-      this.#mark(sync.name, 'full');
+      rereads.mark(sync.name, 'full');
     } else return false;
-    this.onReread(sync.name);
     return true;
   }
 

@@ -12,10 +12,6 @@ export class LiveSync {
   readonly opened: OpenedSync;
   readonly dataset: string;
   readonly gate: WriteGate;
-  /** Its first load is not done: events are left to the delta that follows it. */
-  loading = false;
-  /** By the user: events are left out, and what they told is read when it goes on. */
-  paused = false;
   readonly #partial: Partial;
   readonly #signal: AbortSignal;
   #failing: ReadonlySet<string> | null = null;
@@ -34,8 +30,14 @@ export class LiveSync {
     return this.opened.config.name;
   }
 
-  async lookWhetherPaused(): Promise<void> {
-    this.paused = await this.opened.store.paused(this.name);
+  paused(): Promise<boolean> {
+    return this.opened.store.paused(this.name);
+  }
+
+  /** Nothing is kept of it: its first load is still to come, or under way. */
+  async isNew(): Promise<boolean> {
+    const { checkpoints, config } = this.opened;
+    return (await checkpoints.read(config.watermarkKey)) === null;
   }
 
   async fold(events: readonly StreamEvent[]): Promise<Folded> {

@@ -5,9 +5,10 @@ import { backoffMs, isRetryable, type RetryPolicy } from '../../base/retry.ts';
 import type { Checkpoints, Log } from '../../model/connector.ts';
 import type { EventStream, StreamEvent, StreamWriter } from '../../model/stream.ts';
 import { LiveAttempt } from './live-attempt.ts';
-import { decodeLive, encodeLive, type LiveEnvelope, type Reread } from './live-envelope.ts';
+import { decodeLive, encodeLive, type LiveEnvelope } from './live-envelope.ts';
 import type { MutableLiveStatus } from './live-status.ts';
 import type { LiveSync } from './live-sync.ts';
+import { Rereads, type RereadsOptions } from './rereads.ts';
 
 /** Both sides of a stream, opened. */
 export interface OpenedLive extends AsyncDisposable {
@@ -30,7 +31,7 @@ export interface LiveOptions {
   /** Opens both sides anew; called again after every failure. */
   readonly open: (signal: AbortSignal) => Promise<OpenedLive>;
   /** Reads a sync again, from its own checkpoint or everything; resolves to whether that succeeded. */
-  readonly reread: (sync: string, kind: Reread) => Promise<boolean>;
+  readonly reread: RereadsOptions['reread'];
   readonly onEvents?: (events: readonly StreamEvent[]) => Promise<void>;
 }
 
@@ -40,10 +41,6 @@ const POSITION_MS = 70 * 3_600_000;
 const REOPEN_MS = 3_600_000;
 /** What no retry mends by itself, a missing permission say, may be mended by somebody. */
 const REFUSED_MS = 600_000;
-/** While a source has not said that it listens, what is missing is read after this all the same, and once more when it does. */
-const SUBSCRIBED_MS = 5000;
-/** A paused sync is looked at this often. */
-const PAUSED_MS = 1000;
 const RECONNECT: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs: 500, delayMsMax: 60_000 };
 
 /**
@@ -51,13 +48,24 @@ const RECONNECT: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs:
  * know any more is replaced by the newest one, and what changed meanwhile is read (P1).
  */
 export async function runLive(options: LiveOptions): Promise<void> {
+  const ended = new AbortController();
+  const rereads = new Rereads({ ...options, signal: AbortSignal.any([options.stop, options.signal, ended.signal]) });
+  try {
+    await followUntilStopped(options, rereads);
+  } finally {
+    ended.abort();
+    await rereads.ended();
+  }
+}
+
+async function followUntilStopped(options: LiveOptions, rereads: Rereads): Promise<void> {
   const { stop, signal, clock, random, log, status, unit } = options;
   let failures = 0;
   while (!stop.aborted && !signal.aborted) {
     const eventsBefore = status.transactions;
     let error: unknown;
     try {
-      await follow(options);
+      await follow(options, rereads);
       failures = 0;
       continue;
     } catch (caught) {
@@ -95,18 +103,21 @@ export async function runLive(options: LiveOptions): Promise<void> {
 }
 
 /** One connection's life. Returns when it is stopped, or when it is time to discover anew. */
-async function follow(options: LiveOptions): Promise<void> {
-  const { unit, stop, signal, clock, status, log } = options;
+async function follow(options: LiveOptions, rereads: Rereads): Promise<void> {
+  const { unit, stop, signal, clock, status, onEvents } = options;
   status.state = 'connecting';
   const ended = new AbortController();
   const within = AbortSignal.any([signal, ended.signal]);
   await using opened = await options.open(within);
-  const { epoch, checkpoint } = await opened.checkpoints.acquire(unit);
+  const { syncs, checkpoints } = opened;
+  const { epoch, checkpoint } = await checkpoints.acquire(unit);
   let kept = decodeLive(checkpoint);
   if (kept !== null && kept.position !== null && clock.now() - kept.keptAtMs > POSITION_MS) {
     kept = lost(kept);
     status.healed.lost++;
   }
+  // A sync that follows no more has nobody who would read it again.
+  for (const { name } of syncs) if (kept?.rereads[name] !== undefined) rereads.remember(name, kept.rereads[name]);
   let stream: EventStream;
   try {
     stream = await opened.openStream(kept?.position ?? null);
@@ -116,94 +127,28 @@ async function follow(options: LiveOptions): Promise<void> {
   }
   await using unheard = new AsyncDisposableStack();
   unheard.use(stream);
-  const writer = await opened.openWriter(epoch);
-  const rereads = new Set<Promise<void>>();
+  await using writer = await opened.openWriter(epoch);
   try {
-    const attempt = new LiveAttempt(
-      {
-        unit,
-        syncs: opened.syncs,
-        stream,
-        writer,
-        checkpoints: opened.checkpoints,
-        epoch,
-        clock,
-        status,
-        onEvents: options.onEvents,
-      },
-      kept,
-    );
-    const healing = new Map<string, Promise<void>>();
-    const heal = (sync: LiveSync) => {
-      if (healing.has(sync.name)) return;
-      const work = healAll(attempt, sync, options, within)
-        .catch((error) => {
-          if (!within.aborted) log.error({ stream: unit, sync: sync.name, err: error }, 'a sync could not be read again');
-        })
-        .finally(() => {
-          healing.delete(sync.name);
-          rereads.delete(work);
-          // A hole that came up between its last look and here was not told to anybody else.
-          if (!within.aborted && attempt.pending(sync.name) !== undefined) heal(sync);
-        });
-      healing.set(sync.name, work);
-      rereads.add(work);
-    };
-    for (const sync of opened.syncs) {
-      const { checkpoints, config } = sync.opened;
-      await sync.lookWhetherPaused();
-      sync.loading = attempt.pending(sync.name) !== undefined && (await checkpoints.read(config.watermarkKey)) === null;
-      if (attempt.pending(sync.name) !== undefined) heal(sync);
+    const attempt = new LiveAttempt({ unit, syncs, stream, writer, checkpoints, epoch, clock, status, rereads, onEvents }, kept);
+    for (const sync of syncs) {
+      rereads.setPaused(sync.name, await sync.paused());
+      if (rereads.has(sync.name) && (await sync.isNew())) rereads.setLoading(sync.name);
     }
-    attempt.onReread = (name) => heal(opened.syncs.find((sync) => sync.name === name)!);
     // From here on the attempt ends it.
     unheard.move();
+    rereads.connect(
+      attempt,
+      syncs.map(({ name }) => name),
+    );
     try {
       await attempt.run(stop, signal, clock.now() + REOPEN_MS);
     } catch (error) {
-      await forgetPosition(error, decodeLive(await opened.checkpoints.read(unit)), opened, unit, epoch);
+      await forgetPosition(error, decodeLive(await checkpoints.read(unit)), opened, unit, epoch);
       throw error;
     }
   } finally {
+    rereads.disconnect();
     ended.abort();
-    await Promise.all(rereads);
-    await writer[Symbol.asyncDispose]();
-  }
-}
-
-/** Reads a sync again until none of its holes is left. */
-async function healAll(attempt: LiveAttempt, sync: LiveSync, options: LiveOptions, signal: AbortSignal): Promise<void> {
-  const { clock, random, reread, log, unit } = options;
-  let listening = false;
-  const subscribed = attempt.subscribed.then(() => {
-    listening = true;
-  });
-  const listen = () => Promise.race([subscribed, clock.sleep(SUBSCRIBED_MS, signal)]);
-  // First the stream listens, then the source is read: what is committed in between is in both.
-  await listen();
-  let failures = 0;
-  for (let due = attempt.pending(sync.name); due !== undefined; due = attempt.pending(sync.name)) {
-    signal.throwIfAborted();
-    if (sync.paused) {
-      await clock.sleep(PAUSED_MS, signal);
-      continue;
-    }
-    // Events that came during the first load were left to a delta, and so is what was committed before the stream listened.
-    const closes = listening && !sync.loading;
-    const done = await reread(sync.name, due.kind).catch((error) => {
-      if (signal.aborted) throw error;
-      log.error({ stream: unit, sync: sync.name, err: error }, 'a sync could not be read again, which is tried once more');
-      return false;
-    });
-    if (done) {
-      failures = 0;
-      sync.loading = false;
-      if (closes) attempt.reread(sync.name, due.since);
-      while (!listening) await listen();
-      continue;
-    }
-    failures++;
-    await clock.sleep(backoffMs(failures, RECONNECT, random), signal);
   }
 }
 

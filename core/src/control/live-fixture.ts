@@ -1,0 +1,329 @@
+import { createMemoryConnector, type Faults, Memory } from '@tidemark/connector-memory';
+import type { Clock } from '../base/clock.ts';
+import { CheckpointExpiredError } from '../base/errors.ts';
+import { seededRandom } from '../base/random.ts';
+import type { AnyConnector } from '../config/config.ts';
+import { parseConfig } from '../config/load-config.ts';
+import type { Connection, Source } from '../model/connector.ts';
+import type { DatasetSchema } from '../model/schema.ts';
+import type { Delivery, EventStream, StreamEvent } from '../model/stream.ts';
+import { newRow } from '../model/value.ts';
+import { decodeEnvelope } from '../pipeline/envelope.ts';
+import { decodeLive } from '../pipeline/live/live-envelope.ts';
+import { openStore } from '../store/open-store.ts';
+import type { Store } from '../store/store.ts';
+import { Engine } from './engine.ts';
+import { altered } from './fixture.ts';
+
+/** Time stands still unless somebody moves it: who sleeps is parked. */
+class ParkedClock implements Clock {
+  at = Date.UTC(2026, 0, 1);
+  readonly #parked = new Set<{ readonly dueMs: number; wake(): void }>();
+  now = () => this.at;
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const aborted = () => {
+        this.#parked.delete(parked);
+        reject(signal!.reason);
+      };
+      const wake = () => {
+        this.#parked.delete(parked);
+        signal?.removeEventListener('abort', aborted);
+        resolve();
+      };
+      const parked = { dueMs: this.at + ms, wake };
+      this.#parked.add(parked);
+      signal?.addEventListener('abort', aborted, { once: true });
+    });
+  }
+
+  /** Lets so much time pass, with everything that it brings. */
+  async advance(ms: number): Promise<void> {
+    const until = this.at + ms;
+    for (;;) {
+      await settle();
+      const [next] = [...this.#parked].sort((a, b) => a.dueMs - b.dueMs);
+      if (next === undefined || next.dueMs > until) break;
+      this.at = Math.max(this.at, next.dueMs);
+      next.wake();
+    }
+    this.at = until;
+    await settle();
+  }
+}
+
+/** Lets everything run that waits for nothing but its turn. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await new Promise(setImmediate);
+}
+
+const dataset = (name: string): DatasetSchema => ({
+  name,
+  key: ['id'],
+  fields: [
+    { name: 'id', type: 'text', nullable: false },
+    { name: 'name', type: 'text', nullable: true },
+    { name: 'city', type: 'text', nullable: true },
+    { name: 'changedAt', type: 'datetime', nullable: false },
+  ],
+});
+
+export type Values = { readonly name?: string; readonly city?: string };
+
+/** Two datasets in memory, a stream that tells of them, and on request of other things, or of nothing. */
+export class StreamWorld implements AsyncDisposable {
+  readonly source = new Memory();
+  readonly target = new Memory();
+  readonly clock = new ParkedClock();
+  readonly poison = new Set<string>();
+  readonly warnings: { err?: Error; sync?: string }[] = [];
+  /** Why a sync's source cannot be opened, by dataset. */
+  readonly shut = new Map<string, Error>();
+  /** Breaks any operation of a target. */
+  faults: Faults['at'];
+  /** Full reads wait for it, by dataset. */
+  readonly fullReads = new Map<string, Promise<void>>();
+  /** Runs of each sync. */
+  readonly runs: string[] = [];
+  /** Whether a stream says at once where it stands. */
+  tells = true;
+  /** Positions up to here are known no more. */
+  forgotten = 0;
+  /** How often the stream was opened. */
+  opened = 0;
+  more: object = {};
+  readonly #events: StreamEvent[] = [];
+  readonly #streams = new Set<MemoryStream>();
+  #store!: Store;
+  #transactions = 0;
+  #life: { readonly engine: Engine; readonly stop: AbortController; readonly ended: Promise<void> } | null = null;
+
+  static async open(): Promise<StreamWorld> {
+    const world = new StreamWorld();
+    world.#store = await openStore(':memory:');
+    for (const name of ['people', 'places']) world.source.define(dataset(name), 'changedAt');
+    return world;
+  }
+
+  get store(): Store {
+    return this.#store;
+  }
+
+  get engine(): Engine {
+    return this.#life!.engine;
+  }
+
+  get status() {
+    return this.engine.liveStatus()[0]!;
+  }
+
+  /** A new life of the process. */
+  async start(more: Record<string, object> = {}): Promise<void> {
+    const sync = (name: string) => ({
+      from: { connection: 'src', dataset: name },
+      to: { connection: 'dst', dataset: `${name}_copy` },
+      every: '10h',
+      startDelay: '5h',
+      live: true,
+      ...more[name],
+    });
+    const yaml = JSON.stringify({
+      connections: { src: { type: 'a' }, dst: { type: 'b' } },
+      syncs: { people: sync('people'), places: sync('places') },
+    });
+    const connectors = [this.#source(), { ...createMemoryConnector({ memory: this.target, faults: this.#faults }), name: 'b' }];
+    const config = parseConfig(yaml, { file: '/tidemark.yaml', env: {}, connectors: connectors as unknown as AnyConnector[] });
+    const warn = (data: object) => void this.warnings.push(data);
+    const log = { debug() {}, info() {}, warn, error: warn };
+    const engine = new Engine({ config, store: this.store, clock: this.clock, random: seededRandom(1), log, fetch });
+    const stop = new AbortController();
+    const onRun = ({ sync: name, kind, state }: { sync: string; kind: string; state: string }) =>
+      void this.runs.push(`${name} ${kind} ${state}`);
+    this.#life = { engine, stop, ended: engine.start({ stop: stop.signal, signal: new AbortController().signal, onRun }) };
+    await this.clock.advance(0);
+  }
+
+  async stop(): Promise<void> {
+    const { engine, stop, ended } = this.#life!;
+    stop.abort();
+    await ended;
+    await engine[Symbol.asyncDispose]();
+    this.#life = null;
+  }
+
+  /** One transaction of the source. What is `null` is deleted. */
+  async write(...writes: readonly (readonly [dataset: string, id: string, values: Values | null])[]): Promise<void> {
+    const transaction = `t${++this.#transactions}`;
+    this.clock.at += 1000;
+    const stampMs = this.clock.at;
+    const events = writes.map(([name, id, values]): StreamEvent => {
+      const known = this.source.dataset(name);
+      const before = known.get(id)?.row;
+      const about = { ...told, position: '', dataset: name, keys: [id], transaction, committedAtMs: stampMs };
+      if (values === null) {
+        known.remove(id, stampMs);
+        return { ...about, op: 'delete' };
+      }
+      const stamped = { ...values, changedAt: new Date(stampMs).toISOString() };
+      const row = Object.assign(newRow(), { id, name: null, city: null }, before, stamped);
+      known.put(row);
+      const { id: _, ...whole } = row;
+      const op = before === undefined ? 'create' : 'update';
+      return { ...about, op, row: Object.assign(newRow(), op === 'create' ? whole : stamped), stampMs };
+    });
+    await this.publish(...events);
+  }
+
+  /** Tells what did not happen, or not so. */
+  async publish(...events: readonly (Partial<StreamEvent> & Pick<StreamEvent, 'op' | 'dataset' | 'keys'>)[]): Promise<void> {
+    for (const event of events) {
+      const position = String(this.#events.length + 1);
+      this.#events.push({ ...told, transaction: `of ${position}`, committedAtMs: this.clock.at, ...event, position });
+    }
+    for (const stream of this.#streams) stream.tell();
+    await settle();
+  }
+
+  /** The connection of the stream is lost. */
+  async lose(error: Error): Promise<void> {
+    for (const stream of this.#streams) stream.fail(error);
+    await settle();
+  }
+
+  /** Values of a copy, by id. */
+  copied(name: string): Record<string, string> {
+    const rows = [...this.target.dataset(`${name}_copy`).rows()].filter(([, { deletedAtMs }]) => deletedAtMs === null);
+    return Object.fromEntries(rows.map(([id, { row }]) => [id, [row.name, row.city].filter(Boolean).join(' ')]).sort());
+  }
+
+  truth(name: string): Record<string, string> {
+    const rows = [...this.source.dataset(name).rows()];
+    return Object.fromEntries(rows.map(([id, { row }]) => [id, [row.name, row.city].filter(Boolean).join(' ')]).sort());
+  }
+
+  /** How far the sync's own polls have come. */
+  async checkpoint(sync: string): Promise<string | undefined> {
+    const unit = [...this.target.units].find(([name]) => name.includes(sync))?.[1];
+    return decodeEnvelope(unit?.checkpoint ?? null)?.position;
+  }
+
+  /** What is kept of the stream. */
+  get kept() {
+    const unit = [...this.target.units].find(([name]) => name.startsWith('live:'))?.[1];
+    return decodeLive(unit?.checkpoint ?? null);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#life !== null) await this.stop();
+    await this.#store[Symbol.asyncDispose]();
+  }
+
+  readonly #faults: Faults = {
+    at: (point) => this.faults?.(point),
+    reject: (row) => (this.poison.has(String(row.id)) ? { code: 'poison', message: 'refused' } : null),
+  };
+
+  #source(): AnyConnector {
+    const connector = createMemoryConnector({ memory: this.source }) as unknown as AnyConnector;
+    const open = (...args: Parameters<AnyConnector['open']>): Connection<unknown, unknown> => {
+      const opened = connector.open(...args) as Connection<unknown, unknown>;
+      return {
+        ...opened,
+        [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+        openSource: async (spec, signal) => this.#altered(await opened.openSource!(spec, signal)),
+        openStream: async ({ position, datasets }) => this.#openStream(position, datasets),
+      };
+    };
+    return { ...connector, name: 'a', open } as unknown as AnyConnector;
+  }
+
+  #altered(source: Source): Source {
+    const { name } = source.schema;
+    const shut = this.shut.get(name);
+    if (shut !== undefined) throw shut;
+    const { fullReads } = this;
+    return altered(source, {
+      streamDataset: name,
+      async *readFull(resume, signal) {
+        await fullReads.get(name);
+        yield* source.readFull(resume, signal);
+      },
+    });
+  }
+
+  #openStream(position: string | null, datasets: readonly string[]): EventStream {
+    this.opened++;
+    if (position !== null && Number(position) < this.forgotten) throw new CheckpointExpiredError('that is long ago');
+    const stream = new MemoryStream(this.#events, position === null ? this.#events.length : Number(position), {
+      datasets,
+      tells: () => this.tells,
+      closed: () => void this.#streams.delete(stream),
+    });
+    this.#streams.add(stream);
+    return stream;
+  }
+}
+
+const told = { row: null, untold: [], stampMs: null, writer: '' } as const;
+
+class MemoryStream implements EventStream {
+  readonly origin = 'memory';
+  readonly #events: readonly StreamEvent[];
+  readonly #options: { readonly datasets: readonly string[]; tells(): boolean; closed(): void };
+  #at: number;
+  #credit = 0;
+  #isTold = false;
+  #error: Error | null = null;
+  #wake: () => void = () => {};
+
+  constructor(
+    events: readonly StreamEvent[],
+    at: number,
+    options: { readonly datasets: readonly string[]; tells(): boolean; closed(): void },
+  ) {
+    this.#events = events;
+    this.#at = at;
+    this.#options = options;
+  }
+
+  grant(events: number): void {
+    this.#credit += events;
+    this.#wake();
+  }
+
+  tell(): void {
+    this.#wake();
+  }
+
+  fail(error: Error): void {
+    this.#error = error;
+    this.#wake();
+  }
+
+  async *deliveries(signal: AbortSignal): AsyncGenerator<Delivery> {
+    signal.addEventListener('abort', () => this.#wake());
+    while (!signal.aborted) {
+      if (this.#error !== null) throw this.#error;
+      const events = this.#options.tells() ? this.#events.slice(this.#at, this.#at + this.#credit) : [];
+      if (events.length > 0 || (!this.#isTold && this.#options.tells())) {
+        this.#isTold = true;
+        this.#at += events.length;
+        const heard = events.filter((event) => this.#options.datasets.includes(event.dataset));
+        this.#credit -= heard.length;
+        const caughtUp = this.#at === this.#events.length;
+        yield { events: heard, position: String(this.#at), caughtUp, reset: false };
+        continue;
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#options.closed();
+    this.#wake();
+  }
+}
