@@ -29,5 +29,6 @@ export type { Progress } from './pipeline/opened-sync.ts';
 export type { RunOptions, RunReport } from './pipeline/run-sync.ts';
 export type { StepContext, StepModule } from './pipeline/stage-run.ts';
 export type { Difference, Verdict } from './pipeline/verify.ts';
+export * from './store/journal-store.ts';
 export { openStore } from './store/open-store.ts';
 export * from './store/store.ts';

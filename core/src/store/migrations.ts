@@ -7,7 +7,10 @@ export interface Migration {
 }
 
 /** Forward only, and each stays as it was released: a database may come from any of them. */
-export const migrations: readonly Migration[] = [{ version: 1, up: createTables }];
+export const migrations: readonly Migration[] = [
+  { version: 1, up: createTables },
+  { version: 2, up: createJournal },
+];
 
 async function createTables(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {
   const { schema } = transaction;
@@ -37,4 +40,22 @@ async function createTables(transaction: Kysely<Tables>, dialect: Database['dial
     primary key (sync, key))`.execute(transaction);
   await schema.createIndex('seen_by_stamp').on('seen').columns(['sync', 'stamp_ms']).execute();
   await sql`create table ${sql.table('named_values')} (name text primary key, value text not null)`.execute(transaction);
+}
+
+async function createJournal(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {
+  const seq = sql.raw(
+    dialect === 'sqlite' ? 'integer primary key autoincrement' : 'bigint generated always as identity primary key',
+  );
+  const bytes = sql.raw(dialect === 'sqlite' ? 'blob' : 'bytea');
+  // An event that comes again is the one that is there: of one replay id there may be several, each with an id of its own.
+  await sql`create table ${sql.table('events')} (
+    seq ${seq}, stream text not null, replay_id text not null, id text not null, schema_id text not null,
+    dataset text not null, transaction_key text not null, committed_at_ms bigint not null, received_at_ms bigint not null,
+    format text not null, payload ${bytes} not null, unique (stream, replay_id, id))`.execute(transaction);
+  await transaction.schema.createIndex('events_by_dataset').on('events').columns(['stream', 'dataset', 'seq']).execute();
+  await sql`create table ${sql.table('event_schemas')} (
+    stream text not null, id text not null, schema text not null, primary key (stream, id))`.execute(transaction);
+  await sql`create table ${sql.table('journals')} (
+    stream text not null, dataset text not null, stretch text not null, since_seq bigint not null,
+    retention_ms bigint not null, primary key (stream, dataset))`.execute(transaction);
 }

@@ -31,7 +31,7 @@ export function sqlRuns({ db }: Database): Pick<Store, 'startRun' | 'updateRun' 
         .selectAll()
         .where('sync', '=', toStored(sync))
         .where('state', '=', 'succeeded')
-        .where('kind', '!=', 'retry')
+        .where('kind', 'not in', ['retry', 'replay'])
         .orderBy('id', 'desc')
         .limit(1)
         .executeTakeFirst();

@@ -1,5 +1,6 @@
 import { sqlCheckpoints } from './sql-checkpoints.ts';
 import { sqlFailures } from './sql-failures.ts';
+import { sqlJournal } from './sql-journal.ts';
 import { sqlRuns } from './sql-runs.ts';
 import type { Seen, Store } from './store.ts';
 import { fromStored, toStored } from './stored-text.ts';
@@ -11,7 +12,7 @@ const ROWS_MAX = 2_000;
 /** The store over either database. Each method is one statement or one transaction. */
 export function sqlStore(database: Database): Store {
   const { db, among } = database;
-  const rest: Omit<Store, 'checkpoints' | keyof ReturnType<typeof sqlRuns> | keyof ReturnType<typeof sqlFailures>> = {
+  const rest: Omit<Store, 'checkpoints' | 'journal' | keyof ReturnType<typeof sqlRuns> | keyof ReturnType<typeof sqlFailures>> = {
     async setPaused(sync, paused) {
       if (paused) {
         await db
@@ -98,7 +99,13 @@ export function sqlStore(database: Database): Store {
     [Symbol.asyncDispose]: () => db.destroy(),
   };
   return translating(
-    { checkpoints: translating(sqlCheckpoints(database), database), ...sqlRuns(database), ...sqlFailures(database), ...rest },
+    {
+      checkpoints: translating(sqlCheckpoints(database), database),
+      journal: translating(sqlJournal(database), database),
+      ...sqlRuns(database),
+      ...sqlFailures(database),
+      ...rest,
+    },
     database,
   );
 }

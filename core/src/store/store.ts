@@ -1,7 +1,8 @@
 import type { Checkpoints } from '../model/connector.ts';
 import type { Row } from '../model/value.ts';
+import type { JournalStore } from './journal-store.ts';
 
-export type RunKind = 'delta' | 'full' | 'retry';
+export type RunKind = 'delta' | 'full' | 'retry' | 'replay';
 export type RunState = 'running' | 'succeeded' | 'failed' | 'stopped';
 
 /** Records of one run, by what became of them. */
@@ -67,13 +68,15 @@ export interface Seen {
  */
 export interface Store extends AsyncDisposable {
   readonly checkpoints: Checkpoints;
+  /** Events as they came, of syncs that keep them. */
+  readonly journal: JournalStore;
 
   startRun(run: Pick<Run, 'sync' | 'kind' | 'startedAtMs'>): Promise<string>;
   /** Progress while it runs, and its end. */
   updateRun(id: string, change: Partial<Omit<Run, 'id' | 'sync' | 'startedAtMs'>>): Promise<void>;
   /** Newest first. */
   runs(filter: { sync?: string; limit?: number }): Promise<readonly Run[]>;
-  /** The newest run that succeeded in reading its window: a retry of single records covers none. */
+  /** The newest run that succeeded in reading its window: a retry of single records covers none, and neither does a replay. */
   lastSuccess(sync: string): Promise<Run | null>;
   /** Marks runs that a crash left `running` as failed. Called by the owner of the sync. */
   closeAbandonedRuns(sync: string, atMs: number): Promise<void>;

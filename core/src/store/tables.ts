@@ -35,6 +35,22 @@ export interface Tables {
   paused_syncs: { sync: string };
   seen: { sync: string; key: string; stamp_ms: number; hash: string };
   named_values: { name: string; value: string };
+  /** The journal: events as they came. Bytes of the payload are the source's own. */
+  events: {
+    seq: Generated<number>;
+    stream: string;
+    replay_id: string;
+    id: string;
+    schema_id: string;
+    dataset: string;
+    transaction_key: string;
+    committed_at_ms: number;
+    received_at_ms: number;
+    format: string;
+    payload: Uint8Array;
+  };
+  event_schemas: { stream: string; id: string; schema: string };
+  journals: { stream: string; dataset: string; stretch: string; since_seq: number; retention_ms: number };
 }
 
 /** An open database, and the few things in which SQLite and Postgres differ for us. */

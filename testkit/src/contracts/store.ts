@@ -2,6 +2,7 @@ import type { Failure, NewFailure, Row, Run, Store } from '@tidemark/core';
 import { NO_STAMP, OwnershipLostError } from '@tidemark/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describeJournal } from './store-journal.ts';
 
 /** An empty place for a state store: a file, a database. Each `open` is another process's view of the same store. */
 export interface StorePlace extends AsyncDisposable {
@@ -25,6 +26,8 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
       await store?.[Symbol.asyncDispose]();
       await place?.[Symbol.asyncDispose]();
     });
+
+    describeJournal(() => ({ store, reopen: () => place.open() }));
 
     describe('runs', () => {
       test('a run is told in full, from its start through progress to its end', async () => {
