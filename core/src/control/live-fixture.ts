@@ -4,7 +4,7 @@ import { CheckpointExpiredError } from '../base/errors.ts';
 import { seededRandom } from '../base/random.ts';
 import type { AnyConnector } from '../config/config.ts';
 import { parseConfig } from '../config/load-config.ts';
-import type { Connection, Source } from '../model/connector.ts';
+import type { Checkpoints, Connection, Source } from '../model/connector.ts';
 import type { DatasetSchema } from '../model/schema.ts';
 import type { Delivery, EventStream, StreamEvent } from '../model/stream.ts';
 import { newRow } from '../model/value.ts';
@@ -70,7 +70,7 @@ const dataset = (name: string): DatasetSchema => ({
   ],
 });
 
-export type Values = { readonly name?: string; readonly city?: string };
+export type Write = readonly [dataset: string, id: string, values: { readonly name?: string; readonly city?: string } | null];
 
 /** Two datasets in memory, a stream that tells of them, and on request of other things, or of nothing. */
 export class StreamWorld implements AsyncDisposable {
@@ -83,17 +83,20 @@ export class StreamWorld implements AsyncDisposable {
   readonly shut = new Map<string, Error>();
   /** Breaks any operation of a target. */
   faults: Faults['at'];
-  /** Full reads wait for it, by dataset. */
-  readonly fullReads = new Map<string, Promise<void>>();
+  /** Positions that were written beside an open transaction of the stream's own. */
+  collisions = 0;
+  #commits: Promise<void> | null = null;
+  readonly #fullReads = new Map<string, Promise<void>>();
   /** Runs of each sync. */
   readonly runs: string[] = [];
-  /** Whether a stream says at once where it stands. */
+  /** Whether a stream says where it stands, and anything. */
   tells = true;
+  /** Streams tell no event behind this position, and do not say that nothing more is there. */
+  tellsUpTo = Number.POSITIVE_INFINITY;
   /** Positions up to here are known no more. */
   forgotten = 0;
   /** How often the stream was opened. */
   opened = 0;
-  more: object = {};
   readonly #events: StreamEvent[] = [];
   readonly #streams = new Set<MemoryStream>();
   #store!: Store;
@@ -133,7 +136,7 @@ export class StreamWorld implements AsyncDisposable {
       connections: { src: { type: 'a' }, dst: { type: 'b' } },
       syncs: { people: sync('people'), places: sync('places') },
     });
-    const connectors = [this.#source(), { ...createMemoryConnector({ memory: this.target, faults: this.#faults }), name: 'b' }];
+    const connectors = [this.#source(), this.#target()];
     const config = parseConfig(yaml, { file: '/tidemark.yaml', env: {}, connectors: connectors as unknown as AnyConnector[] });
     const warn = (data: object) => void this.warnings.push(data);
     const log = { debug() {}, info() {}, warn, error: warn };
@@ -154,11 +157,16 @@ export class StreamWorld implements AsyncDisposable {
   }
 
   /** One transaction of the source. What is `null` is deleted. */
-  async write(...writes: readonly (readonly [dataset: string, id: string, values: Values | null])[]): Promise<void> {
+  async write(...writes: readonly Write[]): Promise<void> {
+    await this.publish(...this.writeUntold(...writes));
+  }
+
+  /** One of which the stream does not tell. */
+  writeUntold(...writes: readonly Write[]): readonly StreamEvent[] {
     const transaction = `t${++this.#transactions}`;
     this.clock.at += 1000;
     const stampMs = this.clock.at;
-    const events = writes.map(([name, id, values]): StreamEvent => {
+    return writes.map(([name, id, values]): StreamEvent => {
       const known = this.source.dataset(name);
       const before = known.get(id)?.row;
       const about = { ...told, position: '', dataset: name, keys: [id], transaction, committedAtMs: stampMs };
@@ -169,11 +177,10 @@ export class StreamWorld implements AsyncDisposable {
       const stamped = { ...values, changedAt: new Date(stampMs).toISOString() };
       const row = Object.assign(newRow(), { id, name: null, city: null }, before, stamped);
       known.put(row);
-      const { id: _, ...whole } = row;
       const op = before === undefined ? 'create' : 'update';
+      const whole = Object.fromEntries(Object.entries(row).filter(([field]) => field !== 'id'));
       return { ...about, op, row: Object.assign(newRow(), op === 'create' ? whole : stamped), stampMs };
     });
-    await this.publish(...events);
   }
 
   /** Tells what did not happen, or not so. */
@@ -184,6 +191,20 @@ export class StreamWorld implements AsyncDisposable {
     }
     for (const stream of this.#streams) stream.tell();
     await settle();
+  }
+
+  /** Full reads of the dataset wait until the answer is called. */
+  holdFullRead(name: string): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#fullReads.set(name, promise);
+    return resolve;
+  }
+
+  /** The stream's commits wait until the answer is called. */
+  holdCommits(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#commits = promise;
+    return resolve;
   }
 
   /** The connection of the stream is lost. */
@@ -239,11 +260,62 @@ export class StreamWorld implements AsyncDisposable {
     return { ...connector, name: 'a', open } as unknown as AnyConnector;
   }
 
+  #target(): AnyConnector {
+    const connector = createMemoryConnector({ memory: this.target, faults: this.#faults }) as unknown as AnyConnector;
+    let isOpen = false;
+    const open = (...args: Parameters<AnyConnector['open']>): Connection<unknown, unknown> => {
+      const opened = connector.open(...args) as Connection<unknown, unknown>;
+      return {
+        ...opened,
+        [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+        openTarget: async (spec, signal) => {
+          const target = await opened.openTarget!(spec, signal);
+          const checkpoints = target.checkpoints!;
+          const write: Checkpoints['write'] = async (unit, ...rest) => {
+            // In a file they would wait for each other for ever.
+            if (isOpen && unit.startsWith('live:')) this.collisions++;
+            await checkpoints.write(unit, ...rest);
+          };
+          const watched: Checkpoints = {
+            acquire: (unit) => checkpoints.acquire(unit),
+            read: (unit) => checkpoints.read(unit),
+            write,
+          };
+          Object.defineProperty(target, 'checkpoints', { value: watched });
+          return target;
+        },
+        openStreamWriter: async (targets) => {
+          const writer = await opened.openStreamWriter!(targets);
+          return {
+            begin: async (signal) => {
+              const transaction = await writer.begin(signal);
+              isOpen = true;
+              return {
+                apply: (...changes) => transaction.apply(...changes),
+                commit: async (...kept) => {
+                  await this.#commits;
+                  isOpen = false;
+                  await transaction.commit(...kept);
+                },
+                rollback: async () => {
+                  isOpen = false;
+                  await transaction.rollback();
+                },
+              };
+            },
+            [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
+          };
+        },
+      };
+    };
+    return { ...connector, name: 'b', open } as unknown as AnyConnector;
+  }
+
   #altered(source: Source): Source {
     const { name } = source.schema;
     const shut = this.shut.get(name);
     if (shut !== undefined) throw shut;
-    const { fullReads } = this;
+    const fullReads = this.#fullReads;
     return altered(source, {
       streamDataset: name,
       async *readFull(resume, signal) {
@@ -258,7 +330,7 @@ export class StreamWorld implements AsyncDisposable {
     if (position !== null && Number(position) < this.forgotten) throw new CheckpointExpiredError('that is long ago');
     const stream = new MemoryStream(this.#events, position === null ? this.#events.length : Number(position), {
       datasets,
-      tells: () => this.tells,
+      tellsUpTo: () => (this.tells ? this.tellsUpTo : -1),
       closed: () => void this.#streams.delete(stream),
     });
     this.#streams.add(stream);
@@ -271,7 +343,7 @@ const told = { row: null, untold: [], stampMs: null, writer: '' } as const;
 class MemoryStream implements EventStream {
   readonly origin = 'memory';
   readonly #events: readonly StreamEvent[];
-  readonly #options: { readonly datasets: readonly string[]; tells(): boolean; closed(): void };
+  readonly #options: { readonly datasets: readonly string[]; tellsUpTo(): number; closed(): void };
   #at: number;
   #credit = 0;
   #isTold = false;
@@ -281,7 +353,7 @@ class MemoryStream implements EventStream {
   constructor(
     events: readonly StreamEvent[],
     at: number,
-    options: { readonly datasets: readonly string[]; tells(): boolean; closed(): void },
+    options: { readonly datasets: readonly string[]; tellsUpTo(): number; closed(): void },
   ) {
     this.#events = events;
     this.#at = at;
@@ -306,8 +378,9 @@ class MemoryStream implements EventStream {
     signal.addEventListener('abort', () => this.#wake());
     while (!signal.aborted) {
       if (this.#error !== null) throw this.#error;
-      const events = this.#options.tells() ? this.#events.slice(this.#at, this.#at + this.#credit) : [];
-      if (events.length > 0 || (!this.#isTold && this.#options.tells())) {
+      const upTo = this.#options.tellsUpTo();
+      const events = this.#events.slice(this.#at, Math.max(this.#at, Math.min(upTo, this.#at + this.#credit)));
+      if (events.length > 0 || (!this.#isTold && upTo >= 0)) {
         this.#isTold = true;
         this.#at += events.length;
         const heard = events.filter((event) => this.#options.datasets.includes(event.dataset));
