@@ -1,4 +1,5 @@
 import type { Connector } from '@tidemark/core';
+import { installCapture, planCapture, removeCapture } from './capture/schema.ts';
 import { checkConnection, listTables } from './check.ts';
 import { PostgresCheckpoints } from './checkpoints.ts';
 import { type PostgresConfig, type PostgresFrom, type PostgresTo, postgresConfig, postgresFrom, postgresTo } from './config.ts';
@@ -21,7 +22,13 @@ const connector: Connector<PostgresConfig, PostgresFrom, PostgresTo> = {
     return {
       check: () => checkConnection(connect(), config, context.connection),
       discover: () => listTables(connect(), config),
-      openSource: (spec, signal) => openSource(connect(), config, spec, signal),
+      openSource: (spec, signal) => openSource(connect(), config, spec, context.clock, signal),
+      planSource: async ({ capture, table }) => (capture ? planCapture(connect(), config.schema, table!) : []),
+      prepareSource: async ({ capture, table }, signal) =>
+        capture ? installCapture(connect(), config.schema, table!, signal) : [],
+      // Also when `capture` has left the configuration already: that is how it ends.
+      removeSource: async ({ table }, signal) =>
+        table === undefined ? [] : removeCapture(connect(), config.schema, table, signal),
       openTarget: async (spec) => new PostgresTarget(connect(), config, spec),
       openStreamWriter: (targets) => openStreamWriter(connect(), new PostgresCheckpoints(connect(), config.schema), targets),
       async [Symbol.asyncDispose]() {

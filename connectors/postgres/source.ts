@@ -3,6 +3,7 @@ import {
   type Block,
   blockOfRows,
   type Change,
+  type Clock,
   type DatasetSchema,
   type FieldSchema,
   keyOf,
@@ -15,6 +16,7 @@ import {
   type Source,
   type SourceSpec,
 } from '@tidemark/core';
+import { CaptureReader, openCapture } from './capture/reader.ts';
 import type { PostgresConfig, PostgresFrom } from './config.ts';
 import { type Client, type Pool, query, transaction } from './driver.ts';
 import { describeRelation, type SourceColumn } from './source-schema.ts';
@@ -38,12 +40,15 @@ interface Opened {
   readonly conditions: readonly string[];
   readonly origin: string;
   readonly estimateSql: string | null;
+  readonly warnings: NonNullable<Source['warnings']>;
+  readonly capture: Omit<ConstructorParameters<typeof CaptureReader>[0], 'readCurrent'> | undefined;
 }
 
 export async function openSource(
   pool: Pool,
   config: PostgresConfig,
   spec: SourceSpec<PostgresFrom>,
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<Source> {
   return transaction(pool, { readOnly: true, signal }, async (client) => {
@@ -54,6 +59,9 @@ export async function openSource(
     if (spec.startAtMs !== null && watermark !== undefined && kind === 'time') {
       conditions.push(`s.${watermark.name} >= '${new Date(spec.startAtMs).toISOString()}'`);
     }
+    const { from, unit = 'default' } = spec;
+    const captured = from.capture ? await openCapture(client, config.schema, from.table!) : null;
+    if (captured !== null) refuseOtherKey(described.name, captured.table.key, spec);
     const opened: Opened = {
       pool,
       schema: { name: described.name, fields: columns.map(({ field }) => field), key: key.map(({ field }) => field.name) },
@@ -65,6 +73,8 @@ export async function openSource(
       conditions,
       origin: await originOf(client),
       estimateSql: conditions.length === 0 ? described.estimateSql : null,
+      warnings: [...(watermark?.zoneless ? [localTimes(watermark)] : []), ...(captured?.outdated ? [OUTDATED] : [])],
+      capture: captured === null ? undefined : { pool, table: captured.table, unit, ignoreOwn: from.own === 'ignore', clock },
     };
     return new PostgresSource(opened);
   });
@@ -77,6 +87,19 @@ function watermarkKind({ field }: SourceColumn): WatermarkKind {
     hint: 'It has to be a timestamp or a whole number that grows with every change.',
   });
 }
+
+/** The log names a row by the primary key, of a row that is gone as well. */
+function refuseOtherKey(name: string, primaryKey: readonly string[], { from }: SourceSpec<PostgresFrom>): void {
+  if (from.key === undefined || [from.key].flat().join('\n') === primaryKey.join('\n')) return;
+  throw new RequestRefusedError(`${name} is captured by its primary key (${primaryKey.join(', ')})`, {
+    hint: 'Leave `key` out.',
+  });
+}
+
+const OUTDATED = {
+  message: 'the table has other columns than when its capture was made, or the capture is of another version',
+  hint: 'No change is missed; it is noted more slowly. `tidemark schema apply` renews the capture.',
+};
 
 /** What the sessions write there is for them to know; only they can tell whether it is UTC. */
 function localTimes({ field }: SourceColumn) {
@@ -102,14 +125,25 @@ class PostgresSource implements Source {
   readonly stampField?: string;
   readonly warnings: NonNullable<Source['warnings']>;
   readonly readDelta?: NonNullable<Source['readDelta']>;
+  readonly waitForChange?: NonNullable<Source['waitForChange']>;
   readonly describeCheckpoint?: NonNullable<Source['describeCheckpoint']>;
   readonly #opened: Opened;
+  readonly #capture: CaptureReader | undefined;
 
   constructor(opened: Opened) {
     this.#opened = opened;
     this.schema = opened.schema;
     this.origin = opened.origin;
-    this.warnings = opened.watermark?.zoneless ? [localTimes(opened.watermark)] : [];
+    this.warnings = opened.warnings;
+    if (opened.capture !== undefined) {
+      const capture = new CaptureReader({
+        ...opened.capture,
+        readCurrent: (client, keys) => this.#readCurrent(client, keys),
+      });
+      this.#capture = capture;
+      this.readDelta = (from, signal) => capture.readDelta(from, signal);
+      this.waitForChange = (from, signal) => capture.waitForChange(from, signal);
+    }
     if (opened.watermark === undefined) return;
     if (opened.kind === 'time') this.stampField = opened.watermark.field.name;
     this.readDelta = (from, signal) => this.#delta(from, signal);
@@ -131,6 +165,7 @@ class PostgresSource implements Source {
 
   async mark(signal: AbortSignal): Promise<string | null> {
     const { pool, watermark, kind, relation } = this.#opened;
+    if (this.#capture !== undefined) return this.#capture.mark(signal);
     if (watermark === undefined) return null;
     return transaction(pool, { readOnly: true, signal }, async (client) =>
       encodeCheckpoint(advance(kind!, null, await boundNow(client, kind!, relation, watermark.name))),
@@ -150,22 +185,42 @@ class PostgresSource implements Source {
   }
 
   async readKeys(keys: readonly string[], signal: AbortSignal): Promise<readonly Change[]> {
-    const { pool, key, conditions, relation } = this.#opened;
+    const { pool, key } = this.#opened;
+    const texts = keys.map((one) =>
+      keyParts(one, this.schema.key).map(
+        (part, i) => toPostgresText(part, { type: key[i]!.field.type === 'bytes' ? 'bytes' : 'text' }, key[i]!.type === 'bytea')!,
+      ),
+    );
+    const found = await transaction(pool, { readOnly: true, signal }, (client) => this.#readCurrent(client, texts));
+    // A row whose own key is spelled differently is another record to whoever asked.
+    return found.map((change, i) =>
+      change.key === keys[i] ? change : { op: 'delete', key: keys[i]!, row: null, stampMs: NO_STAMP },
+    );
+  }
+
+  /** For each key, by the texts of its columns, its row as it is now. */
+  async #readCurrent(client: Client, keys: readonly (readonly string[])[]): Promise<readonly Change[]> {
+    const { key, conditions, relation } = this.#opened;
     const arrays = key.map(({ type }, i) => `$${i + 1}::${type}[]`).join(', ');
-    const names = key.map(({ name }) => name).join(', ');
-    const parts = keys.map((one) => keyParts(one, this.schema.key));
-    return transaction(pool, { readOnly: true, signal }, async (client) => {
-      const answer = await query(
-        client,
-        `SELECT ${this.#selection()} FROM ${relation} JOIN unnest(${arrays}) AS wanted (${names})
-         ON ${key.map(({ name }) => `s.${name} = wanted.${name}`).join(' AND ')} ${where(conditions)}`,
-        key.map(({ field, type }, i) =>
-          parts.map((part) => toPostgresText(part[i]!, { type: field.type === 'bytes' ? 'bytes' : 'text' }, type === 'bytea')),
-        ),
-      );
-      const found = new Map(answer.rows.map((row) => this.#change(this.#row(row))).map((change) => [change.key, change]));
+    const names = key.map((_, i) => `_tidemark_key_${i}`);
+    const wanted = names.map((name) => `wanted.${name}`);
+    // The filter stands apart: names in it are the table's alone.
+    const { rows } = await query(
+      client,
+      `SELECT s.${key[0]!.name} IS NOT NULL, ${wanted.join(', ')}, ${this.#selection()}
+       FROM unnest(${arrays}) WITH ORDINALITY AS wanted (${names.join(', ')}, _tidemark_place)
+       LEFT JOIN (SELECT * FROM ${relation} ${where(conditions)}) s ON ${key.map(({ name }, i) => `s.${name} = ${wanted[i]}`).join(' AND ')}
+       ORDER BY wanted._tidemark_place`,
+      key.map((_, i) => keys.map((parts) => parts[i]!)),
+    );
+    return rows.map((texts): Change => {
+      if (texts[0] === 't') return this.#change(this.#row(texts.slice(1 + key.length)));
+      const parts = newRow();
+      key.forEach(({ field }, i) => {
+        parts[field.name] = fromPostgres(texts[1 + i]!, field);
+      });
       // No stamp: a row that a policy or `where` hid comes back with the one it had, and must not find a newer one (P12).
-      return keys.map((one) => found.get(one) ?? { op: 'delete', key: one, row: null, stampMs: NO_STAMP });
+      return { op: 'delete', key: keyOf(parts, this.schema.key)!, row: null, stampMs: NO_STAMP };
     });
   }
 

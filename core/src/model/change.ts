@@ -12,6 +12,12 @@ export interface Change {
   readonly row: Row | null;
   /** The source's own modification stamp, epoch ms; `NO_STAMP` when it keeps none. Never compared with another clock. */
   readonly stampMs: number;
+  /** Source fields that are no longer what they were when this record was last read; absent when that is not told: any may be. */
+  readonly changed?: readonly string[];
+  /** Units of ours that made it, when nobody else did. Absent: somebody else did, or that is not told. */
+  readonly writers?: readonly string[];
+  /** When it was last written, epoch ms by the source's clock, where that is told and no order follows from it. */
+  readonly changedAtMs?: number;
 }
 
 /** A run of changes, and the checkpoint that may be kept once all of them are applied. */

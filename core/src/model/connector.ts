@@ -50,6 +50,15 @@ export interface Connection<From = never, To = never> extends AsyncDisposable {
   /** Names of the datasets that the user may read or write. */
   discover?(): Promise<readonly string[]>;
   openSource?(spec: SourceSpec<From>, signal: AbortSignal): Promise<Source>;
+  /** What has to be made in the source's own system before this can be read, e.g. a change log and its triggers. Writes nothing. */
+  planSource?(from: From): Promise<readonly SchemaChange[]>;
+  /**
+   * Makes it; answers what it did. Idempotent. Only when the user asked for it.
+   * @throws {AccessDeniedError} a right is missing; its hint holds the statements for whoever has it.
+   */
+  prepareSource?(from: From, signal: AbortSignal): Promise<readonly SchemaChange[]>;
+  /** Takes all of it away again; answers what it did. */
+  removeSource?(from: From, signal: AbortSignal): Promise<readonly SchemaChange[]>;
   openTarget?(spec: TargetSpec<To>, signal: AbortSignal): Promise<Target>;
   /** Listens to changes as they are committed. Absent: this system has no streams. */
   openStream?(spec: StreamSpec, signal: AbortSignal): Promise<EventStream>;
@@ -86,6 +95,8 @@ export interface Allowance {
 
 export interface SourceSpec<From = unknown> {
   readonly from: From;
+  /** Names who reads, where the source keeps something for each of its readers: the sync. */
+  readonly unit?: string;
   /** A filter in the source's own language. */
   readonly where: string | undefined;
   /** Fields to read, in the source's spelling; `null` for all of them but `exclude`. Key and stamp come along anyway. */
@@ -136,6 +147,8 @@ export interface Source extends AsyncDisposable {
   /** Changes after `from` until caught up. Absent where `mark` is null.
    * @throws {CheckpointExpiredError} history is gone: a full run is needed. */
   readDelta?(from: string, signal: AbortSignal): AsyncIterable<Batch>;
+  /** Returns once there is something to read after `from`, or the signal aborts: a sync need not ask again and again. */
+  waitForChange?(from: string, signal: AbortSignal): Promise<void>;
   /** These records as they are now: an upsert for each that matches the filter, a delete for each that is gone. */
   readKeys?(keys: readonly string[], signal: AbortSignal): Promise<readonly Change[]>;
   /** How far behind the newest readable change the settled bound is, for `status`; null when it has none. */
