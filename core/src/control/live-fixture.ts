@@ -86,7 +86,7 @@ export class StreamWorld implements AsyncDisposable {
   /** Positions that were written beside an open transaction of the stream's own. */
   collisions = 0;
   #commits: Promise<void> | null = null;
-  readonly #fullReads = new Map<string, Promise<void>>();
+  readonly #reads = new Map<string, Promise<void>>();
   /** Runs of each sync. */
   readonly runs: string[] = [];
   /** Whether a stream says where it stands, and anything. */
@@ -193,10 +193,10 @@ export class StreamWorld implements AsyncDisposable {
     await settle();
   }
 
-  /** Full reads of the dataset wait until the answer is called. */
-  holdFullRead(name: string): () => void {
+  /** Reads of the dataset wait until the answer is called: before they begin, or when they have read all. */
+  holdReads(name: string, kind: 'full' | 'delta', at: 'begin' | 'end' = 'begin'): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#fullReads.set(name, promise);
+    this.#reads.set(`${name} ${kind} ${at}`, promise);
     return resolve;
   }
 
@@ -315,12 +315,18 @@ export class StreamWorld implements AsyncDisposable {
     const { name } = source.schema;
     const shut = this.shut.get(name);
     if (shut !== undefined) throw shut;
-    const fullReads = this.#fullReads;
+    const reads = this.#reads;
     return altered(source, {
       streamDataset: name,
       async *readFull(resume, signal) {
-        await fullReads.get(name);
+        await reads.get(`${name} full begin`);
         yield* source.readFull(resume, signal);
+        await reads.get(`${name} full end`);
+      },
+      async *readDelta(from, signal) {
+        await reads.get(`${name} delta begin`);
+        yield* source.readDelta!(from, signal);
+        await reads.get(`${name} delta end`);
       },
     });
   }
