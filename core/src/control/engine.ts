@@ -347,7 +347,7 @@ export class Engine implements AsyncDisposable {
 
   async #open(sync: SyncConfig, signal: AbortSignal): Promise<OpenedSync> {
     const { store, clock, random, log } = this.#options;
-    const stageContext = { clock, random, log, signal };
+    const stageContext = { clock, random, log, signal, store };
     const source = await this.#openSource(sync, signal);
     try {
       const steps: Steps = await createSteps(sync, source, stageContext);

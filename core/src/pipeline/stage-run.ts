@@ -3,6 +3,7 @@ import type { StepConfig } from '../config/config.ts';
 import { NO_STAMP } from '../model/change.ts';
 import type { DatasetSchema, FieldSchema } from '../model/schema.ts';
 import { type FieldType, type FieldValue, keyOf, newRow, type Row } from '../model/value.ts';
+import type { Once } from './once.ts';
 import { failureOf, type Item, type Stage, type StageContext, type StepFailure } from './stage.ts';
 import { importUserModule } from './user-module.ts';
 
@@ -18,6 +19,11 @@ export interface StepContext {
   readonly log: StageContext['log'];
   readonly signal: AbortSignal;
   now(): Date;
+  /**
+   * A value made once for a key of yours and the same ever after, in retries and after crashes: a code that you make up, an id.
+   * Kept as JSON beside the sync's state; each step has its own keys.
+   */
+  readonly once: Once;
 }
 
 /**
@@ -28,6 +34,7 @@ export async function runStage(
   step: Extract<StepConfig, { kind: 'run' }>,
   input: DatasetSchema,
   context: StageContext,
+  once: Once,
 ): Promise<Stage> {
   const module = await importUserModule<StepModule>(step.file);
   const run = module.default;
@@ -45,6 +52,7 @@ export async function runStage(
     log: context.log,
     signal: context.signal,
     now: () => new Date(context.clock.now()),
+    once,
   };
 
   async function call(items: readonly Item[]): Promise<Item[]> {

@@ -4,6 +4,8 @@ import { type Block, blockOfRows, type Column, changesOfBlock, takeRows } from '
 import { type Change, NO_STAMP } from '../model/change.ts';
 import type { DatasetSchema } from '../model/schema.ts';
 import { keyOf } from '../model/value.ts';
+import type { Store } from '../store/store.ts';
+import { createOnce } from './once.ts';
 import type { Item, Stage, StageContext, StepFailure } from './stage.ts';
 import { filterStage } from './stage-filter.ts';
 import { mapStage } from './stage-map.ts';
@@ -63,7 +65,7 @@ function addReads(fields: NonNullable<SyncConfig['fields']>, names: Set<string>)
 export async function createSteps(
   sync: SyncConfig,
   source: { readonly schema: DatasetSchema; readonly stampField?: string },
-  context: StageContext,
+  context: StageContext & { readonly store: Pick<Store, 'keepFirst' | 'keptFirst'> },
 ): Promise<Steps> {
   const stages: Stage[] = [];
   let schema = source.schema;
@@ -79,7 +81,7 @@ export async function createSteps(
     else if (step.kind === 'map')
       add(mapStage({ name: step.name, fields: step.fields, exclude: [] }, schema, { ...context, problems, place, open }));
     else {
-      add(await runStage(step, schema, context));
+      add(await runStage(step, schema, context, createOnce(context.store, `${sync.name} ${step.name}`)));
       open = true;
     }
   }

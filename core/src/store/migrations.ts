@@ -10,6 +10,7 @@ export interface Migration {
 export const migrations: readonly Migration[] = [
   { version: 1, up: createTables },
   { version: 2, up: createJournal },
+  { version: 3, up: createLinks },
 ];
 
 async function createTables(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {
@@ -58,4 +59,20 @@ async function createJournal(transaction: Kysely<Tables>, dialect: Database['dia
   await sql`create table ${sql.table('journals')} (
     stream text not null, dataset text not null, stretch text not null, since_seq bigint not null,
     retention_ms bigint not null, primary key (stream, dataset))`.execute(transaction);
+}
+
+async function createLinks(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {
+  const id = sql.raw(
+    dialect === 'sqlite' ? 'integer primary key autoincrement' : 'bigint generated always as identity primary key',
+  );
+  await sql`create table ${sql.table('links')} (
+    sync text not null, left_key text not null, right_key text not null, base text not null, gone text,
+    changed_at_ms bigint not null, primary key (sync, left_key), unique (sync, right_key))`.execute(transaction);
+  await sql`create table ${sql.table('conflicts')} (
+    id ${id}, sync text not null, left_key text not null, right_key text not null, field text,
+    base_value text not null, left_value text not null, right_value text not null,
+    state text not null, outcome text not null, why text not null, at_ms bigint not null)`.execute(transaction);
+  await transaction.schema.createIndex('conflicts_by_record').on('conflicts').columns(['sync', 'left_key', 'field']).execute();
+  await sql`create table ${sql.table('made_values')} (
+    scope text not null, key text not null, value text not null, primary key (scope, key))`.execute(transaction);
 }

@@ -1,6 +1,7 @@
 import { sqlCheckpoints } from './sql-checkpoints.ts';
 import { sqlFailures } from './sql-failures.ts';
 import { sqlJournal } from './sql-journal.ts';
+import { sqlLinks } from './sql-links.ts';
 import { sqlRuns } from './sql-runs.ts';
 import type { Seen, Store } from './store.ts';
 import { fromStored, toStored } from './stored-text.ts';
@@ -12,7 +13,10 @@ const ROWS_MAX = 2_000;
 /** The store over either database. Each method is one statement or one transaction. */
 export function sqlStore(database: Database): Store {
   const { db, among } = database;
-  const rest: Omit<Store, 'checkpoints' | 'journal' | keyof ReturnType<typeof sqlRuns> | keyof ReturnType<typeof sqlFailures>> = {
+  const rest: Omit<
+    Store,
+    'checkpoints' | 'journal' | 'links' | keyof ReturnType<typeof sqlRuns> | keyof ReturnType<typeof sqlFailures>
+  > = {
     async setPaused(sync, paused) {
       if (paused) {
         await db
@@ -82,6 +86,24 @@ export function sqlStore(database: Database): Store {
         .execute();
     },
 
+    async keepFirst(scope, key, value) {
+      await db
+        .insertInto('made_values')
+        .values({ scope: toStored(scope), key: toStored(key), value: toStored(value) })
+        .onConflict((conflict) => conflict.columns(['scope', 'key']).doNothing())
+        .execute();
+      return (await rest.keptFirst(scope, key))!;
+    },
+    async keptFirst(scope, key) {
+      const found = await db
+        .selectFrom('made_values')
+        .select('value')
+        .where('scope', '=', toStored(scope))
+        .where('key', '=', toStored(key))
+        .executeTakeFirst();
+      return found === undefined ? null : fromStored(found.value);
+    },
+
     async reset(sync) {
       const name = toStored(sync);
       await db.transaction().execute(async (transaction) => {
@@ -102,6 +124,7 @@ export function sqlStore(database: Database): Store {
     {
       checkpoints: translating(sqlCheckpoints(database), database),
       journal: translating(sqlJournal(database), database),
+      links: translating(sqlLinks(database), database),
       ...sqlRuns(database),
       ...sqlFailures(database),
       ...rest,

@@ -1,6 +1,7 @@
 import type { Checkpoints } from '../model/connector.ts';
 import type { Row } from '../model/value.ts';
 import type { JournalStore } from './journal-store.ts';
+import type { LinkStore } from './links.ts';
 
 export type RunKind = 'delta' | 'full' | 'retry' | 'replay';
 export type RunState = 'running' | 'succeeded' | 'failed' | 'stopped';
@@ -70,6 +71,7 @@ export interface Store extends AsyncDisposable {
   readonly checkpoints: Checkpoints;
   /** Events as they came, of syncs that keep them. */
   readonly journal: JournalStore;
+  readonly links: LinkStore;
 
   startRun(run: Pick<Run, 'sync' | 'kind' | 'startedAtMs'>): Promise<string>;
   /** Progress while it runs, and its end. */
@@ -106,6 +108,11 @@ export interface Store extends AsyncDisposable {
   seen(sync: string, keys: readonly string[]): Promise<ReadonlyMap<string, Seen>>;
   /** Remembers, and forgets what is stamped before `keepFromMs`. */
   putSeen(sync: string, seen: readonly Seen[], keepFromMs: number): Promise<void>;
+
+  /** The value that was kept first under this key, which is the given one if none was: what is made once stays the same (P1). */
+  keepFirst(scope: string, key: string, value: string): Promise<string>;
+  /** What was kept first; null when nothing was. */
+  keptFirst(scope: string, key: string): Promise<string | null>;
 
   /** Small durable values by name: the SOQL watermark under a key, a confirmed org id. */
   getValue(name: string): Promise<string | null>;

@@ -35,6 +35,31 @@ export interface Tables {
   paused_syncs: { sync: string };
   seen: { sync: string; key: string; stamp_ms: number; hash: string };
   named_values: { name: string; value: string };
+  /** What steps made once and never again. */
+  made_values: { scope: string; key: string; value: string };
+  links: {
+    sync: string;
+    left_key: string;
+    right_key: string;
+    base: string;
+    gone: string | null;
+    changed_at_ms: number;
+  };
+  /** Values are JSON. */
+  conflicts: {
+    id: Generated<number>;
+    sync: string;
+    left_key: string;
+    right_key: string;
+    field: string | null;
+    base_value: string;
+    left_value: string;
+    right_value: string;
+    state: string;
+    outcome: string;
+    why: string;
+    at_ms: number;
+  };
   /** The journal: events as they came. Bytes of the payload are the source's own. */
   events: {
     seq: Generated<number>;
@@ -58,7 +83,7 @@ export interface Database {
   readonly db: Kysely<Tables>;
   readonly dialect: 'sqlite' | 'postgres';
   /** Whether the column's value is one of these, as one bound parameter however many they are. */
-  among(column: 'id' | 'key', values: readonly string[] | readonly number[]): RawBuilder<boolean>;
+  among(column: 'id' | 'key' | 'left_key' | 'right_key', values: readonly string[] | readonly number[]): RawBuilder<boolean>;
   /** Serializes migrations between processes, until the transaction ends. */
   lockForMigration(transaction: Kysely<Tables>): Promise<void>;
   /** A driver's error as one of ours; anything else comes back as it is. */

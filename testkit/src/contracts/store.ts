@@ -3,6 +3,7 @@ import { NO_STAMP, OwnershipLostError } from '@tidemark/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeJournal } from './store-journal.ts';
+import { describeLinks } from './store-links.ts';
 
 /** An empty place for a state store: a file, a database. Each `open` is another process's view of the same store. */
 export interface StorePlace extends AsyncDisposable {
@@ -28,6 +29,7 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
     });
 
     describeJournal(() => ({ store, reopen: () => place.open() }));
+    describeLinks(() => ({ store, newSync }));
 
     describe('runs', () => {
       test('a run is told in full, from its start through progress to its end', async () => {

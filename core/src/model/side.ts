@@ -1,0 +1,45 @@
+import type { Rejection } from './change.ts';
+import type { Source } from './connector.ts';
+import type { Row } from './value.ts';
+
+/** One side of a two-way sync: a dataset whose records are read and written by key. */
+export interface Side extends AsyncDisposable {
+  /** Reads it: what changed, everything, and single records. Its schema names the fields that take part, and the key. */
+  readonly source: Source;
+  /** The field in which this side keeps the other side's key; null when it has none. Unique: what finds a record again after a crash. */
+  readonly link: string | null;
+  /** Whether records can be made here: a link field, or a key that the other side can fill. Otherwise why not, with the remedy. */
+  readonly creates: { readonly ok: true } | { readonly ok: false; readonly message: string; readonly hint: string };
+  /**
+   * Has these records decided upon and writes what was decided. Where the system has locks, they are held from the reading to the
+   * commit, so that nobody changes a record in between; `rows` lacks what is not there. Result i is about write i.
+   * Nothing is written when `decide` throws.
+   */
+  merge(
+    keys: readonly string[],
+    decide: (rows: ReadonlyMap<string, SideRow>) => Promise<readonly SideWrite[]>,
+    signal: AbortSignal,
+  ): Promise<readonly SideResult[]>;
+  /** Records whose fields hold these values, in any order; a wanted row's nulls match nothing. For links and for first meetings. */
+  find(wanted: readonly Row[], signal: AbortSignal): Promise<readonly SideRow[]>;
+}
+
+export interface SideRow {
+  readonly key: string;
+  readonly row: Row;
+  /** When it was last modified by its own system's clock, epoch ms; null when it does not tell. */
+  readonly atMs: number | null;
+}
+
+/** An update holds the fields to set and no other, and never makes a record: what is gone stays gone. */
+export type SideWrite =
+  | { readonly op: 'create'; readonly row: Row }
+  | { readonly op: 'update'; readonly key: string; readonly row: Row }
+  | { readonly op: 'delete'; readonly key: string };
+
+export type SideResult =
+  /** `key` is what the system gave a record that was made. */
+  | { readonly status: 'written'; readonly key: string }
+  /** To be updated or deleted, and not there. */
+  | { readonly status: 'gone' }
+  | { readonly status: 'rejected'; readonly reason: Rejection };

@@ -1,0 +1,20 @@
+import type { FieldValue } from '../model/value.ts';
+import type { Store } from '../store/store.ts';
+
+/**
+ * A value that is made once for a key and is the same ever after: for a retry, after a crash, and for whoever asks at the same time.
+ * What `make` throws is kept by nobody.
+ */
+export type Once = <T extends FieldValue>(key: string, make: () => T | Promise<T>) => Promise<T>;
+
+/** Of one step of one sync: two of them may use the same keys. */
+export function createOnce(store: Pick<Store, 'keepFirst' | 'keptFirst'>, scope: string): Once {
+  return async <T extends FieldValue>(key: string, make: () => T | Promise<T>): Promise<T> => {
+    const kept = await store.keptFirst(scope, key);
+    if (kept !== null) return JSON.parse(kept) as T;
+    const made = JSON.stringify(await make());
+    if (made === undefined)
+      throw new TypeError(`once(${JSON.stringify(key)}) made nothing that can be kept: return a value or null`);
+    return JSON.parse(await store.keepFirst(scope, key, made)) as T;
+  };
+}

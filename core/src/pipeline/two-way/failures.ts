@@ -1,0 +1,67 @@
+import type { NewFailure } from '../../store/store.ts';
+import type { Unpaired } from './find-partners.ts';
+import type { SideName } from './merge-record.ts';
+import type { OpenedPairing } from './opened-pairing.ts';
+import type { Done, Work, Writes } from './reconcile.ts';
+
+/** The next try of a record that a side refused. */
+const AGAIN_MS = 60_000;
+
+/** A record's name in failures: the left side's key, or, where only the right one has it, that key behind a colon. */
+export function failureKey({ leftKey, rightKey }: { leftKey: string | null; rightKey: string | null }): string {
+  return leftKey ?? `:${rightKey}`;
+}
+
+/** The record that a failure is about, to be tried again. */
+export function touchedBy(failureKeys: readonly string[]): { left: string[]; right: string[] } {
+  return {
+    left: failureKeys.filter((key) => !key.startsWith(':')),
+    right: failureKeys.filter((key) => key.startsWith(':')).map((key) => key.slice(1)),
+  };
+}
+
+/** Keeps what a side refused, and who could not be paired; forgets what has gone well since (P2). */
+export async function keepFailures(
+  works: readonly Work[],
+  unpaired: readonly Unpaired[],
+  pairing: OpenedPairing,
+  done: Done,
+  writes: Readonly<Record<SideName, Writes>>,
+): Promise<void> {
+  const { store, clock, names, name } = pairing;
+  const common = { sync: name, stampMs: 0, lastAtMs: clock.now(), nextAttemptAtMs: clock.now() + AGAIN_MS };
+  const failures: NewFailure[] = unpaired.map(({ side, row, code, message }) => ({
+    ...common,
+    key: side === 'left' ? row.key : `:${row.key}`,
+    op: 'upsert',
+    row: row.row,
+    code,
+    message,
+    place: `match with ${names[side === 'left' ? 'right' : 'left']}`,
+  }));
+  const well = new Set<string>();
+  for (const work of works) {
+    const refused = (['left', 'right'] as const).flatMap((side) => {
+      const result = done[side].get(work);
+      return result?.status === 'rejected' ? [{ side, reason: result.reason, write: writes[side].get(work)! }] : [];
+    });
+    for (const { side, reason, write } of refused) {
+      failures.push({
+        ...common,
+        key: failureKey(work),
+        op: write.op === 'delete' ? 'delete' : 'upsert',
+        row: write.op === 'delete' ? null : write.row,
+        code: reason.code,
+        message: reason.message,
+        place: names[side],
+      });
+    }
+    if (refused.length > 0) continue;
+    if (work.leftKey !== null) well.add(work.leftKey);
+    if (work.rightKey !== null) well.add(`:${work.rightKey}`);
+  }
+  await store.putFailures(failures);
+  if (well.size === 0 || (await store.countFailures(name)) === 0) return;
+  const mended = await store.failures({ sync: name, keys: [...well] });
+  await store.removeFailures(mended.map(({ id }) => id));
+}

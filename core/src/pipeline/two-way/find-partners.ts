@@ -1,0 +1,189 @@
+import type { Change } from '../../model/change.ts';
+import type { SideRow } from '../../model/side.ts';
+import { type FieldValue, newRow, type Row, textOf } from '../../model/value.ts';
+import type { Link } from '../../store/links.ts';
+import type { Base, SideName } from './merge-record.ts';
+import { otherSide } from './merge-record.ts';
+import type { OpenedPairing } from './opened-pairing.ts';
+
+/** Two keys that belong together, as far as they are known, with the left record as it is now. Rows in their side's own names. */
+export interface Partners {
+  readonly leftKey: string | null;
+  readonly rightKey: string | null;
+  readonly link: Link | null;
+  readonly base: Base;
+  readonly left: SideRow | null;
+  /** As it was when partners were looked for; it is read again under its lock. */
+  readonly right: SideRow | null;
+}
+
+/** A record that may be the same as several others, or as one that has its partner already. Becomes a failure (P2). */
+export interface Unpaired {
+  readonly side: SideName;
+  readonly row: SideRow;
+  readonly code: 'several_matches' | 'match_is_taken';
+  readonly message: string;
+}
+
+export interface Found {
+  readonly partners: readonly Partners[];
+  readonly unpaired: readonly Unpaired[];
+}
+
+/**
+ * Who belongs to whom: by the link that is kept, else by the key that one side keeps of the other, else, on a first meeting, by the
+ * fields that the user named for it. A record without a partner stands alone; what becomes of it is decided later.
+ */
+export async function findPartners(
+  pairing: OpenedPairing,
+  touched: Readonly<Record<SideName, readonly string[]>>,
+  signal: AbortSignal,
+): Promise<Found> {
+  const links = await linksOf(pairing, touched);
+  const linked = { left: new Set(links.map(({ leftKey }) => leftKey)), right: new Set(links.map(({ rightKey }) => rightKey)) };
+  const alone = {
+    left: touched.left.filter((key) => !linked.left.has(key)),
+    right: touched.right.filter((key) => !linked.right.has(key)),
+  };
+  const rows = {
+    left: await read(pairing, 'left', [...linked.left, ...alone.left], signal),
+    right: await read(pairing, 'right', alone.right, signal),
+  };
+  const partners: Partners[] = links.map((link) => ({
+    ...link,
+    link,
+    base: JSON.parse(link.base) as Base,
+    left: rows.left.get(link.leftKey) ?? null,
+    right: null,
+  }));
+  const unpaired: Unpaired[] = [];
+  const taken = { left: new Set<string>(), right: new Set<string>() };
+  for (const side of ['left', 'right'] as const) {
+    const lonely = alone[side].flatMap((key) => rows[side].get(key) ?? []).filter(({ key }) => !taken[side].has(key));
+    const found = await candidates(pairing, side, lonely, signal);
+    const other = otherSide(side);
+    const kept = await linksBy(
+      pairing,
+      other,
+      [...found.values()].flatMap((rows) => rows.map(({ key }) => key)),
+    );
+    for (const row of lonely) {
+      const partner = choose(found.get(row.key) ?? [], kept, taken[other], other);
+      if (typeof partner === 'object' && partner !== null && 'code' in partner) {
+        unpaired.push({ side, row, ...partner });
+        continue;
+      }
+      taken[side].add(row.key);
+      if (partner !== null) taken[other].add(partner.key);
+      const pair = { [side]: row, [other]: partner } as Record<SideName, SideRow | null>;
+      partners.push({
+        leftKey: pair.left?.key ?? null,
+        rightKey: pair.right?.key ?? null,
+        link: null,
+        base: {},
+        ...pair,
+      });
+    }
+  }
+  return { partners, unpaired };
+}
+
+async function linksOf(pairing: OpenedPairing, touched: Readonly<Record<SideName, readonly string[]>>): Promise<Link[]> {
+  const byLeft = await linksBy(pairing, 'left', touched.left);
+  const byRight = await linksBy(pairing, 'right', touched.right);
+  return [...new Map([...byLeft.values(), ...byRight.values()].map((link) => [link.leftKey, link])).values()];
+}
+
+async function linksBy({ links, name }: OpenedPairing, side: SideName, keys: readonly string[]): Promise<Map<string, Link>> {
+  const found = side === 'left' ? await links.linksByLeft(name, keys) : await links.linksByRight(name, keys);
+  return new Map(found.map((link) => [side === 'left' ? link.leftKey : link.rightKey, link]));
+}
+
+async function read(
+  pairing: OpenedPairing,
+  side: SideName,
+  keys: readonly string[],
+  signal: AbortSignal,
+): Promise<Map<string, SideRow>> {
+  if (keys.length === 0) return new Map();
+  const changes = await pairing[side].source.readKeys!(keys, signal);
+  return new Map(changes.flatMap((change) => (change.op === 'upsert' ? [[change.key, sideRowOf(change)] as const] : [])));
+}
+
+function sideRowOf({ key, row, stampMs }: Change): SideRow {
+  return { key, row: row!, atMs: stampMs === 0 ? null : stampMs };
+}
+
+/** Records of the other side that may be the same as these, by the key of each. */
+async function candidates(
+  pairing: OpenedPairing,
+  side: SideName,
+  lonely: readonly SideRow[],
+  signal: AbortSignal,
+): Promise<Map<string, readonly SideRow[]>> {
+  const other = otherSide(side);
+  const found = new Map<string, readonly SideRow[]>();
+  const there = pairing[other];
+  const ownLink = pairing[side].link;
+
+  const add = async (wanted: ReadonlyMap<string, Row>) => {
+    if (wanted.size === 0) return;
+    const rows = await there.find([...wanted.values()], signal);
+    for (const [key, want] of wanted) {
+      const same = rows.filter(({ row }) => Object.entries(want).every(([name, value]) => textOf(row[name]) === textOf(value)));
+      if (same.length > 0) found.set(key, same);
+    }
+  };
+  const wantedBy = (want: (row: SideRow) => Row | null) =>
+    new Map(
+      lonely.flatMap((row) => {
+        const wanted = found.has(row.key) ? null : want(row);
+        return wanted === null ? [] : [[row.key, wanted] as const];
+      }),
+    );
+  const field = (name: string, value: FieldValue | undefined): Row | null =>
+    value === null || value === undefined ? null : Object.assign(newRow(), { [name]: value });
+
+  const [otherKey] = there.source.schema.key;
+  if (ownLink !== null) await add(wantedBy(({ row }) => field(otherKey!, row[ownLink])));
+  if (there.link !== null) await add(wantedBy(({ key }) => field(there.link!, key)));
+  const match = pairing.fields.filter(({ field: { name } }) => pairing.match.includes(name));
+  if (match.length > 0) {
+    await add(
+      wantedBy(({ row }) => {
+        const wanted = newRow();
+        for (const each of match) {
+          const value = row[each[side]] ?? null;
+          if (value === null) return null;
+          wanted[each[other]] = value;
+        }
+        return wanted;
+      }),
+    );
+  }
+  return found;
+}
+
+function choose(
+  candidates: readonly SideRow[],
+  kept: ReadonlyMap<string, Link>,
+  taken: ReadonlySet<string>,
+  side: SideName,
+): SideRow | null | Pick<Unpaired, 'code' | 'message'> {
+  if (candidates.length === 0) return null;
+  if (candidates.length > 1) {
+    const keys = candidates
+      .slice(0, 5)
+      .map(({ key }) => key)
+      .join(', ');
+    return { code: 'several_matches', message: `${candidates.length} records match it: ${keys}` };
+  }
+  const [only] = candidates as [SideRow];
+  const link = kept.get(only.key);
+  // A partner whose own record is gone is free again.
+  if (taken.has(only.key) || (link !== undefined && link.gone === null)) {
+    const partner = link === undefined ? 'another one' : side === 'left' ? link.rightKey : link.leftKey;
+    return { code: 'match_is_taken', message: `it matches ${only.key}, which belongs to ${partner}` };
+  }
+  return only;
+}

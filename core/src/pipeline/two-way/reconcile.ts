@@ -1,0 +1,240 @@
+import type { Side, SideResult, SideWrite } from '../../model/side.ts';
+import { newRow, type Row } from '../../model/value.ts';
+import type { Conflict, Link, NewConflict } from '../../store/links.ts';
+import { type Action, decidePair } from './decide-pair.ts';
+import { keepFailures } from './failures.ts';
+import { findPartners, type Partners } from './find-partners.ts';
+import { type Base, otherSide, type Policy, type SideName } from './merge-record.ts';
+import { type OpenedPairing, type PairField, type PairingTally, shared, sideRow } from './opened-pairing.ts';
+
+export interface ReconcileOptions {
+  readonly signal: AbortSignal;
+  readonly tally: PairingTally;
+  /** Decides everything and writes nothing, for a look before the first run. */
+  readonly dryRun?: boolean;
+  /** What people decided about open conflicts. */
+  readonly decisions?: readonly { readonly conflict: Conflict; readonly policy: Policy }[];
+}
+
+/** A pair, and what is to be done about it. */
+export interface Work extends Partners {
+  readonly action: Action;
+}
+
+export type Done = Readonly<Record<SideName, ReadonlyMap<Work, SideResult>>>;
+
+/** How often a pair is looked at again at once; what still moves after that is told by its next change. */
+const ROUNDS_MAX = 3;
+
+/**
+ * Brings both sides of the touched records together (P7). Whatever touched a record, both sides are read, compared with what they
+ * agreed on last, and what differs is written. To do it again does nothing, so a crash anywhere is made up by repeating.
+ */
+export async function reconcile(
+  pairing: OpenedPairing,
+  touched: Readonly<Record<SideName, Iterable<string>>>,
+  options: ReconcileOptions,
+): Promise<void> {
+  let keys = { left: [...new Set(touched.left)], right: [...new Set(touched.right)] };
+  for (let round = 0; round < ROUNDS_MAX && keys.left.length + keys.right.length > 0; round++) {
+    options.signal.throwIfAborted();
+    keys = await reconcileOnce(pairing, keys, options);
+  }
+}
+
+/** @returns records that are looked at once more: those that were made, to be told their partner's key, and those that went meanwhile */
+async function reconcileOnce(
+  pairing: OpenedPairing,
+  touched: Readonly<Record<SideName, readonly string[]>>,
+  options: ReconcileOptions,
+): Promise<{ left: string[]; right: string[] }> {
+  const { signal, tally, dryRun = false } = options;
+  const { partners, unpaired } = await findPartners(pairing, touched, signal);
+  tally.read += partners.length + unpaired.length;
+  let works: readonly Work[] = [];
+  let writes = { left: noWrites, right: noWrites };
+
+  // The right side is decided upon under its locks; the left, which may have none, was read just before.
+  const rightKeys = partners.flatMap(({ rightKey }) => rightKey ?? []);
+  const rightResults = await pairing.right.merge(
+    rightKeys,
+    async (rows) => {
+      works = partners.map((pair) => decide({ ...pair, right: rows.get(pair.rightKey ?? '') ?? null }, pairing, options));
+      writes = { left: writesTo('left', works, pairing), right: writesTo('right', works, pairing) };
+      if (dryRun) return [];
+      // Durable before anything is overwritten.
+      await keepConflicts(works, pairing, tally);
+      return [...writes.right.values()];
+    },
+    signal,
+  );
+  if (dryRun) {
+    for (const { action } of works) tally.expect(action);
+    return { left: [], right: [] };
+  }
+  const right = resultsOf(writes.right, rightResults);
+  // What was agreed with the right side must not be forgotten by a crash before the left is written.
+  await keepLinks(works, pairing, { left: new Map(), right }, writes);
+  const leftResults = writes.left.size === 0 ? [] : await pairing.left.merge([], async () => [...writes.left.values()], signal);
+  const done: Done = { left: resultsOf(writes.left, leftResults), right };
+  if (writes.left.size > 0) await keepLinks(works, pairing, done, writes);
+  await keepFailures(works, unpaired, pairing, done, writes);
+  tally.failed += unpaired.length;
+  for (const side of ['left', 'right'] as const) {
+    for (const [{ action }, result] of done[side]) tally.count(side, action, result);
+  }
+  return lookAgain(works, done);
+}
+
+export type Writes = ReadonlyMap<Work, SideWrite>;
+const noWrites: Writes = new Map();
+
+function decide(pair: Partners, pairing: OpenedPairing, { decisions = [] }: ReconcileOptions): Work {
+  const own = decisions.filter(
+    ({ conflict }) => conflict.leftKey === pair.leftKey && conflict.rightKey === pair.rightKey && conflict.sync === pairing.name,
+  );
+  const rules = own.length === 0 ? pairing.fields : pairing.fields.map((rule) => decided(rule, own));
+  const existence = own.find(({ conflict }) => conflict.field === null)?.policy;
+  const sides = {
+    left: pair.left === null ? null : shared(pairing, 'left', pair.left),
+    right: pair.right === null ? null : shared(pairing, 'right', pair.right),
+  };
+  const exists = existence?.kind === 'wins' ? { exists: existence.side } : {};
+  return { ...pair, action: decidePair({ ...pair, ...sides, ...exists }, rules, pairing.deletes) };
+}
+
+/** A decision is good for the values that it was made about; others since then have to be looked at anew. */
+function decided(rule: PairField, own: NonNullable<ReconcileOptions['decisions']>): PairField {
+  const made = own.find(({ conflict }) => conflict.field === rule.field.name);
+  return made === undefined ? rule : { ...rule, policy: made.policy };
+}
+
+function writesTo(side: SideName, works: readonly Work[], pairing: OpenedPairing): Writes {
+  return new Map(
+    works.flatMap((work) => {
+      const write = writeOf(work, side, pairing);
+      return write === null ? [] : [[work, write] as const];
+    }),
+  );
+}
+
+function writeOf({ action, leftKey, rightKey, left, right }: Work, side: SideName, pairing: OpenedPairing): SideWrite | null {
+  const own = side === 'left' ? { key: leftKey, row: left?.row } : { key: rightKey, row: right?.row };
+  const otherKey = side === 'left' ? rightKey : leftKey;
+  if (action.kind === 'create' && action.on === side) {
+    return { op: 'create', row: Object.assign(linkTo(pairing[side], otherKey), sideRow(pairing, side, action.row)) };
+  }
+  if (action.kind === 'delete' && action.on === side) return { op: 'delete', key: own.key! };
+  if (action.kind !== 'merge') return null;
+  const row = sideRow(pairing, side, action.merge[side]);
+  const { link } = pairing[side];
+  // Told once who its partner is, a record finds it again whatever becomes of our own memory.
+  if (link !== null && own.row !== undefined && String(own.row[link] ?? '') !== otherKey) row[link] = otherKey;
+  return Object.keys(row).length === 0 ? null : { op: 'update', key: own.key!, row };
+}
+
+function linkTo({ link }: Side, otherKey: string | null): Row {
+  return link === null ? newRow() : Object.assign(newRow(), { [link]: otherKey });
+}
+
+function resultsOf(writes: Writes, results: readonly SideResult[]): ReadonlyMap<Work, SideResult> {
+  return new Map([...writes.keys()].map((work, i) => [work, results[i]!]));
+}
+
+/** Keeps what is agreed by now: nothing of a write before its side has acknowledged it. */
+async function keepLinks(
+  works: readonly Work[],
+  pairing: OpenedPairing,
+  done: Done,
+  writes: Readonly<Record<SideName, Writes>>,
+): Promise<void> {
+  const changedAtMs = pairing.clock.now();
+  const kept = works.flatMap((work) => {
+    const link = linkOf(work, done, writes);
+    return link === null ? [] : [{ ...link, changedAtMs }];
+  });
+  await pairing.links.putLinks(pairing.name, kept);
+}
+
+function linkOf(work: Work, done: Done, writes: Readonly<Record<SideName, Writes>>): Omit<Link, 'changedAtMs'> | null {
+  const { action, link, leftKey, rightKey, base } = work;
+  const acknowledged = (side: SideName) => !writes[side].has(work) || done[side].get(work)?.status === 'written';
+  const keys = { leftKey: leftKey!, rightKey: rightKey! };
+  switch (action.kind) {
+    case 'merge': {
+      const agreed = action.merge.agreed.filter(({ after }) => after.every(acknowledged));
+      if (agreed.length === 0 && link?.gone === null) return null;
+      const next: Base = { ...base, ...Object.fromEntries(agreed.map(({ field, base: entry }) => [field, entry])) };
+      return { ...keys, base: JSON.stringify(next), gone: null };
+    }
+    case 'create': {
+      const made = done[action.on].get(work);
+      if (made?.status !== 'written') return null;
+      const both = action.on === 'left' ? { ...keys, leftKey: made.key } : { ...keys, rightKey: made.key };
+      return { ...both, base: JSON.stringify(action.base), gone: null };
+    }
+    case 'delete': {
+      const result = done[action.on].get(work)?.status;
+      return result === 'written' || result === 'gone' ? { ...keys, base: link!.base, gone: 'both' } : null;
+    }
+    case 'gone':
+      return { ...keys, base: link!.base, gone: action.gone };
+    case 'contested':
+      return link!.gone === action.gone ? null : { ...keys, base: link!.base, gone: action.gone };
+    default:
+      return null;
+  }
+}
+
+async function keepConflicts(works: readonly Work[], pairing: OpenedPairing, tally: PairingTally): Promise<void> {
+  const found = works.flatMap((work) => conflictsOf(work, pairing));
+  tally.conflicts += found.length;
+  await pairing.links.putConflicts(found);
+  const keys = works.flatMap(({ leftKey, rightKey }) => (leftKey === null || rightKey === null ? [] : [{ leftKey, rightKey }]));
+  // What was open and is so no more: somebody made the two equal, or decided.
+  const open = keys.length === 0 ? [] : await pairing.links.conflicts({ sync: pairing.name, state: 'open', keys });
+  const still = new Set(found.filter(({ state }) => state === 'open').map(identity));
+  for (const conflict of open) {
+    if (still.has(identity(conflict))) continue;
+    const work = works.find(({ leftKey, rightKey }) => leftKey === conflict.leftKey && rightKey === conflict.rightKey);
+    const value = work?.left?.row[fieldOn(pairing, conflict.field, 'left')] ?? null;
+    await pairing.links.settleConflicts([conflict.id], { why: 'it was decided, or the two sides became equal', value });
+  }
+}
+
+function conflictsOf(work: Work, { name, clock }: OpenedPairing): NewConflict[] {
+  const { action, leftKey, rightKey } = work;
+  if (leftKey === null || rightKey === null) return [];
+  const common = { sync: name, leftKey, rightKey, atMs: clock.now() };
+  if (action.kind === 'contested') {
+    const there = otherSide(action.gone);
+    const rows = { left: work.left?.row ?? null, right: work.right?.row ?? null };
+    const why = `deleted on one side and changed on the other (${there}) since both agreed`;
+    return [{ ...common, field: null, base: null, ...rows, state: 'open', outcome: null, why }];
+  }
+  if (action.kind !== 'merge') return [];
+  return action.merge.conflicts.map(({ field, base = null, left, right, state, outcome = null, why }) => ({
+    ...common,
+    ...{ field, base, left, right, state, outcome, why },
+  }));
+}
+
+function identity({ leftKey, rightKey, field }: Pick<Conflict, 'leftKey' | 'rightKey' | 'field'>): string {
+  return JSON.stringify([leftKey, rightKey, field]);
+}
+
+function fieldOn({ fields }: OpenedPairing, name: string | null, side: SideName): string {
+  return fields.find(({ field }) => field.name === name)?.[side] ?? '';
+}
+
+function lookAgain(works: readonly Work[], done: Done): { left: string[]; right: string[] } {
+  const again = { left: [] as string[], right: [] as string[] };
+  for (const work of works) {
+    const results = [done.left.get(work), done.right.get(work)];
+    const made = work.action.kind === 'create' && results.some((result) => result?.status === 'written');
+    if (!made && !results.some((result) => result?.status === 'gone')) continue;
+    if (work.leftKey !== null) again.left.push(work.leftKey);
+    else again.right.push(work.rightKey!);
+  }
+  return again;
+}

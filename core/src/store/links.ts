@@ -1,0 +1,62 @@
+import type { FieldValue } from '../model/value.ts';
+
+/** Two records, one on each side of a two-way sync, that are the same thing. */
+export interface Link {
+  readonly leftKey: string;
+  readonly rightKey: string;
+  /** What both sides agreed on last, as the merge keeps it. */
+  readonly base: string;
+  /** Where the record is gone; null while both sides have it. A link with a gone side makes sure that nothing revives it. */
+  readonly gone: 'left' | 'right' | 'both' | null;
+  readonly changedAtMs: number;
+}
+
+/** A disagreement of the two sides about one field, or, with `field` null, about whether the record exists. */
+export interface Conflict {
+  readonly id: string;
+  readonly sync: string;
+  readonly leftKey: string;
+  readonly rightKey: string;
+  readonly field: string | null;
+  /** What was agreed before; null as well when nothing was. */
+  readonly base: FieldValue;
+  readonly left: FieldValue;
+  readonly right: FieldValue;
+  /** `open` waits for somebody's decision; `settled` went by the policy or was decided. */
+  readonly state: 'open' | 'settled';
+  /** The value that stands; null while it is open. */
+  readonly outcome: FieldValue;
+  readonly why: string;
+  readonly atMs: number;
+}
+
+export type NewConflict = Omit<Conflict, 'id'>;
+
+/** Somebody's decision about an open conflict, for the next merge to carry out. Good for the values that it was made about. */
+export interface Decision {
+  readonly conflict: Conflict;
+  readonly choice: 'left' | 'right' | { readonly value: FieldValue };
+}
+
+/** Links, bases and conflicts of two-way syncs: they belong to neither side, so the store keeps them. Every method is atomic. */
+export interface LinkStore {
+  linksByLeft(sync: string, keys: readonly string[]): Promise<readonly Link[]>;
+  linksByRight(sync: string, keys: readonly string[]): Promise<readonly Link[]>;
+  /** By both keys: a link to a record that had another one before takes its place. */
+  putLinks(sync: string, links: readonly Link[]): Promise<void>;
+  countLinks(sync: string): Promise<number>;
+  /** Forgets those that have been gone on both sides since before. */
+  removeGoneLinks(sync: string, beforeMs: number): Promise<number>;
+  /** An open conflict of the same field takes the new values; a settled one that says the same is kept once. */
+  putConflicts(conflicts: readonly NewConflict[]): Promise<void>;
+  conflicts(filter: {
+    sync?: string;
+    state?: Conflict['state'];
+    ids?: readonly string[];
+    keys?: readonly { leftKey: string; rightKey: string }[];
+    limit?: number;
+  }): Promise<readonly Conflict[]>;
+  settleConflicts(ids: readonly string[], outcome: { readonly why: string; readonly value: FieldValue }): Promise<void>;
+  /** All of a sync: it begins anew. */
+  removeLinks(sync: string): Promise<void>;
+}

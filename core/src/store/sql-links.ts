@@ -1,0 +1,185 @@
+import type { Insertable, Kysely, Selectable } from 'kysely';
+import type { FieldValue } from '../model/value.ts';
+import type { Conflict, Link, LinkStore, NewConflict } from './links.ts';
+import { fromStored, toStored } from './stored-text.ts';
+import type { Database, Tables } from './tables.ts';
+
+/** Rows in one statement: up to 11 parameters each, and SQLite takes 32,766. */
+const ROWS_MAX = 1_000;
+
+export function sqlLinks(database: Database): LinkStore {
+  const { db, among } = database;
+
+  async function linksBy(column: 'left_key' | 'right_key', sync: string, keys: readonly string[]): Promise<readonly Link[]> {
+    if (keys.length === 0) return [];
+    const found = await db
+      .selectFrom('links')
+      .selectAll()
+      .where('sync', '=', toStored(sync))
+      .where(among(column, keys.map(toStored)))
+      .execute();
+    return found.map(linkOf);
+  }
+
+  async function removeLinksOf(transaction: Kysely<Tables>, sync: string, links: readonly Link[]): Promise<void> {
+    for (const [column, keys] of [
+      ['left_key', links.map(({ leftKey }) => toStored(leftKey))],
+      ['right_key', links.map(({ rightKey }) => toStored(rightKey))],
+    ] as const) {
+      await transaction.deleteFrom('links').where('sync', '=', toStored(sync)).where(among(column, keys)).execute();
+    }
+  }
+
+  return {
+    linksByLeft: (sync, keys) => linksBy('left_key', sync, keys),
+    linksByRight: (sync, keys) => linksBy('right_key', sync, keys),
+    async putLinks(sync, links) {
+      if (links.length === 0) return;
+      await db.transaction().execute(async (transaction) => {
+        // Whoever had one of these records as its partner loses it.
+        await removeLinksOf(transaction, sync, links);
+        for (let at = 0; at < links.length; at += ROWS_MAX) {
+          const rows = links.slice(at, at + ROWS_MAX).map((link) => rowOfLink(sync, link));
+          await transaction.insertInto('links').values(rows).execute();
+        }
+      });
+    },
+    async countLinks(sync) {
+      const counted = await db
+        .selectFrom('links')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('sync', '=', toStored(sync))
+        .where('gone', 'is', null)
+        .executeTakeFirstOrThrow();
+      return Number(counted.count);
+    },
+    async removeGoneLinks(sync, beforeMs) {
+      const removed = await db
+        .deleteFrom('links')
+        .where('sync', '=', toStored(sync))
+        .where('gone', '=', 'both')
+        .where('changed_at_ms', '<', beforeMs)
+        .executeTakeFirstOrThrow();
+      return Number(removed.numDeletedRows);
+    },
+    async putConflicts(conflicts) {
+      if (conflicts.length === 0) return;
+      await db.transaction().execute(async (transaction) => {
+        for (const conflict of conflicts) {
+          const row = rowOfConflict(conflict);
+          // The open one of the field takes the new values; a settled one that says the same was told before a crash.
+          let same = transaction
+            .selectFrom('conflicts')
+            .select('id')
+            .where('sync', '=', row.sync)
+            .where('left_key', '=', row.left_key)
+            .where('right_key', '=', row.right_key)
+            .where('field', row.field == null ? 'is' : '=', row.field ?? null)
+            .orderBy('id', 'desc')
+            .limit(1);
+          same =
+            row.state === 'open'
+              ? same.where('state', '=', 'open')
+              : same
+                  .where('state', '=', 'settled')
+                  .where('base_value', '=', row.base_value)
+                  .where('left_value', '=', row.left_value)
+                  .where('right_value', '=', row.right_value)
+                  .where('at_ms', '=', row.at_ms);
+          const known = await same.executeTakeFirst();
+          if (known === undefined) await transaction.insertInto('conflicts').values(row).execute();
+          else await transaction.updateTable('conflicts').set(row).where('id', '=', known.id).execute();
+        }
+      });
+    },
+    async conflicts({ sync, state, ids, keys, limit }) {
+      let query = db.selectFrom('conflicts').selectAll().orderBy('id', 'desc');
+      if (sync !== undefined) query = query.where('sync', '=', toStored(sync));
+      if (state !== undefined) query = query.where('state', '=', state);
+      if (ids !== undefined) query = query.where(among('id', ids.map(Number).filter(Number.isSafeInteger)));
+      if (keys !== undefined) {
+        query = query.where(
+          among(
+            'left_key',
+            keys.map(({ leftKey }) => toStored(leftKey)),
+          ),
+        );
+      }
+      if (limit !== undefined) query = query.limit(limit);
+      const found = (await query.execute()).map(conflictOf);
+      if (keys === undefined) return found;
+      const pairs = new Set(keys.map(({ leftKey, rightKey }) => JSON.stringify([leftKey, rightKey])));
+      return found.filter(({ leftKey, rightKey }) => pairs.has(JSON.stringify([leftKey, rightKey])));
+    },
+    async settleConflicts(ids, { why, value }) {
+      if (ids.length === 0) return;
+      await db
+        .updateTable('conflicts')
+        .set({ state: 'settled', why: toStored(why), outcome: toStored(JSON.stringify(value)) })
+        .where(among('id', ids.map(Number)))
+        .execute();
+    },
+    async removeLinks(sync) {
+      await db.transaction().execute(async (transaction) => {
+        await transaction.deleteFrom('links').where('sync', '=', toStored(sync)).execute();
+        await transaction.deleteFrom('conflicts').where('sync', '=', toStored(sync)).where('state', '=', 'open').execute();
+      });
+    },
+  };
+}
+
+function rowOfLink(sync: string, { leftKey, rightKey, base, gone, changedAtMs }: Link): Insertable<Tables['links']> {
+  return {
+    sync: toStored(sync),
+    left_key: toStored(leftKey),
+    right_key: toStored(rightKey),
+    base: toStored(base),
+    gone,
+    changed_at_ms: changedAtMs,
+  };
+}
+
+function linkOf(row: Selectable<Tables['links']>): Link {
+  return {
+    leftKey: fromStored(row.left_key),
+    rightKey: fromStored(row.right_key),
+    base: fromStored(row.base),
+    gone: row.gone as Link['gone'],
+    changedAtMs: row.changed_at_ms,
+  };
+}
+
+function rowOfConflict(conflict: NewConflict): Insertable<Tables['conflicts']> {
+  const json = (value: FieldValue) => toStored(JSON.stringify(value));
+  return {
+    sync: toStored(conflict.sync),
+    left_key: toStored(conflict.leftKey),
+    right_key: toStored(conflict.rightKey),
+    field: conflict.field === null ? null : toStored(conflict.field),
+    base_value: json(conflict.base),
+    left_value: json(conflict.left),
+    right_value: json(conflict.right),
+    state: conflict.state,
+    outcome: json(conflict.outcome),
+    why: toStored(conflict.why),
+    at_ms: conflict.atMs,
+  };
+}
+
+function conflictOf(row: Selectable<Tables['conflicts']>): Conflict {
+  const value = (text: string) => JSON.parse(fromStored(text)) as FieldValue;
+  return {
+    id: String(row.id),
+    sync: fromStored(row.sync),
+    leftKey: fromStored(row.left_key),
+    rightKey: fromStored(row.right_key),
+    field: row.field === null ? null : fromStored(row.field),
+    base: value(row.base_value),
+    left: value(row.left_value),
+    right: value(row.right_value),
+    state: row.state as Conflict['state'],
+    outcome: value(row.outcome),
+    why: fromStored(row.why),
+    atMs: row.at_ms,
+  };
+}

@@ -1,0 +1,95 @@
+import type { Link, NewConflict, Store } from '@tidemark/core';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+/** What every state store promises of links and conflicts of two-way syncs. */
+export function describeLinks(place: () => { store: Store; newSync(): string }): void {
+  const link = (leftKey: string, rightKey: string, over: Partial<Link> = {}): Link => ({
+    leftKey,
+    rightKey,
+    base: '{}',
+    gone: null,
+    changedAtMs: 1,
+    ...over,
+  });
+  const conflict = (sync: string, over: Partial<NewConflict> = {}): NewConflict => ({
+    ...{ sync, leftKey: 'l', rightKey: 'r', field: 'f', base: 'o', left: 'a', right: 'b' },
+    ...{ state: 'open', outcome: null, why: 'both', atMs: 1 },
+    ...over,
+  });
+
+  describe('links', () => {
+    test('whatever is linked in whatever order: a record of either side has one partner at most, the latest (P7)', () =>
+      fc.assert(
+        fc.asyncProperty(fc.array(fc.tuple(fc.constantFrom('a', 'b\0', 'c'), fc.constantFrom('1', '2', '3'))), async (pairs) => {
+          const { store, newSync } = place();
+          const sync = newSync();
+          let model: [string, string][] = [];
+          for (const [left, right] of pairs) {
+            await store.links.putLinks(sync, [link(left, right, { base: JSON.stringify({ left }) })]);
+            model = [...model.filter(([l, r]) => l !== left && r !== right), [left, right]];
+          }
+          const found = await store.links.linksByLeft(sync, ['a', 'b\0', 'c', 'd']);
+          expect(new Set(found.map(({ leftKey, rightKey }) => `${leftKey} ${rightKey}`))).toEqual(
+            new Set(model.map((pair) => pair.join(' '))),
+          );
+          expect(await store.links.linksByRight(sync, ['1', '2', '3'])).toHaveLength(model.length);
+          expect(await store.links.countLinks(sync)).toBe(model.length);
+        }),
+        { numRuns: 30 },
+      ));
+
+    test('thousands are kept in one call; those gone on both sides are forgotten in time', async () => {
+      const { store, newSync } = place();
+      const sync = newSync();
+      const many = Array.from({ length: 5000 }, (_, i) =>
+        link(`l${i}`, `r${i}`, { gone: i % 2 === 0 ? 'both' : null, changedAtMs: i }),
+      );
+      await store.links.putLinks(sync, many);
+      expect(await store.links.countLinks(sync)).toBe(2500);
+      expect(await store.links.removeGoneLinks(sync, 1000)).toBe(500);
+      expect(await store.links.linksByRight(sync, ['r998', 'r999', 'r1000'])).toHaveLength(2);
+    });
+  });
+
+  describe('conflicts', () => {
+    test('an open conflict is one row with the latest values; what was settled twice, by a crash, is told once', async () => {
+      const { store, newSync } = place();
+      const sync = newSync();
+      await store.links.putConflicts([conflict(sync), conflict(sync, { left: { deep: ['\0'] }, atMs: 2 })]);
+      const [open, ...more] = await store.links.conflicts({ sync });
+      expect(more).toEqual([]);
+      expect(open).toMatchObject({ left: { deep: ['\0'] }, state: 'open', outcome: null });
+      const settled = conflict(sync, { state: 'settled', outcome: 'a', field: null });
+      await store.links.putConflicts([settled]);
+      await store.links.putConflicts([settled]);
+      expect(await store.links.conflicts({ sync, state: 'settled' })).toHaveLength(1);
+      expect(await store.links.conflicts({ sync, keys: [{ leftKey: 'l', rightKey: 'other' }] })).toEqual([]);
+      await store.links.settleConflicts([open!.id], { why: 'decided', value: 'b' });
+      expect(await store.links.conflicts({ ids: [open!.id] })).toMatchObject([
+        { state: 'settled', outcome: 'b', why: 'decided' },
+      ]);
+    });
+
+    test('a sync that begins anew has no links and nothing open; what was overwritten stays told', async () => {
+      const { store, newSync } = place();
+      const [sync, other] = [newSync(), newSync()];
+      await store.links.putLinks(sync, [link('l', 'r')]);
+      await store.links.putLinks(other, [link('l', 'r')]);
+      await store.links.putConflicts([conflict(sync), conflict(sync, { field: 'g', state: 'settled', outcome: 'a' })]);
+      await store.links.removeLinks(sync);
+      expect(await store.links.countLinks(sync)).toBe(0);
+      expect(await store.links.countLinks(other)).toBe(1);
+      expect(await store.links.conflicts({ sync })).toMatchObject([{ state: 'settled' }]);
+    });
+  });
+
+  test('what is kept first under a key stays, whatever comes later and at the same time', async () => {
+    const { store, newSync } = place();
+    const scope = newSync();
+    const kept = await Promise.all(['one', 'two', 'three'].map((value) => store.keepFirst(scope, 'k\0', value)));
+    expect(new Set(kept).size).toBe(1);
+    expect(await store.keptFirst(scope, 'k\0')).toBe(kept[0]);
+    expect(await store.keptFirst(scope, 'k')).toBeNull();
+  });
+}
