@@ -10,6 +10,7 @@ import { registerSecretsOf, runSfCli } from './login-flows.ts';
 import { createOrgTime } from './org-clock.ts';
 import { openSource } from './source.ts';
 import { streamProblems } from './stream/check-stream.ts';
+import { openKeptEvents } from './stream/kept-events.ts';
 import { type OpenTransport, openStream } from './stream/open-stream.ts';
 import { selectObjects } from './stream/selection.ts';
 import { selectionFiles } from './stream/selection-files.ts';
@@ -75,6 +76,7 @@ function openConnection(settings: Config, context: ConnectorContext, ports: Sale
     captureFiles: (datasets) => selectionFiles(settings.channel, datasets, settings.apiVersion),
     allowances: (signal) => readAllowances(client, signal),
     knownAllowances: () => requestsOf(budget.usage()),
+    openEvents: (spec, schemas, signal) => openKeptEvents(context, spec, schemas, signal),
     openSource: (spec, signal) => openSource({ client, context, describes, memories }, spec, signal),
     async [Symbol.asyncDispose]() {},
   };

@@ -43,7 +43,14 @@ export function createDecoder(plans: EventPlans, datasets: readonly string[]): E
     }
     const payload = raw.payload as Uint8Array;
     const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-    const { header, bodyAt } = avro.header(bytes);
+    let parts: ReturnType<typeof avro.header>;
+    try {
+      parts = avro.header(bytes);
+    } catch {
+      const object = objectOf(avro);
+      return isWanted(object) ? unreadableEvent(raw, object, position) : null;
+    }
+    const { header, bodyAt } = parts;
     if (!isWanted(header?.entityName ?? avro.name)) return null;
     const common = commonOf(header, position);
     if (header !== null && !tellsValues(header)) return untoldEvent(header, common);
@@ -111,6 +118,16 @@ function commonOf(header: ChangeEventHeader | null, position: string): Common {
     writer: header?.changeOrigin ?? '',
   };
 }
+
+/** Bytes that are not even a header of their schema: any record of the object may have changed, and nobody waits for ever (P5). */
+function unreadableEvent(raw: RawEvent, object: string, position: string): StreamEvent {
+  const common = { ...commonOf(null, position), dataset: object, transaction: `unread ${raw.replayId}` };
+  return { ...common, op: 'overflow', keys: [], row: null, untold: [], stampMs: null };
+}
+
+/** `AccountChangeEvent` tells of Account, `Invoice__ChangeEvent` of Invoice__c. */
+const objectOf = ({ name, isChangeEvent }: { readonly name: string; readonly isChangeEvent: boolean }): string =>
+  isChangeEvent ? name.replace(/__ChangeEvent$/, '__c').replace(/ChangeEvent$/, '') : name;
 
 const tellsValues = ({ changeType }: ChangeEventHeader): boolean =>
   changeType === 'UPDATE' || changeType === 'CREATE' || changeType === 'UNDELETE';

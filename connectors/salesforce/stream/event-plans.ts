@@ -3,6 +3,7 @@ import type { Describe, Describes } from '../describe.ts';
 import { type AvroPlan, createAvroPlan } from './avro-plan.ts';
 import type { ChangeShape } from './change-shape.ts';
 import { type EventField, fieldsByDescribe, fieldsBySchema } from './event-fields.ts';
+import { keptSchemaText } from './kept-schema.ts';
 import { StreamFault } from './transport.ts';
 
 /** How events of one schema become rows of one object, by what the user may read of it now. */
@@ -29,6 +30,8 @@ export interface EventPlans {
   plan(schemaId: string): EventPlan | undefined;
   /** @param object  the header's entity, or the platform event */
   loadPlan(schemaId: string, object: string, signal: AbortSignal): Promise<EventPlan>;
+  /** All of this that was asked for, as a text from which `openKeptEvents` makes the same plan. */
+  keep(schemaId: string, object: string, signal: AbortSignal): Promise<string>;
 }
 
 /** A permission that was given is noticed after so long. */
@@ -43,13 +46,16 @@ export function createEventPlans(parts: {
 }): EventPlans {
   const { describes, context, needsSchema } = parts;
   const schemas = new Map<string, AvroPlan>();
+  const texts = new Map<string, string>();
   const schemasComing = new Map<string, Promise<AvroPlan>>();
   const plans = new Map<string, { plan: EventPlan; describe: Describe | null; atMs: number }>();
   const plansComing = new Map<string, Promise<EventPlan>>();
 
   async function readSchema(id: string, signal: AbortSignal): Promise<AvroPlan> {
-    const plan = createAvroPlan(await parts.loadSchema(id, signal));
+    const text = await parts.loadSchema(id, signal);
+    const plan = createAvroPlan(text);
     schemas.set(id, plan);
+    texts.set(id, text);
     return plan;
   }
 
@@ -102,6 +108,10 @@ export function createEventPlans(parts: {
       return known !== undefined && isFresh(known.atMs, context.clock) ? known.plan : undefined;
     },
     loadPlan: (schemaId, object, signal) => once(plansComing, schemaId, () => makePlan(schemaId, object, signal)),
+    async keep(schemaId, object, signal) {
+      const described = await describeOf(object, signal);
+      return keptSchemaText({ object, avro: texts.get(schemaId) ?? null, describe: described, atMs: context.clock.now() });
+    },
   };
   return api;
 }

@@ -29,6 +29,8 @@ export interface EventStreamParts {
   renew(): Promise<void>;
   /** Another transport may do when this one cannot be reached for so long; null when there is none. */
   readonly giveUpMs: number | null;
+  /** Events carry what they were made of, and this tells how to read it. */
+  readonly keepSchema?: EventStream['keepSchema'] | undefined;
 }
 
 /** Waits before a new connection: there is always another one to come. */
@@ -54,7 +56,7 @@ export function createEventStream(parts: EventStreamParts): EventStream {
   const { transport, topic, decoder, origin, context } = parts;
   const { clock, random, log, connection } = context;
   const about = `listening to ${topic}`;
-  const reader = createMessageReader(transport.name, decoder, parts.after);
+  const reader = createMessageReader(transport.name, decoder, parts.after, parts.keepSchema !== undefined);
   const credit = new Credit();
   const closing = new AbortController();
   let current: Subscription | null = null;
@@ -226,6 +228,7 @@ export function createEventStream(parts: EventStreamParts): EventStream {
       ask();
     },
     state: () => state,
+    ...(parts.keepSchema === undefined ? {} : { keepSchema: parts.keepSchema }),
     async [Symbol.asyncDispose]() {
       closing.abort();
       current?.close();

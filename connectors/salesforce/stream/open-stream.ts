@@ -79,6 +79,7 @@ export async function openStream(connection: StreamConnection, spec: StreamSpec,
       context,
       renew: parts.renew,
       giveUpMs: config.stream === 'auto' && transport.name === 'pubsub' ? giveUpMs : null,
+      keepSchema: spec.raw ? (id, dataset, abort) => plans.keep(id, dataset, abort) : undefined,
     });
   } catch (error) {
     await transport?.[Symbol.asyncDispose]();

@@ -1,6 +1,7 @@
 import type { Delivery, StreamEvent } from '@tidemark/core';
 import type { EventDecoder } from './decode-event.ts';
 import { positionText, unheardPosition } from './position.ts';
+import { toKeep } from './raw-event.ts';
 import { RecentEvents } from './recent-events.ts';
 import type { StreamMessage, TransportName } from './transport.ts';
 
@@ -14,7 +15,13 @@ export interface MessageReader {
   lull(): Omit<Delivery, 'reset'>;
 }
 
-export function createMessageReader(transport: TransportName, decoder: EventDecoder, start: string | null): MessageReader {
+/** @param keepsRaw  events carry what they were made of */
+export function createMessageReader(
+  transport: TransportName,
+  decoder: EventDecoder,
+  start: string | null,
+  keepsRaw = false,
+): MessageReader {
   const recent = new RecentEvents();
   let after = start;
   /** The last replay id that came: others of the same id may follow as long as this one's position is held back. */
@@ -46,7 +53,8 @@ export function createMessageReader(transport: TransportName, decoder: EventDeco
         const decoded = decoder.decode(raw, positionText({ transport, replayId: safe ?? raw.replayId }), signal);
         const event = decoded instanceof Promise ? await decoded : decoded;
         if (event === null) unused++;
-        else if (recent.add(`${raw.replayId}/${raw.id}/${event.keys[0]}`)) events.push(event);
+        else if (recent.add(`${raw.replayId}/${raw.id}/${event.keys[0]}`))
+          events.push(keepsRaw ? { ...event, raw: toKeep(raw, event) } : event);
         else {
           unused++;
           continue;

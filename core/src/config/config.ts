@@ -48,6 +48,8 @@ export interface SyncConfig {
   readonly schedule: ScheduleConfig | null;
   /** Follows the source's stream of changes; the schedule is then a safety net. */
   readonly live: boolean;
+  /** Events of a live sync are kept as they came for so long; null keeps none. */
+  readonly journalMs: number | null;
   /** Wait between the start of the process and the first scheduled run. */
   readonly startDelayMs: number;
   /** What the first run leaves out; null reads everything. */

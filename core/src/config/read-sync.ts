@@ -72,6 +72,7 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
     steps: steps.filter((step) => step !== null),
     schedule: scheduleOf(input, timezone) ?? (input.live === true ? { kind: 'every', everyMs: SAFETY_NET_MS } : null),
     live: input.live ?? false,
+    journalMs: input.journal ?? null,
     startDelayMs: input.startDelay ?? 0,
     startAt: input.startAt ?? null,
     full: input.full === undefined ? null : scheduleOf(input.full, timezone),

@@ -177,6 +177,10 @@ export const syncSchema = z.strictObject({
   live: z.boolean().optional().meta({
     description: 'Follow the stream of changes, within milliseconds; every: is then a safety net, 10m unless told otherwise',
   }),
+  journal: duration(
+    'Keep events of the stream as they came for so long, e.g. 7d, so that `tidemark replay` can apply them again without the org; off unless told',
+    { minMs: 60_000 },
+  ).optional(),
   notes,
 });
 

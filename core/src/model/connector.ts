@@ -5,7 +5,7 @@ import type { Random } from '../base/random.ts';
 import type { Block } from './block.ts';
 import type { Batch, Change, WriteResult } from './change.ts';
 import type { DatasetSchema } from './schema.ts';
-import type { EventStream, StreamSpec, StreamWriter } from './stream.ts';
+import type { EventReader, EventStream, StreamSpec, StreamWriter } from './stream.ts';
 import type { Row } from './value.ts';
 
 /** One type of external system. A connector folder default-exports exactly one of these. */
@@ -76,6 +76,12 @@ export interface Connection<From = never, To = never> extends AsyncDisposable {
   allowances?(signal: AbortSignal): Promise<readonly Allowance[]>;
   /** The same as far as replies have told it lately, for nothing. */
   knownAllowances?(): readonly Allowance[];
+  /**
+   * Reads events that were kept of this source, without asking the system for anything.
+   * @param schemas  what `EventStream.keepSchema` told, by schema id
+   * @throws {RequestRefusedError} nothing was kept by which they could be read
+   */
+  openEvents?(spec: SourceSpec<From>, schemas: ReadonlyMap<string, string>, signal: AbortSignal): Promise<EventReader>;
   /** Writes several of this connection's targets in one transaction. Absent: each write is one of its own, and P6 is not claimed. */
   openStreamWriter?(targets: readonly Target[]): Promise<StreamWriter>;
 }

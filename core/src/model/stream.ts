@@ -1,5 +1,5 @@
 import type { Change, WriteResult } from './change.ts';
-import type { Target } from './connector.ts';
+import type { Source, Target } from './connector.ts';
 import type { Row } from './value.ts';
 
 /** What a live run listens to: one channel of one system, in the order in which its transactions were committed. */
@@ -20,6 +20,11 @@ export interface EventStream extends AsyncDisposable {
   grant(events: number): void;
   /** How the connection is doing, for `status`. */
   state?(): StreamState;
+  /**
+   * What `Connection.openEvents` needs to read raw events of this schema when the system is not there. Opaque.
+   * @param dataset  of an event of that schema
+   */
+  keepSchema?(schemaId: string, dataset: string, signal: AbortSignal): Promise<string>;
 }
 
 export interface StreamState {
@@ -40,6 +45,8 @@ export interface StreamSpec {
   readonly datasets: readonly string[];
   /** Where to go on, as given by a delivery; null for what is published from now on. */
   readonly position: string | null;
+  /** Events come with what they were made of (`StreamEvent.raw`), for whoever keeps it. */
+  readonly raw?: boolean;
 }
 
 export interface Delivery {
@@ -86,6 +93,31 @@ export interface StreamEvent {
   readonly stampMs: number | null;
   /** Who wrote, as far as told: `…;client=x`. */
   readonly writer: string;
+  /** Where the spec asks for it. */
+  readonly raw?: RawEvent;
+}
+
+/** An event as it came, before anything in it was read. */
+export interface RawEvent {
+  /** Without the name of the transport that a position has. */
+  readonly replayId: string;
+  /** Tells it from another event of the same replay id. */
+  readonly id: string;
+  readonly schemaId: string;
+  /** How to read the payload: the connector's own word. */
+  readonly format: string;
+  readonly payload: Uint8Array;
+}
+
+/** Reads raw events that were kept, and never asks the system. The facts of its source are as the system told them last. */
+export interface EventReader extends Pick<Source, 'schema' | 'stampField' | 'filterFields' | 'derivedFields'> {
+  /** Whose events it reads, as the stream calls it. */
+  readonly dataset: string;
+  /**
+   * The event as the stream delivered it, by what is known of its fields now. Null for one of another dataset.
+   * @throws not even the record can be told
+   */
+  read(raw: RawEvent, position: string): Promise<StreamEvent | null> | StreamEvent | null;
 }
 
 /** Sets the fields that its row holds, and no other, in a row that is there: it never creates one. */
