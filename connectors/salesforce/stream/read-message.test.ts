@@ -47,3 +47,21 @@ test(`whatever position is kept, what comes strictly after it and what was deliv
       },
     ),
   ));
+
+test('of a message that cannot be read to its end nothing counts as delivered: all of it comes again (P1)', async () => {
+  let isReachable = false;
+  const flaky: EventDecoder = {
+    decode: (raw, position, abort) => {
+      if (raw.id === 'b' && !isReachable) return Promise.reject(new Error('the schema cannot be asked for'));
+      return decoder.decode(raw, position, abort);
+    },
+  };
+  const reader = createMessageReader('cometd', flaky, '0');
+  const message = { events: [rawEvent(1, 'a'), rawEvent(2, 'b')], latest: null, pending: 1 };
+  await expect(reader.read(message, signal)).rejects.toThrow('the schema');
+  expect(reader.after).toBe('0');
+  isReachable = true;
+  const { delivery } = await reader.read(message, signal);
+  expect(delivery!.events.map(({ keys }) => keys[0])).toEqual(['a', 'b']);
+  expect(reader.after).toBe('2');
+});

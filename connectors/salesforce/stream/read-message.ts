@@ -22,7 +22,7 @@ export function createMessageReader(
   start: string | null,
   keepsRaw = false,
 ): MessageReader {
-  const recent = new RecentEvents();
+  let recent = new RecentEvents();
   let after = start;
   /** The last replay id that came: others of the same id may follow as long as this one's position is held back. */
   let last = start;
@@ -39,38 +39,50 @@ export function createMessageReader(
         caughtUp: true,
       };
     },
-    async read({ events: raws, latest, pending }, signal) {
-      const events: StreamEvent[] = [];
-      let unused = 0;
-      for (let index = 0; index < raws.length; index++) {
-        const raw = raws[index]!;
-        const next = raws[index + 1];
-        // Enriched events may share one replay id, and a position means strictly after: it is that of the last of them only, and
-        // where a message ends for want of credit, nobody knows yet whether it was the last.
-        const isLastOfItsId = next === undefined ? pending > 0 : next.replayId !== raw.replayId;
-        const before = raw.replayId !== last && last !== null ? last : after;
-        const safe = isLastOfItsId ? raw.replayId : before;
-        const decoded = decoder.decode(raw, positionText({ transport, replayId: safe ?? raw.replayId }), signal);
-        const event = decoded instanceof Promise ? await decoded : decoded;
-        if (event === null) unused++;
-        else if (recent.add(`${raw.replayId}/${raw.id}/${event.keys[0]}`))
-          events.push(keepsRaw ? { ...event, raw: toKeep(raw, event) } : event);
-        else {
-          unused++;
-          continue;
-        }
-        after = safe;
-        last = raw.replayId;
+    async read(message, signal) {
+      const reached = { after, last };
+      try {
+        return await read(message, signal);
+      } catch (error) {
+        // Nobody gets what was read of it: a new connection has to bring all of it again.
+        ({ after, last } = reached);
+        recent = new RecentEvents();
+        throw error;
       }
-      if (raws.length === 0) {
-        if (latest === null) return { delivery: null, unused };
-        after = latest;
-        last = latest;
-      }
-      const replayId = after ?? last;
-      const delivery =
-        replayId === null ? null : { events, position: positionText({ transport, replayId }), caughtUp: pending > 0 };
-      return { delivery, unused };
     },
   };
+
+  async function read({ events: raws, latest, pending }: StreamMessage, signal: AbortSignal) {
+    const events: StreamEvent[] = [];
+    let unused = 0;
+    for (let index = 0; index < raws.length; index++) {
+      const raw = raws[index]!;
+      const next = raws[index + 1];
+      // Enriched events may share one replay id, and a position means strictly after: it is that of the last of them only, and
+      // where a message ends for want of credit, nobody knows yet whether it was the last.
+      const isLastOfItsId = next === undefined ? pending > 0 : next.replayId !== raw.replayId;
+      const before = raw.replayId !== last && last !== null ? last : after;
+      const safe = isLastOfItsId ? raw.replayId : before;
+      const decoded = decoder.decode(raw, positionText({ transport, replayId: safe ?? raw.replayId }), signal);
+      const event = decoded instanceof Promise ? await decoded : decoded;
+      if (event === null) unused++;
+      else if (recent.add(`${raw.replayId}/${raw.id}/${event.keys[0]}`))
+        events.push(keepsRaw ? { ...event, raw: toKeep(raw, event) } : event);
+      else {
+        unused++;
+        continue;
+      }
+      after = safe;
+      last = raw.replayId;
+    }
+    if (raws.length === 0) {
+      if (latest === null) return { delivery: null, unused };
+      after = latest;
+      last = latest;
+    }
+    const replayId = after ?? last;
+    const delivery =
+      replayId === null ? null : { events, position: positionText({ transport, replayId }), caughtUp: pending > 0 };
+    return { delivery, unused };
+  }
 }
