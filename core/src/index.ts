@@ -16,6 +16,7 @@ export { type LoadOptions, loadConfig, parseConfig } from './config/load-config.
 export { configReference } from './config/reference.ts';
 export type { Captured } from './control/check-streams.ts';
 export * from './control/engine.ts';
+export type { SyncSchema } from './control/schema-changes.ts';
 export * from './expression/expression.ts';
 export * from './model/block.ts';
 export * from './model/change.ts';

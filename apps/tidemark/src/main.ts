@@ -13,6 +13,7 @@ import { refetchCommand } from './commands/refetch.ts';
 import { resetCommand } from './commands/reset.ts';
 import { runCommand } from './commands/run.ts';
 import { runsCommand } from './commands/runs.ts';
+import { schemaCommand } from './commands/schema.ts';
 import { startCommand } from './commands/start.ts';
 import { statusCommand } from './commands/status.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -57,6 +58,7 @@ export function createProgram(cli: Cli): Command {
     initCommand,
     checkCommand,
     planCommand,
+    schemaCommand,
     runCommand,
     startCommand,
     statusCommand,

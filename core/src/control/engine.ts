@@ -32,6 +32,8 @@ import {
 } from './check-streams.ts';
 import { followStreams, liveUnit } from './follow-streams.ts';
 import { type Scheduled, schedule } from './scheduler.ts';
+import { applySchema, planSchema, removeSchema, type SchemaAccess, type SyncSchema } from './schema-changes.ts';
+import { somethingChanged } from './something-changed.ts';
 
 export interface EngineOptions {
   readonly config: Config;
@@ -141,6 +143,34 @@ export class Engine implements AsyncDisposable {
     return this.#connection(name).check();
   }
 
+  /** What source and target of syncs lack, and is made with `applySchema`. Writes nothing. */
+  planSchema(name: string | undefined, signal: AbortSignal): Promise<readonly SyncSchema[]> {
+    return this.#eachSchema(name, (sync, access) => planSchema(sync, access, signal));
+  }
+
+  applySchema(name: string | undefined, signal: AbortSignal): Promise<readonly SyncSchema[]> {
+    return this.#eachSchema(name, (sync, access) => applySchema(sync, access, signal));
+  }
+
+  /** Takes away what a source needed only for being read. Targets stay. */
+  async removeSchema(name: string, signal: AbortSignal): Promise<SyncSchema> {
+    return (await this.#eachSchema(name, (sync, access) => removeSchema(sync, access, signal)))[0]!;
+  }
+
+  async #eachSchema(
+    name: string | undefined,
+    work: (sync: SyncConfig, access: SchemaAccess) => Promise<SyncSchema>,
+  ): Promise<readonly SyncSchema[]> {
+    const access: SchemaAccess = {
+      connection: (connection) => this.#connection(connection),
+      open: (sync, signal) => this.#open(sync, signal),
+      close,
+    };
+    const done: SyncSchema[] = [];
+    for (const sync of name === undefined ? this.config.syncs.values() : [this.#sync(name)]) done.push(await work(sync, access));
+    return done;
+  }
+
   async plan(name: string | undefined, signal: AbortSignal): Promise<readonly SyncPlan[]> {
     const plans: SyncPlan[] = [];
     for (const sync of name === undefined ? this.config.syncs.values() : [this.#sync(name)]) {
@@ -202,6 +232,7 @@ export class Engine implements AsyncDisposable {
         full: sync.full,
         startDelayMs: sync.startDelayMs,
         paused: () => store.paused(sync.name),
+        work: (signal) => somethingChanged(this.#opened.get(sync.name)?.sync, signal),
         run: async (full) => {
           try {
             options.onRun?.(await this.run(sync.name, { full, signal: options.signal, stop: options.stop }));
@@ -371,6 +402,7 @@ export class Engine implements AsyncDisposable {
     return connection.openSource(
       {
         from: sync.from.spec,
+        unit: sync.watermarkKey,
         where: sync.where ?? undefined,
         fields: fieldsToRead(sync),
         exclude: sync.exclude,

@@ -140,3 +140,21 @@ test('never more runs at once than allowed, never one sync twice, and nobody is 
     ),
     { numRuns: 30 },
   ));
+
+test('a sync whose source tells of changes runs when there is one, at its pace, and once a minute otherwise', async () => {
+  const changesAtMs = [3500, 3600, 20_000];
+  const ran = await during(90_000, (clock, ran) => {
+    const beganMs = clock.now();
+    let seenMs = 0;
+    const work = async (signal: AbortSignal) => {
+      const next = changesAtMs.find((atMs) => atMs > seenMs) ?? Number.POSITIVE_INFINITY;
+      await clock.sleep(Math.max(0, next - (clock.now() - beganMs)), signal).catch(() => {});
+    };
+    const run = async () => {
+      seenMs = clock.now() - beganMs;
+      ran.push({ sync: 'a', full: false, atMs: seenMs });
+    };
+    return [scheduled(clock, ran, 'a', { schedule: { kind: 'every', everyMs: 1000 }, work, run })];
+  });
+  expect(ran.map(({ atMs }) => atMs)).toEqual([3500, 4500, 20_000, 81_000]);
+});

@@ -19,6 +19,8 @@ export interface Scheduled {
   /** Runs it now. Never rejects: a run's trouble is in its record. */
   run(full: boolean): Promise<void>;
   paused(): Promise<boolean>;
+  /** Returns once a delta has something to do, or the signal aborts. Never rejects. Absent: it may always have. */
+  work?(signal: AbortSignal): Promise<void>;
 }
 
 /** Longest sleep: a clock that is set, and a sync that is resumed, are noticed after this. */
@@ -54,6 +56,8 @@ async function scheduleOne(
     const dueMs = Math.min(deltaDueMs, fullDueMs);
     onWait?.(sync.name, dueMs);
     if (!(await wait(dueMs, clock, stop))) return;
+    if (fullDueMs > clock.now()) await workOrNap(sync, Math.min(fullDueMs, clock.now() + NAP_MS), clock, stop);
+    if (stop.aborted) return;
     const full = fullDueMs <= clock.now();
     lastDeltaMs = clock.now();
     if (full) fullDueMs = nextDue(sync.full!, lastDeltaMs, lastDeltaMs);
@@ -65,6 +69,17 @@ async function scheduleOne(
       slots.give();
     }
   }
+}
+
+/** A sync whose source tells when there is something to read is not run for nothing; now and then it is, for its failures that are due. */
+async function workOrNap(sync: Scheduled, untilMs: number, clock: Clock, stop: AbortSignal): Promise<void> {
+  if (sync.work === undefined) return;
+  const done = new AbortController();
+  const either = AbortSignal.any([stop, done.signal]);
+  const work = sync.work(either);
+  await Promise.race([work, wait(untilMs, clock, either)]);
+  done.abort();
+  await work;
 }
 
 /** Whether the time came before the stop. */

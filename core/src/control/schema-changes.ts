@@ -1,0 +1,53 @@
+import type { SyncConfig } from '../config/config.ts';
+import type { Connection, SchemaChange } from '../model/connector.ts';
+import type { OpenedSync } from '../pipeline/opened-sync.ts';
+
+/** What the two systems of a sync lack, or what was made there. */
+export interface SyncSchema {
+  readonly sync: string;
+  readonly source: readonly SchemaChange[];
+  /** Null when that can be told only once the source is ready. */
+  readonly target: readonly SchemaChange[] | null;
+}
+
+export interface SchemaAccess {
+  connection(name: string): Connection<unknown, unknown>;
+  open(sync: SyncConfig, signal: AbortSignal): Promise<OpenedSync>;
+  close(sync: OpenedSync): Promise<void>;
+}
+
+export async function planSchema(sync: SyncConfig, access: SchemaAccess, signal: AbortSignal): Promise<SyncSchema> {
+  const { from } = sync;
+  const source = from.kind === 'connection' ? await access.connection(from.connection).planSource?.(from.spec) : [];
+  if (source !== undefined && source.length > 0) return { sync: sync.name, source, target: null };
+  return { sync: sync.name, source: [], target: await withTarget(sync, access, signal, (opened) => opened.target.plan()) };
+}
+
+/** The source first: what arrives at the target is known only then. */
+export async function applySchema(sync: SyncConfig, access: SchemaAccess, signal: AbortSignal): Promise<SyncSchema> {
+  const { from } = sync;
+  const source = from.kind === 'connection' ? await access.connection(from.connection).prepareSource?.(from.spec, signal) : [];
+  const target = await withTarget(sync, access, signal, (opened) => opened.target.prepare());
+  return { sync: sync.name, source: source ?? [], target };
+}
+
+/** Only the source's side: the target's tables hold the user's data. */
+export async function removeSchema(sync: SyncConfig, access: SchemaAccess, signal: AbortSignal): Promise<SyncSchema> {
+  const { from } = sync;
+  const source = from.kind === 'connection' ? await access.connection(from.connection).removeSource?.(from.spec, signal) : [];
+  return { sync: sync.name, source: source ?? [], target: [] };
+}
+
+async function withTarget<T>(
+  sync: SyncConfig,
+  access: SchemaAccess,
+  signal: AbortSignal,
+  work: (opened: OpenedSync) => Promise<T>,
+): Promise<T> {
+  const opened = await access.open(sync, signal);
+  try {
+    return await work(opened);
+  } finally {
+    await access.close(opened);
+  }
+}
