@@ -5,7 +5,7 @@ import { encodeCopyRows } from './copy-encoder.ts';
 import { copyIn, query } from './driver.ts';
 import type { Layout } from './layout.ts';
 import { keyTexts, type Placed, stampText, textFor } from './row-texts.ts';
-import { bitsOf, restOfUpdates, type UpdateColumns, type UpdateShape } from './update-columns.ts';
+import { restOfUpdates, type UpdateColumns, type UpdateShape } from './update-columns.ts';
 
 const TABLE = '_tidemark_updates';
 
@@ -43,22 +43,21 @@ async function updateByArrays(
   keyFields: readonly string[],
   batch: readonly Placed[],
 ): Promise<readonly number[]> {
-  const { columns, indexes, masks } = shape;
-  const [places, stamps, ...keys] = headArrays(layout, keyFields, batch);
-  const bits = Array.from({ length: masks }, () => new Array<number>(batch.length));
+  const { columns, places, masks } = shape;
+  const bits = Array.from({ length: masks }, () => new Array<number>(batch.length).fill(0));
   // Most are null: what is not set has no text.
   const texts = columns.map(() => new Array<string | null>(batch.length).fill(null));
   for (let i = 0; i < batch.length; i++) {
     const row = rowOf(batch[i]!);
-    bitsOf(row, shape).forEach((mask, m) => {
-      bits[m]![i] = mask;
-    });
     for (const field in row) {
-      const index = indexes.get(field);
-      if (index !== undefined) texts[index]![i] = textFor(columns[index]!, row[field]);
+      const place = places.get(field);
+      if (place === undefined) continue;
+      bits[place.mask]![i]! |= place.bit;
+      texts[place.index]![i] = textFor(place.column, row[field]);
     }
   }
-  const values = [places, stamps, ...bits.map(numbersText), ...keys, ...texts.map(arrayText)];
+  const [rowPlaces, stamps, ...keys] = headArrays(layout, keyFields, batch);
+  const values = [rowPlaces, stamps, ...bits.map(numbersText), ...keys, ...texts.map(arrayText)];
   const { rows } = await attempts.query(shape.statement, values);
   return placesOf(rows);
 }
@@ -71,10 +70,12 @@ async function updateByCopy(
   { change, place }: Placed,
 ): Promise<readonly number[]> {
   const row = change.row!;
+  const bits = new Array<number>(shape.masks).fill(0);
+  for (const { mask, bit } of shape.places.values()) bits[mask]! |= bit;
   const line = [
     String(place),
     stampText(change.stampMs),
-    ...bitsOf(row, shape).map(String),
+    ...bits.map(String),
     ...keyTexts(change.key, layout.key, keyFields),
     ...shape.columns.map((column) => textFor(column, row[column.field.name])),
   ];

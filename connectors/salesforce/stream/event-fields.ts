@@ -110,11 +110,23 @@ function leafOf({ name, type }: Pick<FieldSchema, 'name' | 'type'>): Leaf {
 
 /** Longs are milliseconds: since 1970 in UTC, at midnight for a date (recorded), of the day for a time (assumed). */
 const fromAvro: { readonly [Type in FieldType]?: (value: unknown) => FieldValue } = {
-  datetime: (value) => (value === null ? null : new Date(value as number).toISOString()),
+  datetime: (value) => (value === null ? null : isoText(value as number)),
   date: (value) => (value === null ? null : new Date(value as number).toISOString().slice(0, 10)),
   time: (value) => (value === null ? null : new Date((value as number) % 86_400_000).toISOString().slice(11, 23)),
   text: (value) => (typeof value === 'string' ? (value === '' ? null : value) : value === null ? null : String(value)),
 };
+
+let lastMs = Number.NaN;
+let lastText = '';
+
+/** The records of a transaction, and of a second, have the same stamps. */
+function isoText(ms: number): string {
+  if (ms !== lastMs) {
+    lastText = new Date(ms).toISOString();
+    lastMs = ms;
+  }
+  return lastText;
+}
 
 /** A field that no describe tells of, as its event's schema shows it. */
 function undescribed({ name, avroType, doc }: SchemaField): Pick<FieldSchema, 'name' | 'type'> {

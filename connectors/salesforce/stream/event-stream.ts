@@ -13,6 +13,7 @@ import {
 import { Credit } from './credit.ts';
 import type { EventDecoder } from './decode-event.ts';
 import { errorOfFault, reactionTo, type StreamAction } from './event-errors.ts';
+import { Lull } from './lull.ts';
 import { createMessageReader } from './read-message.ts';
 import { StreamFault, type Subscription, type Transport } from './transport.ts';
 import { silenceMsMax, startWatchdog } from './watchdog.ts';
@@ -91,20 +92,24 @@ export function createEventStream(parts: EventStreamParts): EventStream {
     const subscription = transport.subscribe(topic, reader.after);
     const close = () => subscription.close();
     const watchdog = startWatchdog(clock, silenceMsMax, close);
+    const over = new AbortController();
+    const lull = new Lull(clock, AbortSignal.any([signal, over.signal]));
     signal.addEventListener('abort', close, { once: true });
     current = subscription;
     tell({ connected: true, reconnects: state.reconnects + 1, reason: null });
     try {
       ask();
       const messages = subscription.messages[Symbol.asyncIterator]();
+      let begun: Promise<void> | null = subscription.begun;
       for (let isDoubtful = true; ; ) {
         const next = messages.next();
-        if (isDoubtful && (await isLull(next, subscription.begun, signal))) {
+        if (isDoubtful && (await isLull(next, begun, lull))) {
           isDoubtful = false;
           yield told(reader.lull());
         }
         const { value: message, done } = await next;
         if (done) break;
+        begun = null;
         watchdog.heard();
         heard++;
         attempt = 0;
@@ -124,6 +129,7 @@ export function createEventStream(parts: EventStreamParts): EventStream {
       if (watchdog.fired) throw new StreamFault({ code: '', status: 'UNAVAILABLE', message: 'nothing was heard for too long' });
     } finally {
       watchdog.stop();
+      over.abort();
       signal.removeEventListener('abort', close);
       current = null;
       subscription.close();
@@ -133,21 +139,13 @@ export function createEventStream(parts: EventStreamParts): EventStream {
   }
 
   /** Whether so much time passes while events are asked for and none comes: the message before was the last, though it did not say so. */
-  async function isLull(next: Promise<unknown>, begun: Promise<void>, signal: AbortSignal): Promise<boolean> {
-    const arrived = new AbortController();
-    const arrives = next.then(
-      () => arrived.abort(),
-      () => arrived.abort(),
-    );
-    const limit = AbortSignal.any([signal, arrived.signal]);
-    await Promise.race([arrives, begun]);
-    while (!limit.aborted) {
+  async function isLull(next: Promise<unknown>, begun: Promise<void> | null, lull: Lull): Promise<boolean> {
+    if (begun !== null) await Promise.race([next, begun]).catch(() => {});
+    for (;;) {
       const asked = credit.isAsked;
-      const ms = reader.after === null ? beginningMs : lullMs;
-      await Promise.race([arrives, clock.sleep(ms, limit).catch(() => {})]);
-      if (asked) return !limit.aborted;
+      if (!(await lull.comesBefore(next, reader.after === null ? beginningMs : lullMs))) return false;
+      if (asked) return true;
     }
-    return false;
   }
 
   /** Waits as the failure asks for. @throws what no new connection will mend */

@@ -1,20 +1,19 @@
-/** As many as come in some seconds: a server that sends something twice does so soon. */
-const rememberedMax = 2_000;
+/** As many as come in some seconds, at least: a server that sends something twice does so soon. */
+const rememberedMin = 2_000;
 
 /** What was delivered lately, so that a repetition on the same stream goes no further: it would undo what came between. */
 export class RecentEvents {
-  readonly #seen = new Set<string>();
+  /** Full, it becomes the older of the two, and the older is forgotten. */
+  #seen = new Set<string>();
+  #seenBefore: ReadonlySet<string> = new Set();
 
   /** Whether this is the first time. */
   add(identity: string): boolean {
-    const before = this.#seen.size;
+    if (this.#seen.has(identity) || this.#seenBefore.has(identity)) return false;
     this.#seen.add(identity);
-    if (this.#seen.size === before) return false;
-    if (before >= rememberedMax) {
-      for (const oldest of this.#seen) {
-        this.#seen.delete(oldest);
-        break;
-      }
+    if (this.#seen.size >= rememberedMin) {
+      this.#seenBefore = this.#seen;
+      this.#seen = new Set();
     }
     return true;
   }

@@ -1,6 +1,6 @@
 import type { StreamEvent } from '../../model/stream.ts';
 import { newRow, type Row } from '../../model/value.ts';
-import type { Partial } from './partial.ts';
+import type { Meaning, Partial } from './partial.ts';
 
 /** What is to be done to one record, all events of a batch taken together. */
 export type Pending =
@@ -19,21 +19,20 @@ export type Folded = Map<string, Pending>;
  * Folds one event into what the batch already holds for its records. A later event wins field by field; once a record has to be
  * read, later events add nothing, because the read comes after them.
  */
-export async function foldEvent(folded: Folded, event: StreamEvent, partial: Partial, keyField: string): Promise<void> {
+export function foldEvent(folded: Folded, event: StreamEvent, partial: Partial, keyField: string): void | Promise<void> {
+  if (event.op === 'update') {
+    const meaning = partial.update(event.row ?? newRow(), event.untold);
+    if (meaning instanceof Promise) return meaning.then((known) => foldUpdate(folded, event, known));
+    return foldUpdate(folded, event, meaning);
+  }
   for (const key of event.keys) {
     const before = folded.get(key);
     if (before?.kind === 'read' && event.op !== 'delete') continue;
-    const pending = await nextPending(before, event, partial, { [keyField]: key });
-    if (pending !== undefined) folded.set(key, pending);
+    folded.set(key, nextPending(before, event, partial, { [keyField]: key }));
   }
 }
 
-async function nextPending(
-  before: Pending | undefined,
-  event: StreamEvent,
-  partial: Partial,
-  identity: Row,
-): Promise<Pending | undefined> {
+function nextPending(before: Pending | undefined, event: StreamEvent, partial: Partial, identity: Row): Pending {
   const { op, row, untold, stampMs } = event;
   switch (op) {
     case 'delete':
@@ -43,8 +42,6 @@ async function nextPending(
     case 'undelete':
       if (row === null || stampMs === null) return { kind: 'read' };
       return putOf(Object.assign(newRow(), row, identity), stampMs, untold, partial);
-    case 'update':
-      return update(before, row ?? newRow(), event, partial);
     default:
       return { kind: 'read' };
   }
@@ -54,27 +51,27 @@ function putOf(row: Row, stampMs: number, untold: readonly string[], partial: Pa
   return partial.carriesAll(row, untold) ? { kind: 'put', row, stampMs } : { kind: 'read' };
 }
 
-async function update(
-  before: Pending | undefined,
-  row: Row,
-  { untold, stampMs }: StreamEvent,
-  partial: Partial,
-): Promise<Pending | undefined> {
-  const meaning = await partial.update(row, untold);
-  if (meaning.kind === 'nothing') return undefined;
-  // An update of what was deleted in the same batch: the order was not what it seems, or an undelete was not told.
-  if (meaning.kind === 'read' || before?.kind === 'delete') return { kind: 'read' };
-  if (before?.kind === 'put') {
-    Object.assign(before.row, row);
-    before.stampMs = Math.max(before.stampMs, stampMs ?? 0);
-    return before;
+function foldUpdate(folded: Folded, { keys, row, stampMs }: StreamEvent, meaning: Meaning): void {
+  if (meaning.kind === 'nothing') return;
+  for (const key of keys) {
+    const before = folded.get(key);
+    if (before?.kind === 'read') continue;
+    // An update of what was deleted in the same batch: the order was not what it seems, or an undelete was not told.
+    if (meaning.kind === 'read' || before?.kind === 'delete') folded.set(key, { kind: 'read' });
+    else if (before === undefined) folded.set(key, { kind: 'set', row: newRowOf(meaning.row, keys), stampMs });
+    else if (before.kind === 'put') {
+      Object.assign(before.row, row);
+      before.stampMs = Math.max(before.stampMs, stampMs ?? 0);
+    } else {
+      Object.assign(before.row, meaning.row);
+      before.stampMs = stampMs === null ? before.stampMs : Math.max(before.stampMs ?? 0, stampMs);
+    }
   }
-  if (before?.kind === 'set') {
-    Object.assign(before.row, meaning.row);
-    before.stampMs = stampMs === null ? before.stampMs : Math.max(before.stampMs ?? 0, stampMs);
-    return before;
-  }
-  return { kind: 'set', row: meaning.row, stampMs };
+}
+
+/** Each record has a row of its own, which later events add to. */
+function newRowOf(row: Row, keys: readonly string[]): Row {
+  return keys.length === 1 ? row : Object.assign(newRow(), row);
 }
 
 /** A record's own stamp counts whole seconds, and is set before its transaction commits. */

@@ -43,14 +43,19 @@ export class LiveSync {
   async fold(events: readonly StreamEvent[]): Promise<Folded> {
     const folded: Folded = new Map();
     const keyField = this.opened.source.schema.key[0]!;
-    for (const event of events) await foldEvent(folded, event, this.#partial, keyField);
+    for (const event of events) {
+      const computed = foldEvent(folded, event, this.#partial, keyField);
+      if (computed !== undefined) await computed;
+    }
     return folded;
   }
 
   /** What is to be written for a batch, records that have to be read included. The sync's gate is held: no poll comes between. */
   async prepare(folded: Folded): Promise<readonly StreamChange[]> {
-    const asked = [...folded].flatMap(([key, { kind }]) => (kind === 'read' ? [key] : []));
-    return [...(await this.#changes(folded)), ...(await this.#read(asked))];
+    const asked: string[] = [];
+    for (const [key, { kind }] of folded) if (kind === 'read') asked.push(key);
+    const changes = await this.#changes(folded);
+    return asked.length === 0 ? changes : [...changes, ...(await this.#read(asked))];
   }
 
   /** Brings them to the target, within the transaction that is open. */

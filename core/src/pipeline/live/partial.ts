@@ -37,29 +37,29 @@ export function compilePartial(sync: SyncConfig, source: Source, context: StageC
   const outputs = sync.steps.length > 0 ? null : outputsOf(sync, source, context);
   const everything = source.schema.fields.map(({ name }) => name);
   const needed = new Set(outputs?.flatMap(({ reads }) => reads ?? everything) ?? everything);
-  const dependents = dependentsOf(source, needed);
   const filterFields = sync.where === null && source.filterFields === undefined ? [] : (source.filterFields ?? null);
+  const alwaysRead = filterFields === null || (outputs?.some(({ reads }) => reads === null) ?? false);
+  const uses = usesOf(outputs, needed, new Set([...(filterFields ?? []), ...dependentsOf(source, needed)]));
+  const computed = outputs?.filter(({ stage }) => stage !== null) ?? [];
 
   return {
     update(row, untold) {
-      const changed = new Set([...Object.keys(row), ...untold]);
-      if (filterFields === null || filterFields.some((name) => changed.has(name))) return READ;
-      for (const name of changed) if (dependents.has(name)) return READ;
-      if (outputs === null) return [...changed].some((name) => needed.has(name)) ? READ : NOTHING;
+      if (alwaysRead) return READ;
+      for (const name of untold) if (uses.has(name)) return READ;
       const set = newRow();
-      const computed: Output[] = [];
       let any = false;
-      for (const output of outputs) {
-        const { reads } = output;
-        if (reads === null) return READ;
-        if (!reads.some((name) => changed.has(name))) continue;
-        if (!reads.every((name) => Object.hasOwn(row, name))) return READ;
+      for (const name in row) {
+        const names = uses.get(name);
+        if (names === undefined) continue;
+        if (names === 'read') return READ;
         any = true;
-        if (output.stage === null) set[output.name] = row[reads[0]!]!;
-        else computed.push(output);
+        for (const output of names) set[output] = row[name]!;
       }
       if (!any) return NOTHING;
-      return computed.length === 0 ? { kind: 'set', row: set } : compute(row, set, computed);
+      if (computed.length === 0) return { kind: 'set', row: set };
+      const affected = computed.filter(({ reads }) => reads!.some((name) => Object.hasOwn(row, name)));
+      if (!affected.every(({ reads }) => reads!.every((name) => Object.hasOwn(row, name)))) return READ;
+      return affected.length === 0 ? { kind: 'set', row: set } : compute(row, set, affected);
     },
     carriesAll(row, untold) {
       if (untold.length > 0 || sync.where !== null || source.filterFields !== undefined) return false;
@@ -71,6 +71,20 @@ export function compilePartial(sync: SyncConfig, source: Source, context: StageC
 
 const NOTHING: Meaning = { kind: 'nothing' };
 const READ: Meaning = { kind: 'read' };
+
+/** What a change of each field asks for: a read of the record, or these fields of the target, which may also be made of it. */
+type Uses = ReadonlyMap<string, 'read' | readonly string[]>;
+
+function usesOf(outputs: readonly Output[] | null, needed: ReadonlySet<string>, reading: ReadonlySet<string>): Uses {
+  const uses = new Map<string, 'read' | string[]>();
+  for (const name of needed) uses.set(name, outputs === null ? 'read' : []);
+  for (const { name, reads, stage } of outputs ?? []) {
+    const names = uses.get(reads?.[0] ?? '');
+    if (stage === null && Array.isArray(names)) names.push(name);
+  }
+  for (const name of reading) uses.set(name, 'read');
+  return uses;
+}
 
 async function compute(row: Row, set: Row, outputs: readonly Output[]): Promise<Meaning> {
   for (const { name, stage } of outputs) {

@@ -1,12 +1,16 @@
-/** Keys are remembered up to here; of what lies further back every record counts as touched. */
-const KEYS_MAX = 50_000;
+/** So many keys are remembered, and up to twice as many; of what lies further back every record counts as touched. */
+const KEYS_MIN = 50_000;
 
 /**
  * Keeps the two feeds of one sync apart: its stream and its polls. They write one after the other, and a poll learns which of the
  * records that it has read were written by the stream since: what it holds of them may be older, and is read again (P3).
  */
 export class WriteGate {
-  readonly #touched = new Map<string, number>();
+  /** The last sequence at which the stream wrote a key. Full, it becomes the older of the two, and the older is forgotten. */
+  #touched = new Map<string, number>();
+  #touchedBefore: ReadonlyMap<string, number> = new Map();
+  /** Where `#touched` began. */
+  #begun = 0;
   #sequence = 0;
   /** Below this, keys have been forgotten. */
   #forgotten = 0;
@@ -45,19 +49,16 @@ export class WriteGate {
   /** The stream has written these. */
   touch(keys: Iterable<string>): void {
     this.#sequence++;
-    for (const key of keys) {
-      this.#touched.delete(key);
-      this.#touched.set(key, this.#sequence);
-    }
-    for (const [key, sequence] of this.#touched) {
-      if (this.#touched.size <= KEYS_MAX) break;
-      this.#touched.delete(key);
-      this.#forgotten = sequence;
-    }
+    for (const key of keys) this.#touched.set(key, this.#sequence);
+    if (this.#touched.size < KEYS_MIN) return;
+    this.#forgotten = this.#begun;
+    this.#begun = this.#sequence;
+    this.#touchedBefore = this.#touched;
+    this.#touched = new Map();
   }
 
   /** Whether the stream has written this record after that point, as far as is known. */
   touchedSince(sequence: number, key: string): boolean {
-    return sequence < this.#forgotten || (this.#touched.get(key) ?? 0) > sequence;
+    return sequence < this.#forgotten || (this.#touched.get(key) ?? this.#touchedBefore.get(key) ?? 0) > sequence;
   }
 }
