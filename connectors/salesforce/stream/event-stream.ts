@@ -25,6 +25,8 @@ export interface EventStreamParts {
   readonly after: string | null;
   readonly decoder: EventDecoder;
   readonly origin: string;
+  /** About what the org's clock says. */
+  readonly nowMs?: () => number;
   readonly context: Pick<ConnectorContext, 'clock' | 'random' | 'log' | 'connection'>;
   /** A new session, because the one in use was refused. */
   renew(): Promise<void>;
@@ -61,7 +63,14 @@ export function createEventStream(parts: EventStreamParts): EventStream {
   const credit = new Credit();
   const closing = new AbortController();
   let current: Subscription | null = null;
-  let state: StreamState = { transport: transport.name, connected: false, reconnects: -1, lastHeardAtMs: null, reason: null };
+  let state: StreamState = {
+    transport: transport.name,
+    connected: false,
+    reconnects: 0,
+    lastHeardAtMs: null,
+    reason: null,
+    nextTryAtMs: null,
+  };
   /** Tries since something was heard. */
   let attempt = 0;
   let logins = 0;
@@ -69,6 +78,7 @@ export function createEventStream(parts: EventStreamParts): EventStream {
   /** The consumer has been told that it is subscribed. */
   let isTold = false;
   let isReconnected = false;
+  let wasConnected = false;
   let heard = 0;
 
   const tell = (news: Partial<StreamState>) => {
@@ -96,7 +106,13 @@ export function createEventStream(parts: EventStreamParts): EventStream {
     const lull = new Lull(clock, AbortSignal.any([signal, over.signal]));
     signal.addEventListener('abort', close, { once: true });
     current = subscription;
-    tell({ connected: true, reconnects: state.reconnects + 1, reason: null });
+    tell({ nextTryAtMs: null });
+    const connects = () => {
+      if (current !== subscription || state.connected) return;
+      tell({ connected: true, reconnects: state.reconnects + (wasConnected ? 1 : 0), reason: null });
+      wasConnected = true;
+    };
+    subscription.begun.then(connects, () => {});
     try {
       ask();
       const messages = subscription.messages[Symbol.asyncIterator]();
@@ -112,6 +128,7 @@ export function createEventStream(parts: EventStreamParts): EventStream {
         begun = null;
         watchdog.heard();
         heard++;
+        connects();
         attempt = 0;
         logins = 0;
         unreachableSinceMs = null;
@@ -166,7 +183,9 @@ export function createEventStream(parts: EventStreamParts): EventStream {
       if (logins === 1) return;
     }
     giveUpIfUnreachable(fault);
-    await clock.sleep(backoffMs(attempt, action === 'crowded' ? crowdedPolicy : againPolicy, random), signal);
+    const waitMs = backoffMs(attempt, action === 'crowded' ? crowdedPolicy : againPolicy, random);
+    tell({ nextTryAtMs: clock.now() + waitMs });
+    await clock.sleep(waitMs, signal);
   }
 
   function giveUpIfUnreachable(fault: StreamFault | null): void {
@@ -226,6 +245,7 @@ export function createEventStream(parts: EventStreamParts): EventStream {
       ask();
     },
     state: () => state,
+    ...(parts.nowMs === undefined ? {} : { nowMs: parts.nowMs }),
     ...(parts.keepSchema === undefined ? {} : { keepSchema: parts.keepSchema }),
     async [Symbol.asyncDispose]() {
       closing.abort();

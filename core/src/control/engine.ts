@@ -6,7 +6,7 @@ import type { Connection, ConnectorContext, Log, SchemaChange, Source, Target } 
 import { openCustomSource } from '../pipeline/custom-source.ts';
 import { decodeEnvelope, reasonForFull } from '../pipeline/envelope.ts';
 import { type Held, heldWindow } from '../pipeline/held.ts';
-import type { LiveStatus } from '../pipeline/live/live-status.ts';
+import type { LiveProgress, LiveStatus } from '../pipeline/live/live-status.ts';
 import { WriteGate } from '../pipeline/live/write-gate.ts';
 import type { OpenedSync } from '../pipeline/opened-sync.ts';
 import {
@@ -84,7 +84,7 @@ export class Engine implements AsyncDisposable {
   readonly #opened = new Map<string, { readonly sync: OpenedSync; readonly openedAtMs: number }>();
   readonly #running = new Set<string>();
   readonly #gates = new Map<string, WriteGate>();
-  #live: readonly LiveStatus[] = [];
+  #live: readonly LiveProgress[] = [];
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -264,7 +264,7 @@ export class Engine implements AsyncDisposable {
 
   /** The streams that this process follows. */
   liveStatus(): readonly LiveStatus[] {
-    return this.#live;
+    return this.#live.map((progress) => progress.tell());
   }
 
   async status(name?: string): Promise<readonly SyncStatus[]> {

@@ -4,7 +4,7 @@ import type { Random } from '../base/random.ts';
 import type { SyncConfig } from '../config/config.ts';
 import type { Connection, Log } from '../model/connector.ts';
 import type { Reread } from '../pipeline/live/live-envelope.ts';
-import { type LiveStatus, newLiveStatus } from '../pipeline/live/live-status.ts';
+import { LiveProgress, type LiveStatus } from '../pipeline/live/live-status.ts';
 import { LiveSync } from '../pipeline/live/live-sync.ts';
 import { compilePartial } from '../pipeline/live/partial.ts';
 import { type OpenedLive, runLive } from '../pipeline/live/run-live.ts';
@@ -42,7 +42,7 @@ export function liveUnit({ from, to }: SyncConfig): string {
  * Follows the streams of all live syncs: one for each pair of connections, feeding every sync between the two, so that what one
  * transaction changes in several tables becomes visible at once (P6).
  */
-export function followStreams(options: FollowOptions): { status: readonly LiveStatus[]; ended: Promise<unknown> } {
+export function followStreams(options: FollowOptions): { status: readonly LiveProgress[]; ended: Promise<unknown> } {
   const groups = new Map<string, SyncConfig[]>();
   for (const sync of options.syncs) {
     if (sync.from.kind !== 'connection') continue;
@@ -52,10 +52,11 @@ export function followStreams(options: FollowOptions): { status: readonly LiveSt
   const units = [...groups].map(([unit, syncs]) => ({
     unit,
     syncs,
-    status: newLiveStatus(
+    status: new LiveProgress(
       unit,
       syncs.map(({ name }) => name),
     ),
+      options.clock,
   }));
   const ended = units.map(({ unit, syncs, status }) =>
     runLive({
@@ -70,17 +71,14 @@ export function followStreams(options: FollowOptions): { status: readonly LiveSt
   return { status: units.map(({ status }) => status), ended: Promise.all([...ended, ...published]) };
 }
 
-async function publishUntilEnded(
-  status: LiveStatus,
+export async function publishUntilEnded(
+  progress: LiveProgress,
   ended: Promise<void>,
   { clock, stop, signal, publish, log }: FollowOptions,
 ): Promise<void> {
   const either = AbortSignal.any([stop, signal]);
-  let last = '';
   const publishOnce = async () => {
-    const now = JSON.stringify(status);
-    if (now === last) return;
-    last = now;
+    const status = progress.tell();
     await publish(status).catch((error) => log.warn({ stream: status.stream, err: error }, 'the status could not be kept'));
   };
   while (!either.aborted) {

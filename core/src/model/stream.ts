@@ -20,6 +20,8 @@ export interface EventStream extends AsyncDisposable {
   grant(events: number): void;
   /** How the connection is doing, for `status`. */
   state?(): StreamState;
+  /** About what the system's clock says, by which its events are dated; ours unless told. */
+  nowMs?(): number;
   /**
    * What `Connection.openEvents` needs to read raw events of this schema when the system is not there. Opaque.
    * @param dataset  of an event of that schema
@@ -36,6 +38,8 @@ export interface StreamState {
   readonly lastHeardAtMs: number | null;
   /** Why it is not connected. */
   readonly reason: string | null;
+  /** When it connects again, epoch ms by our clock; null while it is connected, or connecting. */
+  readonly nextTryAtMs: number | null;
 }
 
 export interface StreamSpec {

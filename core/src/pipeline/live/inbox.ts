@@ -76,6 +76,11 @@ export class Inbox {
     return { events, position, whole };
   }
 
+  /** Events that wait. */
+  get size(): number {
+    return this.#events.length;
+  }
+
   /** Where the source stands when everything has been taken; null while something waits. */
   get idlePosition(): string | null {
     return this.#events.length === 0 && !this.#parted ? this.#position : null;

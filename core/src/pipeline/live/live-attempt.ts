@@ -5,7 +5,7 @@ import type { EventStream, StreamEvent, StreamTransaction, StreamWriter } from '
 import type { Folded } from './fold-events.ts';
 import { Inbox, type Taken } from './inbox.ts';
 import { encodeLive, type LiveEnvelope } from './live-envelope.ts';
-import type { MutableLiveStatus } from './live-status.ts';
+import type { HoleCause, LiveProgress } from './live-status.ts';
 import type { LiveSync } from './live-sync.ts';
 import type { Listening, Rereads } from './rereads.ts';
 
@@ -20,7 +20,7 @@ export interface LiveParts {
   readonly checkpoints: Checkpoints;
   readonly epoch: number;
   readonly clock: Clock;
-  readonly status: MutableLiveStatus;
+  readonly status: LiveProgress;
   readonly rereads: Rereads;
   /** Told of every batch before it is written: the journal. */
   readonly onEvents?: ((events: readonly StreamEvent[]) => Promise<void>) | undefined;
@@ -46,6 +46,7 @@ export class LiveAttempt implements Listening {
     this.#inbox = new Inbox((events) => parts.stream.grant(events));
     this.#origin = parts.stream.origin;
     this.#position = kept?.position ?? null;
+    parts.status.following(parts.stream, () => this.#inbox.size, this.#position === null ? null : (kept?.keptAtMs ?? null));
     for (const sync of parts.syncs) {
       this.#byDataset.set(sync.dataset, [...(this.#byDataset.get(sync.dataset) ?? []), sync]);
       const known = kept?.fingerprints[sync.name];
@@ -84,7 +85,6 @@ export class LiveAttempt implements Listening {
         }
         if (stop.aborted || (clock.now() >= untilMs && this.#transaction === null)) break;
         status.rereads = this.#parts.rereads.names;
-        status.state = status.rereads.length > 0 ? 'catching up' : 'live';
         await this.#keepIdle();
         await this.#inbox.news();
       }
@@ -107,13 +107,11 @@ export class LiveAttempt implements Listening {
   }
 
   async #listen(signal: AbortSignal): Promise<void> {
-    const { stream, status, clock } = this.#parts;
+    const { stream, status } = this.#parts;
     try {
       for await (const delivery of stream.deliveries(signal)) {
-        if (delivery.reset) status.reconnects++;
-        status.connectedSinceMs = delivery.reset ? clock.now() : (status.connectedSinceMs ?? clock.now());
-        status.events += delivery.events.length;
         this.#inbox.push(delivery);
+        status.heard(delivery);
         this.#tellSubscribed();
       }
       if (!signal.aborted) this.#inbox.fail(new Error('the stream ended by itself'));
@@ -123,11 +121,12 @@ export class LiveAttempt implements Listening {
   }
 
   async #tick(signal: AbortSignal): Promise<void> {
-    const { clock, syncs, rereads } = this.#parts;
+    const { clock, syncs, rereads, status } = this.#parts;
     try {
       while (!signal.aborted) {
         await clock.sleep(IDLE_KEEP_MS, signal).catch(() => {});
         for (const sync of syncs) rereads.setPaused(sync.name, await sync.paused());
+        status.paused = syncs.every(({ name }) => rereads.isPaused(name));
         this.#inbox.wake();
       }
     } catch (error) {
@@ -136,7 +135,7 @@ export class LiveAttempt implements Listening {
   }
 
   async #write({ events, position, whole }: Taken, signal: AbortSignal): Promise<void> {
-    const { onEvents, status, clock } = this.#parts;
+    const { onEvents, status } = this.#parts;
     await onEvents?.(events);
     const work = await this.#fold(events);
     if (work.length > 0 || this.#transaction !== null || !whole) {
@@ -152,10 +151,8 @@ export class LiveAttempt implements Listening {
       await this.#commit();
     }
     const last = events.at(-1);
-    if (last !== undefined) {
-      status.lastEventMs = last.committedAtMs;
-      status.lagMs = Math.max(0, clock.now() - last.committedAtMs);
-    }
+    if (last !== undefined && whole) status.wrote(last.committedAtMs);
+    status.readGaps(countGaps(events));
     status.splits = this.#inbox.splits;
   }
 
@@ -170,6 +167,7 @@ export class LiveAttempt implements Listening {
     this.#transaction = null;
     this.#release();
     this.#keptAtMs = clock.now();
+    status.keptPosition();
     status.transactions++;
   }
 
@@ -178,7 +176,7 @@ export class LiveAttempt implements Listening {
     // An open transaction brings it along; another writer would wait for that one to end, in a file for ever.
     if (this.#transaction !== null) return;
     const position = this.#inbox.idlePosition ?? this.#position;
-    const { checkpoints, unit, epoch, clock } = this.#parts;
+    const { checkpoints, unit, epoch, clock, status } = this.#parts;
     const moved = position !== null && position !== this.#position;
     const due = atOnce || clock.now() - this.#keptAtMs >= IDLE_KEEP_MS;
     if (!this.#unkept && !(due && (moved || this.#behind))) return;
@@ -186,6 +184,7 @@ export class LiveAttempt implements Listening {
     const encoded = this.#encoded();
     await checkpoints.write(unit, epoch, encoded);
     this.#keptAtMs = clock.now();
+    status.keptPosition();
   }
 
   /** The position has moved past events that needed no write. */
@@ -232,17 +231,24 @@ export class LiveAttempt implements Listening {
 
   /** An event that does not name its records: the sync is read again, and that is kept with the position that passes the event. */
   #isHole(event: StreamEvent, sync: LiveSync): boolean {
-    const { rereads, status } = this.#parts;
-    const { healed } = status;
+    const { rereads } = this.#parts;
     if (event.op === 'overflow') {
-      healed.overflow++;
+      this.#tellHole('overflow', event, sync);
       rereads.mark(sync.name, 'delta');
     } else if (event.keys.some((key) => key.endsWith('*'))) {
       // A change of all records of a kind, by the system itself: no stamp tells of it.
-      healed.gap++;
+      this.#tellHole('gap', event, sync);
       rereads.mark(sync.name, 'full');
     } else return false;
     return true;
+  }
+
+  /** Once, whoever listens for it. */
+  #tellHole(cause: HoleCause, event: StreamEvent, sync: LiveSync): void {
+    const all = this.#byDataset.get(event.dataset)!;
+    if (sync !== all[0]) return;
+    const names = all.map(({ name }) => name);
+    this.#parts.status.hole(cause, names);
   }
 
   /** Polls and stream take turns, sync by sync, always in the same order. */
@@ -256,4 +262,11 @@ export class LiveAttempt implements Listening {
     for (const leave of this.#held.values()) leave();
     this.#held.clear();
   }
+}
+
+/** Events that name records and no values: these were read. */
+function countGaps(events: readonly StreamEvent[]): number {
+  let count = 0;
+  for (const { op, keys } of events) if (op === 'gap' && !keys.some((key) => key.endsWith('*'))) count++;
+  return count;
 }

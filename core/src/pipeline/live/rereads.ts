@@ -13,6 +13,8 @@ export interface RereadsOptions {
   readonly signal: AbortSignal;
   /** Reads a sync again, from its own checkpoint or everything; resolves to whether that succeeded. */
   readonly reread: (sync: string, kind: Reread) => Promise<boolean>;
+  /** Nothing of a sync is missing any more. */
+  readonly onMended?: (sync: string) => void;
 }
 
 /** A connection of the stream, as far as rereads depend on it. */
@@ -184,6 +186,7 @@ export class Rereads {
     // Of what was marked meanwhile, the run may have read a part before.
     if (this.#holes.get(sync) !== hole) return;
     this.#holes.delete(sync);
+    this.#options.onMended?.(sync);
     this.#connection?.changed();
   }
 }

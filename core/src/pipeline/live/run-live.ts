@@ -6,7 +6,7 @@ import type { Checkpoints, Log } from '../../model/connector.ts';
 import type { EventStream, StreamEvent, StreamWriter } from '../../model/stream.ts';
 import { LiveAttempt } from './live-attempt.ts';
 import { decodeLive, encodeLive, type LiveEnvelope } from './live-envelope.ts';
-import type { MutableLiveStatus } from './live-status.ts';
+import type { LiveProgress } from './live-status.ts';
 import type { LiveSync } from './live-sync.ts';
 import { Rereads, type RereadsOptions } from './rereads.ts';
 
@@ -21,7 +21,7 @@ export interface OpenedLive extends AsyncDisposable {
 
 export interface LiveOptions {
   readonly unit: string;
-  readonly status: MutableLiveStatus;
+  readonly status: LiveProgress;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -49,7 +49,8 @@ const RECONNECT: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs:
  */
 export async function runLive(options: LiveOptions): Promise<void> {
   const ended = new AbortController();
-  const rereads = new Rereads({ ...options, signal: AbortSignal.any([options.stop, options.signal, ended.signal]) });
+  const onMended = (sync: string) => options.status.mended(sync);
+  const rereads = new Rereads({ ...options, onMended, signal: AbortSignal.any([options.stop, options.signal, ended.signal]) });
   try {
     await followUntilStopped(options, rereads);
   } finally {
@@ -74,38 +75,32 @@ async function followUntilStopped(options: LiveOptions, rereads: Rereads): Promi
     if (stop.aborted || signal.aborted) break;
     if (error instanceof InvariantError) throw error;
     if (error instanceof CheckpointExpiredError) {
-      status.healed.lost++;
+      status.hole('lost', status.syncs);
       log.warn({ stream: unit, err: error }, 'the stream cannot be gone on with; it begins anew, and what changed is read again');
       await clock.sleep(RECONNECT.delayMs, AbortSignal.any([stop, signal])).catch(() => {});
       continue;
     }
     if (status.transactions > eventsBefore) failures = 0;
     failures++;
-    status.state = error instanceof OwnershipLostError ? 'stopped' : 'waiting';
-    status.reason = error instanceof SyncError ? error.message : String(error);
-    status.connectedSinceMs = null;
+    const reason = error instanceof SyncError ? error.message : String(error);
     if (error instanceof OwnershipLostError) {
+      status.ended(reason);
       log.error({ stream: unit, err: error }, 'another process follows this stream');
       return;
     }
+    const isRefused = error instanceof SyncError && !(error instanceof RateLimitedError) && !isRetryable(error);
     const waitMs =
-      error instanceof RateLimitedError
-        ? error.retryAfterMs
-        : isRetryable(error)
-          ? backoffMs(failures, RECONNECT, random)
-          : error instanceof SyncError
-            ? REFUSED_MS
-            : backoffMs(failures, RECONNECT, random);
+      error instanceof RateLimitedError ? error.retryAfterMs : isRefused ? REFUSED_MS : backoffMs(failures, RECONNECT, random);
+    status.failed(reason, clock.now() + waitMs, isRefused || error instanceof RateLimitedError);
     log.warn({ stream: unit, err: error, waitMs }, 'the stream was interrupted and goes on; deltas are made meanwhile');
     await clock.sleep(waitMs, AbortSignal.any([stop, signal])).catch(() => {});
   }
-  if (status.state !== 'stopped') status.state = 'stopped';
+  status.ended(null);
 }
 
 /** One connection's life. Returns when it is stopped, or when it is time to discover anew. */
 async function follow(options: LiveOptions, rereads: Rereads): Promise<void> {
   const { unit, stop, signal, clock, status, onEvents } = options;
-  status.state = 'connecting';
   const ended = new AbortController();
   const within = AbortSignal.any([signal, ended.signal]);
   await using opened = await options.open(within);
@@ -114,7 +109,7 @@ async function follow(options: LiveOptions, rereads: Rereads): Promise<void> {
   let kept = decodeLive(checkpoint);
   if (kept !== null && kept.position !== null && clock.now() - kept.keptAtMs > POSITION_MS) {
     kept = lost(kept);
-    status.healed.lost++;
+    status.hole('lost', status.syncs);
   }
   // A sync that follows no more has nobody who would read it again.
   for (const { name } of syncs) if (kept?.rereads[name] !== undefined) rereads.remember(name, kept.rereads[name]);
