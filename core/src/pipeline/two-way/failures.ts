@@ -23,7 +23,7 @@ export function touchedBy(failureKeys: readonly string[]): { left: string[]; rig
 /** Keeps what a side refused, and who could not be paired; forgets what has gone well since (P2). */
 export async function keepFailures(
   works: readonly Work[],
-  unpaired: readonly Unpaired[],
+  { touched, unpaired }: { touched: Readonly<Record<SideName, readonly string[]>>; unpaired: readonly Unpaired[] },
   pairing: OpenedPairing,
   done: Done,
   writes: Readonly<Record<SideName, Writes>>,
@@ -39,7 +39,9 @@ export async function keepFailures(
     message,
     place: `match with ${names[side === 'left' ? 'right' : 'left']}`,
   }));
-  const well = new Set<string>();
+  // Whatever was looked at and is not refused is well, what is gone by now among it.
+  const well = new Set([...touched.left, ...touched.right.map((key) => `:${key}`)]);
+  for (const { key } of failures) well.delete(key);
   for (const work of works) {
     const refused = (['left', 'right'] as const).flatMap((side) => {
       const result = done[side].get(work);
@@ -56,9 +58,11 @@ export async function keepFailures(
         place: names[side],
       });
     }
-    if (refused.length > 0) continue;
-    if (work.leftKey !== null) well.add(work.leftKey);
-    if (work.rightKey !== null) well.add(`:${work.rightKey}`);
+    if (refused.length > 0) well.delete(failureKey(work));
+    else {
+      if (work.leftKey !== null) well.add(work.leftKey);
+      if (work.rightKey !== null) well.add(`:${work.rightKey}`);
+    }
   }
   await store.putFailures(failures);
   if (well.size === 0 || (await store.countFailures(name)) === 0) return;

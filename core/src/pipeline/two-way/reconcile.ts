@@ -78,7 +78,7 @@ async function reconcileOnce(
   const leftResults = writes.left.size === 0 ? [] : await pairing.left.merge([], async () => [...writes.left.values()], signal);
   const done: Done = { left: resultsOf(writes.left, leftResults), right };
   if (writes.left.size > 0) await keepLinks(works, pairing, done, writes);
-  await keepFailures(works, unpaired, pairing, done, writes);
+  await keepFailures(works, { touched, unpaired }, pairing, done, writes);
   tally.failed += unpaired.length;
   for (const side of ['left', 'right'] as const) {
     for (const [{ action }, result] of done[side]) tally.count(side, action, result);
