@@ -64,6 +64,7 @@ describe('a new record', () => {
   test('is written from its event when that carries every field that is mapped', () => {
     expect(compile(mapped).carriesAll(told, [])).toBe(true);
     expect(compile(mapped).carriesAll(told, ['city'])).toBe(false);
+    expect(compile(mapped).carriesAll(told, ['formula'])).toBe(true);
     expect(compile(null).carriesAll(told, [])).toBe(false);
   });
 

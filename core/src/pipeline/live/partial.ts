@@ -62,7 +62,8 @@ export function compilePartial(sync: SyncConfig, source: Source, context: StageC
       return affected.length === 0 ? { kind: 'set', row: set } : compute(row, set, affected);
     },
     carriesAll(row, untold) {
-      if (untold.length > 0 || sync.where !== null || source.filterFields !== undefined) return false;
+      if (sync.where !== null || source.filterFields !== undefined) return false;
+      for (const name of untold) if (needed.has(name)) return false;
       for (const name of needed) if (!Object.hasOwn(row, name)) return false;
       return true;
     },
