@@ -255,7 +255,8 @@ export class Engine implements AsyncDisposable {
       reread: async (sync, kind) => {
         const report = await this.run(sync, { full: kind === 'full', signal: options.signal, stop: options.stop });
         options.onRun?.(report);
-        return report.state === 'succeeded';
+        // With a held record everything else was read: the hole is mended, and the sync's own window stays open.
+        return report.state === 'succeeded' || report.error?.code === 'held';
       },
     });
     this.#live = following.status;

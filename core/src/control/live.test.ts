@@ -144,3 +144,47 @@ test('P1: while a large transaction is open, a quiet stream keeps nothing beside
   expect(world.collisions).toBe(0);
   expect(world.kept!.rereads).toEqual({});
 });
+
+const hold = { people: { onFailure: 'hold', every: '10m', startDelay: '10m' } };
+
+test('P2: with `onFailure: hold` a refused record of the stream keeps its sync from passing it, and nobody else', async () => {
+  await using world = await StreamWorld.open();
+  await world.start(hold);
+  await world.clock.advance(minute);
+  await world.write(['people', '1', { name: 'Kent' }]);
+  await world.clock.advance(10 * minute);
+  const before = await world.checkpoint('people');
+  world.poison.add('2');
+  await world.write(['people', '2', { name: 'Lex' }], ['people', '3', { name: 'Lane' }], ['places', '1', { name: 'Metropolis' }]);
+  expect(world.copied('people')).toEqual({ 1: 'Kent', 3: 'Lane' });
+  expect(world.copied('places')).toEqual({ 1: 'Metropolis' });
+  world.runs.length = 0;
+  await world.clock.advance(30 * minute);
+  const [status] = await world.engine.status('people');
+  expect(status).toMatchObject({ held: { key: '2', message: 'refused' }, openFailures: 1, lastRun: { heldBy: '2' } });
+  expect(world.runs).toEqual(Array(3).fill('people delta failed'));
+  expect(await world.checkpoint('people')).toBe(before);
+  expect(world.kept!.position).toBe('4');
+  // What the window holds is read again as long as it is open, and what comes meanwhile is written.
+  await world.write(['people', '4', { name: 'Olsen' }]);
+  expect(world.copied('people')).toEqual({ 1: 'Kent', 3: 'Lane', 4: 'Olsen' });
+  world.poison.clear();
+  await world.clock.advance(10 * minute);
+  expect(world.copied('people')).toEqual(world.truth('people'));
+  expect(await world.engine.status('people')).toMatchObject([{ held: null, openFailures: 0 }]);
+  expect(Number(await world.checkpoint('people'))).toBeGreaterThan(Number(before));
+});
+
+test('P2: a hole that is read is mended, though a record of it is held', async () => {
+  await using world = await StreamWorld.open();
+  await world.start(hold);
+  await world.clock.advance(minute);
+  world.poison.add('2');
+  world.writeUntold(['people', '1', { name: 'Kent' }], ['people', '2', { name: 'Lex' }]);
+  await world.publish({ op: 'overflow', dataset: 'people', keys: [] });
+  await world.clock.advance(minute);
+  expect(world.copied('people')).toEqual({ 1: 'Kent' });
+  expect(world.status).toMatchObject({ state: 'live', rereads: [] });
+  expect(world.runs.filter((run) => run.startsWith('people delta'))).toEqual(['people delta succeeded', 'people delta failed']);
+  expect(await world.engine.status('people')).toMatchObject([{ held: { key: '2' } }]);
+});
