@@ -111,7 +111,7 @@ export class Engine implements AsyncDisposable {
           await opened.source.estimate(signal);
           await opened.target.plan();
           const place = `syncs.${sync.name}`;
-          for (const { message, hint } of opened.source.warnings ?? []) {
+          for (const { message, hint } of [...(opened.source.warnings ?? []), ...(opened.target.warnings ?? [])]) {
             problems.push({ place, severity: 'warning', message, hint });
           }
           if (!sync.live) continue;
@@ -438,7 +438,10 @@ export class Engine implements AsyncDisposable {
   ): Promise<Target> {
     const opened = this.#connection(connection);
     if (opened.openTarget === undefined) throw new InvariantError(`${connection} is no target`);
-    return opened.openTarget({ to: spec, unit: sync.watermarkKey, schema, deletes: sync.deletes }, signal);
+    const { store } = this.#options;
+    const name = `target memory of ${sync.watermarkKey}`;
+    const memory = { get: () => store.getValue(name), set: (value: string | null) => store.setValue(name, value) };
+    return opened.openTarget({ to: spec, unit: sync.watermarkKey, schema, deletes: sync.deletes, memory }, signal);
   }
 
   async #liveDatasets(signal: AbortSignal): Promise<readonly LiveDataset[]> {

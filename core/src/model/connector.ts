@@ -183,6 +183,14 @@ export interface TargetSpec<To = unknown> {
   /** What arrives here: mapped fields and the key. */
   readonly schema: DatasetSchema;
   readonly deletes: DeleteRule;
+  /** A small durable value of this unit, for what the target must know of itself after a crash: a job that it has begun. */
+  readonly memory?: TargetMemory;
+}
+
+/** Read and written by the owner of the unit only. */
+export interface TargetMemory {
+  get(): Promise<string | null>;
+  set(value: string | null): Promise<void>;
 }
 
 /** `mirror` removes the row, `mark` keeps it and says when it went, `ignore` leaves it alone. */
@@ -203,6 +211,8 @@ export interface Target extends AsyncDisposable {
   readonly batchSizeMax: number;
   /** Whether it recognises unchanged records by itself. Otherwise the engine remembers the overlap's hashes. */
   readonly compares: boolean;
+  /** What may go wrong though it can be written, for `check`. */
+  readonly warnings?: readonly Pick<Problem, 'message' | 'hint'>[];
   /** What `prepare` would change. Writes nothing. */
   plan(): Promise<readonly SchemaChange[]>;
   /** Creates or widens what is needed; answers what it did. Idempotent.
