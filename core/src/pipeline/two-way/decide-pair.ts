@@ -13,6 +13,8 @@ export interface Pair {
   readonly right: SideRow | null;
   /** What is known of the two; null when they have just been found. */
   readonly link: Link | null;
+  /** The record that is there names the other one, which is not; no link tells how they stood. */
+  readonly orphaned?: true;
   readonly base: Base;
   /** Somebody decided which side's existence counts, after a delete had met an edit. */
   readonly exists?: SideName;
@@ -30,7 +32,7 @@ export type Action =
 
 /** What is to be done about a pair. Pure. Nothing is ever revived: a record that one side deleted is made again on request only. */
 export function decidePair(pair: Pair, rules: readonly FieldRule[], deletes: PairDeletes): Action {
-  const { left, right, link, base } = pair;
+  const { left, right, link, base, orphaned } = pair;
   if (left !== null && right !== null) {
     return { kind: 'merge', merge: mergeRecord(base, left, right, rules) };
   }
@@ -40,9 +42,10 @@ export function decidePair(pair: Pair, rules: readonly FieldRule[], deletes: Pai
   const there: SideName = left === null ? 'right' : 'left';
   const gone = otherSide(there);
   const row = (left ?? right)!.row;
+  if (pair.exists !== undefined) return pair.exists === gone ? { kind: 'delete', on: there } : create(gone, row, rules);
+  if (link === null && orphaned) return { kind: 'contested', gone };
   // Never linked, or deleted on both sides and since undeleted on one: new to the other.
   if (link === null || link.gone === 'both') return create(gone, row, rules);
-  if (pair.exists !== undefined) return pair.exists === gone ? { kind: 'delete', on: there } : create(gone, row, rules);
   if (link.gone === gone && deletes === 'ignore') return { kind: 'nothing' };
   if (deletes === 'ignore') return { kind: 'gone', gone };
   return isEdited(row, base, there, rules) ? { kind: 'contested', gone } : { kind: 'delete', on: there };

@@ -11,6 +11,8 @@ export interface Partners {
   readonly leftKey: string | null;
   readonly rightKey: string | null;
   readonly link: Link | null;
+  /** The record names a partner that is not there any more, though no link is kept: it went before we knew of the two. */
+  readonly orphaned?: true;
   readonly base: Base;
   readonly left: SideRow | null;
   /** As it was when partners were looked for; it is read again under its lock. */
@@ -75,17 +77,20 @@ export async function findPartners(
       }
       taken[side].add(row.key);
       if (partner !== null) taken[other].add(partner.key);
+      const named = partner === null ? partnerNamed(pairing, side, row) : null;
+      const keys = { [side]: row.key, [other]: partner?.key ?? named } as Record<SideName, string | null>;
       const pair = { [side]: row, [other]: partner } as Record<SideName, SideRow | null>;
-      partners.push({
-        leftKey: pair.left?.key ?? null,
-        rightKey: pair.right?.key ?? null,
-        link: null,
-        base: {},
-        ...pair,
-      });
+      const orphaned = named === null ? {} : { orphaned: true as const };
+      partners.push({ leftKey: keys.left, rightKey: keys.right, link: null, base: {}, ...orphaned, ...pair });
     }
   }
   return { partners, unpaired };
+}
+
+/** The key of the partner that a record itself tells. A key that is its own as well (one key on both sides) tells of nobody. */
+function partnerNamed(pairing: OpenedPairing, side: SideName, { row }: SideRow): string | null {
+  const { link, source } = pairing[side];
+  return link === null || source.schema.key.includes(link) ? null : textOf(row[link]);
 }
 
 async function linksOf(pairing: OpenedPairing, touched: Readonly<Record<SideName, readonly string[]>>): Promise<Link[]> {

@@ -17,6 +17,8 @@ export class ModelSide implements Side {
   writes = 0;
   /** Values of fields that the engine replaced, by people's edits that no write of the engine had made. */
   readonly overwritten: { key: string; field: string; value: FieldValue }[] = [];
+  /** Fields that the engine set to what it had just read there. */
+  idle = 0;
   /** Every value that the engine ever set here. */
   readonly received = new Set<FieldValue>();
   readonly link: string;
@@ -31,6 +33,7 @@ export class ModelSide implements Side {
   readonly #now: () => number;
   /** Values of a field that the engine wrote there. */
   readonly #ours = new Set<string>();
+  readonly #read = new Map<string, Row>();
   #made = 0;
 
   constructor(prefix: string, fields: readonly string[], now: () => number) {
@@ -105,11 +108,16 @@ export class ModelSide implements Side {
     const found = this.rows.get(write.key);
     if (found === undefined) return { status: 'gone' };
     this.writes++;
-    if (write.op === 'delete') this.delete(write.key);
-    else {
+    if (write.op === 'delete') {
+      for (const [field, value] of Object.entries(found.row)) {
+        if (!this.#ours.has(`${write.key} ${field}`)) this.overwritten.push({ key: write.key, field, value });
+      }
+      this.delete(write.key);
+    } else {
       for (const [field, value] of Object.entries(write.row)) {
         const id = `${write.key} ${field}`;
         const before = found.row[field] ?? null;
+        if ((this.#read.get(write.key)?.[field] ?? null) === value) this.idle++;
         if (!this.#ours.has(id) && before !== null && before !== value)
           this.overwritten.push({ key: write.key, field, value: before });
         this.received.add(value);
@@ -137,6 +145,7 @@ export class ModelSide implements Side {
 
   #sideRow(key: string): SideRow {
     const { row, atMs } = this.rows.get(key)!;
+    this.#read.set(key, Object.assign(newRow(), row));
     return { key, row: Object.assign(newRow(), row, { id: key }), atMs };
   }
 

@@ -43,6 +43,8 @@ const spelling = fc.constantFrom<(value: string) => string>(
   (value) => value,
   (value) => value.toLowerCase(),
   (value) => value.slice(0, 3),
+  (value) => value.padEnd(6),
+  (value) => value.trim(),
 );
 
 class World {
@@ -51,6 +53,7 @@ class World {
   readonly right = new ModelSide('R', fields, () => this.now);
   readonly pairing: OpenedPairing;
   readonly #store: Store;
+  readonly #deleted: { side: SideName; partner: string }[] = [];
   #values = 0;
   /** Made and replaced between a read and a write of a side that cannot lock: nobody can tell of them. */
   readonly #unseen = new Set<FieldValue>();
@@ -134,7 +137,21 @@ class World {
       const key = [...this[step.side].rows.keys()][step.at];
       if (key === undefined) return;
       if (step.do === 'edit') this[step.side].edit(key, step.field, this.value());
-      else this[step.side].delete(key);
+      else this.#delete(step.side, key);
+    }
+  }
+
+  #delete(side: SideName, key: string): void {
+    const partner = [...this[otherSide(side)].rows].find(([, { row }]) => row.partner === key)?.[0];
+    this[side].delete(key);
+    if (partner !== undefined) this.#deleted.push({ side, partner });
+  }
+
+  /** What a person deleted is not there again, whoever still has its partner. */
+  nothingIsRevived(): void {
+    for (const { side, partner } of this.#deleted) {
+      const revived = [...this[side].rows].filter(([, { row }]) => row.partner === partner).map(([key]) => key);
+      expect(revived).toEqual([]);
     }
   }
 
@@ -207,6 +224,8 @@ test('people on both sides, crashes and refusals: in the end equal, nothing twic
       inWorld(policy, steps, async (world) => {
         await world.compare();
         await world.overwritesAreTold();
+        world.nothingIsRevived();
+        expect([world.left.idle, world.right.idle], 'what is there already is not written (P8)').toEqual([0, 0]);
       }),
     ),
     { numRuns: 400 },

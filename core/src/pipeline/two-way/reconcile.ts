@@ -180,7 +180,7 @@ function linkOf(work: Work, done: Done, writes: Readonly<Record<SideName, Writes
     case 'gone':
       return { ...keys, base: link!.base, gone: action.gone };
     case 'contested':
-      return link!.gone === action.gone ? null : { ...keys, base: link!.base, gone: action.gone };
+      return link?.gone === action.gone ? null : { ...keys, base: link?.base ?? '{}', gone: action.gone };
     default:
       return null;
   }
@@ -209,7 +209,9 @@ function conflictsOf(work: Work, { name, clock }: OpenedPairing): NewConflict[] 
   if (action.kind === 'contested') {
     const there = otherSide(action.gone);
     const rows = { left: work.left?.row ?? null, right: work.right?.row ?? null };
-    const why = `deleted on one side and changed on the other (${there}) since both agreed`;
+    const why = work.orphaned
+      ? 'deleted on one side before both had agreed'
+      : `deleted on one side and changed on the other (${there}) since both agreed`;
     return [{ ...common, field: null, base: null, ...rows, state: 'open', outcome: null, why }];
   }
   if (action.kind !== 'merge') return [];
