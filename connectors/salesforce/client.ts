@@ -11,15 +11,19 @@ import type { Authenticator } from './auth.ts';
 import type { Config } from './config.ts';
 import { errorOfReply } from './errors.ts';
 import { parseJson } from './exact-json.ts';
-import { type Exchange, exchange, readText } from './exchange.ts';
+import { type Exchange, exchange, type Method, readText } from './exchange.ts';
 import type { Session } from './login-flows.ts';
 import type { OrgTime } from './org-clock.ts';
 
 export interface ApiRequest {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: Method;
   /** Below `/services/data/vXX.0`, or from `/services/` on. */
   readonly path: string;
   readonly body?: unknown;
+  /** A body that is no JSON. */
+  readonly content?: { readonly type: string; readonly text: string };
+  /** False for what may have been done though no reply came, and must not be done twice: it is tried once. */
+  readonly repeatable?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
   /** What is being done, for errors. */
   readonly about: string;
@@ -45,7 +49,7 @@ export interface Subreply {
   readonly error: Error | null;
 }
 
-/** The REST API of one org. Everything that goes through here is a read and may be repeated. */
+/** The REST API of one org. What goes through here may be repeated, unless it says otherwise. */
 export interface Client {
   readonly time: OrgTime;
   readonly budget: ApiBudget;
@@ -85,6 +89,9 @@ export function createClient(options: {
     session: Session,
   ): Promise<{ response: Response; exchanged: Exchange; asOfMs: number | null }> {
     budget.admit();
+    const json =
+      request.body === undefined ? undefined : { type: 'application/json; charset=UTF-8', text: JSON.stringify(request.body) };
+    const content = request.content ?? json;
     const exchanged: Exchange = {
       method: request.method,
       url: session.instanceUrl + versioned(request.path),
@@ -92,11 +99,11 @@ export function createClient(options: {
         authorization: `Bearer ${session.accessToken}`,
         accept: 'application/json',
         // Names us in the org's logs, and in the origin of change events.
-        'sforce-call-options': 'client=tidemark',
-        ...(request.body === undefined ? {} : { 'content-type': 'application/json; charset=UTF-8' }),
+        'sforce-call-options': `client=${config.clientName}`,
+        ...(content === undefined ? {} : { 'content-type': content.type }),
         ...request.headers,
       },
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      ...(content === undefined ? {} : { body: content.text }),
       about: request.about,
       timeoutMs: config.requestTimeoutSeconds * 1000,
       signal: request.signal,
@@ -134,13 +141,16 @@ export function createClient(options: {
     throw errorOfReply(response.status, body, request.about, retryAfter > 0 ? retryAfter * 1000 : undefined);
   }
 
-  async function retried<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  async function retried<T>(
+    { signal, repeatable }: Pick<ApiRequest, 'signal' | 'repeatable'>,
+    work: () => Promise<T>,
+  ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await work();
       } catch (error) {
         const worthwhile = error instanceof TransientError || error instanceof TruncatedReplyError;
-        if (!worthwhile || attempt >= retry.attemptsMax) throw error;
+        if (!worthwhile || repeatable === false || attempt >= retry.attemptsMax) throw error;
         context.log.debug({ connection: context.connection, error: error.message, attempt }, 'trying the request again');
         await context.clock.sleep(backoffMs(attempt, retry, context.random), signal);
       }
@@ -148,7 +158,7 @@ export function createClient(options: {
   }
 
   async function request(apiRequest: ApiRequest): Promise<ApiReply> {
-    return retried(apiRequest.signal, async () => {
+    return retried(apiRequest, async () => {
       const { response, exchanged, asOfMs } = await admitted(apiRequest);
       const text = await readText(context, response, exchanged);
       if (asOfMs === null) {
@@ -167,7 +177,7 @@ export function createClient(options: {
     session: () => authenticator.session(),
     renew: (refused) => authenticator.renew(refused),
     request,
-    open: (apiRequest) => retried(apiRequest.signal, async () => (await admitted(apiRequest)).response),
+    open: (apiRequest) => retried(apiRequest, async () => (await admitted(apiRequest)).response),
     async composite(parts, signal) {
       const reply = await request({
         method: 'POST',

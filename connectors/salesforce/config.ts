@@ -82,6 +82,11 @@ export const config = z.strictObject({
     .regex(/^\/(data|event)\/\w+$/, 'is written like /data/ChangeEvents')
     .default('/data/ChangeEvents')
     .describe('Channel of Change Data Capture that live syncs listen to; its name knows capitals'),
+  clientName: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,32}$/, 'takes letters, digits, dots, dashes and underscores')
+    .default('tidemark')
+    .describe('Names us in the org: change events of our own writes carry it'),
   requestTimeoutSeconds: z.number().positive().default(150).describe('Longest wait for a reply; a query may take 120 s'),
 });
 export type Config = z.infer<typeof config>;
@@ -100,6 +105,51 @@ export const from = z
   })
   .refine((value) => (value.object === undefined) !== (value.query === undefined), { message: 'give either object or query' });
 export type From = z.infer<typeof from>;
+
+export const to = z.strictObject({
+  object: z.string().min(1).describe('API name of the object that is written, e.g. Enrichment__c'),
+  key: z
+    .string()
+    .min(1)
+    .describe('Field by which records are found: a unique external id, or Id. Default: what identifies a record in the source')
+    .optional(),
+  operation: z
+    .enum(['upsert', 'update', 'insert'])
+    .describe(
+      'upsert creates what is not there, by an external id; update only changes what is; insert makes a new record each time. Default: update by Id, else upsert',
+    )
+    .optional(),
+  bulkAbove: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(2000)
+    .describe('Writes of more records than this in one go use Bulk API 2.0, others sObject Collections'),
+  recordsPerCall: z
+    .number()
+    .int()
+    .min(1)
+    .max(200)
+    .default(200)
+    .describe("Records in one sObject Collections call: fewer where the org's triggers reach their limits"),
+  compare: z
+    .boolean()
+    .default(false)
+    .describe('Read the current values first and send only what differs: unchanged records keep their LastModifiedDate'),
+  assignmentRule: z
+    .union([z.enum(['none', 'default']), z.string().regex(/^01Q\w{12}(\w{3})?$/, 'is none, default or the id of a rule (01Q…)')])
+    .default('none')
+    .describe('Assignment rule of Leads and Cases that runs: none, the active one (by REST only), or one by its id'),
+  allowDuplicates: z
+    .boolean()
+    .default(false)
+    .describe("Save records though a duplicate rule of the org's warns of them"),
+  allOrNone: z
+    .boolean()
+    .default(false)
+    .describe('A refused record takes the others of its call (at most recordsPerCall) with it; never uses the Bulk API'),
+});
+export type To = z.infer<typeof to>;
 
 export function isLoopback(hostname: string): boolean {
   return (

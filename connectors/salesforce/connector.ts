@@ -4,7 +4,7 @@ import { readAllowances, requestsOf } from './allowances.ts';
 import { createApiBudget } from './api-budget.ts';
 import { createAuthenticator } from './auth.ts';
 import { createClient } from './client.ts';
-import { type Config, config, type From, from } from './config.ts';
+import { type Config, config, type From, from, type To, to } from './config.ts';
 import { createDescribes } from './describe.ts';
 import { registerSecretsOf, runSfCli } from './login-flows.ts';
 import { createOrgTime } from './org-clock.ts';
@@ -14,24 +14,26 @@ import { openKeptEvents } from './stream/kept-events.ts';
 import { type OpenTransport, openStream } from './stream/open-stream.ts';
 import { selectObjects } from './stream/selection.ts';
 import { selectionFiles } from './stream/selection-files.ts';
+import { openTarget } from './write/target.ts';
 
 /** Ports that a simulation binds in process, beside the context's. */
 export interface SalesforcePorts {
   readonly openTransport?: OpenTransport;
 }
 
-export function createConnector(ports: SalesforcePorts = {}): Connector<Config, From, never> {
+export function createConnector(ports: SalesforcePorts = {}): Connector<Config, From, To> {
   return {
     name: 'salesforce',
-    summary: 'Salesforce orgs: objects and SOQL queries as sources',
+    summary: 'Salesforce orgs: objects and SOQL queries as sources, objects as targets',
     config,
     from,
+    to,
     open: (settings, context) => openConnection(settings, context, ports),
   };
 }
 export default createConnector();
 
-function openConnection(settings: Config, context: ConnectorContext, ports: SalesforcePorts): Connection<From, never> {
+function openConnection(settings: Config, context: ConnectorContext, ports: SalesforcePorts): Connection<From, To> {
   registerSecretsOf(settings.auth);
   const time = createOrgTime(context.clock);
   const login = { config: settings, context, time, refreshToken: undefined, runCli: runSfCli };
@@ -78,6 +80,7 @@ function openConnection(settings: Config, context: ConnectorContext, ports: Sale
     knownAllowances: () => requestsOf(budget.usage()),
     openEvents: (spec, schemas, signal) => openKeptEvents(context, spec, schemas, signal),
     openSource: (spec, signal) => openSource({ client, context, describes, memories }, spec, signal),
+    openTarget: (spec, signal) => openTarget({ client, context, describes }, spec, signal),
     async [Symbol.asyncDispose]() {},
   };
 }

@@ -20,12 +20,22 @@ export interface DescribeField {
   /** The field that this one is a part of: `BillingAddress`. Of some fields it is their own name. */
   readonly compoundFieldName?: string | null;
   readonly extraTypeInfo?: string | null;
+  readonly createable: boolean;
+  readonly updateable: boolean;
+  readonly defaultedOnCreate: boolean;
+  readonly externalId: boolean;
+  /** Records can be found by this field in an upsert. */
+  readonly idLookup: boolean;
+  readonly unique: boolean;
+  readonly caseSensitive: boolean;
 }
 export interface Describe {
   readonly name: string;
   readonly queryable: boolean;
   readonly replicateable: boolean;
+  readonly createable: boolean;
   readonly updateable: boolean;
+  readonly deletable: boolean;
   readonly fields: readonly DescribeField[];
 }
 

@@ -33,3 +33,15 @@ function exactly(_key: string, value: unknown, context: { source?: string }): un
   const digits = source.includes('.') ? source.replace(/\.?0+$/, '') : source;
   return String(value) === digits ? value : digits;
 }
+
+/** What the language's own types do not know yet. */
+const raw = JSON as unknown as { rawJSON(text: string): object; isRawJSON(value: unknown): boolean };
+
+/** A number that goes into JSON with all of its digits, though a double may not hold them. */
+export function exactNumber(digits: string): object {
+  return raw.rawJSON(digits);
+}
+
+export function isExactNumber(value: unknown): boolean {
+  return raw.isRawJSON(value);
+}

@@ -1,8 +1,10 @@
 import { type Clock, type ConnectorContext, TransientError } from '@tidemark/core';
 import { errorOfFailure } from './errors.ts';
 
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
 export interface Exchange {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: Method;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;

@@ -66,7 +66,7 @@ export function rowOfRecord(record: JsonRecord, fields: readonly FieldSchema[]):
 }
 
 /** A field, or one of a parent; null when there is no parent. */
-function valueAt(record: JsonRecord, path: string): unknown {
+export function valueAt(record: JsonRecord, path: string): unknown {
   if (!path.includes('.')) return record[path];
   let value: unknown = record;
   for (const name of path.split('.')) value = (value as JsonRecord | null | undefined)?.[name];

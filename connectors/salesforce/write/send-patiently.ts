@@ -1,0 +1,94 @@
+import {
+  AccessDeniedError,
+  backoffMs,
+  type ConnectorContext,
+  RequestRefusedError,
+  SchemaChangedError,
+  TransientError,
+} from '@tidemark/core';
+import { salesforceCode } from '../errors.ts';
+import { isWorthFewer, type Outcome, refusedWith } from './outcome.ts';
+
+export interface Sending<T> {
+  readonly context: Pick<ConnectorContext, 'clock' | 'random' | 'log' | 'connection'>;
+  /** Most records in a call. */
+  readonly callMax: number;
+  /** Orders records so that those of one parent, which lock each other, go together. */
+  readonly lockOf: (record: T) => string;
+  readonly call: (records: readonly T[], signal: AbortSignal) => Promise<readonly Outcome[]>;
+  readonly signal: AbortSignal;
+}
+
+/** Records in a call once some were locked, then record by record. */
+const fewer = [25, 1] as const;
+const wait = { attemptsMax: 3, delayMs: 500, delayMsMax: 10_000 };
+
+/** Errors of a whole call that one of its records may have caused. Others, such as a lost connection, are nobody's fault. */
+const blamesARecord = new Set(['UNKNOWN_EXCEPTION', 'APEX_ERROR', 'REQUEST_RUNNING_TOO_LONG', 'HTTP_413']);
+
+/**
+ * Sends records in calls, one after the other, and answers what became of each. What was locked is sent again in smaller calls,
+ * sorted by parent, at last one by one. A call that is refused as a whole is halved until the bad record is named (P2).
+ */
+export async function sendPatiently<T>(records: readonly T[], sending: Sending<T>): Promise<Outcome[]> {
+  const outcomes = new Array<Outcome>(records.length);
+  let left = records.map((_, index) => index);
+  for (const [round, size] of [sending.callMax, ...fewer].entries()) {
+    if (left.length === 0) break;
+    if (round > 0) {
+      const { context, lockOf, signal } = sending;
+      context.log.debug(
+        { connection: context.connection, records: left.length, size },
+        'locked records are sent in smaller calls',
+      );
+      await context.clock.sleep(backoffMs(round, wait, context.random), signal);
+      left = [...left].sort((a, b) => compareTexts(lockOf(records[a]!), lockOf(records[b]!)));
+    }
+    for (let at = 0; at < left.length; at += size) {
+      const indexes = left.slice(at, at + size);
+      await sendCall(records, indexes, outcomes, sending);
+    }
+    left = left.filter((index) => isWorthFewer(outcomes[index]!));
+  }
+  return outcomes;
+}
+
+/** One call, or what remains of it when it is refused. */
+async function sendCall<T>(
+  records: readonly T[],
+  indexes: readonly number[],
+  outcomes: Outcome[],
+  sending: Sending<T>,
+): Promise<void> {
+  const put = (answered: readonly Outcome[]) => {
+    for (const [i, index] of indexes.entries()) outcomes[index] = answered[i]!;
+  };
+  try {
+    put(
+      await sending.call(
+        indexes.map((index) => records[index]!),
+        sending.signal,
+      ),
+    );
+  } catch (error) {
+    if (sending.signal.aborted || !mayBlame(error)) throw error;
+    if (indexes.length > 1) {
+      const half = Math.ceil(indexes.length / 2);
+      await sendCall(records, indexes.slice(0, half), outcomes, sending);
+      await sendCall(records, indexes.slice(half), outcomes, sending);
+      return;
+    }
+    // When nothing at all has got through, it is not for this record that the org refuses.
+    const somethingPassed = outcomes.some((outcome) => outcome?.ok);
+    if (error instanceof TransientError && !somethingPassed && records.length > 1) throw error;
+    put([refusedWith(salesforceCode(error) ?? (error as { code: string }).code, (error as Error).message)]);
+  }
+}
+
+function mayBlame(error: unknown): boolean {
+  const code = salesforceCode(error);
+  if (code === undefined || error instanceof AccessDeniedError || error instanceof SchemaChangedError) return false;
+  return error instanceof RequestRefusedError || blamesARecord.has(code);
+}
+
+const compareTexts = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,0 +1,284 @@
+import {
+  type Change,
+  type Commit,
+  type ConnectorContext,
+  newRow,
+  type Row,
+  type SchemaChange,
+  type Target,
+  type TargetSpec,
+  type WriteResult,
+} from '@tidemark/core';
+import type { Client } from '../client.ts';
+import type { To } from '../config.ts';
+import type { Describes } from '../describe.ts';
+import { type JsonRecord, valueAt } from '../queries.ts';
+import { recordId } from '../record-id.ts';
+import { fromRest } from '../values.ts';
+import { deleteCollection, writeCollection } from './collections.ts';
+import { findRecords, foldKey } from './find-records.ts';
+import { lacksParent, type Outcome, type Outgoing } from './outcome.ts';
+import { sameAsStored } from './same-as-stored.ts';
+import { sendPatiently } from './send-patiently.ts';
+import { type Operation, planWrites, type WriteColumn, type WritePlan } from './write-plan.ts';
+import { toWrite } from './write-values.ts';
+
+export interface TargetParts {
+  readonly client: Client;
+  readonly context: ConnectorContext;
+  readonly describes: Describes;
+}
+
+/** Records of one job: Salesforce works them off in pieces of 10,000. */
+const batchSizeMax = 10_000;
+
+/** One object of the org, written by sObject Collections, or by the Bulk API when a write holds many records. */
+export async function openTarget(parts: TargetParts, spec: TargetSpec<To>, signal: AbortSignal): Promise<Target> {
+  const describe = await parts.describes.get(spec.to.object, signal);
+  const plan = await planWrites(spec, describe, (object) => parts.describes.get(object, signal));
+  return new SalesforceTarget(parts, spec, plan);
+}
+
+class SalesforceTarget implements Target {
+  readonly batchSizeMax = batchSizeMax;
+  readonly compares: boolean;
+  readonly warnings: WritePlan['warnings'];
+  readonly #parts: TargetParts;
+  readonly #spec: TargetSpec<To>;
+  readonly #plan: WritePlan;
+
+  constructor(parts: TargetParts, spec: TargetSpec<To>, plan: WritePlan) {
+    this.#parts = parts;
+    this.#spec = spec;
+    this.#plan = plan;
+    this.compares = spec.to.compare;
+    this.warnings = plan.warnings;
+  }
+
+  /** The object is the org's own: what it lacks is said when the target is opened, and made in Setup. */
+  async plan(): Promise<readonly SchemaChange[]> {
+    return [];
+  }
+
+  async prepare(): Promise<readonly SchemaChange[]> {
+    return [];
+  }
+
+  async write(changes: readonly Change[], _commit: Commit, signal: AbortSignal): Promise<readonly WriteResult[]> {
+    const results = new Map<Change, WriteResult>();
+    const upserts = changes.filter(({ op }) => op === 'upsert');
+    const deletes = changes.filter(({ op }) => op === 'delete');
+    // First, so that a value that must be unique is free for who takes it over.
+    await this.#delete(deletes, results, signal);
+    await this.#write(upserts, results, signal);
+    return changes.map((change) => results.get(change)!);
+  }
+
+  /** Records that carry an external id of this sync are its own; those it only updates, or cannot find again, it never deletes. */
+  async #delete(changes: readonly Change[], results: Map<Change, WriteResult>, signal: AbortSignal): Promise<void> {
+    const { operation, deletes } = this.#plan;
+    if (operation !== 'upsert' || deletes !== 'mirror' || changes.length === 0) {
+      for (const change of changes) results.set(change, { status: 'unchanged' });
+      return;
+    }
+    const found = await this.#find(changes, [], signal);
+    const there: { change: Change; id: string }[] = [];
+    for (const change of changes) {
+      const records = found.get(this.#fold(change)) ?? [];
+      if (records.length === 1) there.push({ change, id: String(records[0]!.Id) });
+      else if (records.length === 0) results.set(change, { status: 'unchanged' });
+      else results.set(change, ambiguous(change, this.#plan, records.length));
+    }
+    const outcomes = await sendPatiently(there, {
+      ...this.#sending(signal),
+      lockOf: ({ id }) => id,
+      call: (chunk, abort) =>
+        deleteCollection(
+          { ...this.#parts, plan: this.#plan, to: this.#spec.to },
+          chunk.map(({ id }) => id),
+          abort,
+        ),
+    });
+    for (const [i, { change }] of there.entries()) {
+      const outcome = outcomes[i]!;
+      // Somebody else was quicker: what was to go is gone.
+      const gone = !outcome.ok && outcome.reason.code === 'ENTITY_IS_DELETED';
+      results.set(change, outcome.ok ? { status: 'deleted' } : gone ? { status: 'unchanged' } : refused(outcome));
+    }
+  }
+
+  async #write(changes: readonly Change[], results: Map<Change, WriteResult>, signal: AbortSignal): Promise<void> {
+    const { operation } = this.#plan;
+    const records = this.#readable(changes, results);
+    const groups: Record<Operation, Outgoing[]> = { insert: [], upsert: [], update: [] };
+    if (this.#needsCurrent) await this.#sortByCurrent(records, groups, results, signal);
+    else groups[operation].push(...records);
+    for (const group of ['update', 'upsert', 'insert'] as const) {
+      for (const [record, outcome] of await this.#send(group, groups[group], signal)) {
+        const status = group === 'insert' || (outcome.ok && outcome.created) ? 'created' : 'updated';
+        results.set(record.change, outcome.ok ? { status } : refused(outcome));
+      }
+    }
+  }
+
+  /** The records as they go out; those that cannot be said are refused here. */
+  #readable(changes: readonly Change[], results: Map<Change, WriteResult>): Outgoing[] {
+    const plan = this.#plan;
+    const records: Outgoing[] = [];
+    const byKey = new Map<string, Change>();
+    const repeated = new Set<Change>();
+    for (const change of plan.key === null ? [] : changes) {
+      const folded = this.#fold(change);
+      const twin = byKey.get(folded);
+      if (twin === undefined) byKey.set(folded, change);
+      else repeated.add(change).add(twin);
+    }
+    for (const change of changes) {
+      const values = new Map<WriteColumn, unknown>();
+      const reason = repeated.has(change)
+        ? {
+            code: 'DUPLICATE_VALUE',
+            message: `${plan.key!.name} ${change.key} stands for the same record as another one of this batch`,
+          }
+        : this.#readValues(change, values);
+      const key = plan.key === null ? null : this.#writtenKey(change);
+      if (reason !== null) results.set(change, { status: 'rejected', reason });
+      else if (key !== null && 'code' in key) results.set(change, { status: 'rejected', reason: key });
+      else records.push({ change, key: key?.value ?? null, values });
+    }
+    return records;
+  }
+
+  #readValues(change: Change, values: Map<WriteColumn, unknown>): { code: string; message: string } | null {
+    for (const column of this.#plan.columns) {
+      const value = change.row![column.name];
+      if (value === undefined) continue;
+      const written = toWrite(value, column);
+      if (!written.ok) return { code: 'VALUE_REFUSED', message: written.message };
+      values.set(column, written.value);
+    }
+    return null;
+  }
+
+  #writtenKey({ key }: Change): { readonly value: unknown } | { readonly code: string; readonly message: string } {
+    const field = this.#plan.key!;
+    if (field.type === 'id') {
+      const value = recordId(key);
+      return value === null ? { code: 'MALFORMED_ID', message: `${JSON.stringify(key)} is no record id` } : { value };
+    }
+    const written = toWrite(key, { field, type: numberTypes.has(field.type) ? 'decimal' : 'text' });
+    if (!written.ok) return { code: 'VALUE_REFUSED', message: written.message };
+    if (written.value === null || key.trim() === '') return { code: 'MISSING_ARGUMENT', message: `${field.name} is empty` };
+    return { value: written.value };
+  }
+
+  /** Whether what is sent depends on what the org has. */
+  get #needsCurrent(): boolean {
+    const { operation, key, columns } = this.#plan;
+    if (operation === 'insert') return false;
+    if (this.#spec.to.compare || (operation === 'update' && key!.type !== 'id')) return true;
+    return operation === 'upsert' && columns.some(({ createOnly }) => createOnly);
+  }
+
+  /** Records that are there are updated by Id, in what differs; those that are not are made, or refused. */
+  async #sortByCurrent(
+    records: readonly Outgoing[],
+    groups: Record<Operation, Outgoing[]>,
+    results: Map<Change, WriteResult>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { operation, key, columns, object } = this.#plan;
+    const { compare } = this.#spec.to;
+    const fields = compare ? columns.map(({ path }) => path) : [];
+    const found = await this.#find(
+      records.map(({ change }) => change),
+      fields,
+      signal,
+    );
+    for (const record of records) {
+      const { change, values } = record;
+      const [current, ...others] = found.get(this.#fold(change)) ?? [];
+      if (others.length > 0) results.set(change, ambiguous(change, this.#plan, others.length + 1));
+      else if (current !== undefined) {
+        const sent = new Map(
+          [...values].filter(
+            ([column, value]) => !column.createOnly && !(compare && sameAsStored(value, valueAt(current, column.path), column)),
+          ),
+        );
+        if (sent.size === 0) results.set(change, { status: 'unchanged' });
+        else groups.update.push({ change, key: current.Id, values: sent });
+      } else if (operation === 'upsert') groups.upsert.push(record);
+      else {
+        const message = `there is no ${object} record with ${key!.name} ${change.key}, and operation: update makes none`;
+        results.set(change, { status: 'rejected', reason: { code: 'NOT_FOUND', message } });
+      }
+    }
+  }
+
+  /** Sends records; those whose parent comes to be with the others are sent again once it has. */
+  async #send(operation: Operation, records: readonly Outgoing[], signal: AbortSignal): Promise<Map<Outgoing, Outcome>> {
+    const outcomes = new Map<Outgoing, Outcome>();
+    const waitsForOwnKind = this.#plan.columns.some(({ parent }) => parent?.object === this.#plan.object);
+    for (let left = records; left.length > 0; ) {
+      for (const [i, outcome] of (await this.#sendOnce(operation, left, signal)).entries()) outcomes.set(left[i]!, outcome);
+      const orphans = left.filter((record) => lacksParent(outcomes.get(record)!));
+      if (!waitsForOwnKind || orphans.length === left.length) break;
+      left = orphans;
+    }
+    return outcomes;
+  }
+
+  async #sendOnce(operation: Operation, records: readonly Outgoing[], signal: AbortSignal): Promise<readonly Outcome[]> {
+    const parents = this.#plan.columns.filter(({ field, parent }) => parent !== null || field.type === 'reference');
+    return sendPatiently(records, {
+      ...this.#sending(signal),
+      lockOf: ({ values }) => parents.map((column) => String(values.get(column) ?? '')).join('\n'),
+      call: (chunk, abort) => writeCollection({ ...this.#parts, plan: this.#plan, to: this.#spec.to }, operation, chunk, abort),
+    });
+  }
+
+  #sending(signal: AbortSignal) {
+    return { context: this.#parts.context, callMax: this.#spec.to.recordsPerCall, signal };
+  }
+
+  #fold({ key }: Change): string {
+    return foldKey(key, this.#plan.key!);
+  }
+
+  #find(changes: readonly Change[], fields: readonly string[], signal?: AbortSignal): Promise<Map<string, JsonRecord[]>> {
+    const keys = changes.map(({ key }) => key);
+    return findRecords({ client: this.#parts.client, object: this.#plan.object, key: this.#plan.key!, fields, signal }, keys);
+  }
+
+  async read(keys: readonly string[]): Promise<ReadonlyMap<string, Row>> {
+    const { key, columns, object } = this.#plan;
+    const rows = new Map<string, Row>();
+    if (key === null || keys.length === 0) return rows;
+    const fields = columns.map(({ path }) => path);
+    const found = await findRecords({ client: this.#parts.client, object, key, fields, signal: undefined }, keys);
+    for (const each of keys) {
+      const record = found.get(foldKey(each, key))?.[0];
+      if (record === undefined) continue;
+      const row = newRow();
+      for (const { name, type } of this.#spec.schema.fields) {
+        const column = columns.find((candidate) => candidate.name === name);
+        row[name] = column === undefined ? each : fromRest(valueAt(record, column.path), { type });
+      }
+      rows.set(each, row);
+    }
+    return rows;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+const numberTypes = new Set(['double', 'int', 'currency', 'percent', 'long']);
+
+function refused(outcome: Extract<Outcome, { ok: false }>): WriteResult {
+  return { status: 'rejected', reason: outcome.reason };
+}
+
+function ambiguous({ key }: Change, { object, key: field }: WritePlan, count: number): WriteResult {
+  const message = `${count} ${object} records have ${field!.name} ${key}: which of them is meant nobody can tell`;
+  return { status: 'rejected', reason: { code: 'DUPLICATE_VALUE', message } };
+}
