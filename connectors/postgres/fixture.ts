@@ -21,6 +21,8 @@ export interface TestDatabase {
   sql(text: string, values?: readonly unknown[]): Promise<QueryResult['rows']>;
   /** Any number of statements without parameters. */
   script(text: string): Promise<void>;
+  /** Further sessions, which whoever opens them ends. */
+  open(max: number): Pool;
   connect(config?: Partial<PostgresConfig>): ReturnType<typeof connector.open>;
   drop(): Promise<void>;
 }
@@ -28,7 +30,9 @@ export interface TestDatabase {
 export async function testDatabase(): Promise<TestDatabase> {
   const database = await createTestDatabase();
   const config = (given: Partial<PostgresConfig> = {}) => postgresConfig.parse({ url: database.url, poolMax: 4, ...given });
-  const pool = openPool({ ...driverConfig(config(), context), max: 2, options: '-c TimeZone=UTC -c DateStyle=ISO' });
+  const open = (max: number) =>
+    openPool({ ...driverConfig(config(), context), max, options: '-c TimeZone=UTC -c DateStyle=ISO' });
+  const pool = open(2);
   const connections: ReturnType<typeof connector.open>[] = [];
   const using = async <T>(work: (client: Awaited<ReturnType<Pool['connect']>>) => Promise<T>): Promise<T> => {
     const client = await pool.connect();
@@ -43,6 +47,7 @@ export async function testDatabase(): Promise<TestDatabase> {
     pool,
     sql: (text, values = []) => using(async (client) => (await query(client, text, values)).rows),
     script: (text) => using(async (client) => void (await client.query(text))),
+    open,
     connect(given) {
       const connection = connector.open(config(given), context);
       connections.push(connection);

@@ -10,6 +10,7 @@ import {
   RequestRefusedError,
   type TargetSpec,
 } from '@tidemark/core';
+import { writtenBy } from './capture/own-writes.ts';
 import { lockSchema, type PostgresCheckpoints } from './checkpoints.ts';
 import { type Client, type Pool, portions, query, transaction } from './driver.ts';
 import { DELETED_AT, differs, type Layout, PLACE, qualified, STAMP, sameKey } from './layout.ts';
@@ -174,7 +175,8 @@ export class PostgresLoad implements Load {
 
   async finish(end: Parameters<Load['finish']>[0]): Promise<LoadCounts> {
     const { pool, layout, spec, checkpoints, commit } = this.#context;
-    const counts = await transaction(pool, { signal: end.signal, settings: MERGE_SETTINGS }, async (client) => {
+    const settings = [...MERGE_SETTINGS, writtenBy([spec.unit])];
+    const counts = await transaction(pool, { signal: end.signal, settings }, async (client) => {
       const refuse = async (rows: readonly RejectedRow[]) => {
         if (end.reject !== undefined) return end.reject(rows);
         throw new RequestRefusedError(`The table refuses a staged row: ${rows[0]!.reason.message} (${rows[0]!.reason.code})`);

@@ -7,6 +7,7 @@ import {
   type Target,
 } from '@tidemark/core';
 import { ATTEMPT, Attempts } from './attempts.ts';
+import { writtenBy } from './capture/own-writes.ts';
 import type { PostgresCheckpoints } from './checkpoints.ts';
 import { type OpenTransaction, openTransaction, type Pool } from './driver.ts';
 import { toSyncError } from './errors.ts';
@@ -29,21 +30,25 @@ export async function openStreamWriter(
   targets: readonly Target[],
 ): Promise<StreamWriter> {
   const tables = new Map<Target, Table>();
+  const units = new Set<string>();
   for (const target of targets) {
     if (!(target instanceof PostgresTarget)) throw new InvariantError('A stream writes targets of its own connection only');
+    units.add(target.unit);
     const layout = await target.layout();
     tables.set(target, { layout, keyFields: target.keyFields, updates: new UpdateColumns(layout) });
   }
-  return new PostgresStreamWriter(pool, checkpoints, tables);
+  return new PostgresStreamWriter(pool, checkpoints, tables, [...WRITE_SETTINGS, writtenBy([...units])]);
 }
 
 class PostgresStreamWriter implements StreamWriter {
   readonly #pool: Pool;
   readonly #checkpoints: PostgresCheckpoints;
   readonly #tables: ReadonlyMap<Target, Table>;
+  readonly #settings: readonly string[];
   #open: PostgresStreamTransaction | null = null;
 
-  constructor(pool: Pool, checkpoints: PostgresCheckpoints, tables: ReadonlyMap<Target, Table>) {
+  constructor(pool: Pool, checkpoints: PostgresCheckpoints, tables: ReadonlyMap<Target, Table>, settings: readonly string[]) {
+    this.#settings = settings;
     this.#pool = pool;
     this.#checkpoints = checkpoints;
     this.#tables = tables;
@@ -52,7 +57,7 @@ class PostgresStreamWriter implements StreamWriter {
   async begin(signal: AbortSignal): Promise<StreamTransaction> {
     if (this.#open?.isOpen) throw new InvariantError('A stream writes one transaction at a time');
     const opened = await ours(signal, () =>
-      openTransaction(this.#pool, { signal, settings: WRITE_SETTINGS, savepoint: ATTEMPT }),
+      openTransaction(this.#pool, { signal, settings: this.#settings, savepoint: ATTEMPT }),
     );
     this.#open = new PostgresStreamTransaction(opened, this.#checkpoints, this.#tables, signal);
     return this.#open;

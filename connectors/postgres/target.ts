@@ -103,6 +103,11 @@ export class PostgresTarget implements Target {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
+  /** The sync that it is written for. */
+  get unit(): string {
+    return this.#spec.unit;
+  }
+
   /** Names of the key's fields in a record. */
   get keyFields(): readonly string[] {
     return this.#spec.schema.key;

@@ -1,5 +1,6 @@
 import type { Change, Commit, Rejection, StreamChange, StreamWriteResult, TargetSpec, WriteResult } from '@tidemark/core';
 import { ATTEMPT, Attempts } from './attempts.ts';
+import { writtenBy } from './capture/own-writes.ts';
 import type { PostgresCheckpoints } from './checkpoints.ts';
 import { encodeCopyRows } from './copy-encoder.ts';
 import { type Client, copyIn, type Pool, query, transaction } from './driver.ts';
@@ -45,7 +46,8 @@ export function writeChanges(
   commit: Commit,
   signal: AbortSignal,
 ): Promise<readonly WriteResult[]> {
-  return transaction(pool, { signal, settings: WRITE_SETTINGS, savepoint: ATTEMPT }, async (client) => {
+  const settings = [...WRITE_SETTINGS, writtenBy([spec.unit])];
+  return transaction(pool, { signal, settings, savepoint: ATTEMPT }, async (client) => {
     const writer = new Writer(new Attempts(client), layout, spec.schema.key);
     const results = await writer.apply<WriteResult>(changes);
     const checkpoint = await commit.settle(results);

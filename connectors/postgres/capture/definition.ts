@@ -3,9 +3,7 @@ import { shortened } from '@tidemark/core';
 import { quoteName, quoteText } from '../identifiers.ts';
 import { DELETED_AT, qualified, STAMP } from '../layout.ts';
 import { NAME_BYTES_MAX } from '../prepare.ts';
-
-/** What our writers set in their transactions, so that the log can tell them from others. Its value names the syncs. */
-export const WRITER_SETTING = 'tidemark.writer';
+import { WRITER_SETTING } from './own-writes.ts';
 
 export interface CapturedColumn {
   readonly name: string;

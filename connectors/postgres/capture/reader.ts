@@ -23,6 +23,8 @@ export interface CaptureReaderOptions {
   /** Leaves out what only syncs have written. */
   readonly ignoreOwn: boolean;
   readonly clock: Clock;
+  /** Rows of the log in one batch. */
+  readonly pageRows?: number;
   /** The rows with these keys as they are now: an upsert or a delete for each, in the same order. */
   readCurrent(client: Client, keys: readonly (readonly string[])[]): Promise<readonly Change[]>;
 }
@@ -131,7 +133,7 @@ export class CaptureReader {
 
   /** Pages of what `until` sees and the position does not. */
   async *#window(from: Position, until: string, signal: AbortSignal): AsyncGenerator<Batch> {
-    const { pool } = this.#options;
+    const { pool, pageRows = PAGE_ROWS } = this.#options;
     let after = from.part ?? { xid: '0', seq: '0' };
     for (;;) {
       const page = await transaction(pool, { readOnly: true, signal }, async (client) => {
@@ -140,20 +142,20 @@ export class CaptureReader {
           `SELECT xid, seq, op, to_json(key), to_json(changed), writer, extract(epoch FROM at) * 1000 FROM ${this.#names.log}
            WHERE xid >= pg_snapshot_xmin($1) AND xid < pg_snapshot_xmax($2)
              AND NOT pg_visible_in_snapshot(xid, $1) AND pg_visible_in_snapshot(xid, $2) AND (xid, seq) > ($3::xid8, $4::bigint)
-           ORDER BY xid, seq LIMIT ${PAGE_ROWS}`,
+           ORDER BY xid, seq LIMIT ${pageRows + 1}`,
           [from.snapshot, until, after.xid, after.seq],
         );
         if (rows.some(([, , op]) => op === 'T')) throw this.#readAll();
-        return { rows, changes: await this.#changes(client, rows.map(logRow)) };
+        const page = rows.slice(0, pageRows);
+        return { rows: page, isLast: rows.length <= pageRows, changes: await this.#changes(client, page.map(logRow)) };
       });
       const last = page.rows.at(-1);
       // Nothing was written: the checkpoint stays, and so a quiet table costs no write anywhere.
       if (last === undefined) return;
       after = { xid: last[0]!, seq: last[1]! };
-      const isLast = page.rows.length < PAGE_ROWS;
-      const reached = isLast ? whole(from, until) : { ...whole(from, from.snapshot), part: { snapshot: until, ...after } };
+      const reached = page.isLast ? whole(from, until) : { ...whole(from, from.snapshot), part: { snapshot: until, ...after } };
       yield { changes: page.changes, checkpoint: encodePosition(reached) };
-      if (isLast) return;
+      if (page.isLast) return;
     }
   }
 
