@@ -33,6 +33,6 @@ export type { RunOptions, RunReport } from './pipeline/run-sync.ts';
 export type { StepContext, StepModule } from './pipeline/stage-run.ts';
 export type { Difference, Verdict } from './pipeline/verify.ts';
 export * from './store/journal-store.ts';
-export { openStore } from './store/open-store.ts';
 export * from './store/links.ts';
+export { openStore } from './store/open-store.ts';
 export * from './store/store.ts';

@@ -6,6 +6,7 @@ import type { Connection, ConnectorContext, Log, SchemaChange, Source, Target } 
 import { openCustomSource } from '../pipeline/custom-source.ts';
 import { decodeEnvelope, reasonForFull } from '../pipeline/envelope.ts';
 import { type Held, heldWindow } from '../pipeline/held.ts';
+import { trimJournals } from '../pipeline/live/journal.ts';
 import type { LiveProgress, LiveStatus } from '../pipeline/live/live-status.ts';
 import { WriteGate } from '../pipeline/live/write-gate.ts';
 import type { OpenedSync } from '../pipeline/opened-sync.ts';
@@ -260,7 +261,8 @@ export class Engine implements AsyncDisposable {
       },
     });
     this.#live = following.status;
-    await Promise.all([following.ended, schedule(syncs, { clock, stop: options.stop, concurrency: RUNS_AT_ONCE })]);
+    const trimming = trimJournals({ store: store.journal, clock, log, stop: AbortSignal.any([options.stop, options.signal]) });
+    await Promise.all([following.ended, trimming, schedule(syncs, { clock, stop: options.stop, concurrency: RUNS_AT_ONCE })]);
   }
 
   /** The streams that this process follows. */

@@ -3,6 +3,7 @@ import { RequestRefusedError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { SyncConfig } from '../config/config.ts';
 import type { Connection, Log } from '../model/connector.ts';
+import { Journal } from '../pipeline/live/journal.ts';
 import type { Reread } from '../pipeline/live/live-envelope.ts';
 import { LiveProgress, type LiveStatus } from '../pipeline/live/live-status.ts';
 import { LiveSync } from '../pipeline/live/live-sync.ts';
@@ -10,6 +11,7 @@ import { compilePartial } from '../pipeline/live/partial.ts';
 import { type OpenedLive, runLive } from '../pipeline/live/run-live.ts';
 import type { WriteGate } from '../pipeline/live/write-gate.ts';
 import type { OpenedSync } from '../pipeline/opened-sync.ts';
+import type { JournalStore } from '../store/journal-store.ts';
 import { liveRefusal } from './check-streams.ts';
 
 export interface FollowOptions {
@@ -125,11 +127,22 @@ async function openLive(syncs: readonly SyncConfig[], options: FollowOptions, si
       const partial = compilePartial(sync, side.source, { clock, random, log, signal });
       live.push(new LiveSync(side, side.source.streamDataset!, options.gate(sync), partial, signal));
     }
+    const journal = journalOf(live, first, opened[0]!.store.journal, options);
+    if (journal !== undefined && from.openEvents === undefined) {
+      throw new RequestRefusedError(
+        `events of ${first.name} cannot be kept: its connection cannot read them without its system`,
+        {
+          hint: 'leave journal: out',
+        },
+      );
+    }
+    const raw = journal !== undefined;
     return {
       syncs: live,
+      journal,
       checkpoints: opened[0]!.target.checkpoints!,
       openStream: (position) =>
-        from.openStream!({ channel: null, datasets: [...new Set(live.map(({ dataset }) => dataset))], position }, signal),
+        from.openStream!({ channel: null, datasets: [...new Set(live.map(({ dataset }) => dataset))], position, raw }, signal),
       openWriter: () => to.openStreamWriter!(opened.map(({ target }) => target)),
       [Symbol.asyncDispose]: close,
     };
@@ -137,4 +150,19 @@ async function openLive(syncs: readonly SyncConfig[], options: FollowOptions, si
     await close();
     throw error;
   }
+}
+
+/** Of several syncs of one dataset, the one that wants to keep it longest counts. */
+function journalOf(
+  live: readonly LiveSync[],
+  first: SyncConfig,
+  store: JournalStore,
+  { clock, log }: FollowOptions,
+): Journal | undefined {
+  const retention = new Map<string, number>();
+  for (const { dataset, opened } of live) {
+    const { journalMs } = opened.config;
+    if (journalMs !== null) retention.set(dataset, Math.max(journalMs, retention.get(dataset) ?? 0));
+  }
+  return retention.size === 0 ? undefined : new Journal({ store, stream: liveUnit(first), retention, clock, log });
 }

@@ -24,6 +24,8 @@ export interface LiveParts {
   readonly rereads: Rereads;
   /** Told of every batch before it is written: the journal. */
   readonly onEvents?: ((events: readonly StreamEvent[]) => Promise<void>) | undefined;
+  /** Stretches of the journal that are being written. */
+  readonly journals?: LiveEnvelope['journals'] | undefined;
 }
 
 /** One connection's life: events from the stream into the targets, transaction by transaction, until something fails or stops it. */
@@ -136,7 +138,9 @@ export class LiveAttempt implements Listening {
 
   async #write({ events, position, whole }: Taken, signal: AbortSignal): Promise<void> {
     const { onEvents, status } = this.#parts;
-    await onEvents?.(events);
+    // Beside the work on them, and durable before it is committed.
+    const kept = onEvents?.(events);
+    kept?.catch(() => {});
     const work = await this.#fold(events);
     if (work.length > 0 || this.#transaction !== null || !whole) {
       // Of a transaction in parts nobody knows which syncs it will touch.
@@ -146,6 +150,7 @@ export class LiveAttempt implements Listening {
       this.#transaction ??= await this.#parts.writer.begin(signal);
       for (const { sync, changes } of prepared) await sync.apply(this.#transaction, changes);
     }
+    await kept;
     if (whole) {
       this.#position = position;
       await this.#commit();
@@ -201,6 +206,7 @@ export class LiveAttempt implements Listening {
       keptAtMs: clock.now(),
       fingerprints: Object.fromEntries(syncs.map((sync) => [sync.name, sync.opened.config.fingerprint])),
       rereads: rereads.kept,
+      ...(this.#parts.journals === undefined ? {} : { journals: this.#parts.journals }),
     });
   }
 

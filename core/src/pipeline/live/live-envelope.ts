@@ -17,6 +17,8 @@ export interface LiveEnvelope {
   /** The configuration of each sync that follows: another one means that what it heard so far does not count. */
   readonly fingerprints: Readonly<Record<string, string>>;
   readonly rereads: Readonly<Record<string, Reread>>;
+  /** By dataset, the stretch of the journal that holds every event up to the position. Another one in the journal means a hole. */
+  readonly journals?: Readonly<Record<string, string>>;
 }
 
 export function encodeLive(envelope: LiveEnvelope): string {

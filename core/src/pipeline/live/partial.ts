@@ -21,7 +21,7 @@ export interface Partial {
   carriesAll(row: Row, untold: readonly string[]): boolean;
 }
 
-interface Output {
+export interface Output {
   readonly name: string;
   /** Source fields that it needs; null for all of them. */
   readonly reads: readonly string[] | null;
@@ -97,7 +97,8 @@ async function compute(row: Row, set: Row, outputs: readonly Output[]): Promise<
   return { kind: 'set', row: set };
 }
 
-function outputsOf(sync: SyncConfig, source: Source, context: StageContext): readonly Output[] {
+/** What reaches the target of a sync without steps, field by field. */
+export function outputsOf(sync: SyncConfig, source: Pick<Source, 'schema'>, context: StageContext): readonly Output[] {
   const { schema } = source;
   const spelling = new Map(schema.fields.map(({ name }) => [name.toLowerCase(), name]));
   const spelled = (name: string) => spelling.get(name.toLowerCase()) ?? name;

@@ -4,6 +4,7 @@ import type { Random } from '../../base/random.ts';
 import { backoffMs, isRetryable, type RetryPolicy } from '../../base/retry.ts';
 import type { Checkpoints, Log } from '../../model/connector.ts';
 import type { EventStream, StreamEvent, StreamWriter } from '../../model/stream.ts';
+import type { Journal } from './journal.ts';
 import { LiveAttempt } from './live-attempt.ts';
 import { decodeLive, encodeLive, type LiveEnvelope } from './live-envelope.ts';
 import type { LiveProgress } from './live-status.ts';
@@ -14,6 +15,8 @@ import { Rereads, type RereadsOptions } from './rereads.ts';
 export interface OpenedLive extends AsyncDisposable {
   readonly syncs: readonly LiveSync[];
   readonly checkpoints: Checkpoints;
+  /** Keeps events as they came; absent when no sync of the stream asks for it. */
+  readonly journal?: Journal | undefined;
   /** Opens the stream where it shall go on. */
   openStream(position: string | null): Promise<EventStream>;
   openWriter(epoch: number): Promise<StreamWriter>;
@@ -32,7 +35,6 @@ export interface LiveOptions {
   readonly open: (signal: AbortSignal) => Promise<OpenedLive>;
   /** Reads a sync again, from its own checkpoint or everything; resolves to whether that succeeded. */
   readonly reread: RereadsOptions['reread'];
-  readonly onEvents?: (events: readonly StreamEvent[]) => Promise<void>;
 }
 
 /** What a source retains is 72 hours; a position that was kept longer ago than this may be passed at any moment. */
@@ -100,7 +102,7 @@ async function followUntilStopped(options: LiveOptions, rereads: Rereads): Promi
 
 /** One connection's life. Returns when it is stopped, or when it is time to discover anew. */
 async function follow(options: LiveOptions, rereads: Rereads): Promise<void> {
-  const { unit, stop, signal, clock, status, onEvents } = options;
+  const { unit, stop, signal, clock, status } = options;
   const ended = new AbortController();
   const within = AbortSignal.any([signal, ended.signal]);
   await using opened = await options.open(within);
@@ -123,8 +125,14 @@ async function follow(options: LiveOptions, rereads: Rereads): Promise<void> {
   await using unheard = new AsyncDisposableStack();
   unheard.use(stream);
   await using writer = await opened.openWriter(epoch);
+  const { journal } = opened;
   try {
-    const attempt = new LiveAttempt({ unit, syncs, stream, writer, checkpoints, epoch, clock, status, rereads, onEvents }, kept);
+    const journals = await journal?.begin(kept?.journals, kept !== null && kept.position !== null);
+    const onEvents = journal === undefined ? undefined : (events: readonly StreamEvent[]) => journal.keep(stream, events, within);
+    const attempt = new LiveAttempt(
+      { unit, syncs, stream, writer, checkpoints, epoch, clock, status, rereads, onEvents, journals },
+      kept,
+    );
     for (const sync of syncs) {
       rereads.setPaused(sync.name, await sync.paused());
       if (rereads.has(sync.name) && (await sync.isNew())) rereads.setLoading(sync.name);
