@@ -57,8 +57,8 @@ export function followStreams(options: FollowOptions): { status: readonly LivePr
     status: new LiveProgress(
       unit,
       syncs.map(({ name }) => name),
-    ),
       options.clock,
+    ),
   }));
   const ended = units.map(({ unit, syncs, status }) =>
     runLive({
