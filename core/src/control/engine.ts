@@ -253,6 +253,7 @@ export class Engine implements AsyncDisposable {
       open: (sync, signal) => this.#open(sync, signal),
       gate: (sync) => this.#gate(sync)!,
       publish: (status) => store.setValue(streamName(status.stream), JSON.stringify({ ...status, asOfMs: clock.now() })),
+      paused: (sync) => store.paused(sync),
       reread: async (sync, kind) => {
         const report = await this.run(sync, { full: kind === 'full', signal: options.signal, stop: options.stop });
         options.onRun?.(report);

@@ -95,6 +95,8 @@ export class StreamWorld implements AsyncDisposable {
   tellsUpTo = Number.POSITIVE_INFINITY;
   /** Positions up to here are known no more. */
   forgotten = 0;
+  /** Why no stream is opened. */
+  refuses: Error | null = null;
   /** How often the stream was opened. */
   opened = 0;
   readonly #events: StreamEvent[] = [];
@@ -333,6 +335,7 @@ export class StreamWorld implements AsyncDisposable {
 
   #openStream(position: string | null, datasets: readonly string[]): EventStream {
     this.opened++;
+    if (this.refuses !== null) throw this.refuses;
     if (position !== null && Number(position) < this.forgotten) throw new CheckpointExpiredError('that is long ago');
     const stream = new MemoryStream(this.#events, position === null ? this.#events.length : Number(position), {
       datasets,

@@ -217,10 +217,10 @@ export class LiveProgress {
     if (this.#ended) return 'stopped';
     if (this.paused) return 'paused';
     if (!this.#connected) {
-      const isLong = this.#down?.long === true || this.#clock.now() - this.#sinceMs >= POLLING_AFTER_MS;
-      if (isLong && this.#polls) return 'polling';
       const isKnownAgainst = this.#down !== null || this.#interrupted || this.#transportState()?.reason != null;
-      return isKnownAgainst ? 'waiting' : 'connecting';
+      if (!isKnownAgainst) return 'connecting';
+      const isLong = this.#down?.long === true || this.#clock.now() - this.#sinceMs >= POLLING_AFTER_MS;
+      return isLong && this.#polls ? 'polling' : 'waiting';
     }
     return this.rereads.length > 0 || this.#isBehind ? 'catching up' : 'live';
   }
