@@ -228,7 +228,7 @@ test('people on both sides, crashes and refusals: in the end equal, nothing twic
         expect([world.left.idle, world.right.idle], 'what is there already is not written (P8)').toEqual([0, 0]);
       }),
     ),
-    { numRuns: 400 },
+    { numRuns: 1500 },
   ));
 
 test('sides that spell values in ways of their own come to rest as well', () =>
@@ -244,5 +244,5 @@ test('sides that spell values in ways of their own come to rest as well', () =>
         },
       ),
     ),
-    { numRuns: 200 },
+    { numRuns: 500 },
   ));
