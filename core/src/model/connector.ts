@@ -5,6 +5,7 @@ import type { Random } from '../base/random.ts';
 import type { Block } from './block.ts';
 import type { Batch, Change, WriteResult } from './change.ts';
 import type { DatasetSchema } from './schema.ts';
+import type { Side, SideSpec } from './side.ts';
 import type { EventReader, EventStream, StreamSpec, StreamWriter } from './stream.ts';
 import type { Row } from './value.ts';
 
@@ -19,6 +20,8 @@ export interface Connector<Config = never, From = never, To = never> {
   readonly from?: ZodType<From>;
   /** What `to:` takes besides `connection`; absent when it is no target. */
   readonly to?: ZodType<To>;
+  /** What a side of a two-way sync takes besides `connection` and `link`; absent when it cannot be one. */
+  readonly side?: ZodType;
   /** Cheap and offline: nothing is contacted before the connection is used. */
   open(config: Config, context: ConnectorContext): Connection<From, To>;
 }
@@ -60,6 +63,7 @@ export interface Connection<From = never, To = never> extends AsyncDisposable {
   /** Takes all of it away again; answers what it did. */
   removeSource?(from: From, signal: AbortSignal): Promise<readonly SchemaChange[]>;
   openTarget?(spec: TargetSpec<To>, signal: AbortSignal): Promise<Target>;
+  openSide?(spec: SideSpec, signal: AbortSignal): Promise<Side>;
   /** Listens to changes as they are committed. Absent: this system has no streams. */
   openStream?(spec: StreamSpec, signal: AbortSignal): Promise<EventStream>;
   /** What keeps such a stream from telling everything: datasets that are not captured, an allowance nearly used up. Read-only. */

@@ -2,6 +2,17 @@ import type { Rejection } from './change.ts';
 import type { Source } from './connector.ts';
 import type { Row } from './value.ts';
 
+export interface SideSpec<Spec = unknown> {
+  /** What `between:` says of this side, as the connector's schema parsed it. */
+  readonly side: Spec;
+  /** The field that keeps the other side's key; null when the user named none. */
+  readonly link: string | null;
+  /** Fields that take part, in this side's spelling. */
+  readonly fields: readonly string[];
+  /** Names the sync, for what the connector itself has to remember. */
+  readonly unit: string;
+}
+
 /** One side of a two-way sync: a dataset whose records are read and written by key. */
 export interface Side extends AsyncDisposable {
   /** Reads it: what changed, everything, and single records. Its schema names the fields that take part, and the key. */
