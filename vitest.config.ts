@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{core,connectors,emulator,testkit,apps,examples,bench,tools}/**/*.test.ts'],
+    include: ['{core,connectors,emulator,testkit,apps,examples,bench,sim,tools}/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
     globalSetup: ['testkit/src/global-setup.ts'],
     testTimeout: 60_000,

@@ -1,0 +1,9 @@
+import type { Simulation } from './simulation.ts';
+
+/** What `npm run sim -- <name>` knows; each loaded when it is asked for. */
+export const simulations: Readonly<Record<string, { readonly summary: string; readonly load: () => Promise<Simulation> }>> = {
+  live: {
+    summary: 'a stream of changes into a database: whatever befalls engine, network and target, the copy is the org in the end',
+    load: async () => (await import('../live/live.ts')).live,
+  },
+};

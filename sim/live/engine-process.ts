@@ -1,0 +1,155 @@
+import { type AnyConnector, type Config, Engine, parseConfig, type Random, type Store } from '@tidemark/core';
+import { Life, type Scheduler } from '@tidemark/testkit/simulation';
+import { createConnector as createSalesforce } from '../../connectors/salesforce/connector.ts';
+import { createPubSubTransport } from '../../connectors/salesforce/stream/pubsub-transport.ts';
+import { createConnector as createSqlite } from '../../connectors/sqlite/connector.ts';
+import { type Mapped, syncOf } from './mapping.ts';
+import { type Network, simulatedFetch } from './network.ts';
+import type { Plan } from './plan.ts';
+import { type GrpcWorld, simulatedGrpc } from './simulated-grpc.ts';
+
+/** What outlives a process of the engine. */
+export interface EngineWorld {
+  readonly scheduler: Scheduler;
+  readonly plan: Plan;
+  readonly network: Network;
+  readonly grpc: GrpcWorld;
+  readonly store: Store;
+  readonly config: Config;
+}
+
+/** One process of the engine, from its start to its death. */
+export class EngineProcess {
+  readonly life: Life;
+  readonly #world: EngineWorld;
+  readonly #engine: Engine;
+  readonly #stop = new AbortController();
+  readonly #kill = new AbortController();
+  /** Why it ended; undefined while it runs, null for an end in order. */
+  ended: { readonly error: unknown } | null | undefined;
+
+  constructor(world: EngineWorld, number: number, random: Random) {
+    this.#world = world;
+    const { scheduler, plan } = world;
+    this.life = new Life(`engine ${number}`);
+    const say = (level: string) => (data: object, message: string) =>
+      scheduler.history.add(`${scheduler.now()} ${this.life.name} ${level}: ${message} ${textOf(data)}`);
+    this.#engine = new Engine({
+      config: withConnectors(world.config, connectorsOf(world, this.life)),
+      store: storeOf(world.store, scheduler, this.life),
+      clock: scheduler.clock(this.life, plan.engineSkewMs),
+      random,
+      log: { debug() {}, info: say('info'), warn: say('warn'), error: say('error') },
+      fetch: simulatedFetch(world.network, this.life),
+    });
+    const end = async () => {
+      await this.#engine.start({ stop: this.#stop.signal, signal: this.#kill.signal });
+      await this.#engine[Symbol.asyncDispose]();
+    };
+    end().then(
+      () => {
+        this.ended ??= null;
+      },
+      (error: unknown) => {
+        this.ended ??= { error };
+      },
+    );
+  }
+
+  /** As SIGTERM. `ended` tells when it is done. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  /** Kill -9. */
+  kill(): void {
+    this.#world.scheduler.abandon(this.life);
+    this.ended = null;
+  }
+
+  get status(): ReturnType<Engine['liveStatus']> {
+    return this.#engine.liveStatus();
+  }
+
+  /** As the user does from another process: through the store. */
+  setPaused(sync: string, paused: boolean): Promise<void> {
+    return this.#engine.setPaused(sync, paused);
+  }
+}
+
+/** The configuration of a world, as a user would write it. */
+export function configOf(mappings: readonly Mapped[], plan: Plan, path: string): Config {
+  const yaml = JSON.stringify({
+    connections: {
+      org: {
+        type: 'salesforce',
+        loginUrl: 'https://org.example.com',
+        stream: 'pubsub',
+        pubsubEndpoint: 'pubsub.example.com:443',
+        apiShare: 1,
+        auth: { flow: 'client-credentials', ...credentials },
+      },
+      db: { type: 'sqlite', path, busyTimeoutMs: 0 },
+    },
+    syncs: Object.fromEntries(mappings.map((mapped) => [mapped.sync, { ...syncOf(mapped), sweepMax: 1 }])),
+  });
+  const config = parseConfig(yaml, {
+    file: '/tidemark.yaml',
+    env: {},
+    connectors: [createSalesforce(), createSqlite()] as AnyConnector[],
+  });
+  const schedule = plan.everyMs === null ? null : ({ kind: 'every', everyMs: plan.everyMs } as const);
+  return { ...config, syncs: new Map([...config.syncs].map(([name, sync]) => [name, { ...sync, schedule }])) };
+}
+
+export const credentials = { clientId: 'simulation', clientSecret: 'not a secret of anybody' };
+
+function connectorsOf(world: EngineWorld, life: Life): Readonly<Record<string, AnyConnector>> {
+  const { scheduler, grpc } = world;
+  const salesforce = createSalesforce({
+    openTransport: (name, session, context) =>
+      name === 'pubsub'
+        ? createPubSubTransport('pubsub.example.com:443', session, context.clock, async () => simulatedGrpc(grpc, life))
+        : null,
+  });
+  const files = new Set<object>();
+  const sqlite = createSqlite({
+    runInProcess: (op, work, file) => {
+      if (!files.has(file)) {
+        files.add(file);
+        life.onAbandoned(() => file.close());
+      }
+      return scheduler.outside(life, `sqlite ${op}`, work);
+    },
+  });
+  return { salesforce: salesforce as AnyConnector, sqlite: sqlite as AnyConnector };
+}
+
+function withConnectors(config: Config, connectors: Readonly<Record<string, AnyConnector>>): Config {
+  const connections = new Map(
+    [...config.connections].map(([name, connection]) => [
+      name,
+      { ...connection, connector: connectors[connection.connector.name] ?? connection.connector },
+    ]),
+  );
+  return { ...config, connections };
+}
+
+/** The store of all lives: each of its methods is whole or not at all, and the process may die before it and after it. */
+function storeOf(store: Store, scheduler: Scheduler, life: Life): Store {
+  const outside = <T extends object>(part: T, what: string): T =>
+    new Proxy(part, {
+      get(target, name) {
+        const value = Reflect.get(target, name, target) as unknown;
+        if (name === 'checkpoints') return outside(value as object, 'store checkpoints');
+        if (typeof value !== 'function' || typeof name === 'symbol') return value;
+        return (...args: unknown[]) => scheduler.outside(life, `${what} ${name}`, () => value.apply(target, args));
+      },
+    });
+  return outside(store, 'store');
+}
+
+/** For the history: errors by their message. */
+function textOf(data: object): string {
+  return JSON.stringify(data, (_, value) => (value instanceof Error ? value.message : value));
+}

@@ -1,0 +1,86 @@
+import type { Emulator } from '@tidemark/emulator';
+import type { Mapped, Values } from './mapping.ts';
+import { differences, truthOf } from './truth.ts';
+
+/** From this commit of the org on, a record was so; null when it was not there. */
+interface Version {
+  readonly since: number;
+  readonly text: string | null;
+}
+
+/** Every state that each record was in, by the number of the org's commits. */
+export class OrgHistory {
+  readonly #mappings: readonly Mapped[];
+  readonly #emulator: Emulator;
+  readonly #versions = new Map<string, Version[]>();
+  /** Commits so far. State 0 is before the first. */
+  commits = 0;
+
+  constructor(emulator: Emulator, mappings: readonly Mapped[]) {
+    this.#emulator = emulator;
+    this.#mappings = mappings;
+    emulator.org.onCommit(({ changes }) => {
+      this.commits++;
+      for (const mapped of mappings) {
+        for (const { object, after, kind, id } of changes) {
+          if (object !== mapped.object) continue;
+          const isGone = kind === 'delete' || kind === 'purge' || after.IsDeleted === 1;
+          const values = Object.fromEntries(
+            Object.entries(mapped.fields).map(([column, field]) => [column, (after[field] ?? null) as string | null]),
+          );
+          this.#keep(mapped, id, isGone ? null : textOf(values, mapped));
+        }
+      }
+    });
+  }
+
+  #keep(mapped: Mapped, id: string, text: string | null): void {
+    const key = `${mapped.table} ${id}`;
+    const versions = this.#versions.get(key) ?? [{ since: 0, text: null }];
+    this.#versions.set(key, versions);
+    versions.push({ since: this.commits, text });
+  }
+
+  /**
+   * The commits, from `from` on, after which the org was just as the target is now; empty when it never was. Where it is empty the
+   * second says why: a record that never was so, or two that were not so at the same time.
+   */
+  momentsOf(copy: ReadonlyMap<string, ReadonlyMap<string, Values>>, from: number): { moments: number[]; reason: string } {
+    let moments = Array.from({ length: this.commits - from + 1 }, (_, i) => from + i);
+    for (const mapped of this.#mappings) {
+      const rows = copy.get(mapped.table)!;
+      for (const [key, versions] of this.#versions) {
+        const [table, id] = key.split(' ') as [string, string];
+        if (table !== mapped.table) continue;
+        const row = rows.get(id);
+        const text = row === undefined ? null : textOf(row, mapped);
+        const left = moments.filter((moment) => versions.findLast(({ since }) => since <= moment)!.text === text);
+        if (left.length === 0) {
+          const was = versions.filter((version) => version.text === text).map(({ since }) => since);
+          const span = `${moments[0]} to ${moments.at(-1)}`;
+          return {
+            moments: [],
+            reason:
+              was.length === 0
+                ? `${key} is ${text}, which it never was: ${versions.map((version) => `${version.since} ${version.text}`).join(', ')}`
+                : `${key} is as after commit ${was.join(' or ')} of the org, while others are as after ${span} (of ${this.commits}): ${text}`,
+          };
+        }
+        moments = left;
+      }
+    }
+    return { moments, reason: '' };
+  }
+
+  /** How target and org differ now; empty when they are equal. */
+  differences(copy: ReadonlyMap<string, ReadonlyMap<string, Values>> | null): string[] {
+    if (copy === null) return ['the tables are not made'];
+    return this.#mappings.flatMap((mapped) => differences(mapped, truthOf(this.#emulator, mapped), copy.get(mapped.table)!));
+  }
+}
+
+function textOf(row: Values, { fields }: Mapped): string {
+  let text = '';
+  for (const column in fields) if (column !== 'id') text += `${row[column] ?? ''}|`;
+  return text;
+}

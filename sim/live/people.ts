@@ -1,0 +1,112 @@
+import type { Random } from '@tidemark/core';
+import { type Emulator, SalesforceError } from '@tidemark/emulator';
+import type { Life, Scheduler } from '@tidemark/testkit/simulation';
+import { type Mapped, writable } from './mapping.ts';
+
+type Transaction = ReturnType<Emulator['org']['begin']>;
+
+/** Salesforce's users: they write to the org, in transactions of one or several records. */
+export class People {
+  readonly #emulator: Emulator;
+  readonly #scheduler: Scheduler;
+  readonly #life: Life;
+  readonly #random: Random;
+  readonly ids: Readonly<Record<Mapped['object'], string[]>> = { Account: [], Contact: [] };
+  /** Transactions that were begun and are not committed yet. */
+  open = 0;
+  #texts = 0;
+
+  constructor(emulator: Emulator, scheduler: Scheduler, life: Life, random: Random) {
+    this.#emulator = emulator;
+    this.#scheduler = scheduler;
+    this.#life = life;
+    this.#random = random;
+  }
+
+  /** One transaction of a few records, begun and committed at once. */
+  write(): void {
+    this.#transact(1 + Math.floor(this.#random() * (this.#random() < 0.8 ? 4 : 15)));
+  }
+
+  /** More records than a stream has under way at most. */
+  writeLarge(): void {
+    this.#transact(105 + Math.floor(this.#random() * 60), 0.7);
+  }
+
+  /** A transaction that is committed long after its records got their stamps. */
+  writeLate(): void {
+    const transaction = this.#emulator.org.begin();
+    this.#change(transaction, 1 + Math.floor(this.#random() * 4), 0.3);
+    this.open++;
+    this.#scheduler.after(this.#life, 'late commit', 100 + this.#random() * (this.#random() < 0.5 ? 5_000 : 90_000), () => {
+      transaction.commit();
+      this.open--;
+      return undefined;
+    });
+  }
+
+  pick(object: Mapped['object']): string | undefined {
+    const ids = this.ids[object];
+    return ids[Math.floor(this.#random() * ids.length)];
+  }
+
+  #transact(records: number, inserts = 0.25): void {
+    const transaction = this.#emulator.org.begin();
+    this.#change(transaction, records, inserts);
+    transaction.commit();
+  }
+
+  #change(transaction: Transaction, records: number, inserts: number): void {
+    // Names of what is made are known before it is sure that it will be there: who picks them in between is refused.
+    for (let i = 0; i < records; i++) {
+      const object = this.#random() < 0.5 ? 'Account' : 'Contact';
+      try {
+        this.#changeOne(transaction, object, inserts);
+      } catch (error) {
+        // A record that is deleted, or locked by somebody else.
+        if (!(error instanceof SalesforceError)) throw error;
+      }
+    }
+  }
+
+  #changeOne(transaction: Transaction, object: Mapped['object'], inserts: number): void {
+    const random = this.#random;
+    const id = this.pick(object);
+    const dice = random();
+    if (id === undefined || dice < inserts) {
+      this.ids[object].push(transaction.insert(object, this.#newValues(object)).id);
+    } else if (dice < inserts + 0.08) transaction.delete(object, id);
+    else if (dice < inserts + 0.14) transaction.undelete(object, id);
+    else if (dice < inserts + 0.17) {
+      const loser = this.pick(object);
+      if (loser !== undefined && loser !== id) transaction.merge(object, id, [loser], this.#someValues(object));
+    } else transaction.update(object, id, this.#someValues(object));
+  }
+
+  #newValues(object: Mapped['object']): Record<string, string | null> {
+    const name = object === 'Account' ? { Name: this.#text() } : { LastName: this.#text(), ...this.#parent(0.5) };
+    return { ...this.#someValues(object), ...name };
+  }
+
+  /** One to three fields. */
+  #someValues(object: Mapped['object']): Record<string, string | null> {
+    const random = this.#random;
+    const fields = writable[object];
+    const values: Record<string, string | null> = {};
+    for (let n = 1 + Math.floor(random() * 3); n > 0; n--) {
+      const field = fields[Math.floor(random() * fields.length)]!;
+      values[field] = field === fields[0] || random() < 0.8 ? this.#text() : null;
+    }
+    return object === 'Contact' ? { ...values, ...this.#parent(0.2) } : values;
+  }
+
+  #parent(chance: number): { AccountId?: string | null } {
+    if (this.#random() >= chance) return {};
+    return { AccountId: this.#random() < 0.2 ? null : (this.pick('Account') ?? null) };
+  }
+
+  /** Never the same twice, so that a value tells when it was written. */
+  #text(): string {
+    return `t${++this.#texts}`;
+  }
+}

@@ -1,0 +1,101 @@
+import type { Random } from '@tidemark/core';
+
+/** What may go wrong in a world. Each is on in some worlds and off in others, so that rare pairs meet undisturbed by the rest. */
+export interface Faults {
+  /** Chances by which one HTTP request is hit. */
+  readonly http: {
+    readonly lost: number;
+    readonly replyLost: number;
+    readonly cutBody: number;
+    readonly unavailable: number;
+    readonly slow: number;
+  };
+  /** Chances by which one message of the stream is hit. */
+  readonly stream: { readonly cut: number; readonly repeated: number; readonly silent: number; readonly slow: number };
+}
+
+/** What a seed decides before its world begins. */
+export interface Plan {
+  /** The mapping needs nothing but what events carry, and nothing but the stream writes: P6 is then claimed without exception. */
+  readonly strict: boolean;
+  /** Time between deltas beside the stream; null for none at all, so that the stream has to do everything. */
+  readonly everyMs: number | null;
+  readonly faults: Faults;
+  /** Steps of a life after which it is killed, on average; null for never. */
+  readonly killSteps: number | null;
+  /** Our clock minus the true time; the org's minus the true time. */
+  readonly engineSkewMs: number;
+  readonly orgSkewMs: number;
+  /** Records that are there before the first start. */
+  readonly records: number;
+  /** Things that happen. */
+  readonly actions: number;
+  /** Between two of them, on average. */
+  readonly gapMs: number;
+  /** How often each kind of thing happens, against each other. */
+  readonly weights: Readonly<Record<ActionKind, number>>;
+  readonly filtered: boolean;
+  readonly deletes: 'mirror' | 'mark';
+}
+
+export type ActionKind =
+  | 'write'
+  | 'large'
+  | 'late'
+  | 'gap'
+  | 'overflow'
+  | 'wildcard'
+  | 'tokens'
+  | 'stop'
+  | 'away'
+  | 'pause'
+  | 'lock'
+  | 'kill';
+
+const second = 1000;
+const minute = 60 * second;
+export const hour = 60 * minute;
+
+export function planOf(random: Random): Plan {
+  const chance = (p: number) => random() < p;
+  const between = (low: number, high: number) => low + Math.floor(random() * (high - low + 1));
+  const maybe = (p: number, value: number) => (chance(p) ? value : 0);
+  const strict = chance(0.5);
+  const unlessStrict = (value: number) => (strict ? 0 : value);
+  return {
+    strict,
+    everyMs: !strict && chance(0.4) ? between(1, 10) * minute : null,
+    faults: {
+      http: {
+        lost: maybe(0.4, 0.05),
+        replyLost: maybe(0.4, 0.05),
+        cutBody: maybe(0.3, 0.05),
+        unavailable: maybe(0.4, 0.05),
+        slow: maybe(0.4, 0.05),
+      },
+      stream: { cut: maybe(0.5, 0.06), repeated: maybe(0.4, 0.08), silent: maybe(0.2, 0.01), slow: maybe(0.4, 0.1) },
+    },
+    killSteps: chance(0.6) ? between(1, 20) * 40 : null,
+    engineSkewMs: chance(0.5) ? 0 : between(-3, 3) * hour + between(-5000, 5000),
+    orgSkewMs: chance(0.7) ? 0 : between(-2 * minute, 2 * minute),
+    records: between(0, 12),
+    actions: between(8, 40),
+    gapMs: chance(0.5) ? between(5, 200) : between(500, 20_000),
+    weights: {
+      write: 20,
+      large: maybe(0.3, 2),
+      late: maybe(0.5, 4),
+      gap: unlessStrict(maybe(0.5, 2)),
+      overflow: unlessStrict(maybe(0.3, 1)),
+      wildcard: unlessStrict(maybe(0.3, 1)),
+      tokens: maybe(0.4, 2),
+      stop: maybe(0.4, 2),
+      away: maybe(0.3, 1),
+      pause: unlessStrict(maybe(0.4, 2)),
+      lock: maybe(0.4, 3),
+      kill: maybe(0.5, 2),
+    },
+    filtered: !strict && chance(0.5),
+    deletes: chance(0.8) ? 'mirror' : 'mark',
+  };
+}

@@ -1,0 +1,63 @@
+import { rmSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { Mapped, Values } from './mapping.ts';
+
+/** The target database as others use it: readers that see what is committed, programs that keep it locked. */
+export class TargetFile {
+  readonly path: string;
+  #reader: DatabaseSync | null = null;
+  #locker: DatabaseSync | null = null;
+
+  constructor(path: string) {
+    this.path = path;
+    removeFile(path);
+  }
+
+  /** All tables at one moment; null while one of them is not there yet. */
+  read(mappings: readonly Mapped[]): ReadonlyMap<string, ReadonlyMap<string, Values>> | null {
+    this.#reader ??= new DatabaseSync(this.path, { timeout: 0 });
+    const reader = this.#reader;
+    reader.exec('BEGIN');
+    try {
+      const tables = new Map<string, ReadonlyMap<string, Values>>();
+      for (const { table, fields, computed, deletes } of mappings) {
+        if (reader.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(table) === undefined) return null;
+        const columns = [...Object.keys(fields), ...Object.keys(computed)].map((name) => `"${name}"`).join(', ');
+        const alive = deletes === 'mark' ? ' WHERE "_tidemark_deleted_at" IS NULL' : '';
+        const rows = reader.prepare(`SELECT ${columns} FROM "${table}"${alive}`).all() as unknown as Values[];
+        tables.set(table, new Map(rows.map((row) => [row.id!, row])));
+      }
+      return tables;
+    } finally {
+      reader.exec('COMMIT');
+    }
+  }
+
+  /** Another program takes the write lock. Whether it got it. */
+  lock(): boolean {
+    this.#locker ??= new DatabaseSync(this.path, { timeout: 0 });
+    if (this.#locker.isTransaction) return false;
+    try {
+      this.#locker.exec('BEGIN IMMEDIATE');
+      return true;
+    } catch {
+      // The engine has it.
+      return false;
+    }
+  }
+
+  unlock(): void {
+    if (this.#locker?.isTransaction) this.#locker.exec('ROLLBACK');
+  }
+
+  close(): void {
+    this.unlock();
+    this.#locker?.close();
+    this.#reader?.close();
+    removeFile(this.path);
+  }
+}
+
+function removeFile(path: string): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+}

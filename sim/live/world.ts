@@ -1,0 +1,324 @@
+import { mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openStore, type Random, type Store, seededRandom } from '@tidemark/core';
+import { type Emulator, type OrgClock, startEmulator } from '@tidemark/emulator';
+import { History, Life, NothingWaitsError, Scheduler } from '@tidemark/testkit/simulation';
+import type { Outcome, SimulationOptions } from '../lib/simulation.ts';
+import { configOf, credentials, EngineProcess, type EngineWorld } from './engine-process.ts';
+import { mappingsOf } from './mapping.ts';
+import type { Network } from './network.ts';
+import { OrgHistory } from './org-history.ts';
+import { People } from './people.ts';
+import { type ActionKind, hour, type Plan, planOf } from './plan.ts';
+import { pubsubOf } from './simulated-grpc.ts';
+import { TargetFile } from './target-file.ts';
+
+const startMs = Date.UTC(2026, 2, 4, 5, 6, 7);
+/** The world's own time in which everything has to be mended once nothing goes wrong any more. */
+const settleMs = 60 * 60_000;
+/** After it has become equal it has to stay so. */
+const calmMs = 20_000;
+const stepsMax = 200_000;
+
+class Wrong extends Error {}
+
+export async function runWorld(seed: number, options: SimulationOptions): Promise<Outcome> {
+  const world = await World.open(seed, options);
+  let failure: readonly string[] = [];
+  try {
+    await world.live();
+  } catch (error) {
+    if (error instanceof Wrong) failure = error.message.split('\n');
+    else if (error instanceof NothingWaitsError) failure = ['everybody waits for somebody else'];
+    else failure = [`${(error as Error).stack ?? error}`];
+  } finally {
+    await world.close();
+  }
+  return world.outcome(failure);
+}
+
+class World {
+  readonly #seed: number;
+  readonly #plan: Plan;
+  readonly #random: Random;
+  readonly #scheduler: Scheduler;
+  readonly #emulator: Emulator;
+  readonly #file: TargetFile;
+  readonly #store: Store;
+  readonly #network: Network;
+  readonly #engineWorld: EngineWorld;
+  readonly #people: People;
+  readonly #truth: OrgHistory;
+  readonly #org = new Life('org');
+  readonly #fate = new Life('world');
+  readonly #mappings: ReturnType<typeof mappingsOf>;
+  #process: EngineProcess | null = null;
+  #lives = 0;
+  #whole = 0;
+  /** Commits of the org that a reread may have brought ahead of their turn: until they are in, the copy is catching up. */
+  #catchingUpTo = 0;
+  /** The copy was as after this commit, at least. */
+  #seen = 0;
+  #killIn = Number.POSITIVE_INFINITY;
+  #actionsLeft: number;
+  #busy = 0;
+
+  static async open(seed: number, options: SimulationOptions): Promise<World> {
+    const random = seededRandom(seed);
+    const plan = planOf(random);
+    const history = new History(options.linesMax);
+    const org = new Life('org');
+    const clockRef: { scheduler: Scheduler | null } = { scheduler: null };
+    const clock = orgClock(() => (clockRef.scheduler?.now() ?? startMs) + plan.orgSkewMs);
+    const emulator = await startEmulator({
+      listen: false,
+      publicUrl: 'https://org.example.com',
+      clock,
+      seed,
+      changeEvents: ['Account', 'Contact'],
+      credentials,
+      limits: { DailyApiRequests: 10_000_000 },
+    });
+    const store = await openStore(':memory:');
+    return new World({ seed, plan, random, history, org, clockRef, emulator, store });
+  }
+
+  private constructor(parts: {
+    seed: number;
+    plan: Plan;
+    random: Random;
+    history: History;
+    org: Life;
+    clockRef: { scheduler: Scheduler | null };
+    emulator: Emulator;
+    store: Store;
+  }) {
+    const { seed, plan, random, history, clockRef, emulator, store } = parts;
+    this.#seed = seed;
+    this.#plan = plan;
+    this.#random = random;
+    this.#emulator = emulator;
+    this.#store = store;
+    this.#org = parts.org;
+    this.#scheduler = new Scheduler({ random, startMs, history, onStep: () => this.#onStep() });
+    clockRef.scheduler = this.#scheduler;
+    this.#file = new TargetFile(join(folder(), `${process.pid}-${seed}.db`));
+    this.#mappings = mappingsOf(plan);
+    this.#network = { scheduler: this.#scheduler, random, emulator, faults: plan.faults };
+    this.#engineWorld = {
+      scheduler: this.#scheduler,
+      plan,
+      network: this.#network,
+      grpc: {
+        service: pubsubOf(emulator, this.#scheduler, this.#org),
+        scheduler: this.#scheduler,
+        random,
+        faultsNow: () => this.#network.faults,
+      },
+      store,
+      config: configOf(this.#mappings, plan, this.#file.path),
+    };
+    this.#people = new People(emulator, this.#scheduler, this.#org, random);
+    this.#truth = new OrgHistory(emulator, this.#mappings);
+    this.#actionsLeft = plan.actions;
+  }
+
+  outcome(failure: readonly string[]): Outcome {
+    const { history, steps } = this.#scheduler;
+    return {
+      seed: this.#seed,
+      failure,
+      hash: history.hash,
+      counts: { steps, commits: this.#truth.commits, lives: this.#lives, 'looks of a reader': this.#whole },
+      lines: history.lines(),
+    };
+  }
+
+  async live(): Promise<void> {
+    for (let i = 0; i < this.#plan.records; i++) this.#people.write();
+    this.#start();
+    this.#nextAction();
+    await this.#scheduler.run(() => this.#actionsLeft === 0 && this.#busy === 0 && this.#people.open === 0);
+    this.#say('nothing goes wrong from here on');
+    this.#network.faults = null;
+    this.#killIn = Number.POSITIVE_INFINITY;
+    this.#file.unlock();
+    for (const { sync } of this.#mappings) await this.#store.setPaused(sync, false);
+    await this.#settle();
+  }
+
+  async close(): Promise<void> {
+    if (this.#process !== null) this.#scheduler.abandon(this.#process.life);
+    this.#file.close();
+    await this.#emulator.close();
+    await this.#store[Symbol.asyncDispose]();
+  }
+
+  /** Until the copy is the org, and stays so. */
+  async #settle(): Promise<void> {
+    const now = () => this.#scheduler.now();
+    const untilMs = now() + settleMs;
+    let equalSinceMs: number | null = null;
+    let lookAtMs = 0;
+    let last: string[] = [];
+    await this.#scheduler.run(() => {
+      if (this.#process === null) this.#start();
+      if (now() < lookAtMs) return false;
+      lookAtMs = now() + 2000;
+      last = this.#truth.differences(this.#file.read(this.#mappings));
+      if (last.length > 0 && equalSinceMs !== null) throw new Wrong(['it was equal and is not any more', ...last].join('\n'));
+      if (last.length === 0) {
+        equalSinceMs ??= now();
+        const [status] = this.#process!.status;
+        if (now() - equalSinceMs > calmMs && status?.state === 'live' && status.rereads.length === 0) return true;
+      }
+      if (now() < untilMs) return false;
+      const [status] = this.#process!.status;
+      const state = `the stream is ${status?.state}${status?.reason ? ` (${status.reason})` : ''}, rereads: ${status?.rereads.join(', ') || 'none'}`;
+      throw new Wrong([`not settled ${settleMs / 60_000} minutes after the last fault: ${state}`, ...last].join('\n'));
+    });
+    const failures = await this.#store.failures({});
+    if (failures.length > 0)
+      throw new Wrong(`failures are left: ${failures.map(({ sync, key, message }) => `${sync} ${key} ${message}`).join(', ')}`);
+  }
+
+  #start(): void {
+    const { killSteps } = this.#plan;
+    this.#process = new EngineProcess(this.#engineWorld, ++this.#lives, seededRandom(this.#seed * 1009 + this.#lives));
+    if (this.#network.faults !== null && killSteps !== null) {
+      this.#killIn = Math.ceil(-Math.log(1 - this.#random()) * killSteps);
+    }
+  }
+
+  #onStep(): void {
+    if (this.#scheduler.steps > stepsMax) throw new Wrong(`still busy after ${stepsMax} steps`);
+    const running = this.#process;
+    if (running === null) return;
+    if (running.ended !== undefined) this.#hasEnded(running);
+    else {
+      // While something is read again, what is read is ahead of what the stream has brought.
+      const [status] = running.status;
+      if (status === undefined || status.rereads.length > 0) this.#catchingUpTo = this.#truth.commits;
+      else if (this.#random() < 0.02) this.#look();
+      if (--this.#killIn <= 0) this.#kill();
+    }
+  }
+
+  #hasEnded({ ended, life }: EngineProcess): void {
+    if (ended?.error !== undefined) throw new Wrong(`the process has failed: ${(ended.error as Error).stack ?? ended.error}`);
+    this.#scheduler.abandon(life);
+    this.#gone();
+  }
+
+  #kill(): void {
+    this.#process?.kill();
+    this.#gone();
+  }
+
+  /** The process is gone, and is started anew some time later. */
+  #gone(awayMs?: number): void {
+    this.#process = null;
+    this.#killIn = Number.POSITIVE_INFINITY;
+    this.#file.unlock();
+    const waitMs = awayMs ?? this.#random() * (this.#random() < 0.7 ? 2000 : 120_000);
+    this.#later('start', waitMs, () => {
+      if (this.#process === null) this.#start();
+    });
+  }
+
+  /** Somebody reads the target. */
+  #look(): void {
+    if (!this.#plan.strict) return;
+    const copy = this.#file.read(this.#mappings);
+    if (copy === null) return;
+    const from = Math.max(this.#catchingUpTo, this.#seen);
+    const { moments, reason } = this.#truth.momentsOf(copy, from);
+    if (moments.length > 0) {
+      this.#whole++;
+      this.#seen = moments[0]!;
+      return;
+    }
+    // Behind what was read ahead: no claim yet.
+    if (this.#seen < this.#catchingUpTo) return;
+    throw new Wrong(`a reader saw what never was (P3, P6): ${reason}`);
+  }
+
+  #nextAction(): void {
+    const { gapMs } = this.#plan;
+    this.#later('action', -Math.log(1 - this.#random()) * gapMs, () => {
+      const kind = this.#pickAction();
+      this.#say(kind);
+      this.#acts[kind](this.#random() < 0.5 ? 'Account' : 'Contact');
+      if (--this.#actionsLeft > 0) this.#nextAction();
+    });
+  }
+
+  #pickAction(): ActionKind {
+    const weights = Object.entries(this.#plan.weights) as [ActionKind, number][];
+    let left = this.#random() * weights.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [kind, weight] of weights) {
+      left -= weight;
+      if (left < 0) return kind;
+    }
+    return 'write';
+  }
+
+  readonly #acts: Readonly<Record<ActionKind, (object: 'Account' | 'Contact') => void>> = {
+    write: () => this.#people.write(),
+    large: () => this.#people.writeLarge(),
+    late: () => this.#people.writeLate(),
+    gap: (object) => {
+      const id = this.#people.pick(object);
+      if (id !== undefined) this.#emulator.events.emitGap(object, 'GAP_UPDATE', [id]);
+    },
+    overflow: (object) => this.#emulator.events.emitOverflow(object),
+    wildcard: (object) => this.#emulator.events.emitGap(object, 'GAP_UPDATE', [object === 'Account' ? '001*' : '003*']),
+    tokens: () => void this.#emulator.sessions.revokeAll(),
+    stop: () => this.#process?.stop(),
+    kill: () => this.#kill(),
+    away: () => {
+      // Nobody starts it for longer than events are kept.
+      this.#process?.kill();
+      this.#gone(100);
+      for (let i = 0; i < 3; i++) this.#people.write();
+      this.#scheduler.skip(this.#random() * 100 * hour);
+    },
+    pause: () => {
+      const { sync } = this.#mappings[Math.floor(this.#random() * this.#mappings.length)]!;
+      void this.#store.setPaused(sync, true);
+      this.#later('resume', this.#random() * 60_000, () => void this.#store.setPaused(sync, false));
+    },
+    lock: () => {
+      if (this.#file.lock()) this.#later('unlock', this.#random() * 20_000, () => this.#file.unlock());
+    },
+  };
+
+  #later(what: string, ms: number, call: () => void): void {
+    this.#busy++;
+    this.#scheduler.after(this.#fate, what, ms, () => {
+      this.#busy--;
+      call();
+      return undefined;
+    });
+  }
+
+  #say(what: string): void {
+    this.#scheduler.history.add(`${this.#scheduler.now()} world: ${what}`);
+  }
+}
+
+let made: string | undefined;
+function folder(): string {
+  // In memory where there is such a place: a disk would be waited for at every commit.
+  made ??= process.platform === 'linux' ? '/dev/shm/tidemark-sim' : join(tmpdir(), 'tidemark-sim');
+  mkdirSync(made, { recursive: true });
+  return made;
+}
+
+function orgClock(now: () => number): OrgClock {
+  const fixed = () => {
+    throw new Error('the time of a simulated world is its scheduler');
+  };
+  return { now: () => Math.floor(now()), advance: fixed, freeze: fixed, onMove: () => () => {}, skewMs: 0 };
+}
