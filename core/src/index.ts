@@ -20,6 +20,7 @@ export type { SyncSchema } from './control/schema-changes.ts';
 export * from './expression/expression.ts';
 export * from './model/block.ts';
 export * from './model/change.ts';
+export * from './model/change-log.ts';
 export * from './model/column-names.ts';
 export * from './model/connector.ts';
 export * from './model/schema.ts';

@@ -1,8 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { type Batch, type Change, CheckpointExpiredError, type Clock, RequestRefusedError } from '@tidemark/core';
+import {
+  type Batch,
+  type Change,
+  CheckpointExpiredError,
+  type Clock,
+  type LogEntry,
+  RequestRefusedError,
+  touchedRecords,
+  withLogFacts,
+} from '@tidemark/core';
 import { type Client, type Pool, query, transaction } from '../driver.ts';
 import { type CapturedTable, captureNames, triggersOf } from './definition.ts';
-import { type LogRow, type Touched, touchedKeys } from './log-page.ts';
 import { decodePosition, encodePosition, type Position } from './position.ts';
 import { byHand, planned } from './schema.ts';
 import { describeCaptured, isOutdated, readState, whatIsMissing } from './state.ts';
@@ -159,14 +167,16 @@ export class CaptureReader {
     }
   }
 
-  async #changes(client: Client, rows: readonly LogRow[]): Promise<readonly Change[]> {
-    const wanted = touchedKeys(rows).filter(({ writers }) => !this.#options.ignoreOwn || writers === null);
+  async #changes(client: Client, rows: readonly LogEntry<readonly string[]>[]): Promise<readonly Change[]> {
+    const wanted = touchedRecords(rows, (key) => JSON.stringify(key)).filter(
+      ({ writers }) => !this.#options.ignoreOwn || writers === null,
+    );
     if (wanted.length === 0) return [];
     const changes = await this.#options.readCurrent(
       client,
       wanted.map(({ key }) => key),
     );
-    return changes.map((change, i) => withFacts(change, wanted[i]!));
+    return changes.map((change, i) => withLogFacts(change, wanted[i]!));
   }
 
   #readAll(): CheckpointExpiredError {
@@ -292,21 +302,12 @@ function whole({ capture, reader, timeline }: Position, snapshot: string): Posit
   return { capture, reader, timeline, snapshot };
 }
 
-function logRow([, , op, key, changed, writer, atMs]: readonly (string | null)[]): LogRow {
+function logRow([, , op, key, changed, writer, atMs]: readonly (string | null)[]): LogEntry<readonly string[]> {
   return {
     op: op!,
     key: JSON.parse(key!) as string[],
     changed: changed === null ? null : (JSON.parse(changed!) as string[]),
     writer: writer!,
     atMs: Math.round(Number(atMs)),
-  };
-}
-
-function withFacts(change: Change, { changed, writers, atMs }: Touched): Change {
-  return {
-    ...change,
-    changedAtMs: atMs,
-    ...(changed === null || change.op === 'delete' ? {} : { changed: [...changed] }),
-    ...(writers === null ? {} : { writers: [...writers] }),
   };
 }
