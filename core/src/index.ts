@@ -14,6 +14,7 @@ export { formatDuration, parseDuration } from './config/duration.ts';
 export { configJsonSchema } from './config/json-schema.ts';
 export { type LoadOptions, loadConfig, parseConfig } from './config/load-config.ts';
 export { configReference } from './config/reference.ts';
+export { type AllowanceStatus, describeAllowance } from './control/allowances.ts';
 export type { Captured } from './control/check-streams.ts';
 export * from './control/engine.ts';
 export type { SyncSchema } from './control/schema-changes.ts';

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { ConfigError, InvariantError, type Problem, RequestRefusedError, SyncError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { type Config, type SyncConfig, startAtMs } from '../config/config.ts';
-import type { Connection, ConnectorContext, Log, SchemaChange, Source, Target } from '../model/connector.ts';
+import type { Allowance, Connection, ConnectorContext, Log, SchemaChange, Source, Target } from '../model/connector.ts';
 import { openCustomSource } from '../pipeline/custom-source.ts';
 import { decodeEnvelope, reasonForFull } from '../pipeline/envelope.ts';
 import { type Held, heldWindow } from '../pipeline/held.ts';
@@ -22,6 +22,7 @@ import {
 import { createSteps, fieldsToRead, type Steps } from '../pipeline/steps.ts';
 import type { Verdict } from '../pipeline/verify.ts';
 import type { Failure, Run, Store } from '../store/store.ts';
+import { type AllowanceStatus, allowanceProblems, knownAllowances, readAllowances, watchAllowances } from './allowances.ts';
 import {
   type Captured,
   captureFiles,
@@ -126,7 +127,14 @@ export class Engine implements AsyncDisposable {
         problems.push(...asProblems(error, `syncs.${sync.name}`));
       }
     }
-    return [...problems, ...(await checkStreams(live, (name) => this.#connection(name)))];
+    problems.push(...(await checkStreams(live, (name) => this.#connection(name))));
+    for (const name of this.#streamed()) {
+      if (broken.has(name)) continue;
+      const found = await readAllowances(name, this.#allowanceOptions(), signal).catch(() => []);
+      // Of what is nearly used up the connection has told already.
+      problems.push(...allowanceProblems(found.filter(({ used, max }) => used < max * 0.9)));
+    }
+    return problems;
   }
 
   /** Has the source systems tell what live syncs listen for, where they do not yet. Changes settings of those systems. */
@@ -263,7 +271,22 @@ export class Engine implements AsyncDisposable {
     });
     this.#live = following.status;
     const trimming = trimJournals({ store: store.journal, clock, log, stop: AbortSignal.any([options.stop, options.signal]) });
-    await Promise.all([following.ended, trimming, schedule(syncs, { clock, stop: options.stop, concurrency: RUNS_AT_ONCE })]);
+    const watching = watchAllowances(this.#streamed(), this.#allowanceOptions(), AbortSignal.any([options.stop, options.signal]));
+    const scheduled = schedule(syncs, { clock, stop: options.stop, concurrency: RUNS_AT_ONCE });
+    await Promise.all([following.ended, trimming, scheduled, watching]);
+  }
+
+  /** What connections let their clients use, as far as it is known: of those that live syncs listen to. */
+  async allowances(): Promise<readonly AllowanceStatus[]> {
+    const known = await Promise.all(this.#streamed().map((name) => knownAllowances(name, this.#options.store)));
+    return known.flat();
+  }
+
+  /** What replies have told lately of the use of other connections, for nothing. */
+  usage(): readonly (Allowance & { readonly connection: string })[] {
+    return [...this.#connections].flatMap(([connection, opened]) =>
+      (opened.knownAllowances?.() ?? []).map((allowance) => ({ connection, ...allowance })),
+    );
   }
 
   /** The streams that this process follows. */
@@ -445,6 +468,16 @@ export class Engine implements AsyncDisposable {
     const name = `target memory of ${sync.watermarkKey}`;
     const memory = { get: () => store.getValue(name), set: (value: string | null) => store.setValue(name, value) };
     return opened.openTarget({ to: spec, unit: sync.watermarkKey, schema, deletes: sync.deletes, memory }, signal);
+  }
+
+  /** Connections that live syncs listen to. */
+  #streamed(): readonly string[] {
+    const live = [...this.config.syncs.values()].filter((sync) => sync.live);
+    return [...new Set(live.flatMap(({ from }) => (from.kind === 'connection' ? [from.connection] : [])))];
+  }
+
+  #allowanceOptions() {
+    return { ...this.#options, connection: (name: string) => this.#connection(name) };
   }
 
   async #liveDatasets(signal: AbortSignal): Promise<readonly LiveDataset[]> {
