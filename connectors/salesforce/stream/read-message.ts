@@ -66,7 +66,7 @@ export function createMessageReader(
       const decoded = decoder.decode(raw, positionText({ transport, replayId: safe ?? raw.replayId }), signal);
       const event = decoded instanceof Promise ? await decoded : decoded;
       if (event === null) unused++;
-      else if (recent.add(`${raw.replayId}/${raw.id}/${event.keys[0]}`))
+      else if (recent.add(raw.replayId, `${raw.id}/${event.keys[0]}`))
         events.push(keepsRaw ? { ...event, raw: toKeep(raw, event) } : event);
       else {
         unused++;
