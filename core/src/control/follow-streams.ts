@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.ts';
-import { RequestRefusedError } from '../base/errors.ts';
+import { InvariantError, RequestRefusedError, SyncError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { SyncConfig } from '../config/config.ts';
 import type { Connection, Log } from '../model/connector.ts';
+import { concernsAll } from '../pipeline/live/aside.ts';
 import { Journal } from '../pipeline/live/journal.ts';
 import type { Reread } from '../pipeline/live/live-envelope.ts';
 import { LiveProgress, type LiveStatus } from '../pipeline/live/live-status.ts';
@@ -65,7 +66,7 @@ export function followStreams(options: FollowOptions): { status: readonly LivePr
       ...options,
       unit,
       status,
-      open: (signal) => openLive(syncs, options, signal),
+      open: (signal, without) => openLive(syncs, without, options, signal),
       reread: (sync, kind) => rereadInTurn(sync, kind, options),
     }),
   );
@@ -103,31 +104,36 @@ async function rereadInTurn(sync: string, kind: Reread, { reread, clock, signal,
   }
 }
 
-/** Opens both sides of a stream. @throws {RequestRefusedError} one that does not stream, or cannot take a stream. */
-async function openLive(syncs: readonly SyncConfig[], options: FollowOptions, signal: AbortSignal): Promise<OpenedLive> {
-  const { clock, random, log } = options;
+/**
+ * Opens both sides of a stream: all that can be opened but those that wait.
+ * @throws {RequestRefusedError} no sync of it streams, or can take a stream.
+ */
+async function openLive(
+  syncs: readonly SyncConfig[],
+  without: ReadonlySet<string>,
+  options: FollowOptions,
+  signal: AbortSignal,
+): Promise<OpenedLive> {
   const first = syncs[0]!;
   const from = options.connection(first.from.kind === 'connection' ? first.from.connection : '');
   const to = options.connection(first.to.connection);
-  const opened: OpenedSync[] = [];
+  const live: LiveSync[] = [];
+  const refused = new Map<string, SyncError>();
   const close = async () => {
-    for (const { target, source } of opened) {
-      await target[Symbol.asyncDispose]();
-      await source[Symbol.asyncDispose]();
-    }
+    for (const { opened } of live) await closeSides(opened);
   };
   try {
-    const live: LiveSync[] = [];
     for (const sync of syncs) {
-      const side = await options.open(sync, signal);
-      opened.push(side);
-      const refusal = liveRefusal(from, side.source, to, side.target);
-      if (refusal !== null) throw new RequestRefusedError(`${sync.name} ${refusal.message}`, { hint: refusal.hint });
-      await side.target.prepare();
-      const partial = compilePartial(sync, side.source, { clock, random, log, signal });
-      live.push(new LiveSync(side, side.source.streamDataset!, options.gate(sync), partial, signal));
+      if (without.has(sync.name)) continue;
+      try {
+        live.push(await openSync(sync, from, to, options, signal));
+      } catch (error) {
+        if (!(error instanceof SyncError) || concernsAll(error)) throw error;
+        refused.set(sync.name, error);
+      }
     }
-    const journal = journalOf(live, first, opened[0]!.store.journal, options);
+    if (live.length === 0) throw refused.values().next().value ?? new InvariantError('every sync of a stream stands aside');
+    const journal = journalOf(live, first, live[0]!.opened.store.journal, options);
     if (journal !== undefined && from.openEvents === undefined) {
       throw new RequestRefusedError(
         `events of ${first.name} cannot be kept: its connection cannot read them without its system`,
@@ -139,11 +145,12 @@ async function openLive(syncs: readonly SyncConfig[], options: FollowOptions, si
     const raw = journal !== undefined;
     return {
       syncs: live,
+      refused,
       journal,
-      checkpoints: opened[0]!.target.checkpoints!,
+      checkpoints: live[0]!.opened.target.checkpoints!,
       openStream: (position) =>
         from.openStream!({ channel: null, datasets: [...new Set(live.map(({ dataset }) => dataset))], position, raw }, signal),
-      openWriter: () => to.openStreamWriter!(opened.map(({ target }) => target)),
+      openWriter: () => to.openStreamWriter!(live.map(({ opened }) => opened.target)),
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {
@@ -165,4 +172,31 @@ function journalOf(
     if (journalMs !== null) retention.set(dataset, Math.max(journalMs, retention.get(dataset) ?? 0));
   }
   return retention.size === 0 ? undefined : new Journal({ store, stream: liveUnit(first), retention, clock, log });
+}
+
+async function openSync(
+  sync: SyncConfig,
+  from: Connection<unknown, unknown>,
+  to: Connection<unknown, unknown>,
+  options: FollowOptions,
+  signal: AbortSignal,
+): Promise<LiveSync> {
+  const { clock, random, log } = options;
+  const opened = await options.open(sync, signal);
+  try {
+    const { source, target } = opened;
+    const refusal = liveRefusal(from, source, to, target);
+    if (refusal !== null) throw new RequestRefusedError(`${sync.name} ${refusal.message}`, { hint: refusal.hint });
+    await target.prepare();
+    const partial = compilePartial(sync, source, { clock, random, log, signal });
+    return new LiveSync(opened, source.streamDataset!, options.gate(sync), partial, signal);
+  } catch (error) {
+    await closeSides(opened);
+    throw error;
+  }
+}
+
+async function closeSides({ source, target }: OpenedSync): Promise<void> {
+  await target[Symbol.asyncDispose]();
+  await source[Symbol.asyncDispose]();
 }

@@ -4,7 +4,7 @@ import { CheckpointExpiredError } from '../base/errors.ts';
 import { seededRandom } from '../base/random.ts';
 import type { AnyConnector } from '../config/config.ts';
 import { parseConfig } from '../config/load-config.ts';
-import type { Checkpoints, Connection, Source } from '../model/connector.ts';
+import type { Checkpoints, Connection, Source, Target } from '../model/connector.ts';
 import type { DatasetSchema } from '../model/schema.ts';
 import type { Delivery, EventStream, StreamEvent } from '../model/stream.ts';
 import { newRow } from '../model/value.ts';
@@ -72,6 +72,13 @@ const dataset = (name: string): DatasetSchema => ({
 
 export type Write = readonly [dataset: string, id: string, values: { readonly name?: string; readonly city?: string } | null];
 
+interface Life {
+  readonly engine: Engine;
+  readonly stop: AbortController;
+  readonly killed: AbortController;
+  readonly ended: Promise<void>;
+}
+
 /** Two datasets in memory, a stream that tells of them, and on request of other things, or of nothing. */
 export class StreamWorld implements AsyncDisposable {
   readonly source = new Memory();
@@ -81,6 +88,8 @@ export class StreamWorld implements AsyncDisposable {
   readonly warnings: { err?: Error; sync?: string }[] = [];
   /** Why a sync's source cannot be opened, by dataset. */
   readonly shut = new Map<string, Error>();
+  /** What a target answers to any change of the stream, by dataset. */
+  readonly refused = new Map<string, Error>();
   /** Breaks any operation of a target. */
   faults: Faults['at'];
   /** Positions that were written beside an open transaction of the stream's own. */
@@ -103,7 +112,8 @@ export class StreamWorld implements AsyncDisposable {
   readonly #streams = new Set<MemoryStream>();
   #store!: Store;
   #transactions = 0;
-  #life: { readonly engine: Engine; readonly stop: AbortController; readonly ended: Promise<void> } | null = null;
+  readonly #lives: Life[] = [];
+  #seed = 0;
 
   static async open(): Promise<StreamWorld> {
     const world = new StreamWorld();
@@ -117,15 +127,15 @@ export class StreamWorld implements AsyncDisposable {
   }
 
   get engine(): Engine {
-    return this.#life!.engine;
+    return this.#lives.at(-1)!.engine;
   }
 
   get status() {
     return this.engine.liveStatus()[0]!;
   }
 
-  /** A new life of the process. */
-  async start(more: Record<string, object> = {}): Promise<void> {
+  /** A process begins. */
+  async start(more: Record<string, object> = {}): Promise<Engine> {
     const sync = (name: string) => ({
       from: { connection: 'src', dataset: name },
       to: { connection: 'dst', dataset: `${name}_copy` },
@@ -142,20 +152,30 @@ export class StreamWorld implements AsyncDisposable {
     const config = parseConfig(yaml, { file: '/tidemark.yaml', env: {}, connectors: connectors as unknown as AnyConnector[] });
     const warn = (data: object) => void this.warnings.push(data);
     const log = { debug() {}, info() {}, warn, error: warn };
-    const engine = new Engine({ config, store: this.store, clock: this.clock, random: seededRandom(1), log, fetch });
+    const engine = new Engine({ config, store: this.store, clock: this.clock, random: seededRandom(++this.#seed), log, fetch });
     const stop = new AbortController();
     const onRun = ({ sync: name, kind, state }: { sync: string; kind: string; state: string }) =>
       void this.runs.push(`${name} ${kind} ${state}`);
-    this.#life = { engine, stop, ended: engine.start({ stop: stop.signal, signal: new AbortController().signal, onRun }) };
+    const killed = new AbortController();
+    const ended = engine.start({ stop: stop.signal, signal: killed.signal, onRun });
+    this.#lives.push({ engine, stop, killed, ended });
     await this.clock.advance(0);
+    return engine;
   }
 
+  /** The one that began last ends. */
   async stop(): Promise<void> {
-    const { engine, stop, ended } = this.#life!;
+    const { engine, stop, ended } = this.#lives.pop()!;
     stop.abort();
     await ended;
     await engine[Symbol.asyncDispose]();
-    this.#life = null;
+  }
+
+  /** It ends in the middle of whatever it does. */
+  kill(): void {
+    const { killed, ended } = this.#lives.pop()!;
+    ended.catch(() => {});
+    killed.abort();
   }
 
   /** One transaction of the source. What is `null` is deleted. */
@@ -239,7 +259,7 @@ export class StreamWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#life !== null) await this.stop();
+    while (this.#lives.length > 0) await this.stop();
     await this.#store[Symbol.asyncDispose]();
   }
 
@@ -264,6 +284,7 @@ export class StreamWorld implements AsyncDisposable {
 
   #target(): AnyConnector {
     const connector = createMemoryConnector({ memory: this.target, faults: this.#faults }) as unknown as AnyConnector;
+    const names = new Map<Target, string>();
     let isOpen = false;
     const open = (...args: Parameters<AnyConnector['open']>): Connection<unknown, unknown> => {
       const opened = connector.open(...args) as Connection<unknown, unknown>;
@@ -272,6 +293,7 @@ export class StreamWorld implements AsyncDisposable {
         [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
         openTarget: async (spec, signal) => {
           const target = await opened.openTarget!(spec, signal);
+          names.set(target, spec.schema.name);
           const checkpoints = target.checkpoints!;
           const write: Checkpoints['write'] = async (unit, ...rest) => {
             // In a file they would wait for each other for ever.
@@ -293,7 +315,11 @@ export class StreamWorld implements AsyncDisposable {
               const transaction = await writer.begin(signal);
               isOpen = true;
               return {
-                apply: (...changes) => transaction.apply(...changes),
+                apply: async (target, changes) => {
+                  const refused = this.refused.get(names.get(target)!);
+                  if (refused !== undefined) throw refused;
+                  return transaction.apply(target, changes);
+                },
                 commit: async (...kept) => {
                   await this.#commits;
                   isOpen = false;

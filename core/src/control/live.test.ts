@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { RequestRefusedError, TransientError } from '../base/errors.ts';
+import { AccessDeniedError, RequestRefusedError, TransientError } from '../base/errors.ts';
 import { StreamWorld, type Write } from './live-fixture.ts';
 
 const minute = 60_000;
@@ -187,4 +187,102 @@ test('P2: a hole that is read is mended, though a record of it is held', async (
   expect(world.status).toMatchObject({ state: 'live', rereads: [] });
   expect(world.runs.filter((run) => run.startsWith('people delta'))).toEqual(['people delta succeeded', 'people delta failed']);
   expect(await world.engine.status('people')).toMatchObject([{ held: { key: '2' } }]);
+});
+
+const noRight = () => new AccessDeniedError('no right to people');
+
+test('P2: a sync that cannot be opened stands aside with its reason, the others go on, and it follows when it can', async () => {
+  await using world = await StreamWorld.open();
+  world.shut.set('people', noRight());
+  await world.start();
+  await world.write(['people', '1', { name: 'Kent' }], ['places', '1', { name: 'Metropolis' }]);
+  await world.clock.advance(minute);
+  expect(world.copied('places')).toEqual({ 1: 'Metropolis' });
+  expect(world.status).toMatchObject({ state: 'live', aside: { people: 'no right to people' } });
+  world.shut.clear();
+  await world.clock.advance(10 * minute);
+  expect(world.status).toMatchObject({ state: 'live', aside: {} });
+  await world.write(['people', '1', { name: 'El' }]);
+  expect(world.copied('people')).toEqual({ 1: 'El' });
+});
+
+test('P1: a sync whose target refuses all of a sudden stands aside, and reads what it missed when it is back', async () => {
+  await using world = await StreamWorld.open();
+  await world.start();
+  await world.clock.advance(minute);
+  world.refused.set('people', noRight());
+  await world.write(['people', '1', { name: 'Kent' }], ['places', '1', { name: 'Metropolis' }]);
+  await world.clock.advance(0);
+  expect(world.copied('places')).toEqual({ 1: 'Metropolis' });
+  expect(world.status.aside).toEqual({ people: 'no right to people' });
+  await world.write(['people', '2', { name: 'Lane' }]);
+  world.refused.clear();
+  await world.clock.advance(11 * minute);
+  expect(world.status).toMatchObject({ state: 'live', aside: {} });
+  expect(world.copied('people')).toEqual({ 1: 'Kent', 2: 'Lane' });
+});
+
+test('P1: what a sync that stands aside has to read again is not forgotten, in another life either', async () => {
+  await using world = await StreamWorld.open();
+  await world.start();
+  await world.clock.advance(minute);
+  world.holdReads('people', 'full');
+  await world.publish({ op: 'gap', dataset: 'people', keys: ['00*'] });
+  await world.clock.advance(minute);
+  expect(world.kept!.rereads).toEqual({ people: 'full' });
+  world.holdReads('people', 'full')();
+  world.shut.set('people', noRight());
+  for (let life = 0; life < 2; life++) {
+    world.kill();
+    await world.start();
+    await world.write(['places', '1', { name: `in life ${life}` }]);
+    await world.clock.advance(minute);
+    expect(world.copied('places')).toEqual({ 1: `in life ${life}` });
+    expect(world.kept!.rereads).toEqual({ people: 'full' });
+  }
+  world.shut.clear();
+  world.runs.length = 0;
+  await world.clock.advance(11 * minute);
+  expect(world.runs).toEqual(['people full succeeded']);
+});
+
+test('a stream whose syncs all stand aside waits, and does not ask again and again', async () => {
+  await using world = await StreamWorld.open();
+  await world.start();
+  await world.clock.advance(minute);
+  for (const name of ['people', 'places']) world.refused.set(name, noRight());
+  await world.write(['people', '1', { name: 'Kent' }], ['places', '1', { name: 'Metropolis' }]);
+  const before = world.opened;
+  await world.clock.advance(30 * minute);
+  expect(world.opened - before).toBeLessThan(10);
+  world.refused.clear();
+  await world.clock.advance(11 * minute);
+  expect([world.copied('people'), world.copied('places')]).toEqual([{ 1: 'Kent' }, { 1: 'Metropolis' }]);
+});
+
+test('P11: when another process follows the same stream, the first one is refused at its next commit, says so and stays away', async () => {
+  await using world = await StreamWorld.open();
+  const first = await world.start();
+  await world.clock.advance(minute);
+  await world.start();
+  await world.write(['people', '1', { name: 'Kent' }]);
+  await world.clock.advance(minute);
+  expect(first.liveStatus()[0]).toMatchObject({ state: 'stopped', reason: expect.stringContaining('is not the latest') });
+  await world.clock.advance(10 * minute);
+  await world.write(['people', '1', { name: 'El' }]);
+  expect(world.copied('people')).toEqual({ 1: 'El' });
+  expect(world.status).toMatchObject({ state: 'live' });
+});
+
+test('P11: a process that comes back to a stream which another one has begun to follow does not take it over', async () => {
+  await using world = await StreamWorld.open();
+  const first = await world.start();
+  await world.clock.advance(minute);
+  // The first one loses its connection, and comes back to the second one's.
+  const lost = world.lose(new TransientError('lost'));
+  await world.start();
+  await lost;
+  await world.clock.advance(minute);
+  expect(first.liveStatus()[0]).toMatchObject({ state: 'stopped', reason: expect.stringContaining('another process follows') });
+  expect(world.status).toMatchObject({ state: 'live' });
 });

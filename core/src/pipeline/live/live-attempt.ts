@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { RequestRefusedError } from '../../base/errors.ts';
 import type { Checkpoints } from '../../model/connector.ts';
 import type { EventStream, StreamEvent, StreamTransaction, StreamWriter } from '../../model/stream.ts';
+import { ofSync } from './aside.ts';
 import type { Folded } from './fold-events.ts';
 import { Inbox, type Taken } from './inbox.ts';
 import { encodeLive, type LiveEnvelope } from './live-envelope.ts';
@@ -19,6 +20,8 @@ export interface LiveParts {
   readonly writer: StreamWriter;
   readonly checkpoints: Checkpoints;
   readonly epoch: number;
+  /** This process, among those that may follow the same stream. */
+  readonly owner: string;
   readonly clock: Clock;
   readonly status: LiveProgress;
   readonly rereads: Rereads;
@@ -38,8 +41,10 @@ export class LiveAttempt implements Listening {
   #position: string | null;
   #transaction: StreamTransaction | null = null;
   #keptAtMs = 0;
-  /** Something besides the position is to be kept. */
-  #unkept = false;
+  /** When the source has told a position last. */
+  #toldAtMs: number;
+  /** Something besides the position is to be kept: first of all, who follows from now on. */
+  #unkept = true;
   readonly subscribed: Promise<void>;
   #tellSubscribed!: () => void;
 
@@ -48,15 +53,13 @@ export class LiveAttempt implements Listening {
     this.#inbox = new Inbox((events) => parts.stream.grant(events));
     this.#origin = parts.stream.origin;
     this.#position = kept?.position ?? null;
+    this.#toldAtMs = kept?.keptAtMs ?? parts.clock.now();
     parts.status.following(parts.stream, () => this.#inbox.size, this.#position === null ? null : (kept?.keptAtMs ?? null));
     for (const sync of parts.syncs) {
       this.#byDataset.set(sync.dataset, [...(this.#byDataset.get(sync.dataset) ?? []), sync]);
       const known = kept?.fingerprints[sync.name];
       // Without a position the stream begins now, and nobody knows what it has not told.
-      if (known !== sync.opened.config.fingerprint || this.#position === null) {
-        parts.rereads.mark(sync.name, 'delta');
-        this.#unkept = true;
-      }
+      if (known !== sync.opened.config.fingerprint || this.#position === null) parts.rereads.mark(sync.name, 'delta');
     }
     if (kept !== null && kept.origin !== this.#origin) {
       throw new RequestRefusedError(`the targets hold records of ${kept.origin}, and the stream now comes from ${this.#origin}`, {
@@ -109,9 +112,10 @@ export class LiveAttempt implements Listening {
   }
 
   async #listen(signal: AbortSignal): Promise<void> {
-    const { stream, status } = this.#parts;
+    const { stream, status, clock } = this.#parts;
     try {
       for await (const delivery of stream.deliveries(signal)) {
+        this.#toldAtMs = clock.now();
         this.#inbox.push(delivery);
         status.heard(delivery);
         this.#tellSubscribed();
@@ -146,9 +150,10 @@ export class LiveAttempt implements Listening {
       // Of a transaction in parts nobody knows which syncs it will touch.
       await this.#enter(whole && this.#transaction === null ? work.map(({ sync }) => sync) : this.#parts.syncs);
       const prepared = [];
-      for (const { sync, folded } of work) prepared.push({ sync, changes: await sync.prepare(folded) });
+      for (const { sync, folded } of work) prepared.push({ sync, changes: await ofSync(sync.name, () => sync.prepare(folded)) });
       this.#transaction ??= await this.#parts.writer.begin(signal);
-      for (const { sync, changes } of prepared) await sync.apply(this.#transaction, changes);
+      const transaction = this.#transaction;
+      for (const { sync, changes } of prepared) await ofSync(sync.name, () => sync.apply(transaction, changes));
     }
     await kept;
     if (whole) {
@@ -197,13 +202,14 @@ export class LiveAttempt implements Listening {
 
   /** What comes up while it is being kept is not in it, and kept next. */
   #encoded(): string {
-    const { syncs, clock, rereads } = this.#parts;
+    const { syncs, owner, rereads } = this.#parts;
     this.#behind = false;
     this.#unkept = false;
     return encodeLive({
       position: this.#position,
+      owner,
       origin: this.#origin,
-      keptAtMs: clock.now(),
+      keptAtMs: this.#toldAtMs,
       fingerprints: Object.fromEntries(syncs.map((sync) => [sync.name, sync.opened.config.fingerprint])),
       rereads: rereads.kept,
       ...(this.#parts.journals === undefined ? {} : { journals: this.#parts.journals }),

@@ -10,9 +10,11 @@ export type Reread = 'delta' | 'full';
 export interface LiveEnvelope {
   /** Opaque; null before anything was heard. */
   readonly position: string | null;
+  /** The process that kept it: one that finds another's knows that it follows no more (P11). */
+  readonly owner: string;
   /** Which system it is from: an org id. */
   readonly origin: string;
-  /** When the position was kept, epoch ms by the source's clock: an old one may have been passed by the retention. */
+  /** When the position was told, epoch ms by our clock: an old one may have been passed by the retention. */
   readonly keptAtMs: number;
   /** The configuration of each sync that follows: another one means that what it heard so far does not count. */
   readonly fingerprints: Readonly<Record<string, string>>;

@@ -48,6 +48,8 @@ export interface LiveStatus {
   readonly positionMs: number | null;
   /** Holes that were mended, by what made them. */
   readonly healed: Readonly<Record<HoleCause, number>>;
+  /** Syncs that it does not feed for now, and why: the others go on. */
+  readonly aside: { readonly [sync: string]: string };
   /** Syncs with a reread still to come, or under way. */
   readonly rereads: readonly string[];
   /** Of a topic: stretches of time whose events are gone for good, because the source retains them no more. */
@@ -72,6 +74,7 @@ export class LiveProgress {
   transactions = 0;
   splits = 0;
   rereads: readonly string[] = [];
+  aside: LiveStatus['aside'] = {};
   holes: LiveStatus['holes'] = [];
   /** By the user, every sync. */
   paused = false;
@@ -207,6 +210,7 @@ export class LiveProgress {
       splits: this.splits,
       positionMs: this.#positionMs,
       healed: { ...this.#healed },
+      aside: { ...this.aside },
       rereads: [...this.rereads],
       holes: [...this.holes],
     };

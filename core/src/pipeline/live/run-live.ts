@@ -4,6 +4,7 @@ import type { Random } from '../../base/random.ts';
 import { backoffMs, isRetryable, type RetryPolicy } from '../../base/retry.ts';
 import type { Checkpoints, Log } from '../../model/connector.ts';
 import type { EventStream, StreamEvent, StreamWriter } from '../../model/stream.ts';
+import { Aside, SyncAsideError } from './aside.ts';
 import type { Journal } from './journal.ts';
 import { LiveAttempt } from './live-attempt.ts';
 import { decodeLive, encodeLive, type LiveEnvelope } from './live-envelope.ts';
@@ -13,7 +14,10 @@ import { Rereads, type RereadsOptions } from './rereads.ts';
 
 /** Both sides of a stream, opened. */
 export interface OpenedLive extends AsyncDisposable {
+  /** At least one. */
   readonly syncs: readonly LiveSync[];
+  /** Those that could not be opened, and why. */
+  readonly refused: ReadonlyMap<string, SyncError>;
   readonly checkpoints: Checkpoints;
   /** Keeps events as they came; absent when no sync of the stream asks for it. */
   readonly journal?: Journal | undefined;
@@ -32,7 +36,7 @@ export interface LiveOptions {
   readonly stop: AbortSignal;
   readonly signal: AbortSignal;
   /** Opens both sides anew; called again after every failure. */
-  readonly open: (signal: AbortSignal) => Promise<OpenedLive>;
+  readonly open: (signal: AbortSignal, without: ReadonlySet<string>) => Promise<OpenedLive>;
   /** Reads a sync again, from its own checkpoint or everything; resolves to whether that succeeded. */
   readonly reread: RereadsOptions['reread'];
 }
@@ -53,28 +57,49 @@ export async function runLive(options: LiveOptions): Promise<void> {
   const ended = new AbortController();
   const onMended = (sync: string) => options.status.mended(sync);
   const rereads = new Rereads({ ...options, onMended, signal: AbortSignal.any([options.stop, options.signal, ended.signal]) });
+  const owner = Math.floor(options.random() * 2 ** 48).toString(36);
+  const life: Life = { rereads, aside: new Aside(options.clock), owner, owners: new Set([owner]) };
   try {
-    await followUntilStopped(options, rereads);
+    await followUntilStopped(options, life);
   } finally {
     ended.abort();
     await rereads.ended();
   }
 }
 
-async function followUntilStopped(options: LiveOptions, rereads: Rereads): Promise<void> {
+/** What outlives the connections of a stream. */
+interface Life {
+  readonly rereads: Rereads;
+  readonly aside: Aside;
+  readonly owner: string;
+  /** Whose traces are nothing new: ours, and those that we have found. */
+  readonly owners: Set<string | undefined>;
+}
+
+async function followUntilStopped(options: LiveOptions, life: Life): Promise<void> {
   const { stop, signal, clock, random, log, status, unit } = options;
   let failures = 0;
   while (!stop.aborted && !signal.aborted) {
     const eventsBefore = status.transactions;
     let error: unknown;
     try {
-      await follow(options, rereads);
+      await follow(options, life);
       failures = 0;
       continue;
     } catch (caught) {
       error = caught;
     }
     if (stop.aborted || signal.aborted) break;
+    if (error instanceof SyncAsideError) {
+      const { sync, cause } = error;
+      life.aside.put(sync, cause);
+      if (life.aside.waiting().size < status.syncs.length) {
+        log.warn({ stream: unit, sync, err: cause }, 'a sync cannot go on for now; the others of its stream do');
+        continue;
+      }
+      life.aside.clear();
+      error = cause;
+    }
     if (error instanceof InvariantError) throw error;
     if (error instanceof CheckpointExpiredError) {
       status.hole('lost', status.syncs);
@@ -101,12 +126,18 @@ async function followUntilStopped(options: LiveOptions, rereads: Rereads): Promi
 }
 
 /** One connection's life. Returns when it is stopped, or when it is time to discover anew. */
-async function follow(options: LiveOptions, rereads: Rereads): Promise<void> {
-  const { unit, stop, signal, clock, status } = options;
+async function follow(options: LiveOptions, { rereads, aside, owner, owners }: Life): Promise<void> {
+  const { unit, stop, signal, clock, status, log } = options;
   const ended = new AbortController();
   const within = AbortSignal.any([signal, ended.signal]);
-  await using opened = await options.open(within);
+  await using opened = await options.open(within, aside.waiting());
+  for (const [sync, error] of opened.refused) {
+    aside.put(sync, error);
+    log.warn({ stream: unit, sync, err: error }, 'a sync cannot be followed for now; the others of its stream are');
+  }
+  status.aside = aside.reasons;
   const { syncs, checkpoints } = opened;
+  refuseTakenOver(unit, decodeLive(await checkpoints.read(unit)), owners);
   const { epoch, checkpoint } = await checkpoints.acquire(unit);
   let kept = decodeLive(checkpoint);
   if (kept !== null && kept.position !== null && clock.now() - kept.keptAtMs > POSITION_MS) {
@@ -114,7 +145,7 @@ async function follow(options: LiveOptions, rereads: Rereads): Promise<void> {
     status.hole('lost', status.syncs);
   }
   // A sync that follows no more has nobody who would read it again.
-  for (const { name } of syncs) if (kept?.rereads[name] !== undefined) rereads.remember(name, kept.rereads[name]);
+  for (const name of status.syncs) if (kept?.rereads[name] !== undefined) rereads.remember(name, kept.rereads[name]);
   let stream: EventStream;
   try {
     stream = await opened.openStream(kept?.position ?? null);
@@ -130,7 +161,7 @@ async function follow(options: LiveOptions, rereads: Rereads): Promise<void> {
     const journals = await journal?.begin(kept?.journals, kept !== null && kept.position !== null);
     const onEvents = journal === undefined ? undefined : (events: readonly StreamEvent[]) => journal.keep(stream, events, within);
     const attempt = new LiveAttempt(
-      { unit, syncs, stream, writer, checkpoints, epoch, clock, status, rereads, onEvents, journals },
+      { unit, syncs, stream, writer, checkpoints, epoch, owner, clock, status, rereads, onEvents, journals },
       kept,
     );
     for (const sync of syncs) {
@@ -144,7 +175,7 @@ async function follow(options: LiveOptions, rereads: Rereads): Promise<void> {
       syncs.map(({ name }) => name),
     );
     try {
-      await attempt.run(stop, signal, clock.now() + REOPEN_MS);
+      await attempt.run(stop, signal, Math.min(clock.now() + REOPEN_MS, aside.untilMs));
     } catch (error) {
       await forgetPosition(error, decodeLive(await checkpoints.read(unit)), opened, unit, epoch);
       throw error;
@@ -153,6 +184,13 @@ async function follow(options: LiveOptions, rereads: Rereads): Promise<void> {
     rereads.disconnect();
     ended.abort();
   }
+}
+
+/** Who follows a stream writes its name to the position. A process that was away finds so that another one has begun (P11). */
+function refuseTakenOver(unit: string, kept: LiveEnvelope | null, owners: Set<string | undefined>): void {
+  const isFirst = owners.size === 1;
+  if (!isFirst && kept !== null && !owners.has(kept.owner)) throw new OwnershipLostError(`another process follows ${unit} now`);
+  owners.add(kept?.owner);
 }
 
 /** Without its position, and with every sync to be read from its own checkpoint. */
