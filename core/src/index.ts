@@ -31,7 +31,7 @@ export * from './model/value.ts';
 export type { SourceBatch, SourceContext, SourceModule } from './pipeline/custom-source.ts';
 export type { Once } from './pipeline/once.ts';
 export type { Progress } from './pipeline/opened-sync.ts';
-export type { RunOptions, RunReport } from './pipeline/run-sync.ts';
+export type { RunOptions, RunReport } from './pipeline/recorded-run.ts';
 export type { StepContext, StepModule } from './pipeline/stage-run.ts';
 export type { Difference, Verdict } from './pipeline/verify.ts';
 export * from './store/journal-store.ts';

@@ -10,15 +10,8 @@ import { trimJournals } from '../pipeline/live/journal.ts';
 import type { LiveProgress, LiveStatus } from '../pipeline/live/live-status.ts';
 import { WriteGate } from '../pipeline/live/write-gate.ts';
 import type { OpenedSync } from '../pipeline/opened-sync.ts';
-import {
-  dryRunSync,
-  type RunOptions,
-  type RunReport,
-  refetchSync,
-  retrySync,
-  runSync,
-  verifySync,
-} from '../pipeline/run-sync.ts';
+import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
+import { dryRunSync, refetchSync, retrySync, runSync, verifySync } from '../pipeline/run-sync.ts';
 import { createSteps, fieldsToRead, type Steps } from '../pipeline/steps.ts';
 import type { Verdict } from '../pipeline/verify.ts';
 import type { Failure, Run, Store } from '../store/store.ts';

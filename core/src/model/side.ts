@@ -31,6 +31,8 @@ export interface Side extends AsyncDisposable {
     decide: (rows: ReadonlyMap<string, SideRow>) => Promise<readonly SideWrite[]>,
     signal: AbortSignal,
   ): Promise<readonly SideResult[]>;
+  /** The system's own clock, epoch ms, so that both sides' times can be compared; absent when it has none to ask. */
+  now?(signal: AbortSignal): Promise<number>;
   /** Records whose fields hold these values, in any order; a wanted row's nulls match nothing. For links and for first meetings. */
   find(wanted: readonly Row[], signal: AbortSignal): Promise<readonly SideRow[]>;
 }

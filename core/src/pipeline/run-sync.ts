@@ -1,44 +1,18 @@
-import { CheckpointExpiredError, RequestRefusedError, SyncError } from '../base/errors.ts';
-import { retrying } from '../base/retry.ts';
-import type { RunKind, RunState } from '../store/store.ts';
+import { CheckpointExpiredError, RequestRefusedError } from '../base/errors.ts';
 import { runDelta } from './delta.ts';
 import { dryRun } from './dry-run.ts';
 import { decodeEnvelope, type Envelope, envelopeBase, reasonForFull } from './envelope.ts';
-import { type FullOptions, runFull } from './full.ts';
-import { heldWindow } from './held.ts';
-import { type OpenedSync, type Progress, type RunScope, StoppedError, Tally } from './opened-sync.ts';
+import { runFull } from './full.ts';
+import { type OpenedSync, type RunScope, Tally } from './opened-sync.ts';
+import { type Recording, type RunOptions, type RunReport, recorded, type ScopeOf, scopeWith } from './recorded-run.ts';
 import { refetch } from './refetch.ts';
 import { retryFailures } from './retry-failures.ts';
 import { type Verdict, verify } from './verify.ts';
 
-export interface RunOptions extends FullOptions {
-  readonly full?: boolean;
-  readonly signal: AbortSignal;
-  /** Finish the page or batch under way, then end. Waits between attempts end at once. */
-  readonly stop?: AbortSignal;
-  readonly onProgress?: (progress: Progress) => void;
-}
-
-/** What came of one execution, as `run` prints it. */
-export interface RunReport {
-  readonly sync: string;
-  readonly kind: RunKind;
-  readonly state: RunState;
-  /** Why a delta became a full run; null when it did not. */
-  readonly reason: string | null;
-  readonly counts: ReturnType<Tally['counts']>;
-  readonly windowFromMs: number | null;
-  readonly windowToMs: number | null;
-  readonly durationMs: number;
-  readonly error: { readonly code: string; readonly message: string; readonly hint?: string } | null;
-  readonly heldBy: string | null;
-  readonly openFailures: number;
-}
-
 /** Opens the sync's two sides; called again after an attempt that lost its connection. */
 export type OpenSync = (signal: AbortSignal) => Promise<OpenedSync>;
 
-type Prepared = Pick<OpenedSync, 'config' | 'store' | 'clock' | 'random' | 'log'>;
+type Prepared = Recording & Pick<OpenedSync, 'config'>;
 
 /**
  * One run of a sync, from taking it over to its record in the store. Never throws for what went wrong in it: the report says.
@@ -148,14 +122,6 @@ export async function verifySync(
   return verify(sync, scope, failing, settle, options);
 }
 
-type ScopeOf = (epoch: number) => RunScope;
-
-/** What the attempts of one run share is `run`; each has a tally of its own. */
-function scopeWith(options: RunOptions, tally: Tally, run: RunScope['run'] = { loadsThrownAway: 0 }): ScopeOf {
-  const { signal, stop } = options;
-  return (epoch) => ({ epoch, signal, stopping: () => stop?.aborted ?? false, tally, run });
-}
-
 async function takeOver(sync: OpenedSync, scopeOf: ScopeOf): Promise<{ scope: RunScope; envelope: Envelope | null }> {
   const { epoch, checkpoint } = await sync.checkpoints.acquire(sync.config.watermarkKey);
   return { scope: scopeOf(epoch), envelope: decodeEnvelope(checkpoint) };
@@ -168,94 +134,4 @@ function refuseOtherOrigin(sync: OpenedSync, envelope: Envelope | null): void {
     `the target holds records of ${envelope.origin}, and the connection now leads to ${sync.source.origin}`,
     { hint: `if that is meant (a refreshed sandbox, say): tidemark reset ${sync.config.name}, then a full run` },
   );
-}
-
-async function recorded(
-  prepared: Prepared,
-  options: RunOptions,
-  attempt: (scopeOf: ScopeOf, decide: (kind: RunKind, reason: string | null) => void) => Promise<void>,
-): Promise<RunReport> {
-  const { config, store, clock, random, log } = prepared;
-  const startedAtMs = clock.now();
-  await store.closeAbandonedRuns(config.name, startedAtMs);
-  let kind: RunKind = options.full ? 'full' : 'delta';
-  let reason: string | null = null;
-  const id = await store.startRun({ sync: config.name, kind, startedAtMs });
-  let tally = new Tally(options.onProgress);
-  const run = { loadsThrownAway: 0 };
-  let state: RunState = 'succeeded';
-  let failure: unknown = null;
-  try {
-    await retrying(
-      () => {
-        tally = new Tally(options.onProgress);
-        return attempt(scopeWith(options, tally, run), (decidedKind, decidedReason) => {
-          kind = decidedKind;
-          reason = decidedReason;
-        });
-      },
-      {
-        clock,
-        random,
-        policy: config.retry,
-        signal: options.stop === undefined ? options.signal : AbortSignal.any([options.signal, options.stop]),
-        progressed: () => tally.kept > 0,
-        onRetry: (error, waitMs, tried) =>
-          log.warn({ sync: config.name, attempt: tried, waitMs, err: error }, 'the run was interrupted and goes on'),
-      },
-    );
-    if (tally.heldBy !== null) state = 'failed';
-  } catch (error) {
-    failure = error;
-    state = error instanceof StoppedError || options.signal.aborted || options.stop?.aborted ? 'stopped' : 'failed';
-  }
-  const error = state === 'failed' ? describeError(failure, tally) : null;
-  const finishedAtMs = clock.now();
-  const counts = tally.counts();
-  await store.updateRun(id, {
-    state,
-    kind,
-    finishedAtMs,
-    windowFromMs: tally.windowFromMs,
-    windowToMs: tally.windowToMs,
-    counts,
-    error,
-    heldBy: tally.heldBy,
-  });
-  const openFailures = await store.countFailures(config.name);
-  const report: RunReport = {
-    sync: config.name,
-    kind,
-    state,
-    reason,
-    counts,
-    windowFromMs: tally.windowFromMs,
-    windowToMs: tally.windowToMs,
-    durationMs: finishedAtMs - startedAtMs,
-    error,
-    heldBy: tally.heldBy,
-    openFailures,
-  };
-  if (state === 'failed') log.error({ sync: config.name, kind, ...counts, ...error }, 'run failed');
-  else log.info({ sync: config.name, kind, state, ...counts, durationMs: report.durationMs }, 'run finished');
-  const held = await heldWindow(config, store, finishedAtMs);
-  if (held?.overdue) {
-    const since = new Date(held.sinceMs).toISOString();
-    log.warn({ sync: config.name, key: held.key, since, reason: held.message }, 'one record holds the window open for long');
-  }
-  return report;
-}
-
-function describeError(error: unknown, tally: Tally): NonNullable<RunReport['error']> {
-  if (error === null) {
-    return {
-      code: 'held',
-      message: `the record ${tally.heldBy} was refused, and \`onFailure: hold\` keeps the window open until it passes`,
-      hint: 'see `tidemark failures list`; mend the record and the next run catches up',
-    };
-  }
-  if (error instanceof SyncError) {
-    return { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
-  }
-  return { code: 'unexpected', message: error instanceof Error ? error.message : String(error) };
 }

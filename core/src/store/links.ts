@@ -44,6 +44,8 @@ export interface LinkStore {
   linksByRight(sync: string, keys: readonly string[]): Promise<readonly Link[]>;
   /** By both keys: a link to a record that had another one before takes its place. */
   putLinks(sync: string, links: readonly Link[]): Promise<void>;
+  /** All of them, by their left keys, some at a time. */
+  linksAfter(sync: string, leftKey: string, limit: number): Promise<readonly Link[]>;
   countLinks(sync: string): Promise<number>;
   /** Forgets those that have been gone on both sides since before. */
   removeGoneLinks(sync: string, beforeMs: number): Promise<number>;

@@ -44,6 +44,17 @@ export function sqlLinks(database: Database): LinkStore {
         }
       });
     },
+    async linksAfter(sync, leftKey, limit) {
+      const found = await db
+        .selectFrom('links')
+        .selectAll()
+        .where('sync', '=', toStored(sync))
+        .where('left_key', '>', toStored(leftKey))
+        .orderBy('left_key')
+        .limit(limit)
+        .execute();
+      return found.map(linkOf);
+    },
     async countLinks(sync) {
       const counted = await db
         .selectFrom('links')

@@ -99,7 +99,11 @@ async function linksOf(pairing: OpenedPairing, touched: Readonly<Record<SideName
   return [...new Map([...byLeft.values(), ...byRight.values()].map((link) => [link.leftKey, link])).values()];
 }
 
-async function linksBy({ links, name }: OpenedPairing, side: SideName, keys: readonly string[]): Promise<Map<string, Link>> {
+async function linksBy(
+  { store: { links }, name }: OpenedPairing,
+  side: SideName,
+  keys: readonly string[],
+): Promise<Map<string, Link>> {
   const found = side === 'left' ? await links.linksByLeft(name, keys) : await links.linksByRight(name, keys);
   return new Map(found.map((link) => [side === 'left' ? link.leftKey : link.rightKey, link]));
 }

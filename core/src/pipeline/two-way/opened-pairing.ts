@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../model/connector.ts';
 import type { Side, SideResult, SideRow } from '../../model/side.ts';
 import { newRow, type Row } from '../../model/value.ts';
-import type { LinkStore } from '../../store/links.ts';
+import type { NewConflict } from '../../store/links.ts';
 import type { Store } from '../../store/store.ts';
 import type { Action, PairDeletes } from './decide-pair.ts';
 import type { FieldRule, SideName } from './merge-record.ts';
@@ -24,9 +24,8 @@ export interface OpenedPairing {
   /** Shared names of the fields by which records that were never linked are found to be the same. */
   readonly match: readonly string[];
   readonly deletes: PairDeletes;
-  /** Added to the right side's times, so that they compare with the left's. */
-  readonly rightClockAheadMs: number;
-  readonly links: LinkStore;
+  /** How far the right side's clock is ahead of the left's. */
+  readonly rightAheadMs: number;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
@@ -36,7 +35,7 @@ export interface OpenedPairing {
 export function shared(pairing: OpenedPairing, side: SideName, { key, row, atMs }: SideRow): SideRow {
   const named = newRow();
   for (const field of pairing.fields) named[field.field.name] = row[field[side]] ?? null;
-  return { key, row: named, atMs: atMs === null || side === 'left' ? atMs : atMs - pairing.rightClockAheadMs };
+  return { key, row: named, atMs: atMs === null || side === 'left' ? atMs : atMs - pairing.rightAheadMs };
 }
 
 /** Values in the shared names as a side's own. */
@@ -48,30 +47,39 @@ export function sideRow(pairing: OpenedPairing, side: SideName, row: Row): Row {
   return named;
 }
 
+/** Conflicts that a look before the first run shows. */
+const SHOWN_MAX = 20;
+
 /** What a run did, or would do, by side. */
 export class PairingTally {
   read = 0;
+  /** Records that were found to be the same. */
+  linked = 0;
+  failed = 0;
+  conflicts = 0;
   readonly left = { created: 0, updated: 0, deleted: 0 };
   readonly right = { created: 0, updated: 0, deleted: 0 };
-  linked = 0;
-  conflicts = 0;
-  failed = 0;
+  /** The first ones. */
+  readonly shown: NewConflict[] = [];
 
-  count(side: SideName, action: Action, result: SideResult): void {
-    if (result.status === 'rejected') this.failed++;
-    if (result.status !== 'written') return;
-    this.#effect(side, action);
+  /** A write that came back. */
+  count(side: SideName, action: Action, { status }: SideResult): void {
+    if (status === 'rejected') this.failed++;
+    if (status === 'written') this.#effect(side, action);
   }
 
   /** What would be written for this pair if it were. */
   expect(action: Action): void {
-    if (action.kind !== 'merge') {
-      if (action.kind === 'create' || action.kind === 'delete') this.#effect(action.on, action);
-      return;
-    }
+    if (action.kind === 'create' || action.kind === 'delete') this.#effect(action.on, action);
+    if (action.kind !== 'merge') return;
     for (const side of ['left', 'right'] as const) {
       if (Object.keys(action.merge[side]).length > 0) this.#effect(side, action);
     }
+  }
+
+  tell(conflicts: readonly NewConflict[]): void {
+    this.conflicts += conflicts.length;
+    this.shown.push(...conflicts.slice(0, SHOWN_MAX - this.shown.length));
   }
 
   #effect(side: SideName, { kind }: Action): void {

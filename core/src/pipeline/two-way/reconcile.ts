@@ -61,9 +61,11 @@ async function reconcileOnce(
     async (rows) => {
       works = partners.map((pair) => decide({ ...pair, right: rows.get(pair.rightKey ?? '') ?? null }, pairing, options));
       writes = { left: writesTo('left', works, pairing), right: writesTo('right', works, pairing) };
+      tally.linked += works.filter(({ link, left, right }) => link === null && left !== null && right !== null).length;
+      tally.tell(works.flatMap((work) => conflictsOf(work, pairing)));
       if (dryRun) return [];
       // Durable before anything is overwritten.
-      await keepConflicts(works, pairing, tally);
+      await keepConflicts(works, pairing);
       return [...writes.right.values()];
     },
     signal,
@@ -153,7 +155,7 @@ async function keepLinks(
     const link = linkOf(work, done, writes);
     return link === null ? [] : [{ ...link, changedAtMs }];
   });
-  await pairing.links.putLinks(pairing.name, kept);
+  await pairing.store.links.putLinks(pairing.name, kept);
 }
 
 function linkOf(work: Work, done: Done, writes: Readonly<Record<SideName, Writes>>): Omit<Link, 'changedAtMs'> | null {
@@ -186,19 +188,18 @@ function linkOf(work: Work, done: Done, writes: Readonly<Record<SideName, Writes
   }
 }
 
-async function keepConflicts(works: readonly Work[], pairing: OpenedPairing, tally: PairingTally): Promise<void> {
+async function keepConflicts(works: readonly Work[], pairing: OpenedPairing): Promise<void> {
   const found = works.flatMap((work) => conflictsOf(work, pairing));
-  tally.conflicts += found.length;
-  await pairing.links.putConflicts(found);
+  await pairing.store.links.putConflicts(found);
   const keys = works.flatMap(({ leftKey, rightKey }) => (leftKey === null || rightKey === null ? [] : [{ leftKey, rightKey }]));
   // What was open and is so no more: somebody made the two equal, or decided.
-  const open = keys.length === 0 ? [] : await pairing.links.conflicts({ sync: pairing.name, state: 'open', keys });
+  const open = keys.length === 0 ? [] : await pairing.store.links.conflicts({ sync: pairing.name, state: 'open', keys });
   const still = new Set(found.filter(({ state }) => state === 'open').map(identity));
   for (const conflict of open) {
     if (still.has(identity(conflict))) continue;
     const work = works.find(({ leftKey, rightKey }) => leftKey === conflict.leftKey && rightKey === conflict.rightKey);
     const value = work?.left?.row[fieldOn(pairing, conflict.field, 'left')] ?? null;
-    await pairing.links.settleConflicts([conflict.id], { why: 'it was decided, or the two sides became equal', value });
+    await pairing.store.links.settleConflicts([conflict.id], { why: 'it was decided, or the two sides became equal', value });
   }
 }
 

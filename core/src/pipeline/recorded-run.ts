@@ -1,0 +1,138 @@
+import { SyncError } from '../base/errors.ts';
+import { retrying } from '../base/retry.ts';
+import type { SyncConfig } from '../config/config.ts';
+import type { RunKind, RunState } from '../store/store.ts';
+import type { FullOptions } from './full.ts';
+import { heldWindow } from './held.ts';
+import { type OpenedSync, type Progress, type RunScope, StoppedError, Tally } from './opened-sync.ts';
+
+export interface RunOptions extends FullOptions {
+  readonly full?: boolean;
+  readonly signal: AbortSignal;
+  /** Finish the page or batch under way, then end. Waits between attempts end at once. */
+  readonly stop?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/** What came of one execution, as `run` prints it. */
+export interface RunReport {
+  readonly sync: string;
+  readonly kind: RunKind;
+  readonly state: RunState;
+  /** Why a delta became a full run; null when it did not. */
+  readonly reason: string | null;
+  readonly counts: ReturnType<Tally['counts']>;
+  readonly windowFromMs: number | null;
+  readonly windowToMs: number | null;
+  readonly durationMs: number;
+  readonly error: { readonly code: string; readonly message: string; readonly hint?: string } | null;
+  readonly heldBy: string | null;
+  readonly openFailures: number;
+}
+
+/** What a run of any kind of sync is recorded with. */
+export type Recording = Pick<OpenedSync, 'store' | 'clock' | 'random' | 'log'> & {
+  readonly config: Pick<SyncConfig, 'name' | 'retry' | 'onFailure' | 'warnAfterMs'>;
+};
+
+export type ScopeOf = (epoch: number) => RunScope;
+
+/** What the attempts of one run share is `run`; each has a tally of its own. */
+export function scopeWith(options: RunOptions, tally: Tally, run: RunScope['run'] = { loadsThrownAway: 0 }): ScopeOf {
+  const { signal, stop } = options;
+  return (epoch) => ({ epoch, signal, stopping: () => stop?.aborted ?? false, tally, run });
+}
+
+/**
+ * Makes a run of what `attempt` does, again while it fails for passing reasons, and keeps its record. Never throws for what went
+ * wrong in it: the report says.
+ */
+export async function recorded(
+  prepared: Recording,
+  options: RunOptions,
+  attempt: (scopeOf: ScopeOf, decide: (kind: RunKind, reason: string | null) => void) => Promise<void>,
+): Promise<RunReport> {
+  const { config, store, clock, random, log } = prepared;
+  const startedAtMs = clock.now();
+  await store.closeAbandonedRuns(config.name, startedAtMs);
+  let kind: RunKind = options.full ? 'full' : 'delta';
+  let reason: string | null = null;
+  const id = await store.startRun({ sync: config.name, kind, startedAtMs });
+  let tally = new Tally(options.onProgress);
+  const run = { loadsThrownAway: 0 };
+  let state: RunState = 'succeeded';
+  let failure: unknown = null;
+  try {
+    await retrying(
+      () => {
+        tally = new Tally(options.onProgress);
+        return attempt(scopeWith(options, tally, run), (decidedKind, decidedReason) => {
+          kind = decidedKind;
+          reason = decidedReason;
+        });
+      },
+      {
+        clock,
+        random,
+        policy: config.retry,
+        signal: options.stop === undefined ? options.signal : AbortSignal.any([options.signal, options.stop]),
+        progressed: () => tally.kept > 0,
+        onRetry: (error, waitMs, tried) =>
+          log.warn({ sync: config.name, attempt: tried, waitMs, err: error }, 'the run was interrupted and goes on'),
+      },
+    );
+    if (tally.heldBy !== null) state = 'failed';
+  } catch (error) {
+    failure = error;
+    state = error instanceof StoppedError || options.signal.aborted || options.stop?.aborted ? 'stopped' : 'failed';
+  }
+  const error = state === 'failed' ? describeError(failure, tally) : null;
+  const finishedAtMs = clock.now();
+  const counts = tally.counts();
+  await store.updateRun(id, {
+    state,
+    kind,
+    finishedAtMs,
+    windowFromMs: tally.windowFromMs,
+    windowToMs: tally.windowToMs,
+    counts,
+    error,
+    heldBy: tally.heldBy,
+  });
+  const openFailures = await store.countFailures(config.name);
+  const report: RunReport = {
+    sync: config.name,
+    kind,
+    state,
+    reason,
+    counts,
+    windowFromMs: tally.windowFromMs,
+    windowToMs: tally.windowToMs,
+    durationMs: finishedAtMs - startedAtMs,
+    error,
+    heldBy: tally.heldBy,
+    openFailures,
+  };
+  if (state === 'failed') log.error({ sync: config.name, kind, ...counts, ...error }, 'run failed');
+  else log.info({ sync: config.name, kind, state, ...counts, durationMs: report.durationMs }, 'run finished');
+  const held = await heldWindow(config, store, finishedAtMs);
+  if (held?.overdue) {
+    const since = new Date(held.sinceMs).toISOString();
+    log.warn({ sync: config.name, key: held.key, since, reason: held.message }, 'one record holds the window open for long');
+  }
+  return report;
+}
+
+function describeError(error: unknown, tally: Tally): NonNullable<RunReport['error']> {
+  if (error === null) {
+    return {
+      code: 'held',
+      message: `the record ${tally.heldBy} was refused, and \`onFailure: hold\` keeps the window open until it passes`,
+      hint: 'see `tidemark failures list`; mend the record and the next run catches up',
+    };
+  }
+  if (error instanceof SyncError) {
+    return { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+  }
+  return { code: 'unexpected', message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,252 @@
+import { CheckpointExpiredError, RequestRefusedError, UnexpectedReplyError } from '../../base/errors.ts';
+import { rowsOfBlock } from '../../model/block.ts';
+import { keyOf } from '../../model/value.ts';
+import { type RunScope, StoppedError } from '../opened-sync.ts';
+import { type Recording, type RunOptions, type RunReport, recorded } from '../recorded-run.ts';
+import { touchedBy } from './failures.ts';
+import type { SideName } from './merge-record.ts';
+import { type OpenedPairing, PairingTally } from './opened-pairing.ts';
+import { type ReconcileOptions, reconcile } from './reconcile.ts';
+
+/** Records reconciled together: one query of an org reads them, and one transaction of a database holds their locks. */
+const RECORDS_MAX = 500;
+/** What is gone on both sides is remembered for so long that no outage brings it back. */
+const TOMBSTONES_MS = 30 * 86_400_000;
+
+const sides = ['left', 'right'] as const;
+
+/** How far both sides were read, and what that is good for. Opaque to everybody else. */
+interface PairingCheckpoint {
+  readonly fingerprint: string;
+  readonly positions: Readonly<Record<SideName, string>>;
+  readonly origins: Readonly<Record<SideName, string>>;
+}
+
+export type OpenPairing = (signal: AbortSignal) => Promise<OpenedPairing>;
+
+export interface PreparedPairing extends Recording {
+  readonly fingerprint: string;
+}
+
+/** One run of a two-way sync: what changed on either side since the last one, or everything. Never throws; the report says. */
+export function runPairing(prepared: PreparedPairing, open: OpenPairing, options: RunOptions): Promise<RunReport> {
+  return recorded(prepared, options, async (scopeOf, decide) => {
+    const pairing = await open(options.signal);
+    const { store, clock, name } = pairing;
+    const { epoch, checkpoint } = await store.checkpoints.acquire(name);
+    const scope = scopeOf(epoch);
+    const tally = new PairingTally();
+    const kept = decode(checkpoint);
+    refuseOtherOrigin(pairing, kept);
+    try {
+      await retryDue(pairing, { signal: scope.signal, tally });
+      const why = reasonForFull(prepared, pairing, kept, options.full ?? false);
+      decide(why === null ? 'delta' : 'full', why);
+      const run: PairingRun = { pairing, scope, tally, fingerprint: prepared.fingerprint };
+      if (why !== null) await readEverything(run);
+      else {
+        try {
+          await readChanges(run, kept!);
+        } catch (error) {
+          if (!(error instanceof CheckpointExpiredError)) throw error;
+          decide('full', 'the history since the last run is gone on one of the sides');
+          await readEverything(run);
+        }
+      }
+      await store.links.removeGoneLinks(name, clock.now() - TOMBSTONES_MS);
+    } finally {
+      report(tally, scope);
+    }
+  });
+}
+
+/** What a first run would do: who would be linked, made and overwritten. Writes nothing. */
+export async function planPairing(open: OpenPairing, signal: AbortSignal): Promise<PairingTally> {
+  const pairing = await open(signal);
+  const tally = new PairingTally();
+  await everyRecord(pairing, { signal, tally, dryRun: true }, () => false);
+  return tally;
+}
+
+/** Tries records again that a side refused, or carries out what somebody decided. */
+export function retryPairing(
+  prepared: PreparedPairing,
+  open: OpenPairing,
+  options: RunOptions & { readonly ids?: readonly string[]; readonly decisions?: ReconcileOptions['decisions'] },
+): Promise<RunReport> {
+  return recorded(prepared, options, async (scopeOf, decide) => {
+    decide('retry', null);
+    const pairing = await open(options.signal);
+    const { epoch } = await pairing.store.checkpoints.acquire(pairing.name);
+    const scope = scopeOf(epoch);
+    const tally = new PairingTally();
+    try {
+      if (options.decisions === undefined) {
+        await retryDue(pairing, { signal: scope.signal, tally }, options.ids ?? 'all');
+        return;
+      }
+      const left = options.decisions.map(({ conflict }) => conflict.leftKey);
+      await reconcile(pairing, { left, right: [] }, { signal: scope.signal, tally, decisions: options.decisions });
+    } finally {
+      report(tally, scope);
+    }
+  });
+}
+
+interface PairingRun {
+  readonly pairing: OpenedPairing;
+  readonly scope: RunScope;
+  readonly tally: PairingTally;
+  readonly fingerprint: string;
+}
+
+async function readChanges(run: PairingRun, kept: PairingCheckpoint): Promise<void> {
+  const { pairing, scope } = run;
+  let { positions } = kept;
+  for (const side of sides) {
+    for await (const { changes, checkpoint, window } of pairing[side].source.readDelta!(positions[side], scope.signal)) {
+      scope.tally.window(window);
+      await reconcileKeys(
+        run,
+        side,
+        changes.map(({ key }) => key),
+      );
+      if (checkpoint === null) continue;
+      positions = { ...positions, [side]: checkpoint };
+      await keep(run, positions);
+      scope.tally.kept++;
+    }
+  }
+}
+
+async function readEverything(run: PairingRun): Promise<void> {
+  const { pairing, scope } = run;
+  const positions = {
+    left: await pairing.left.source.mark(scope.signal),
+    right: await pairing.right.source.mark(scope.signal),
+  };
+  await everyRecord(pairing, optionsOf(run), () => {
+    scope.tally.progress('reading', run.tally.read);
+    return scope.stopping();
+  });
+  if (positions.left === null || positions.right === null) return;
+  // What changed while it was read is in the next delta, which begins where the reading began.
+  await keep(run, { left: positions.left, right: positions.right });
+}
+
+/** Every record of both sides once, and then the links whose records neither side showed. */
+async function everyRecord(pairing: OpenedPairing, options: ReconcileOptions, stopping: () => boolean): Promise<void> {
+  const { store, name } = pairing;
+  const seen = { left: new Set<string>(), right: new Set<string>() };
+  for (const side of sides) {
+    for await (const keys of keysOf(pairing, side, options.signal)) {
+      for (const key of keys) seen[side].add(key);
+      // The partners of the other side's records have been looked at with them.
+      const done = side === 'left' ? [] : await store.links.linksByRight(name, keys);
+      const known = new Set(done.filter(({ leftKey }) => seen.left.has(leftKey)).map(({ rightKey }) => rightKey));
+      const open = keys.filter((key) => !known.has(key));
+      await reconcile(pairing, { left: [], right: [], [side]: open }, options);
+      if (stopping()) throw new StoppedError();
+    }
+  }
+  for (let after = ''; ; ) {
+    const links = await store.links.linksAfter(name, after, RECORDS_MAX);
+    if (links.length === 0) return;
+    after = links.at(-1)!.leftKey;
+    const missing = links.filter(
+      (link) => link.gone !== 'both' && !(seen.left.has(link.leftKey) && seen.right.has(link.rightKey)),
+    );
+    await reconcile(pairing, { left: missing.map(({ leftKey }) => leftKey), right: [] }, options);
+  }
+}
+
+async function* keysOf(pairing: OpenedPairing, side: SideName, signal: AbortSignal): AsyncGenerator<string[]> {
+  const { source } = pairing[side];
+  let keys: string[] = [];
+  for await (const page of source.readFull(null, signal)) {
+    for await (const block of page.blocks) {
+      for (const row of rowsOfBlock(block, source.schema.fields)) {
+        const key = keyOf(row, source.schema.key);
+        if (key !== null) keys.push(key);
+        if (keys.length === RECORDS_MAX) {
+          yield keys;
+          keys = [];
+        }
+      }
+    }
+  }
+  if (keys.length > 0) yield keys;
+}
+
+async function reconcileKeys(run: PairingRun, side: SideName, keys: readonly string[]): Promise<void> {
+  const { pairing, scope } = run;
+  for (let at = 0; at < keys.length; at += RECORDS_MAX) {
+    await reconcile(pairing, { left: [], right: [], [side]: keys.slice(at, at + RECORDS_MAX) }, optionsOf(run));
+    scope.tally.progress('delta', run.tally.read);
+    if (scope.stopping()) throw new StoppedError();
+  }
+}
+
+async function retryDue(
+  pairing: OpenedPairing,
+  options: ReconcileOptions,
+  which: readonly string[] | 'due' | 'all' = 'due',
+): Promise<void> {
+  const { store, clock, name } = pairing;
+  const filter = which === 'due' ? { dueAtMs: clock.now() } : which === 'all' ? {} : { ids: which };
+  const failures = await store.failures({ sync: name, ...filter });
+  if (failures.length > 0) await reconcile(pairing, touchedBy(failures.map(({ key }) => key)), options);
+}
+
+async function keep({ pairing, scope, fingerprint }: PairingRun, positions: PairingCheckpoint['positions']): Promise<void> {
+  const origins = { left: pairing.left.source.origin, right: pairing.right.source.origin };
+  const checkpoint = JSON.stringify({ v: 1, fingerprint, positions, origins });
+  await pairing.store.checkpoints.write(pairing.name, scope.epoch, checkpoint);
+}
+
+function decode(text: string | null): PairingCheckpoint | null {
+  if (text === null) return null;
+  const { v, ...checkpoint } = JSON.parse(text) as PairingCheckpoint & { v: number };
+  if (v === 1) return checkpoint;
+  throw new UnexpectedReplyError(`a two-way checkpoint of version ${v} is newer than this Tidemark`, {
+    hint: 'run the newer version, or reset the sync',
+  });
+}
+
+function refuseOtherOrigin(pairing: OpenedPairing, kept: PairingCheckpoint | null): void {
+  for (const side of sides) {
+    const now = pairing[side].source.origin;
+    if (kept === null || kept.origins[side] === now) continue;
+    throw new RequestRefusedError(
+      `${pairing.name} was in sync with ${kept.origins[side]}, and ${pairing.names[side]} now leads to ${now}`,
+      { hint: `if that is meant (a refreshed sandbox, say): tidemark reset ${pairing.name}, which forgets who belongs to whom` },
+    );
+  }
+}
+
+function reasonForFull(
+  { fingerprint }: PreparedPairing,
+  pairing: OpenedPairing,
+  kept: PairingCheckpoint | null,
+  asked: boolean,
+): string | null {
+  if (asked) return 'asked for';
+  for (const side of sides) {
+    if (pairing[side].source.readDelta === undefined) return `${pairing.names[side]} cannot tell what changed`;
+  }
+  if (kept === null) return 'there is no checkpoint yet';
+  return kept.fingerprint === fingerprint ? null : 'the configuration of the sync has changed';
+}
+
+function optionsOf({ scope, tally }: PairingRun): ReconcileOptions {
+  return { signal: scope.signal, tally };
+}
+
+/** The run's record counts what was written, wherever. */
+function report({ read, failed, left, right }: PairingTally, { tally }: RunScope): void {
+  tally.read = read;
+  tally.failed = failed;
+  tally.created = left.created + right.created;
+  tally.updated = left.updated + right.updated;
+  tally.deleted = left.deleted + right.deleted;
+}
