@@ -155,7 +155,7 @@ export async function* blocksOfPage(
 }
 
 /** The body's pieces as they come; gives up on one that has stalled. */
-async function* bodyOf(context: ConnectorContext, response: Response, object: string): AsyncGenerator<Uint8Array> {
+export async function* bodyOf(context: ConnectorContext, response: Response, object: string): AsyncGenerator<Uint8Array> {
   if (response.body === null) return;
   const reader = response.body.getReader();
   const stalled = new AbortController();

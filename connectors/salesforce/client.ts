@@ -24,6 +24,8 @@ export interface ApiRequest {
   readonly content?: { readonly type: string; readonly text: string };
   /** False for what may have been done though no reply came, and must not be done twice: it is tried once. */
   readonly repeatable?: boolean;
+  /** An empty reply is none: it has been cut. */
+  readonly replies?: true;
   readonly headers?: Readonly<Record<string, string>>;
   /** What is being done, for errors. */
   readonly about: string;
@@ -166,6 +168,7 @@ export function createClient(options: {
           hint: "A proxy takes it out; the org's time is needed to read without gaps",
         });
       }
+      if (text === '' && apiRequest.replies) throw new TruncatedReplyError(`${apiRequest.about}: the reply is empty`);
       const body = text === '' ? undefined : parseJson(text, apiRequest.about);
       return { status: response.status, headers: response.headers, body, asOfMs };
     });

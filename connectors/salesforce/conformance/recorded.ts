@@ -118,7 +118,9 @@ function describeOf(fields: readonly AvroField[]): Describe {
     name: 'Account',
     queryable: true,
     replicateable: true,
+    createable: true,
     updateable: true,
+    deletable: true,
     fields: [column('Id', 'id'), column('IsDeleted', 'boolean'), ...columns],
   };
 }
@@ -136,7 +138,9 @@ const types: Readonly<Record<string, string>> = {
 };
 
 function column(name: string, type: string, changes: Partial<DescribeField> = {}): DescribeField {
-  const traits = { nillable: true, calculated: false, filterable: true, sortable: true, referenceTo: [], relationshipName: null };
+  const written = { createable: true, updateable: true, defaultedOnCreate: false, externalId: false, idLookup: false };
+  const kept = { unique: false, caseSensitive: false, nillable: true, calculated: false, filterable: true, sortable: true };
+  const traits = { ...written, ...kept, referenceTo: [], relationshipName: null };
   return { name, type, length: 255, precision: 18, scale: 2, ...traits, ...changes };
 }
 

@@ -1,6 +1,7 @@
-import { TruncatedReplyError } from '@tidemark/core';
+import { SchemaChangedError, TruncatedReplyError } from '@tidemark/core';
 import type { Client } from '../client.ts';
 import type { To } from '../config.ts';
+import { salesforceCode } from '../errors.ts';
 import { type Outcome, type Outgoing, refusedWith } from './outcome.ts';
 import type { Operation, WritePlan } from './write-plan.ts';
 
@@ -34,17 +35,43 @@ export async function writeCollection(
 ): Promise<Outcome[]> {
   const about = `${operation} of ${records.length} ${plan.object} records`;
   const upserts = operation === 'upsert';
-  const reply = await client.request({
-    method: operation === 'insert' ? 'POST' : 'PATCH',
-    path: `/composite/sobjects${upserts ? `/${plan.object}/${plan.key!.name}` : ''}`,
-    body: { allOrNone: to.allOrNone, records: records.map((record) => bodyOf(record, plan, operation)) },
-    headers: ruleHeaders(to),
-    // Upserts and updates done twice are done once; an insert is another record.
-    repeatable: operation !== 'insert',
-    about,
-    signal,
+  const reply = await client
+    .request({
+      method: operation === 'insert' ? 'POST' : 'PATCH',
+      path: `/composite/sobjects${upserts ? `/${plan.object}/${plan.key!.name}` : ''}`,
+      body: { allOrNone: to.allOrNone, records: records.map((record) => bodyOf(record, plan, operation)) },
+      headers: ruleHeaders(to),
+      // Upserts and updates done twice are done once; an insert is another record.
+      repeatable: operation !== 'insert',
+      replies: true,
+      about,
+      signal,
+    })
+    .catch((error: unknown) => {
+      refuseLostField(plan, salesforceCode(error), (error as Error).message);
+      throw error;
+    });
+  const outcomes = outcomesOf(reply.body, records.length, about, operation === 'insert');
+  for (const outcome of outcomes) if (!outcome.ok) refuseLostField(plan, outcome.reason.code, outcome.reason.message);
+  return outcomes;
+}
+
+/** A field that was there when the org was described, and is not any more: no record's fault. */
+function refuseLostField({ object, columns, key }: WritePlan, code: string | undefined, message: string): void {
+  const named =
+    code === 'INVALID_FIELD'
+      ? /No such column '([^']+)'/i.exec(message)?.[1]
+      : code === 'INVALID_FIELD_FOR_INSERT_UPDATE'
+        ? /fields: ([\w.]+)/i.exec(message)?.[1]
+        : undefined;
+  const field = [key?.name, ...columns.map(({ path }) => path)].find((name) => name?.toLowerCase() === named?.toLowerCase());
+  if (named !== undefined && field !== undefined) throw lostField(object, field);
+}
+
+export function lostField(object: string, field: string): SchemaChangedError {
+  return new SchemaChangedError(`${object}.${field} is gone, or the user may not write it any more`, {
+    hint: 'Run again: the org is described anew. The field, or the right to edit it, has to come back, or it leaves the sync',
   });
-  return outcomesOf(reply.body, records.length, about, operation === 'insert');
 }
 
 /** Deletes by Id. */
@@ -57,6 +84,7 @@ export async function deleteCollection(
   const reply = await client.request({
     method: 'DELETE',
     path: `/composite/sobjects?ids=${ids.join(',')}&allOrNone=${to.allOrNone}`,
+    replies: true,
     about,
     signal,
   });
@@ -66,7 +94,7 @@ export async function deleteCollection(
 function bodyOf({ key, values }: Outgoing, { object, key: keyField }: WritePlan, operation: Operation): object {
   const body: Record<string, unknown> = { attributes: { type: object } };
   if (operation === 'update') body.Id = key;
-  else if (operation === 'upsert') body[keyField!.name] = key;
+  else if (keyField !== null) body[keyField.name] = key;
   for (const [{ parent, field, path }, value] of values) {
     if (parent === null) body[path] = value;
     else if (value === null) body[parent.idField] = null;

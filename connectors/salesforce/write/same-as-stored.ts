@@ -1,7 +1,7 @@
-import { isExactNumber } from '../exact-json.ts';
 import { recordId } from '../record-id.ts';
 import { datetimeText, decimalText } from '../values.ts';
 import type { WriteColumn } from './write-plan.ts';
+import { writtenText } from './write-values.ts';
 
 /**
  * Whether writing a value would change nothing, Salesforce's own ways of storing considered: it keeps no empty text and no blanks
@@ -12,7 +12,7 @@ import type { WriteColumn } from './write-plan.ts';
  * @param stored   as REST tells it
  */
 export function sameAsStored(written: unknown, stored: unknown, { type, field }: Pick<WriteColumn, 'type' | 'field'>): boolean {
-  const left = textOfWritten(written);
+  const left = writtenText(written);
   const right = stored === undefined || stored === null ? null : String(stored);
   if (type === 'boolean') return left === (right ?? 'false');
   if (left === null || right === null) return isBlank(left) && isBlank(right);
@@ -31,11 +31,6 @@ export function sameAsStored(written: unknown, stored: unknown, { type, field }:
       if (field.type === 'multipicklist') return chosen(left) === chosen(right);
       return plain(left) === plain(right);
   }
-}
-
-function textOfWritten(written: unknown): string | null {
-  if (written === null || written === undefined) return null;
-  return isExactNumber(written) ? JSON.stringify(written) : String(written);
 }
 
 const isBlank = (text: string | null) => text === null || text.trim() === '';

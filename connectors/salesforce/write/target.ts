@@ -5,6 +5,7 @@ import {
   newRow,
   type Row,
   type SchemaChange,
+  SchemaChangedError,
   type Target,
   type TargetSpec,
   type WriteResult,
@@ -15,8 +16,10 @@ import type { Describes } from '../describe.ts';
 import { type JsonRecord, valueAt } from '../queries.ts';
 import { recordId } from '../record-id.ts';
 import { fromRest } from '../values.ts';
+import { writeByBulk } from './bulk-write.ts';
 import { deleteCollection, writeCollection } from './collections.ts';
 import { findRecords, foldKey } from './find-records.ts';
+import { endJobLeftBehind, type IngestContext, type JobOperation } from './ingest-job.ts';
 import { lacksParent, type Outcome, type Outgoing } from './outcome.ts';
 import { sameAsStored } from './same-as-stored.ts';
 import { sendPatiently } from './send-patiently.ts';
@@ -46,11 +49,16 @@ class SalesforceTarget implements Target {
   readonly #parts: TargetParts;
   readonly #spec: TargetSpec<To>;
   readonly #plan: WritePlan;
+  readonly #ingest: IngestContext;
+  /** No job of ours is under way. */
+  #jobsEnded = false;
+  #bulkKnowsObject = true;
 
   constructor(parts: TargetParts, spec: TargetSpec<To>, plan: WritePlan) {
     this.#parts = parts;
     this.#spec = spec;
     this.#plan = plan;
+    this.#ingest = { ...parts, plan, to: spec.to, memory: spec.memory };
     this.compares = spec.to.compare;
     this.warnings = plan.warnings;
   }
@@ -68,10 +76,24 @@ class SalesforceTarget implements Target {
     const results = new Map<Change, WriteResult>();
     const upserts = changes.filter(({ op }) => op === 'upsert');
     const deletes = changes.filter(({ op }) => op === 'delete');
-    // First, so that a value that must be unique is free for who takes it over.
-    await this.#delete(deletes, results, signal);
-    await this.#write(upserts, results, signal);
+    try {
+      await this.#endJobLeftBehind(signal);
+      // First, so that a value that must be unique is free for who takes it over.
+      await this.#delete(deletes, results, signal);
+      await this.#write(upserts, results, signal);
+    } catch (error) {
+      this.#jobsEnded = false;
+      if (error instanceof SchemaChangedError) this.#parts.describes.forget(this.#plan.object);
+      throw error;
+    }
     return changes.map((change) => results.get(change)!);
+  }
+
+  /** Before anything is written: a job of an earlier attempt may still be writing. */
+  async #endJobLeftBehind(signal: AbortSignal): Promise<void> {
+    if (this.#jobsEnded) return;
+    await endJobLeftBehind(this.#ingest, signal);
+    this.#jobsEnded = true;
   }
 
   /** Records that carry an external id of this sync are its own; those it only updates, or cannot find again, it never deletes. */
@@ -82,23 +104,14 @@ class SalesforceTarget implements Target {
       return;
     }
     const found = await this.#find(changes, [], signal);
-    const there: { change: Change; id: string }[] = [];
+    const there: Outgoing[] = [];
     for (const change of changes) {
       const records = found.get(this.#fold(change)) ?? [];
-      if (records.length === 1) there.push({ change, id: String(records[0]!.Id) });
+      if (records.length === 1) there.push({ change, key: String(records[0]!.Id), values: new Map() });
       else if (records.length === 0) results.set(change, { status: 'unchanged' });
       else results.set(change, ambiguous(change, this.#plan, records.length));
     }
-    const outcomes = await sendPatiently(there, {
-      ...this.#sending(signal),
-      lockOf: ({ id }) => id,
-      call: (chunk, abort) =>
-        deleteCollection(
-          { ...this.#parts, plan: this.#plan, to: this.#spec.to },
-          chunk.map(({ id }) => id),
-          abort,
-        ),
-    });
+    const outcomes = await this.#sendOnce('delete', there, signal);
     for (const [i, { change }] of there.entries()) {
       const outcome = outcomes[i]!;
       // Somebody else was quicker: what was to go is gone.
@@ -127,7 +140,7 @@ class SalesforceTarget implements Target {
     const records: Outgoing[] = [];
     const byKey = new Map<string, Change>();
     const repeated = new Set<Change>();
-    for (const change of plan.key === null ? [] : changes) {
+    for (const change of plan.operation === 'insert' ? [] : changes) {
       const folded = this.#fold(change);
       const twin = byKey.get(folded);
       if (twin === undefined) byKey.set(folded, change);
@@ -228,17 +241,42 @@ class SalesforceTarget implements Target {
     return outcomes;
   }
 
-  async #sendOnce(operation: Operation, records: readonly Outgoing[], signal: AbortSignal): Promise<readonly Outcome[]> {
-    const parents = this.#plan.columns.filter(({ field, parent }) => parent !== null || field.type === 'reference');
-    return sendPatiently(records, {
-      ...this.#sending(signal),
-      lockOf: ({ values }) => parents.map((column) => String(values.get(column) ?? '')).join('\n'),
-      call: (chunk, abort) => writeCollection({ ...this.#parts, plan: this.#plan, to: this.#spec.to }, operation, chunk, abort),
+  /** Many by the Bulk API, few by Collections; and so what a job has left undone. */
+  async #sendOnce(operation: JobOperation, records: readonly Outgoing[], signal: AbortSignal): Promise<readonly Outcome[]> {
+    const bulk = records.length > this.#spec.to.bulkAbove && this.#mayUseBulk(operation);
+    const done = bulk ? await writeByBulk(this.#ingest, operation, records, signal) : null;
+    if (bulk && done === null) this.#bulkKnowsObject = false;
+    const left = done === null ? records : records.filter((record) => !done.has(record));
+    const sent = await sendPatiently(left, {
+      context: this.#parts.context,
+      callMax: this.#spec.to.recordsPerCall,
+      signal,
+      lockOf: (record) => this.#parentsOf(record),
+      call: (chunk, abort) =>
+        operation === 'delete'
+          ? deleteCollection(
+              this.#ingest,
+              chunk.map(({ key }) => String(key)),
+              abort,
+            )
+          : writeCollection(this.#ingest, operation, chunk, abort),
     });
+    if (done === null) return sent;
+    const late = new Map(left.map((record, i) => [record, sent[i]!]));
+    return records.map((record) => done.get(record) ?? late.get(record)!);
   }
 
-  #sending(signal: AbortSignal) {
-    return { context: this.#parts.context, callMax: this.#spec.to.recordsPerCall, signal };
+  #mayUseBulk(operation: JobOperation): boolean {
+    const { allOrNone, assignmentRule } = this.#spec.to;
+    // A job knows a rule only by its id, and its results need a key by which they are found.
+    if (!this.#bulkKnowsObject || allOrNone || assignmentRule === 'default') return false;
+    return operation !== 'insert' || this.#plan.key !== null;
+  }
+
+  /** Records with the same parents lock each other. */
+  #parentsOf({ key, values }: Outgoing): string {
+    const parents = this.#plan.columns.filter(({ field, parent }) => parent !== null || field.type === 'reference');
+    return parents.length === 0 ? String(key) : parents.map((column) => String(values.get(column) ?? '')).join('\n');
   }
 
   #fold({ key }: Change): string {

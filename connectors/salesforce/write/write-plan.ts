@@ -24,7 +24,7 @@ export interface WriteColumn {
 export interface WritePlan {
   readonly object: string;
   readonly operation: Operation;
-  /** Field by which records are found; null for inserts whose key is no field of the object. */
+  /** Field by which records are found, or which an insert sets; null for inserts whose key is no field of the object. */
   readonly key: DescribeField | null;
   /** Without the key. */
   readonly columns: readonly WriteColumn[];
@@ -66,12 +66,11 @@ export async function planWrites(
     written.set(sets, field.name);
     columns.push(column);
   }
-  // What identifies the record in the source is of use in the record too, where there is such a field.
-  if (operation === 'insert' && key !== undefined && key.createable) columns.push(column(keyName!, key));
   if (operation !== 'update') checkRequired();
   checkOperation();
   if (problems.length > 0) throw new ConfigError(problems);
-  return { object, operation, key: operation === 'insert' ? null : key!, columns, deletes, warnings };
+  const settable = key !== undefined && (operation !== 'insert' || key.createable);
+  return { object, operation, key: settable ? key : null, columns, deletes, warnings };
 
   function checkKey(): void {
     if (to.key !== undefined && keyName !== null && to.key.toLowerCase() !== keyName.toLowerCase()) {

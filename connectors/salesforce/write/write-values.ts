@@ -1,5 +1,5 @@
 import type { FieldValue } from '@tidemark/core';
-import { exactNumber } from '../exact-json.ts';
+import { exactNumber, isExactNumber } from '../exact-json.ts';
 import { datetimeText, decimalText } from '../values.ts';
 import type { WriteColumn } from './write-plan.ts';
 
@@ -19,6 +19,12 @@ import type { WriteColumn } from './write-plan.ts';
  * | list             | `a;b`                        | the same                       |
  */
 export type Written = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly message: string };
+
+/** What has been written, as text; null for null. */
+export function writtenText(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  return isExactNumber(value) ? JSON.stringify(value) : String(value);
+}
 
 const ok = (value: unknown): Written => ({ ok: true, value });
 

@@ -1,0 +1,116 @@
+import { RequestRefusedError, retrying, TruncatedReplyError } from '@tidemark/core';
+import { lostField } from './collections.ts';
+import { columnsOf, JobResults, lineOf, readResults } from './ingest-csv.ts';
+import { awaitJob, type IngestContext, type JobOperation, type JobState, resultFile, uploadJob } from './ingest-job.ts';
+import { isWorthFewer, type Outcome, type Outgoing } from './outcome.ts';
+import { writtenText } from './write-values.ts';
+
+/** Raw bytes in a job: 150 MB are allowed, after they have been encoded in base64. UTF-8 takes up to three bytes a character. */
+const charactersInJob = 33_000_000;
+
+/** Reading a result again costs less than writing the records again. */
+const resultRetry = { attemptsMax: 4, delayMs: 500, delayMsMax: 10_000 };
+
+/**
+ * Writes records by jobs of the Bulk API. Answers the outcomes of those that it has done; what is absent is to be sent another
+ * way: records that no CSV can say, that a job did not get to, that were locked, or that only REST may save as duplicates.
+ * Null when the Bulk API does not know the object.
+ */
+export async function writeByBulk(
+  ingest: IngestContext,
+  operation: JobOperation,
+  records: readonly Outgoing[],
+  signal: AbortSignal,
+): Promise<Map<Outgoing, Outcome> | null> {
+  const columns = operation === 'delete' ? [] : columnsOf(records, ingest.plan.columns);
+  const keyName = operation === 'upsert' || operation === 'insert' ? ingest.plan.key!.name : 'Id';
+  const header = [keyName, ...columns.map(({ path }) => path)];
+  const outcomes = new Map<Outgoing, Outcome>();
+  let lines = [`${header.join(',')}\n`];
+  let inJob: Outgoing[] = [];
+  let characters = 0;
+  let known = true;
+  const flush = async () => {
+    if (inJob.length === 0 || !known) return;
+    known = await runJob(ingest, operation, header, lines.join(''), inJob, outcomes, signal);
+    lines = lines.slice(0, 1);
+    inJob = [];
+    characters = 0;
+  };
+  for (const record of records) {
+    const line = lineOf(record, columns);
+    if (line === null) continue;
+    if (characters + line.length > charactersInJob) await flush();
+    lines.push(line);
+    inJob.push(record);
+    characters += line.length;
+  }
+  await flush();
+  return known ? outcomes : null;
+}
+
+async function runJob(
+  ingest: IngestContext,
+  operation: JobOperation,
+  header: readonly string[],
+  csv: string,
+  records: readonly Outgoing[],
+  outcomes: Map<Outgoing, Outcome>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const id = await uploadJob(ingest, operation, csv, signal);
+  if (id === null) return false;
+  const job = await awaitJob(ingest, id, signal);
+  refuseWrongHeader(ingest, job);
+  const { context } = ingest;
+  if (job.state !== 'JobComplete') {
+    const { state, errorMessage } = job;
+    context.log.warn({ connection: context.connection, job: id, state, errorMessage }, 'a Bulk job did not come to its end');
+  }
+  const policy = { clock: context.clock, random: context.random, policy: resultRetry, signal };
+  const results = await retrying(() => readJob(ingest, operation, header, job, signal), policy);
+  await ingest.memory?.set(null);
+  const processed = job.numberRecordsProcessed ?? 0;
+  for (const record of records) {
+    const told = results.of(writtenText(record.key)!);
+    // An update that is not among the failed has been done, when the job has got to all.
+    const outcome =
+      told ?? (operation === 'update' || operation === 'delete' ? doneWhenAll(processed === records.length) : undefined);
+    if (outcome !== undefined && !isForRest(outcome, ingest)) outcomes.set(record, outcome);
+  }
+  return true;
+}
+
+const doneWhenAll = (all: boolean): Outcome | undefined => (all ? { ok: true, created: false } : undefined);
+
+async function readJob(
+  ingest: IngestContext,
+  operation: JobOperation,
+  header: readonly string[],
+  { id, numberRecordsProcessed = 0, numberRecordsFailed = 0 }: JobState,
+  signal: AbortSignal,
+): Promise<JobResults> {
+  const results = new JobResults(`Bulk job ${id}`);
+  const succeeded = numberRecordsProcessed - numberRecordsFailed;
+  if (succeeded < 0) throw new TruncatedReplyError(`Bulk job ${id} tells of more failures than records`);
+  if (numberRecordsFailed > 0) {
+    await results.add(readResults(resultFile(ingest, id, 'failedResults', signal), 'failed', header), numberRecordsFailed);
+  }
+  // What an update or a delete did to the others is plain; an upsert says which records it made.
+  if (succeeded > 0 && (operation === 'upsert' || operation === 'insert')) {
+    await results.add(readResults(resultFile(ingest, id, 'successfulResults', signal), 'successful', header), succeeded);
+  }
+  return results;
+}
+
+function isForRest(outcome: Outcome, { to }: IngestContext): boolean {
+  return isWorthFewer(outcome) || (to.allowDuplicates && !outcome.ok && outcome.reason.code === 'DUPLICATES_DETECTED');
+}
+
+/** A field that was there when the org was described, and is not any more. */
+function refuseWrongHeader({ plan }: IngestContext, { id, state, errorMessage = '' }: JobState): void {
+  if (state !== 'Failed' || !/^InvalidBatch/i.test(errorMessage)) return;
+  const field = /Field name not found : (\S+)/i.exec(errorMessage)?.[1];
+  if (field === undefined) throw new RequestRefusedError(`Bulk job ${id} of ${plan.object} failed: ${errorMessage}`);
+  throw lostField(plan.object, field);
+}

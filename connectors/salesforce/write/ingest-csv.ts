@@ -1,0 +1,100 @@
+import { TruncatedReplyError } from '@tidemark/core';
+import { scanCsv } from '../csv-scanner.ts';
+import { type Outcome, type Outgoing, refusedWith } from './outcome.ts';
+import type { WriteColumn } from './write-plan.ts';
+import { writtenText } from './write-values.ts';
+
+/** What the Bulk API takes for null; the text itself cannot be written that way. */
+const nullCell = '#N/A';
+
+/** Bulk API 2.0 Developer Guide, "Limits": characters in a field, and in a record. */
+const fieldCharactersMax = 131_072;
+const recordCharactersMax = 400_000;
+
+/** A written value as a cell; null when no cell can hold it. */
+export function cellOf(value: unknown): string | null {
+  if (value === undefined) return '';
+  const text = writtenText(value);
+  if (text === null) return nullCell;
+  if (text.length > fieldCharactersMax || text.trim().toUpperCase() === nullCell) return null;
+  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** One line of CSV with its end; null when the Bulk API cannot take this record. */
+export function lineOf({ key, values }: Outgoing, columns: readonly WriteColumn[]): string | null {
+  const cells = [cellOf(key)];
+  for (const column of columns) {
+    const value = values.get(column);
+    // How a lookup is emptied by a column of its parent's external id nobody documents.
+    if (column.parent !== null && value === null) return null;
+    cells.push(cellOf(value));
+  }
+  if (cells.includes(null)) return null;
+  const line = cells.join(',');
+  return line.length > recordCharactersMax ? null : `${line}\n`;
+}
+
+/** Columns that at least one of the records sets, in the plan's order. */
+export function columnsOf(records: readonly Outgoing[], columns: readonly WriteColumn[]): WriteColumn[] {
+  return columns.filter((column) => records.some(({ values }) => values.has(column)));
+}
+
+/**
+ * Rows of a result file: the key's cell, and what the file says of the record. Rows come in an order of their own.
+ *
+ * @param header  as uploaded, the key first
+ */
+export async function* readResults(
+  bytes: AsyncIterable<Uint8Array>,
+  kind: 'successful' | 'failed',
+  header: readonly string[],
+): AsyncGenerator<{ readonly key: string; readonly outcome: Outcome }> {
+  const columns = ['sf__Id', kind === 'successful' ? 'sf__Created' : 'sf__Error', ...header];
+  const stride = columns.length * 2;
+  for await (const { rowCount, bytes: buffer, spans, offset, release } of scanCsv(bytes, columns)) {
+    const cell = (row: number, column: number): string => {
+      const at = offset + row * stride + column * 2;
+      return spans[at]! < 0 ? '' : buffer.toString('utf8', spans[at]!, spans[at + 1]!);
+    };
+    for (let row = 0; row < rowCount; row++) {
+      const told = cell(row, 1);
+      yield { key: cell(row, 2), outcome: kind === 'failed' ? readError(told) : { ok: true, created: told === 'true' } };
+    }
+    release();
+  }
+}
+
+/** `CODE:message:Field1,Field2 --`; messages hold colons of their own. */
+function readError(told: string): Outcome {
+  const match = /^(\w+):(.*?)(?::([\w.,]*))? ?--\s*$/s.exec(told);
+  if (match === null) return refusedWith('UNKNOWN', told === '' ? 'the org refused the record without a reason' : told);
+  const [, code, message, fields = ''] = match;
+  return refusedWith(
+    code!,
+    message!,
+    fields.split(',').filter((field) => field !== ''),
+  );
+}
+
+/** What became of the records of a job, by the key's cell. */
+export class JobResults {
+  readonly #outcomes = new Map<string, Outcome>();
+  readonly #about: string;
+
+  constructor(about: string) {
+    this.#about = about;
+  }
+
+  async add(rows: AsyncIterable<{ key: string; outcome: Outcome }>, announced: number): Promise<void> {
+    let count = 0;
+    for await (const { key, outcome } of rows) {
+      count++;
+      this.#outcomes.set(key, outcome);
+    }
+    if (count !== announced) throw new TruncatedReplyError(`${this.#about}: ${count} results came, ${announced} were announced`);
+  }
+
+  of(key: string): Outcome | undefined {
+    return this.#outcomes.get(key);
+  }
+}
