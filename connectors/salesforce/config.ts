@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { topicName } from './topic/topic-name.ts';
 
 const secret = (description: string) => z.string().min(1).describe(description).meta({ secret: true });
 const clientId = z.string().min(1).describe('Consumer key of the connected app');
@@ -100,10 +101,21 @@ export const from = z
       .min(1)
       .describe('SOQL instead of an object; a parameter such as :lastUpdateTimestamp is bound to the checkpoint')
       .optional(),
+    topic: topicName.describe('Platform events instead of an object, as they are published: /event/Order_Update__e').optional(),
+    replay: z
+      .enum(['latest', 'earliest'])
+      .describe('Where a topic begins at the first start: with what is published then, or with all that is retained')
+      .optional(),
     bulkAbove: z.number().int().nonnegative().default(10_000).describe('Full reads of more records than this use Bulk API 2.0'),
     pageRows: z.number().int().min(1).max(1_000_000).default(100_000).describe('Records in one result page of Bulk API 2.0'),
   })
-  .refine((value) => (value.object === undefined) !== (value.query === undefined), { message: 'give either object or query' });
+  .refine(({ object, query, topic }) => [object, query, topic].filter((each) => each !== undefined).length === 1, {
+    message: 'give one of object, query and topic',
+  })
+  .refine(({ topic, replay }) => replay === undefined || topic !== undefined, {
+    message: 'only a topic is replayed: startAt bounds what is read of an object',
+    path: ['replay'],
+  });
 export type From = z.infer<typeof from>;
 
 export const to = z.strictObject({

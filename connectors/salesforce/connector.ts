@@ -14,6 +14,7 @@ import { openKeptEvents } from './stream/kept-events.ts';
 import { type OpenTransport, openStream } from './stream/open-stream.ts';
 import { selectObjects } from './stream/selection.ts';
 import { selectionFiles } from './stream/selection-files.ts';
+import { openTopicSource } from './topic/topic-source.ts';
 import { openTarget } from './write/target.ts';
 
 /** Ports that a simulation binds in process, beside the context's. */
@@ -28,6 +29,7 @@ export function createConnector(ports: SalesforcePorts = {}): Connector<Config, 
     config,
     from,
     to,
+    eventChannel: ({ topic }) => topic ?? null,
     open: (settings, context) => openConnection(settings, context, ports),
   };
 }
@@ -79,7 +81,10 @@ function openConnection(settings: Config, context: ConnectorContext, ports: Sale
     allowances: (signal) => readAllowances(client, signal),
     knownAllowances: () => requestsOf(budget.usage()),
     openEvents: (spec, schemas, signal) => openKeptEvents(context, spec, schemas, signal),
-    openSource: (spec, signal) => openSource({ client, context, describes, memories }, spec, signal),
+    openSource: (spec, signal) =>
+      spec.from.topic === undefined
+        ? openSource({ client, context, describes, memories }, spec, signal)
+        : openTopicSource({ client, describes }, spec, signal),
     openTarget: (spec, signal) => openTarget({ client, context, describes }, spec, signal),
     async [Symbol.asyncDispose]() {},
   };

@@ -134,7 +134,7 @@ async function findField(
   return undefined;
 }
 
-function unknownField(object: Describe, name: string): RequestRefusedError {
+export function unknownField(object: Describe, name: string): RequestRefusedError {
   const squeezed = (text: string) => text.toLowerCase().replace(/__c$|[_\s]/g, '');
   const alike = object.fields.find((field) => squeezed(field.name) === squeezed(name));
   return new RequestRefusedError(`${object.name} has no field ${name}`, {

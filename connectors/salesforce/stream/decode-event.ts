@@ -58,7 +58,13 @@ export function createDecoder(plans: EventPlans, datasets: readonly string[]): E
     if (plan === undefined) {
       return plans.loadPlan(raw.schemaId, header?.entityName ?? avro.name, signal).then(() => decodeAvro(raw, position, signal));
     }
-    if (header === null) return platformEvent(raw, plan, avro.values(bytes, 0), 'fromAvro', position);
+    if (header === null) {
+      try {
+        return platformEvent(raw, plan, avro.values(bytes, 0), 'fromAvro', position);
+      } catch {
+        return unreadEvent(raw, bytes, plan, position);
+      }
+    }
     try {
       const values = avro.values(bytes, bodyAt);
       const lastModified = values[plan.lastModifiedAt] ?? (header.changeType === 'UPDATE' ? null : values[plan.createdAt]);
@@ -178,20 +184,24 @@ function platformEvent(
   position: string,
 ): StreamEvent {
   const { row } = readWhole(plan.fields, values, form);
-  row.EventUuid = raw.id;
+  const key = keyOfEvent(raw);
+  row.EventUuid = key;
   const createdAtMs = Date.parse(String(row.CreatedDate));
-  return {
-    position,
-    dataset: plan.object,
-    op: 'create',
-    keys: [raw.id],
-    row,
-    untold: [],
-    transaction: raw.id,
-    committedAtMs: createdAtMs,
-    stampMs: createdAtMs,
-    writer: '',
-  };
+  return { ...published(key, plan, position), row, committedAtMs: createdAtMs, stampMs: createdAtMs };
+}
+
+/** Nobody checks what a client of Pub/Sub publishes: whatever it is, it must not keep the events behind it. */
+function unreadEvent(raw: RawEvent, bytes: Buffer, plan: EventPlan, position: string): StreamEvent {
+  const reason = `its content is not of the schema ${raw.schemaId} that it names`;
+  const unread = { reason, raw: { SchemaId: raw.schemaId, Payload: bytes.toString('base64') } };
+  return { ...published(keyOfEvent(raw), plan, position), row: null, unread, committedAtMs: 0, stampMs: null };
+}
+
+/** Before API version 52 CometD tells no UUID; a replay id then has to do, which is another one when the event is delivered twice. */
+const keyOfEvent = ({ id, replayId }: RawEvent): string => (id === '' ? `replay ${replayId}` : id);
+
+function published(key: string, { object }: EventPlan, position: string) {
+  return { position, dataset: object, op: 'create' as const, keys: [key], untold: [], transaction: key, writer: '' };
 }
 
 /** What CometD and event relays send: numbers and names instead of bitmaps; some of them `recordId` instead of a list. */

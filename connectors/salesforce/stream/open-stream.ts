@@ -16,7 +16,7 @@ import { createDecoder } from './decode-event.ts';
 import { errorOfFault, reactionTo } from './event-errors.ts';
 import { createEventPlans } from './event-plans.ts';
 import { createEventStream, isUnreachable } from './event-stream.ts';
-import { readPosition } from './position.ts';
+import { earliest, readPosition } from './position.ts';
 import { createPubSubTransport } from './pubsub-transport.ts';
 import { StreamFault, type Transport, type TransportName } from './transport.ts';
 
@@ -73,7 +73,7 @@ export async function openStream(connection: StreamConnection, spec: StreamSpec,
     return createEventStream({
       transport,
       topic,
-      after: position?.replayId ?? null,
+      after: position?.replayId ?? (spec.start === 'earliest' ? earliest : null),
       decoder: createDecoder(plans, spec.datasets),
       origin: organizationId,
       nowMs: () => client.time.now(),

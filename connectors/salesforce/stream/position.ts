@@ -15,6 +15,9 @@ export const positionText = ({ transport, replayId }: Position): string => `${tr
 /** Of a stream that began with what is newest and has not heard anything yet: it cannot be found again. */
 export const unheardPosition = (transport: TransportName): string => `${transport}:unheard`;
 
+/** In place of a replay id: before all that is retained. CometD's own number for it. */
+export const earliest = '-2';
+
 /** @throws {CheckpointExpiredError} it was never one of ours: what it stood for has to be read again */
 export function readPosition(text: string): Position {
   const [, transport, replayId] = /^(pubsub|cometd):(.+)$/.exec(text) ?? [];
@@ -22,7 +25,7 @@ export function readPosition(text: string): Position {
     throw new CheckpointExpiredError('the stream was left before it had told its first position');
   }
   const isReplayId = transport === 'cometd' ? /^\d+$/ : /^[A-Za-z0-9+/]+=*$/;
-  if (transport === undefined || !isReplayId.test(replayId!)) {
+  if (transport === undefined || (replayId !== earliest && !isReplayId.test(replayId!))) {
     throw new CheckpointExpiredError('the position is not one of a Salesforce stream');
   }
   return { transport: transport as TransportName, replayId: replayId! };

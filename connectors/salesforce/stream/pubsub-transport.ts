@@ -3,6 +3,7 @@ import type { Clock } from '@tidemark/core';
 import type { Session } from '../login-flows.ts';
 import { createGrpcClient, type FetchRequest, type FetchResponse, faultOf, type GrpcClient } from './grpc-client.ts';
 import { MessageQueue } from './message-queue.ts';
+import { earliest } from './position.ts';
 import { StreamFault, type StreamMessage, type Subscription, type Transport } from './transport.ts';
 
 /** How long a question may take: a host that swallows packets answers nothing at all. */
@@ -69,7 +70,7 @@ function subscribe(topic: string, after: string | null, ready: Promise<[GrpcClie
   const { promise: begun, resolve: tellBegun } = Promise.withResolvers<void>();
 
   function fetch(numRequested: number): void {
-    const start = after === null ? { replayPreset: 'LATEST' as const } : custom(after);
+    const start = after === null ? preset('LATEST') : after === earliest ? preset('EARLIEST') : custom(after);
     call!.write({ topicName: topic, numRequested, ...(isFirst ? start : {}) });
     if (isFirst) confirm();
     isFirst = false;
@@ -113,6 +114,7 @@ function subscribe(topic: string, after: string | null, ready: Promise<[GrpcClie
   };
 }
 
+const preset = (replayPreset: 'LATEST' | 'EARLIEST') => ({ replayPreset });
 const custom = (after: string) => ({ replayPreset: 'CUSTOM' as const, replayId: Buffer.from(after, 'base64') });
 
 function messageOf({ events, latestReplayId, pendingNumRequested }: FetchResponse): StreamMessage {

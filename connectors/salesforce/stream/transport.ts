@@ -9,7 +9,7 @@ export interface Transport extends AsyncDisposable {
   probe(topic: string, signal: AbortSignal): Promise<void>;
   /**
    * Begins strictly after a replay id, or with what is published from now on. Nothing is sent before the first `request`.
-   * @param after  the transport's own text of a replay id; null for now
+   * @param after  the transport's own text of a replay id, or `earliest`; null for now
    */
   subscribe(topic: string, after: string | null): Subscription;
   /** The Avro schema of this id, as JSON. @throws {StreamFault} */

@@ -34,7 +34,12 @@ const crm: AnyConnector = {
       z.object({ flow: z.literal('token'), token: z.string().meta({ secret: true }) }),
     ]),
   }),
-  from: z.union([z.strictObject({ object: z.string() }), z.strictObject({ query: z.string() })]),
+  from: z.union([
+    z.strictObject({ object: z.string() }),
+    z.strictObject({ query: z.string() }),
+    z.strictObject({ topic: z.string() }),
+  ]),
+  eventChannel: (from) => (from as { topic?: string }).topic ?? null,
   open: () => ({ check: async () => [], async [Symbol.asyncDispose]() {} }),
 };
 const sql: AnyConnector = {
@@ -293,11 +298,20 @@ const cases: readonly [what: string, text: string, expected: RegExp][] = [
     withLine('steps: [ { lookup: { connection: app } } ]'),
     /steps\[0\].lookup: is not in this version \(.*use a run step\)/,
   ],
-  [
-    'a platform event',
-    sync('from: { connection: org, topic: /event/E__e }\nto: { connection: app, table: t }'),
-    /from.topic: is not in this version/,
-  ],
+  ...Object.entries({
+    'every: 10s': /every: has no meaning for a topic \(an event is brought as it comes/,
+    "full: { cron: '0 3 * * 0' }": /full: has no meaning for a topic/,
+    'startAt: -P1D': /startAt: has no meaning for a topic \(write replay: earliest/,
+    'startDelay: 10s': /startDelay: has no meaning for a topic/,
+    'where: A = 1': /where: has no meaning for a topic \(use steps: with a filter/,
+    'deletes: mark': /deletes: has no meaning for a topic \(events are never deleted/,
+    'live: false': /live: is always true for a topic/,
+    'onFailure: hold': /onFailure: cannot be hold for a topic: .*quarantine keeps a refused event/,
+  }).map(([line, expected]): [string, string, RegExp] => [
+    `a topic with ${line}`,
+    `${sync('from: { connection: org, topic: /event/E__e }\nto: { connection: app, table: t }')}    ${line}\n`,
+    expected,
+  ]),
   [
     'two syncs on one table',
     `${withLine('')}  again:\n    from: { connection: org, object: Lead }\n    to: { connection: app, table: Contacts }\n`,

@@ -48,6 +48,8 @@ export interface SyncConfig {
   readonly schedule: ScheduleConfig | null;
   /** Follows the source's stream of changes; the schedule is then a safety net. */
   readonly live: boolean;
+  /** The channel of a source that is nothing but events: each is brought once, as it comes. Null for one whose records can be read. */
+  readonly channel: string | null;
   /** Events of a live sync are kept as they came for so long; null keeps none. */
   readonly journalMs: number | null;
   /** Wait between the start of the process and the first scheduled run. */

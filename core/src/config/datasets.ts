@@ -41,7 +41,8 @@ export function checkDatasets(
     const to = datasetOf(connections.get(sync.to.connection), sync.to.spec);
     const from = sync.from.kind === 'connection' ? datasetOf(connections.get(sync.from.connection), sync.from.spec) : null;
     if (to === null) continue;
-    const other = writers.find((writer) => same(writer.to, to));
+    // What is published stands beside what others publish.
+    const other = to.names.has('topic') ? undefined : writers.find((writer) => same(writer.to, to));
     if (other !== undefined) {
       report.error(['syncs', sync.name, 'to'], `writes what sync ${other.sync} writes`, 'give each sync a table of its own');
     }

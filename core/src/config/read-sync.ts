@@ -7,6 +7,7 @@ import { defaultRetry } from '../base/retry.ts';
 import { compileExpression, ExpressionSyntaxError } from '../expression/expression.ts';
 import type { ConnectionConfig, FieldMapping, ScheduleConfig, StepConfig, SyncConfig, SyncSource, SyncTarget } from './config.ts';
 import { inputSchema } from './connector-schema.ts';
+import { checkEventsOnly } from './events-only.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Path } from './located-yaml.ts';
 import { checkName, isBlock } from './read-connections.ts';
@@ -56,7 +57,9 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
   const to = isBlock(block.to) ? readTarget(block.to, [...path, 'to'], context) : null;
   const fields = readMappings(block.fields, [...path, 'fields'], report);
   const steps = Array.isArray(block.steps) ? block.steps.map((step, i) => readStep(step, i, [...path, 'steps', i], context)) : [];
-  if (input !== undefined) checkTogether(input, path, report);
+  const channel = from === null ? null : channelOf(from, context);
+  if (input !== undefined) checkTogether(input, path, report, channel);
+  if (input !== undefined && channel !== null) checkEventsOnly(block, input, path, report);
   if (input?.journal !== undefined && input.live !== true) {
     report.error([...path, 'journal'], 'has no effect without live: true', 'events are kept as the stream brings them', 'key');
   }
@@ -73,13 +76,15 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
     fields,
     exclude: input.exclude ?? [],
     steps: steps.filter((step) => step !== null),
-    schedule: scheduleOf(input, timezone) ?? (input.live === true ? { kind: 'every', everyMs: SAFETY_NET_MS } : null),
-    live: input.live ?? false,
+    schedule:
+      scheduleOf(input, timezone) ?? (input.live === true && channel === null ? { kind: 'every', everyMs: SAFETY_NET_MS } : null),
+    live: channel !== null || (input.live ?? false),
+    channel,
     journalMs: input.journal ?? null,
     startDelayMs: input.startDelay ?? 0,
     startAt: input.startAt ?? null,
     full: input.full === undefined ? null : scheduleOf(input.full, timezone),
-    deletes: input.deletes,
+    deletes: channel === null ? input.deletes : 'ignore',
     onFailure: input.onFailure,
     sweepMax: input.sweepMax ?? 0.1,
     overlapMs: input.overlap ?? null,
@@ -124,6 +129,11 @@ function readSource(block: Record<string, unknown>, path: Path, context: SyncCon
   }
   const parsed = parseWithExtras(block, from, sourceExtras, path, report, laterKeys.from);
   return parsed && { kind: 'connection', connection: connection.name, spec: parsed.spec, notes: parsed.extras.notes ?? null };
+}
+
+function channelOf(from: SyncSource, { connections }: SyncContext): string | null {
+  if (from.kind !== 'connection') return null;
+  return connections.get(from.connection)?.connector.eventChannel?.(from.spec) ?? null;
 }
 
 function readTarget(block: Record<string, unknown>, path: Path, context: SyncContext): SyncTarget | null {
@@ -278,7 +288,7 @@ function moduleFile(value: unknown, path: Path, context: SyncContext): string | 
 }
 
 /** Rules over more than one key. */
-function checkTogether(input: SyncInput, path: Path, report: Report): void {
+function checkTogether(input: SyncInput, path: Path, report: Report, channel: string | null): void {
   checkSchedule(input, path, report, 'full: has a schedule of its own');
   if (input.full !== undefined) {
     checkSchedule(input.full, [...path, 'full'], report);
@@ -292,7 +302,8 @@ function checkTogether(input: SyncInput, path: Path, report: Report): void {
   if (input.live === true && isBlock(input.from) && 'run' in input.from) {
     report.error([...path, 'live'], 'needs a connection that streams its changes', 'use every: with a source of your own');
   }
-  if (input.startDelay !== undefined && input.every === undefined && input.cron === undefined && input.live !== true) {
+  const scheduled = input.every !== undefined || input.cron !== undefined || input.live === true || channel !== null;
+  if (input.startDelay !== undefined && !scheduled) {
     report.error([...path, 'startDelay'], 'has no effect without every: or cron:', 'add a schedule', 'key');
   }
   for (const [i, name] of (input.exclude ?? []).entries()) {

@@ -213,7 +213,6 @@ export const laterKeys: Readonly<Record<'sync' | 'from' | 'to' | 'step', Readonl
   },
   from: {
     changes: 'change streams are not in this version: use object with every: 10s',
-    topic: 'platform events are not in this version',
     queue: 'queues are not in this version',
   },
   to: { queue: 'queues are not in this version' },

@@ -26,6 +26,8 @@ import {
   someLive,
 } from './check-streams.ts';
 import { followStreams, liveUnit } from './follow-streams.ts';
+import { followTopics } from './follow-topics.ts';
+import { refuseReading } from './refuse-reading.ts';
 import { type Scheduled, schedule } from './scheduler.ts';
 import { applySchema, planSchema, removeSchema, type SchemaAccess, type SyncSchema } from './schema-changes.ts';
 import { somethingChanged } from './something-changed.ts';
@@ -42,8 +44,9 @@ export interface EngineOptions {
 /** What a run of a sync would change and cost. */
 export interface SyncPlan {
   readonly sync: string;
-  readonly kind: 'delta' | 'full';
-  /** Why it would be full; null for a delta. */
+  /** `live`: nothing is read, what is published is brought as it comes. */
+  readonly kind: 'delta' | 'full' | 'live';
+  /** Why it would be full; null when it would not. */
   readonly reason: string | null;
   /** Roughly how many records a full read yields; null when unknown. */
   readonly rows: number | null;
@@ -70,6 +73,8 @@ export interface SyncStatus {
 const RUNS_AT_ONCE = 8;
 /** How long an opened source is used before its fields are discovered again. */
 const REDISCOVER_MS = 3_600_000;
+/** How often failures of a topic are looked at; each is tried when it is due. */
+const RETRY_SCHEDULE = { kind: 'every', everyMs: 30_000 } as const;
 
 /** Everything that a user can ask for. The CLI and the HTTP API are two faces of it. */
 export class Engine implements AsyncDisposable {
@@ -110,6 +115,10 @@ export class Engine implements AsyncDisposable {
             problems.push({ place, severity: 'warning', message, hint });
           }
           if (!sync.live) continue;
+          if (sync.channel !== null) {
+            problems.push(...(await this.#checkTopic(sync, opened.source)));
+            continue;
+          }
           const dataset = this.#liveDataset(sync, opened);
           if ('message' in dataset) problems.push({ place, severity: 'error', ...dataset });
           else live.push(dataset);
@@ -179,6 +188,11 @@ export class Engine implements AsyncDisposable {
       const opened = await this.#open(sync, signal);
       try {
         const { source, target, checkpoints } = opened;
+        if (sync.channel !== null) {
+          const nothingRead = { kind: 'live', reason: null, rows: null, apiCalls: null } as const;
+          plans.push({ sync: sync.name, ...nothingRead, schemaChanges: await target.plan() });
+          continue;
+        }
         const envelope = decodeEnvelope(await checkpoints.read(sync.watermarkKey));
         const reason = reasonForFull(opened, envelope, false);
         const kind = reason === null ? 'delta' : 'full';
@@ -197,13 +211,15 @@ export class Engine implements AsyncDisposable {
     return plans;
   }
 
-  run(name: string, options: RunOptions): Promise<RunReport> {
+  async run(name: string, options: RunOptions): Promise<RunReport> {
     const sync = this.#sync(name);
+    refuseReading(sync, 'run');
     return this.#exclusively(sync, (prepared, open) => runSync(prepared, open, options));
   }
 
   async dryRun(name: string, options: RunOptions): Promise<Pick<RunReport, 'kind' | 'reason' | 'counts'>> {
     const sync = this.#sync(name);
+    refuseReading(sync, 'run');
     const opened = await this.#open(sync, options.signal);
     try {
       return await dryRunSync(async () => opened, options);
@@ -216,12 +232,16 @@ export class Engine implements AsyncDisposable {
     return this.#exclusively(this.#sync(name), (prepared, open) => retrySync(prepared, open, options));
   }
 
-  refetch(name: string, keys: readonly string[], options: RunOptions): Promise<RunReport> {
-    return this.#exclusively(this.#sync(name), (prepared, open) => refetchSync(prepared, open, keys, options));
+  async refetch(name: string, keys: readonly string[], options: RunOptions): Promise<RunReport> {
+    const sync = this.#sync(name);
+    refuseReading(sync, 'read again');
+    return this.#exclusively(sync, (prepared, open) => refetchSync(prepared, open, keys, options));
   }
 
-  verify(name: string, options: RunOptions & { repair: boolean }): Promise<Verdict> {
-    return this.#exclusively(this.#sync(name), (prepared, open) => verifySync(prepared, open, options));
+  async verify(name: string, options: RunOptions & { repair: boolean }): Promise<Verdict> {
+    const sync = this.#sync(name);
+    refuseReading(sync, 'compare with');
+    return this.#exclusively(sync, (prepared, open) => verifySync(prepared, open, options));
   }
 
   /** Runs every scheduled sync until `stop` aborts; then finishes the batch under way. */
@@ -230,14 +250,17 @@ export class Engine implements AsyncDisposable {
     const syncs = [...this.config.syncs.values()].map(
       (sync): Scheduled => ({
         name: sync.name,
-        schedule: sync.schedule,
+        // Nobody runs a topic: what of it was refused is tried again by and by.
+        schedule: sync.channel === null ? sync.schedule : RETRY_SCHEDULE,
         full: sync.full,
         startDelayMs: sync.startDelayMs,
         paused: () => store.paused(sync.name),
         work: (signal) => somethingChanged(this.#opened.get(sync.name)?.sync, signal),
         run: async (full) => {
           try {
-            options.onRun?.(await this.run(sync.name, { full, signal: options.signal, stop: options.stop }));
+            if (sync.channel !== null && !(await this.#hasFailureDue(sync))) return;
+            const run = { full, signal: options.signal, stop: options.stop };
+            options.onRun?.(await (sync.channel === null ? this.run(sync.name, run) : this.retry(sync.name, run)));
           } catch (error) {
             // The store itself failed: nothing could be recorded. The schedule goes on.
             log.error({ sync: sync.name, err: error }, 'the run could not be recorded');
@@ -245,15 +268,21 @@ export class Engine implements AsyncDisposable {
         },
       }),
     );
-    const following = followStreams({
+    const live = [...this.config.syncs.values()].filter((sync) => sync.live);
+    const shared = {
       ...this.#options,
-      syncs: [...this.config.syncs.values()].filter(({ live }) => live),
       stop: options.stop,
       signal: options.signal,
-      connection: (name) => this.#connection(name),
-      open: (sync, signal) => this.#open(sync, signal),
-      gate: (sync) => this.#gate(sync)!,
-      publish: (status) => store.setValue(streamName(status.stream), JSON.stringify({ ...status, asOfMs: clock.now() })),
+      connection: (name: string) => this.#connection(name),
+      open: (sync: SyncConfig, signal: AbortSignal) => this.#open(sync, signal),
+      gate: (sync: SyncConfig) => this.#gate(sync)!,
+      publish: (status: LiveStatus) =>
+        store.setValue(streamName(status.stream), JSON.stringify({ ...status, asOfMs: clock.now() })),
+    };
+    const topics = followTopics({ ...shared, syncs: live.filter(({ channel }) => channel !== null) });
+    const following = followStreams({
+      ...shared,
+      syncs: live.filter(({ channel }) => channel === null),
       paused: (sync) => store.paused(sync),
       reread: async (sync, kind) => {
         const report = await this.run(sync, { full: kind === 'full', signal: options.signal, stop: options.stop });
@@ -262,11 +291,11 @@ export class Engine implements AsyncDisposable {
         return report.state === 'succeeded' || report.error?.code === 'held';
       },
     });
-    this.#live = following.status;
+    this.#live = [...following.status, ...topics.status];
     const trimming = trimJournals({ store: store.journal, clock, log, stop: AbortSignal.any([options.stop, options.signal]) });
     const watching = watchAllowances(this.#streamed(), this.#allowanceOptions(), AbortSignal.any([options.stop, options.signal]));
     const scheduled = schedule(syncs, { clock, stop: options.stop, concurrency: RUNS_AT_ONCE });
-    await Promise.all([following.ended, trimming, scheduled, watching]);
+    await Promise.all([following.ended, topics.ended, trimming, scheduled, watching]);
   }
 
   /** What connections let their clients use, as far as it is known: of those that live syncs listen to. */
@@ -327,6 +356,10 @@ export class Engine implements AsyncDisposable {
       const checkpoints = target.checkpoints ?? this.#options.store.checkpoints;
       const { epoch } = await checkpoints.acquire(sync.watermarkKey);
       await checkpoints.write(sync.watermarkKey, epoch, null);
+      if (sync.channel !== null) {
+        const live = await checkpoints.acquire(liveUnit(sync));
+        await checkpoints.write(liveUnit(sync), live.epoch, null);
+      }
     } finally {
       await target[Symbol.asyncDispose]();
     }
@@ -473,10 +506,22 @@ export class Engine implements AsyncDisposable {
     return { ...this.#options, connection: (name: string) => this.#connection(name) };
   }
 
+  /** Whether the user may subscribe, and how much of the allowance is left. */
+  async #checkTopic({ name, from, channel }: SyncConfig, { streamDataset }: Source): Promise<readonly Problem[]> {
+    const connection = from.kind === 'connection' ? this.#connection(from.connection) : null;
+    const found = await connection?.checkStream?.({ channel, datasets: [streamDataset!] });
+    return (found ?? []).map(({ message, hint, severity }) => ({ place: `syncs.${name}`, message, hint, severity }));
+  }
+
+  async #hasFailureDue({ name }: SyncConfig): Promise<boolean> {
+    const { store, clock } = this.#options;
+    return (await store.failures({ sync: name, dueAtMs: clock.now(), limit: 1 })).length > 0;
+  }
+
   async #liveDatasets(signal: AbortSignal): Promise<readonly LiveDataset[]> {
     const found: LiveDataset[] = [];
     for (const sync of this.config.syncs.values()) {
-      if (!sync.live) continue;
+      if (!sync.live || sync.channel !== null) continue;
       const opened = await this.#open(sync, signal);
       try {
         const dataset = this.#liveDataset(sync, opened);

@@ -14,6 +14,7 @@ import type { WriteGate } from '../pipeline/live/write-gate.ts';
 import type { OpenedSync } from '../pipeline/opened-sync.ts';
 import type { JournalStore } from '../store/journal-store.ts';
 import { liveRefusal } from './check-streams.ts';
+import { pollWhileDown } from './poll-while-down.ts';
 
 export interface FollowOptions {
   readonly syncs: readonly SyncConfig[];
@@ -26,6 +27,7 @@ export interface FollowOptions {
   open(sync: SyncConfig, signal: AbortSignal): Promise<OpenedSync>;
   gate(sync: SyncConfig): WriteGate;
   reread(sync: string, kind: Reread): Promise<boolean>;
+  paused(sync: string): Promise<boolean>;
   /** Keeps how a stream is doing, for whoever asks from another process. */
   publish(status: LiveStatus): Promise<void>;
 }
@@ -37,8 +39,9 @@ const PUBLISH_MS = 5000;
 const BUSY_MS = 1000;
 
 /** Names the unit of work whose checkpoint the targets keep. */
-export function liveUnit({ from, to }: SyncConfig): string {
-  return `live:${from.kind === 'connection' ? from.connection : ''}:${to.connection}`;
+export function liveUnit({ from, to, channel, watermarkKey }: SyncConfig): string {
+  const system = from.kind === 'connection' ? from.connection : '';
+  return channel === null ? `live:${system}:${to.connection}` : `live:${system}:${channel}:${watermarkKey}`;
 }
 
 /**
@@ -71,13 +74,14 @@ export function followStreams(options: FollowOptions): { status: readonly LivePr
     }),
   );
   const published = units.map(({ status }, i) => publishUntilEnded(status, ended[i]!, options));
-  return { status: units.map(({ status }) => status), ended: Promise.all([...ended, ...published]) };
+  const polled = units.map(({ status, syncs }) => pollWhileDown(status, syncs, options));
+  return { status: units.map(({ status }) => status), ended: Promise.all([...ended, ...published, ...polled]) };
 }
 
 export async function publishUntilEnded(
   progress: LiveProgress,
   ended: Promise<void>,
-  { clock, stop, signal, publish, log }: FollowOptions,
+  { clock, stop, signal, publish, log }: Pick<FollowOptions, 'clock' | 'stop' | 'signal' | 'publish' | 'log'>,
 ): Promise<void> {
   const either = AbortSignal.any([stop, signal]);
   const publishOnce = async () => {

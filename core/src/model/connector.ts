@@ -6,7 +6,7 @@ import type { Block } from './block.ts';
 import type { Batch, Change, WriteResult } from './change.ts';
 import type { DatasetSchema } from './schema.ts';
 import type { Side, SideSpec } from './side.ts';
-import type { EventReader, EventStream, StreamSpec, StreamWriter } from './stream.ts';
+import type { EventReader, EventStream, StreamSpec, StreamStart, StreamWriter } from './stream.ts';
 import type { Row } from './value.ts';
 
 /** One type of external system. A connector folder default-exports exactly one of these. */
@@ -22,6 +22,11 @@ export interface Connector<Config = never, From = never, To = never> {
   readonly to?: ZodType<To>;
   /** What a side of a two-way sync takes besides `connection` and `link`; absent when it cannot be one. */
   readonly side?: ZodType;
+  /**
+   * The channel of a source that is nothing but events: what it tells is read nowhere, so that a sync of it is always live. Null for
+   * any other. Told offline, by what `from:` says.
+   */
+  eventChannel?(from: From): string | null;
   /** Cheap and offline: nothing is contacted before the connection is used. */
   open(config: Config, context: ConnectorContext): Connection<From, To>;
 }
@@ -132,6 +137,8 @@ export interface Source extends AsyncDisposable {
   readonly derivedFields?: ReadonlyMap<string, readonly string[] | null>;
   /** Name of the dataset in a stream of this connection (an object's name); absent when no stream tells of it. */
   readonly streamDataset?: string;
+  /** It is nothing but events (`Connector.eventChannel`): `mark` and every read refuse. Says where its stream begins when no position is kept. */
+  readonly eventsOnly?: { readonly start: StreamStart };
   /** Field with the modification stamp (P3), a datetime of the schema; absent when the system keeps none. */
   readonly stampField?: string;
   /** Which system this is, e.g. an org id. A checkpoint of another origin is refused until the user confirms. */

@@ -47,11 +47,16 @@ export interface StreamSpec {
   readonly channel: string | null;
   /** Datasets (objects) that somebody listens for; events of others move the position and are not delivered. */
   readonly datasets: readonly string[];
-  /** Where to go on, as given by a delivery; null for what is published from now on. */
+  /** Where to go on, as given by a delivery; null for what is published from now on, or as `start` says. */
   readonly position: string | null;
+  /** Where to begin without a position; `latest` unless told otherwise. */
+  readonly start?: StreamStart;
   /** Events come with what they were made of (`StreamEvent.raw`), for whoever keeps it. */
   readonly raw?: boolean;
 }
+
+/** `latest`: what is published from now on. `earliest`: all that the system still retains. */
+export type StreamStart = 'latest' | 'earliest';
 
 export interface Delivery {
   readonly events: readonly StreamEvent[];
@@ -79,8 +84,12 @@ export interface StreamEvent {
   readonly op: StreamOp;
   /** Records that it is about, in the source's key form. A key ending in `*` stands for all that begin so. */
   readonly keys: readonly string[];
-  /** Values by field name, in canonical form, without the key, which `keys` tells; null for `delete`, `gap` and `overflow`. */
+  /**
+   * Values by field name, in canonical form, without the key, which `keys` tells; null for `delete`, `gap` and `overflow`, and for a
+   * published event whose content cannot be read: `unread` is that.
+   */
   readonly row: Row | null;
+  readonly unread?: UnreadContent;
   /**
    * Fields that changed, or came to be, and whose value is not in `row` (a diff; a name made of its parts): who needs one of them
    * has to read the record.
@@ -114,7 +123,7 @@ export interface RawEvent {
 }
 
 /** Reads raw events that were kept, and never asks the system. The facts of its source are as the system told them last. */
-export interface EventReader extends Pick<Source, 'schema' | 'stampField' | 'filterFields' | 'derivedFields'> {
+export interface EventReader extends Pick<Source, 'schema' | 'stampField' | 'filterFields' | 'derivedFields' | 'eventsOnly'> {
   /** Whose events it reads, as the stream calls it. */
   readonly dataset: string;
   /**
@@ -122,6 +131,12 @@ export interface EventReader extends Pick<Source, 'schema' | 'stampField' | 'fil
    * @throws not even the record can be told
    */
   read(raw: RawEvent, position: string): Promise<StreamEvent | null> | StreamEvent | null;
+}
+
+/** What somebody published and nobody can read, as it came: enough to find out what it was meant to be. */
+export interface UnreadContent {
+  readonly reason: string;
+  readonly raw: Row;
 }
 
 /** Sets the fields that its row holds, and no other, in a row that is there: it never creates one. */

@@ -2,6 +2,7 @@ import type { Change } from '../model/change.ts';
 import type { Failure } from '../store/store.ts';
 import { forgetFailures, newFailure } from './apply.ts';
 import { inTurn, type OpenedSync, type RunScope } from './opened-sync.ts';
+import { UNREAD } from './topic/topic-sync.ts';
 
 /** Failures tried in one go. */
 const BATCH = 200;
@@ -33,8 +34,14 @@ export async function retryFailures(
   }
 }
 
-async function retryBatch(sync: OpenedSync, scope: RunScope, failures: readonly Failure[], failing: Set<string>): Promise<void> {
+async function retryBatch(sync: OpenedSync, scope: RunScope, all: readonly Failure[], failing: Set<string>): Promise<void> {
   const { source, steps, target, store, config } = sync;
+  const failures = all.filter(({ place }) => place !== UNREAD);
+  // What could not be read once never can: it waits for somebody to look at it and to discard it.
+  const unread = all.filter(({ place }) => place === UNREAD);
+  await store.putFailures(unread.map((failure) => newFailure(sync, failure, failure, UNREAD, failure.attempts)));
+  scope.tally.failed += unread.length;
+  if (failures.length === 0) return;
   const attempts = new Map(failures.map((failure) => [failure.key, failure.attempts]));
   const keys = [...attempts.keys()];
   // A record that the target refused has been through the steps already; one that a step refused has not.
@@ -44,7 +51,7 @@ async function retryBatch(sync: OpenedSync, scope: RunScope, failures: readonly 
       ? unreadable.filter((failure) => failure.place !== 'target')
       : await source.readKeys(keys, scope.signal);
   const stepped = await steps.changes(read);
-  const all: readonly Change[] = [...unreadable.filter((failure) => failure.place === 'target'), ...stepped.changes];
+  const ready: readonly Change[] = [...unreadable.filter((failure) => failure.place === 'target'), ...stepped.changes];
   await store.putFailures(
     stepped.failures.map((failure) =>
       newFailure(
@@ -56,7 +63,7 @@ async function retryBatch(sync: OpenedSync, scope: RunScope, failures: readonly 
       ),
     ),
   );
-  const changes = all.filter((change) => config.deletes !== 'ignore' || change.op === 'upsert');
+  const changes = ready.filter((change) => config.deletes !== 'ignore' || change.op === 'upsert');
   const size = Math.min(config.batchSize ?? Number.POSITIVE_INFINITY, target.batchSizeMax);
   const pending = new Set([...changes, ...stepped.failures].map(({ key }) => key));
   // What needs no write any more is done: a delete that is ignored, a record that its steps let go.

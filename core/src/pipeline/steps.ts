@@ -2,6 +2,7 @@ import { ConfigError, type Problem } from '../base/errors.ts';
 import type { SyncConfig } from '../config/config.ts';
 import { type Block, blockOfRows, type Column, changesOfBlock, takeRows } from '../model/block.ts';
 import { type Change, NO_STAMP } from '../model/change.ts';
+import type { Source } from '../model/connector.ts';
 import type { DatasetSchema } from '../model/schema.ts';
 import { keyOf } from '../model/value.ts';
 import type { Store } from '../store/store.ts';
@@ -64,12 +65,12 @@ function addReads(fields: NonNullable<SyncConfig['fields']>, names: Set<string>)
  */
 export async function createSteps(
   sync: SyncConfig,
-  source: { readonly schema: DatasetSchema; readonly stampField?: string },
+  source: Pick<Source, 'schema' | 'stampField' | 'eventsOnly'>,
   context: StageContext & { readonly store: Pick<Store, 'keepFirst' | 'keptFirst'> },
 ): Promise<Steps> {
   const stages: Stage[] = [];
-  let schema = source.schema;
   const problems: Problem[] = [];
+  let schema = keyedSchema(sync, source, problems);
   const add = (stage: Stage) => {
     stages.push(stage);
     schema = stage.schema;
@@ -99,6 +100,33 @@ export async function createSteps(
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return new CompiledSteps(source, stages, schema);
+}
+
+/**
+ * What identifies a record. Events are facts about something, and a target may want one row for each of those instead of one for each
+ * event: then `to.key` says by which of their fields, and the latest event is the row.
+ */
+function keyedSchema(
+  { name, to, fields, steps }: SyncConfig,
+  { schema, eventsOnly }: Pick<Source, 'schema' | 'eventsOnly'>,
+  problems: Problem[],
+): DatasetSchema {
+  if (eventsOnly === undefined || to.key === null) return schema;
+  const open = steps.some(({ kind }) => kind !== 'filter');
+  const key = to.key.map((target) => {
+    const mapping = fields?.get(target);
+    const wanted = mapping === undefined && fields === null ? target : mapping?.kind === 'field' ? mapping.field : null;
+    const field = schema.fields.find((each) => each.name.toLowerCase() === wanted?.toLowerCase());
+    if (field !== undefined || (open && wanted !== null)) return field?.name ?? wanted!;
+    problems.push({
+      place: `syncs.${name}.to.key`,
+      message: `${target} is no field of ${schema.name} as it is`,
+      hint: `map ${target} in fields: to the field of the event that identifies what it is about`,
+      severity: 'error',
+    });
+    return target;
+  });
+  return { ...schema, key };
 }
 
 class CompiledSteps implements Steps {

@@ -11,7 +11,7 @@ export function startCommand(cli: Cli): Command {
     'tidemark start --config /etc/tidemark.yaml 2>> tidemark.log',
   ]).action(async (options: CommonOptions) => {
     const totals = await withSession(cli, { ...options, logs: true }, async ({ engine, config, log, signals }) => {
-      const scheduled = [...config.syncs.values()].filter((sync) => sync.schedule !== null || sync.full !== null);
+      const scheduled = [...config.syncs.values()].filter((sync) => sync.schedule !== null || sync.full !== null || sync.live);
       if (scheduled.length === 0) {
         throw new UsageError('no sync has a schedule, so there is nothing to start', {
           hint: 'give a sync every: 10s or cron:, or use tidemark run <sync>',

@@ -1,0 +1,159 @@
+import type { Clock } from '../../base/clock.ts';
+import { RequestRefusedError } from '../../base/errors.ts';
+import type { Checkpoints } from '../../model/connector.ts';
+import type { EventStream, StreamWriter } from '../../model/stream.ts';
+import { Inbox, type Taken } from '../live/inbox.ts';
+import type { LiveProgress } from '../live/live-status.ts';
+import { encodeTopic, type TopicEnvelope } from './topic-envelope.ts';
+import type { TopicSync } from './topic-sync.ts';
+
+/** A moved position that covers nothing of ours is kept this often. */
+const IDLE_KEEP_MS = 5000;
+/** That it still listens is kept this often: it bounds the hole that a lost position may have left. */
+const HEARD_KEEP_MS = 600_000;
+
+export interface TopicParts {
+  readonly unit: string;
+  readonly sync: TopicSync;
+  readonly stream: EventStream;
+  readonly writer: StreamWriter;
+  readonly checkpoints: Checkpoints;
+  readonly epoch: number;
+  readonly clock: Clock;
+  readonly status: LiveProgress;
+}
+
+/** One connection's life: events from the stream into the target, until something fails, stops it or pauses the sync. */
+export class TopicAttempt {
+  readonly #parts: TopicParts;
+  readonly #inbox: Inbox;
+  readonly #kept: TopicEnvelope | null;
+  #position: string | null;
+  #keptAtMs = 0;
+  /** The position has moved past events that needed no write. */
+  #behind = false;
+  #paused = false;
+
+  constructor(parts: TopicParts, kept: TopicEnvelope | null) {
+    this.#parts = parts;
+    this.#kept = kept;
+    this.#position = kept?.position ?? null;
+    this.#inbox = new Inbox((events) => parts.stream.grant(events));
+    parts.status.following(parts.stream, () => this.#inbox.size, this.#position === null ? null : (kept?.heardAtMs ?? null));
+    if (kept !== null && kept.origin !== parts.stream.origin) {
+      throw new RequestRefusedError(
+        `${parts.sync.name} has brought events of ${kept.origin}, and the stream now comes from ${parts.stream.origin}`,
+        { hint: `if that is meant (a refreshed sandbox, say): tidemark reset ${parts.sync.name}` },
+      );
+    }
+  }
+
+  async run(stop: AbortSignal, signal: AbortSignal, untilMs: number): Promise<void> {
+    const { stream, clock } = this.#parts;
+    const closed = new AbortController();
+    const either = AbortSignal.any([stop, signal, closed.signal]);
+    const wake = () => this.#inbox.wake();
+    either.addEventListener('abort', wake);
+    const reading = this.#listen(either);
+    const ticking = this.#tick(either);
+    try {
+      while (!stop.aborted && !this.#paused && clock.now() < untilMs) {
+        signal.throwIfAborted();
+        if (this.#inbox.ready) {
+          await this.#write(this.#inbox.take(), signal);
+          continue;
+        }
+        await this.#keepIdle();
+        await this.#inbox.news();
+      }
+      signal.throwIfAborted();
+      await this.#keepIdle(true);
+    } finally {
+      either.removeEventListener('abort', wake);
+      closed.abort();
+      await stream[Symbol.asyncDispose]();
+      await reading;
+      await ticking;
+    }
+  }
+
+  async #listen(signal: AbortSignal): Promise<void> {
+    const { stream, status } = this.#parts;
+    try {
+      for await (const delivery of stream.deliveries(signal)) {
+        this.#inbox.push(delivery);
+        status.heard(delivery);
+      }
+    } catch (error) {
+      this.#inbox.fail(error);
+    }
+  }
+
+  /** A quiet topic still has a position to keep, and a pause to notice. */
+  async #tick(signal: AbortSignal): Promise<void> {
+    const { clock, sync } = this.#parts;
+    try {
+      while (!signal.aborted) {
+        await clock.sleep(IDLE_KEEP_MS, signal).catch(() => {});
+        this.#paused = await sync.paused();
+        this.#inbox.wake();
+      }
+    } catch (error) {
+      this.#inbox.fail(error);
+    }
+  }
+
+  async #write({ events, position }: Taken, signal: AbortSignal): Promise<void> {
+    const { sync, writer, status, unit, epoch } = this.#parts;
+    // A retry of failures writes the same target.
+    const leave = await sync.gate.enter();
+    try {
+      const prepared = await sync.prepare(events);
+      if (prepared.changes.length === 0) {
+        this.#position = position;
+        this.#behind = true;
+      } else {
+        const transaction = await writer.begin(signal);
+        try {
+          await sync.apply(transaction, prepared);
+          await transaction.commit(unit, epoch, this.#encoded(position));
+        } catch (error) {
+          await transaction.rollback().catch(() => {});
+          throw error;
+        }
+        this.#keep(position);
+        status.transactions++;
+      }
+    } finally {
+      leave();
+    }
+    const committedAtMs = events.at(-1)?.committedAtMs ?? 0;
+    if (committedAtMs > 0) status.wrote(committedAtMs);
+  }
+
+  /** Keeps where the topic stands when it is quiet, and that somebody listens. */
+  async #keepIdle(atOnce = false): Promise<void> {
+    const { checkpoints, unit, epoch, clock, stream } = this.#parts;
+    const position = this.#inbox.idlePosition ?? this.#position;
+    if (position === null) return;
+    const ageMs = clock.now() - this.#keptAtMs;
+    const moved = position !== this.#position || this.#behind;
+    const listens = stream.state?.().connected ?? true;
+    if (!(moved && (atOnce || ageMs >= IDLE_KEEP_MS)) && !(listens && ageMs >= HEARD_KEEP_MS)) return;
+    await checkpoints.write(unit, epoch, this.#encoded(position));
+    this.#keep(position);
+  }
+
+  #encoded(position: string): string {
+    const { stream, clock } = this.#parts;
+    const holes = this.#kept?.holes ?? [];
+    return encodeTopic({ position, origin: stream.origin, again: false, heardAtMs: clock.now(), holes });
+  }
+
+  #keep(position: string): void {
+    this.#position = position;
+    this.#behind = false;
+    this.#keptAtMs = this.#parts.clock.now();
+    this.#parts.status.keptPosition();
+  }
+}

@@ -1,0 +1,147 @@
+import { type Change, NO_STAMP } from '../../model/change.ts';
+import type { StreamEvent, StreamTransaction } from '../../model/stream.ts';
+import { newRow, type Row } from '../../model/value.ts';
+import { newFailure } from '../apply.ts';
+import type { WriteGate } from '../live/write-gate.ts';
+import type { OpenedSync } from '../opened-sync.ts';
+import type { StepFailure } from '../stage.ts';
+import { SeenEvents } from './seen-events.ts';
+
+/** Place of a failure that no step and no target made: the event's content could not be read. */
+export const UNREAD = 'event';
+
+/** What a batch of events comes to. */
+export interface Prepared {
+  /** In the order of their events; a key may come more than once. */
+  readonly changes: readonly Change[];
+  /** Events that have been dealt with once the changes are written. */
+  readonly taken: readonly string[];
+}
+
+/**
+ * A sync of events that somebody published. Each is a record that comes to be and never changes; nothing can be read again, so that
+ * a failure keeps the whole event and is retried from that (P2), and an event that is delivered again is the same record.
+ */
+export class TopicSync {
+  readonly opened: OpenedSync;
+  readonly gate: WriteGate;
+  /** Null for a target that knows by the key what it has. */
+  readonly #seen: SeenEvents | null;
+
+  constructor(opened: OpenedSync, gate: WriteGate) {
+    this.opened = opened;
+    this.gate = gate;
+    const { target, store, clock } = opened;
+    this.#seen = target.compares ? null : new SeenEvents(store, this.name, clock);
+  }
+
+  get name(): string {
+    return this.opened.config.name;
+  }
+
+  paused(): Promise<boolean> {
+    return this.opened.store.paused(this.name);
+  }
+
+  /** Takes events through the steps. What cannot go on is kept as a failure, durable when this resolves. */
+  async prepare(events: readonly StreamEvent[]): Promise<Prepared> {
+    const keys = events.map((event) => event.keys[0]!);
+    const failing = await this.#failingAmong(keys);
+    const seen = (await this.#seen?.among(keys)) ?? new Set();
+    const read: Change[] = [];
+    const unread: StreamEvent[] = [];
+    const taken = new Set<string>();
+    for (const event of events) {
+      const key = event.keys[0]!;
+      // Delivered once more, and kept already.
+      if (failing.has(key) || seen.has(key) || taken.has(key)) continue;
+      taken.add(key);
+      if (event.row === null) unread.push(event);
+      else read.push({ op: 'upsert', key, row: this.#wholeRow(event.row), stampMs: NO_STAMP });
+    }
+    await this.#keepUnread(unread);
+    const { changes, failures } = await this.opened.steps.changes(read);
+    await this.#keepStepFailures(failures);
+    // An event that a filter takes out was never in the target.
+    return { changes: changes.filter(({ op }) => op === 'upsert'), taken: [...taken] };
+  }
+
+  /** Brings them to the target, within the transaction that is open. */
+  async apply(transaction: StreamTransaction, { changes, taken }: Prepared): Promise<void> {
+    for (const round of roundsOfDistinctKeys(changes)) await this.#write(transaction, round);
+    await this.#seen?.remember(taken);
+  }
+
+  async #write(transaction: StreamTransaction, all: readonly Change[]): Promise<void> {
+    const { target, store, config } = this.opened;
+    const changes = await this.#divert(all);
+    const size = Math.min(config.batchSize ?? Number.POSITIVE_INFINITY, target.batchSizeMax);
+    for (let at = 0; at < changes.length; at += size) {
+      const chunk = changes.slice(at, at + size);
+      const results = await transaction.apply(target, chunk);
+      const rejected = chunk.flatMap((change, i) => {
+        const result = results[i]!;
+        return result.status === 'rejected' ? [newFailure(this.opened, change, result.reason, 'target')] : [];
+      });
+      // Durable before the position passes them.
+      if (rejected.length > 0) await store.putFailures(rejected);
+    }
+  }
+
+  /** Where several events write one row, those that come after a refused one merge into its failure, in order (P2). */
+  async #divert(changes: readonly Change[]): Promise<readonly Change[]> {
+    const failing = await this.#failingAmong(changes.map(({ key }) => key));
+    if (failing.size === 0) return changes;
+    await this.opened.store.mergeIntoFailures(
+      this.name,
+      changes.filter(({ key }) => failing.has(key)),
+    );
+    return changes.filter(({ key }) => !failing.has(key));
+  }
+
+  /** Asked each time: another process may have mended some. */
+  async #failingAmong(keys: readonly string[]): Promise<ReadonlySet<string>> {
+    const { store } = this.opened;
+    if (keys.length === 0 || (await store.countFailures(this.name)) === 0) return new Set();
+    return new Set((await store.failures({ sync: this.name, keys })).map(({ key }) => key));
+  }
+
+  /** What the schema has and the event does not is null: a field that is new, or that its publisher left out. */
+  #wholeRow(row: Row): Row {
+    const whole = newRow();
+    for (const { name } of this.opened.source.schema.fields) whole[name] = row[name] ?? null;
+    return whole;
+  }
+
+  async #keepUnread(events: readonly StreamEvent[]): Promise<void> {
+    if (events.length === 0) return;
+    const failures = events.map(({ keys, unread }) => {
+      const row = Object.assign(newRow(), unread?.raw);
+      const reason = { code: 'event_unreadable', message: unread?.reason ?? 'its content cannot be read' };
+      return newFailure(this.opened, { op: 'upsert', key: keys[0]!, row, stampMs: NO_STAMP }, reason, UNREAD);
+    });
+    await this.opened.store.putFailures(failures);
+  }
+
+  async #keepStepFailures(failures: readonly StepFailure[]): Promise<void> {
+    if (failures.length === 0) return;
+    await this.opened.store.putFailures(
+      failures.map((failure) =>
+        newFailure(this.opened, { op: 'upsert', ...failure }, { code: failure.code, message: failure.message }, failure.place),
+      ),
+    );
+  }
+}
+
+/** A write takes each key once; two events of one key are two writes, in their order. */
+function roundsOfDistinctKeys(changes: readonly Change[]): Change[][] {
+  const rounds: Change[][] = [];
+  const times = new Map<string, number>();
+  for (const change of changes) {
+    const round = times.get(change.key) ?? 0;
+    times.set(change.key, round + 1);
+    rounds[round] ??= [];
+    rounds[round].push(change);
+  }
+  return rounds;
+}
