@@ -4,6 +4,7 @@ const MASK = '[secret]';
 const LENGTH_MIN = 4;
 
 const forms = new Set<string>();
+/** Of all forms; made when a text comes, not with every secret: a process signs in for years. */
 let pattern: RegExp | undefined;
 
 /** From now on this value is masked in every log line and in every text that goes through `scrub`. For the life of the process. */
@@ -25,13 +26,18 @@ export function registerSecret(value: string): void {
   ]) {
     forms.add(form);
   }
+  pattern = undefined;
+}
+
+function patternOfAll(): RegExp {
   // The longest first, so that of a secret that contains another nothing is left over.
   const longestFirst = [...forms].sort((a, b) => b.length - a.length);
-  pattern = new RegExp(longestFirst.map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'), 'g');
+  return new RegExp(longestFirst.map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'), 'g');
 }
 
 /** The text without registered secrets, and without the password of any URL. Every text that leaves the process goes through it. */
 export function scrub(text: string): string {
+  if (forms.size > 0) pattern ??= patternOfAll();
   const masked = pattern === undefined ? text : text.replace(pattern, MASK);
   return masked.replace(/\b([a-z][a-z0-9+.-]{1,20}:\/\/[^\s:@/"']*):[^\s/"']+@/gi, `$1:${MASK}@`);
 }
