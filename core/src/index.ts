@@ -1,4 +1,9 @@
 /** What connectors, the CLI and the testkit use of the engine. */
+export { getHealthz } from './api/get-healthz.ts';
+export { getMetrics } from './api/get-metrics.ts';
+export { getReadyz, type Readiness } from './api/get-readyz.ts';
+export { type Endpoint, type HttpServer, type HttpServerOptions, PortTakenError, startHttpServer } from './api/http-server.ts';
+export { createMetrics, type Measured, type Metrics } from './api/metrics.ts';
 export * from './base/clock.ts';
 export * from './base/errors.ts';
 export { createFetch } from './base/fetch.ts';

@@ -17,9 +17,18 @@ export interface Config {
   readonly syncs: ReadonlyMap<string, SyncConfig>;
   readonly store: StoreConfig;
   readonly log: { readonly level: LogLevel };
+  readonly http: HttpConfig;
   readonly notes: string | null;
   /** What is not wrong and still worth a look, e.g. a secret in plain text. */
   readonly warnings: readonly Problem[];
+}
+
+/** Where `tidemark start` answers. */
+export interface HttpConfig {
+  /** Null: the usual one, if it is free. */
+  readonly port: number | 'off' | null;
+  /** Null: this machine only. */
+  readonly host: string | null;
 }
 
 export type StoreConfig =

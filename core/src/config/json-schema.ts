@@ -3,6 +3,7 @@ import type { AnyConnector } from './config.ts';
 import { inputSchema, type JsonSchema } from './connector-schema.ts';
 import {
   customSourceSchema,
+  httpSchema,
   logSchema,
   sourceExtras,
   stepSchemas,
@@ -53,6 +54,7 @@ export function configJsonSchema(connectors: readonly AnyConnector[]): JsonSchem
       },
       store: own(storeSchema),
       log: own(logSchema),
+      http: own(httpSchema),
     },
   };
   return {

@@ -8,7 +8,7 @@ import { locateYaml } from './located-yaml.ts';
 import { guardSecrets, isBlock, readConnections } from './read-connections.ts';
 import { readSync } from './read-sync.ts';
 import { Report } from './report.ts';
-import { logSchema, storeSchema, topSchema } from './schema.ts';
+import { httpSchema, logSchema, storeSchema, topSchema } from './schema.ts';
 
 export interface LoadOptions {
   readonly env: Environment;
@@ -62,10 +62,11 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
   const store = report.parse(storeSchema, top.store ?? {}, ['store'])?.data;
   if (isBlock(top.store)) guardSecrets(storeSchema, { url: top.store.url }, ['store'], report, file);
   const log = report.parse(logSchema, top.log ?? {}, ['log'])?.data;
+  const http = report.parse(httpSchema, top.http ?? {}, ['http'])?.data;
   const storeConfig = store && readStore(store.url, baseDir, report);
 
   const errors = report.problems.filter((p) => p.severity === 'error');
-  if (errors.length > 0 || storeConfig === undefined || storeConfig === null || log === undefined) {
+  if (errors.length > 0 || storeConfig === undefined || storeConfig === null || log === undefined || http === undefined) {
     throw new ConfigError(inFileOrder(report.problems));
   }
   return {
@@ -75,6 +76,7 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
     syncs,
     store: storeConfig,
     log: { level: log.level },
+    http: { port: http.port ?? null, host: http.host ?? null },
     notes: typeof top.notes === 'string' ? top.notes : null,
     warnings: inFileOrder(report.problems),
   };

@@ -197,11 +197,23 @@ export const logSchema = z.strictObject({
   level: z.enum(logLevels).default('info').meta({ description: 'The least important lines that are shown' }),
 });
 
+export const httpSchema = z.strictObject({
+  port: z
+    .union([z.int().min(0).max(65_535), z.literal('off')], { error: () => 'takes a port, 0 for a free one, or off' })
+    .optional()
+    .meta({ description: 'Where `tidemark start` answers metrics and health; 4600 unless told otherwise, `off` for nowhere' }),
+  host: z.string().min(1).optional().meta({
+    description:
+      'The address it listens at; this machine only unless told otherwise. Others need no login: keep them away otherwise',
+  }),
+});
+
 export const topSchema = z.strictObject({
   connections: block.meta({ description: 'The systems to connect, by name' }),
   syncs: block.meta({ description: 'What is kept in sync, by name' }),
   store: block.optional().meta({ description: 'Where runs, failures and checkpoints are kept' }),
   log: block.optional(),
+  http: block.optional().meta({ description: 'Metrics and health of `tidemark start`' }),
   notes,
 });
 

@@ -1,0 +1,149 @@
+import type { Engine } from '../control/engine.ts';
+import type { LiveState } from '../pipeline/live/live-status.ts';
+import type { Counts, RunKind, RunState } from '../store/store.ts';
+
+/** What is asked for at each scrape. */
+export type Measured = Pick<Engine, 'status' | 'liveStatus' | 'allowances' | 'usage'>;
+
+/** What is counted of a run. */
+export interface EndedRun {
+  readonly sync: string;
+  readonly kind: RunKind;
+  readonly state: RunState;
+  readonly counts: Counts;
+  readonly durationMs: number;
+}
+
+export interface Metrics {
+  readonly contentType: string;
+  /** Everything that is known at this moment. */
+  text(): Promise<string>;
+  /** A run has ended. */
+  observe(run: EndedRun): void;
+}
+
+const states: readonly LiveState[] = ['connecting', 'catching up', 'live', 'waiting', 'polling', 'paused', 'stopped'];
+
+/** Counters count from the start of the process, as Prometheus expects; gauges are read when somebody asks. */
+export async function createMetrics(engine: Measured, now: () => number): Promise<Metrics> {
+  const { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } = await import('prom-client');
+  const register = new Registry();
+  collectDefaultMetrics({ register });
+  const counter = <T extends string>(name: string, help: string, labelNames: readonly T[]) =>
+    new Counter({ name: `tidemark_${name}`, help, labelNames, registers: [register] });
+  const gauge = <T extends string>(name: string, help: string, labelNames: readonly T[]) =>
+    new Gauge({ name: `tidemark_${name}`, help, labelNames, registers: [register] });
+
+  const runs = counter('runs_total', 'Runs that have ended, by kind and how they ended', ['sync', 'kind', 'state']);
+  const records = counter('records_total', 'Records of these runs, by what became of them', ['sync', 'outcome']);
+  const duration = new Histogram({
+    name: 'tidemark_run_duration_seconds',
+    help: 'How long runs took',
+    labelNames: ['sync', 'kind'],
+    buckets: [0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200],
+    registers: [register],
+  });
+  const failures = gauge('open_failures', 'Records that the target refused and that are tried again', ['sync']);
+  const paused = gauge('sync_paused', '1 while somebody has paused the sync', ['sync']);
+  const lastRun = gauge('last_run_succeeded', '1 when the newest run of the sync succeeded, 0 when it failed', ['sync']);
+  const lastSuccess = gauge('last_success_timestamp_seconds', 'When the newest run that succeeded began', ['sync']);
+  const storeUp = gauge('store_up', '1 while the state store answers', []);
+
+  const connected = gauge('stream_connected', '1 while the stream is connected', ['stream', 'transport']);
+  const state = gauge('stream_state', '1 for the state that the stream is in', ['stream', 'state']);
+  const lag = gauge('stream_lag_seconds', 'Age of the oldest change that the stream may owe; 0 while it is idle', ['stream']);
+  const waiting = gauge('stream_waiting_events', 'Events that have come and are not yet written', ['stream']);
+  const lastEvent = gauge(
+    'stream_last_event_timestamp_seconds',
+    "Commit time of the newest event written, by the source's clock",
+    ['stream'],
+  );
+  const position = gauge('stream_position_age_seconds', 'How long ago the position was kept that it would go on from', [
+    'stream',
+  ]);
+  const rereads = gauge('stream_rereads', 'Syncs that are read again because something was not told', ['stream']);
+  const events = counter('events_total', 'Events that have come', ['stream']);
+  const transactions = counter('stream_transactions_total', 'Transactions written to the target', ['stream']);
+  const reconnects = counter('stream_reconnects_total', 'Connections made anew after one was lost', ['stream']);
+  const splits = counter('stream_splits_total', 'Transactions that became visible in more than one step', ['stream']);
+  const healed = counter('stream_healed_total', 'Holes that were mended, by what made them', ['stream', 'kind']);
+
+  const requestsLeft = gauge('api_requests_remaining', 'API requests that the system still allows in its window', ['connection']);
+  const requestsMax = gauge('api_requests_max', 'API requests that the system allows in its window', ['connection']);
+  const deliveriesLeft = gauge('event_deliveries_remaining', 'Event deliveries that the system still allows in its window', [
+    'connection',
+  ]);
+  const deliveriesMax = gauge('event_deliveries_max', 'Event deliveries that the system allows in its window', ['connection']);
+  const deliveriesEnd = gauge(
+    'event_deliveries_spent_seconds',
+    'When deliveries will be spent at the present pace; absent if they last',
+    ['connection'],
+  );
+
+  async function readSyncs(): Promise<void> {
+    for (const each of [failures, paused, lastRun, lastSuccess]) each.reset();
+    try {
+      for (const { sync, openFailures, paused: isPaused, lastRun: run, lastSuccess: success } of await engine.status()) {
+        failures.set({ sync }, openFailures);
+        paused.set({ sync }, isPaused ? 1 : 0);
+        if (run !== null && run.state !== 'running') lastRun.set({ sync }, run.state === 'failed' ? 0 : 1);
+        if (success !== null) lastSuccess.set({ sync }, success.startedAtMs / 1000);
+      }
+      storeUp.set(1);
+    } catch {
+      // Better without these than without all the others: the store's own trouble is the first thing to know.
+      storeUp.set(0);
+    }
+  }
+
+  function readStreams(): void {
+    for (const each of [connected, state, lag, waiting, lastEvent, position, rereads]) each.reset();
+    for (const each of [events, transactions, reconnects, splits, healed]) each.reset();
+    for (const status of engine.liveStatus()) {
+      const { stream } = status;
+      connected.set({ stream, transport: status.transport ?? '' }, status.connected ? 1 : 0);
+      for (const name of states) state.set({ stream, state: name }, status.state === name ? 1 : 0);
+      if (status.lagMs !== null) lag.set({ stream }, status.lagMs / 1000);
+      waiting.set({ stream }, status.waiting);
+      if (status.lastEventMs !== null) lastEvent.set({ stream }, status.lastEventMs / 1000);
+      if (status.positionMs !== null) position.set({ stream }, Math.max(0, now() - status.positionMs) / 1000);
+      rereads.set({ stream }, status.rereads.length);
+      events.inc({ stream }, status.events);
+      transactions.inc({ stream }, status.transactions);
+      reconnects.inc({ stream }, status.reconnects);
+      splits.inc({ stream }, status.splits);
+      for (const [kind, count] of Object.entries(status.healed)) healed.inc({ stream, kind }, count);
+    }
+  }
+
+  async function readAllowances(): Promise<void> {
+    for (const each of [requestsLeft, requestsMax, deliveriesLeft, deliveriesMax, deliveriesEnd]) each.reset();
+    const asked = await engine.allowances().catch(() => []);
+    // What replies told is newer than what was asked for.
+    for (const { connection, name, used, max } of [...asked, ...engine.usage()]) {
+      const [left, all] = name === 'requests' ? [requestsLeft, requestsMax] : [deliveriesLeft, deliveriesMax];
+      left.set({ connection }, max - used);
+      all.set({ connection }, max);
+    }
+    for (const { connection, name, spentAtMs } of asked) {
+      if (name === 'event deliveries' && spentAtMs !== null) {
+        deliveriesEnd.set({ connection }, Math.max(0, spentAtMs - now()) / 1000);
+      }
+    }
+  }
+
+  return {
+    contentType: register.contentType,
+    observe({ sync, kind, state: ended, counts, durationMs }) {
+      runs.inc({ sync, kind, state: ended });
+      duration.observe({ sync, kind }, durationMs / 1000);
+      for (const [outcome, count] of Object.entries(counts)) records.inc({ sync, outcome }, count);
+    },
+    async text() {
+      await readSyncs();
+      readStreams();
+      await readAllowances();
+      return register.metrics();
+    },
+  };
+}
