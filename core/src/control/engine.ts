@@ -293,8 +293,8 @@ export class Engine implements AsyncDisposable {
     });
     this.#live = [...following.status, ...topics.status];
     const trimming = trimJournals({ store: store.journal, clock, log, stop: AbortSignal.any([options.stop, options.signal]) });
-    const watching = watchAllowances(this.#streamed(), this.#allowanceOptions(), AbortSignal.any([options.stop, options.signal]));
     const scheduled = schedule(syncs, { clock, stop: options.stop, concurrency: RUNS_AT_ONCE });
+    const watching = watchAllowances(this.#streamed(), this.#allowanceOptions(), AbortSignal.any([options.stop, options.signal]));
     await Promise.all([following.ended, topics.ended, trimming, scheduled, watching]);
   }
 
@@ -496,16 +496,6 @@ export class Engine implements AsyncDisposable {
     return opened.openTarget({ to: spec, unit: sync.watermarkKey, schema, deletes: sync.deletes, memory }, signal);
   }
 
-  /** Connections that live syncs listen to. */
-  #streamed(): readonly string[] {
-    const live = [...this.config.syncs.values()].filter((sync) => sync.live);
-    return [...new Set(live.flatMap(({ from }) => (from.kind === 'connection' ? [from.connection] : [])))];
-  }
-
-  #allowanceOptions() {
-    return { ...this.#options, connection: (name: string) => this.#connection(name) };
-  }
-
   /** Whether the user may subscribe, and how much of the allowance is left. */
   async #checkTopic({ name, from, channel }: SyncConfig, { streamDataset }: Source): Promise<readonly Problem[]> {
     const connection = from.kind === 'connection' ? this.#connection(from.connection) : null;
@@ -516,6 +506,16 @@ export class Engine implements AsyncDisposable {
   async #hasFailureDue({ name }: SyncConfig): Promise<boolean> {
     const { store, clock } = this.#options;
     return (await store.failures({ sync: name, dueAtMs: clock.now(), limit: 1 })).length > 0;
+  }
+
+  /** Connections that live syncs listen to. */
+  #streamed(): readonly string[] {
+    const live = [...this.config.syncs.values()].filter((sync) => sync.live);
+    return [...new Set(live.flatMap(({ from }) => (from.kind === 'connection' ? [from.connection] : [])))];
+  }
+
+  #allowanceOptions() {
+    return { ...this.#options, connection: (name: string) => this.#connection(name) };
   }
 
   async #liveDatasets(signal: AbortSignal): Promise<readonly LiveDataset[]> {

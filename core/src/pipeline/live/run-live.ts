@@ -140,10 +140,8 @@ async function follow(options: LiveOptions, { rereads, aside, owner, owners }: L
   refuseTakenOver(unit, decodeLive(await checkpoints.read(unit)), owners);
   const { epoch, checkpoint } = await checkpoints.acquire(unit);
   let kept = decodeLive(checkpoint);
-  if (kept !== null && kept.position !== null && clock.now() - kept.keptAtMs > POSITION_MS) {
-    kept = lost(kept);
-    status.hole('lost', status.syncs);
-  }
+  const isTooOld = kept !== null && kept.position !== null && clock.now() - kept.keptAtMs > POSITION_MS;
+  if (kept !== null && isTooOld) kept = lost(kept);
   // A sync that follows no more has nobody who would read it again.
   for (const name of status.syncs) if (kept?.rereads[name] !== undefined) rereads.remember(name, kept.rereads[name]);
   let stream: EventStream;
@@ -153,6 +151,7 @@ async function follow(options: LiveOptions, { rereads, aside, owner, owners }: L
     await forgetPosition(error, kept, opened, unit, epoch);
     throw error;
   }
+  if (isTooOld) status.hole('lost', status.syncs);
   await using unheard = new AsyncDisposableStack();
   unheard.use(stream);
   await using writer = await opened.openWriter(epoch);
