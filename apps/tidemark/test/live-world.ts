@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Engine, openStore, parseConfig, type Store, seededRandom, systemClock } from '@tidemark/core';
 import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
+import { createTestDatabase } from '@tidemark/testkit';
+import pg from 'pg';
 import { expect, vi } from 'vitest';
 import { loadConnectors } from '../src/connectors.ts';
 
@@ -26,7 +28,7 @@ export interface Life {
 }
 
 /**
- * An org with streams on real sockets, an engine, and a copy in SQLite. Time is real, and waits between attempts are short. Deltas
+ * An org with streams on real sockets, an engine, and a copy in SQLite or PostgreSQL. Time is real, and waits between attempts are short. Deltas
  * are an hour apart, so that nothing but the stream can bring what changes.
  */
 export class LiveWorld implements AsyncDisposable {
@@ -34,18 +36,21 @@ export class LiveWorld implements AsyncDisposable {
   readonly warnings: object[] = [];
   readonly #store: Store;
   readonly #folder = mkdtempSync(join(tmpdir(), 'tidemark-live-'));
+  readonly #postgres: { readonly url: string; drop(): Promise<void> } | null;
   #database: DatabaseSync | null = null;
+  #lives = 0;
 
-  private constructor(emulator: Emulator, store: Store) {
+  private constructor(emulator: Emulator, store: Store, postgres: { readonly url: string; drop(): Promise<void> } | null) {
     this.emulator = emulator;
     this.#store = store;
+    this.#postgres = postgres;
   }
 
-  static async open(): Promise<LiveWorld> {
+  static async open(target = 'sqlite'): Promise<LiveWorld> {
     const clock = createClock(Date.UTC(2026, 2, 4, 5, 6, 7));
     const limits = { DailyDeliveredPlatformEvents: 1_000_000 };
     const emulator = await startEmulator({ clock, limits, changeEvents: ['Account', 'Contact'] });
-    return new LiveWorld(emulator, await openStore(':memory:'));
+    return new LiveWorld(emulator, await openStore(':memory:'), target === 'postgres' ? await createTestDatabase() : null);
   }
 
   get org() {
@@ -82,7 +87,10 @@ export class LiveWorld implements AsyncDisposable {
           ...(stream === 'pubsub' ? { pubsubEndpoint: `http://${pubsubEndpoint}` } : {}),
           auth: { flow: 'client-credentials', clientId, clientSecret },
         },
-        db: { type: 'sqlite', path: join(this.#folder, 'copy.db') },
+        db:
+          this.#postgres === null
+            ? { type: 'sqlite', path: join(this.#folder, 'copy.db') }
+            : { type: 'postgres', url: this.#postgres.url },
       },
       syncs: {
         contacts: sync('Contact', 'contacts', contactFields, contacts),
@@ -94,7 +102,7 @@ export class LiveWorld implements AsyncDisposable {
     const log = { debug() {}, info() {}, warn, error: warn };
     const sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms < 30_000 ? Math.min(ms, 20) : ms, signal);
     const clock = { now: () => Date.now(), sleep };
-    const engine = new Engine({ config, store: this.#store, clock, random: seededRandom(1), log, fetch });
+    const engine = new Engine({ config, store: this.#store, clock, random: seededRandom(++this.#lives), log, fetch });
     const stopping = new AbortController();
     const killing = new AbortController();
     const ended = engine.start({ stop: stopping.signal, signal: killing.signal });
@@ -120,9 +128,19 @@ export class LiveWorld implements AsyncDisposable {
   }
 
   copied(table: string): Record<string, unknown>[] {
-    const columns = table === 'contacts' ? Object.keys(contactFields) : ['id', 'name', 'shout'];
-    const rows = this.database.prepare(`SELECT ${columns.join(', ')} FROM ${table} ORDER BY id`).all();
+    const rows = this.database.prepare(selected(table)).all();
     return rows.map((row) => ({ ...row }));
+  }
+
+  async #copied(table: string): Promise<Record<string, unknown>[]> {
+    if (this.#postgres === null) return this.copied(table);
+    const client = new pg.Client({ connectionString: this.#postgres.url });
+    await client.connect();
+    try {
+      return (await client.query(selected(table))).rows;
+    } finally {
+      await client.end();
+    }
   }
 
   truth(table: string): Record<string, unknown>[] {
@@ -138,9 +156,9 @@ export class LiveWorld implements AsyncDisposable {
 
   /** Waits until the copy is what the org is. */
   async equal(): Promise<void> {
-    const compare = () => {
-      expect(this.copied('contacts')).toEqual(this.truth('contacts'));
-      expect(this.copied('accounts')).toEqual(this.truth('accounts'));
+    const compare = async () => {
+      expect(await this.#copied('contacts')).toEqual(this.truth('contacts'));
+      expect(await this.#copied('accounts')).toEqual(this.truth('accounts'));
     };
     await vi.waitFor(compare, { timeout: 20_000, interval: 20 });
   }
@@ -149,6 +167,12 @@ export class LiveWorld implements AsyncDisposable {
     this.#database?.close();
     await this.#store[Symbol.asyncDispose]();
     await this.emulator.close();
+    await this.#postgres?.drop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+function selected(table: string): string {
+  const columns = table === 'contacts' ? Object.keys(contactFields) : ['id', 'name', 'shout'];
+  return `SELECT ${columns.join(', ')} FROM ${table} ORDER BY id`;
 }

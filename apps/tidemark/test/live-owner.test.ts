@@ -1,0 +1,27 @@
+import { OwnershipLostError } from '@tidemark/core';
+import { expect, test, vi } from 'vitest';
+import { LiveWorld } from './live-world.ts';
+
+// A stream has one owner, whatever is started twice by mistake.                                                              (P11)
+test.each(['sqlite', 'postgres'])(
+  'a second process takes the stream over, and the first one says so and stops: %s',
+  async (target) => {
+    await using world = await LiveWorld.open(target);
+    const kent = world.insert('Contact', { LastName: 'Kent' });
+    const first = await world.start();
+    await world.live(first);
+    await world.equal();
+    const second = await world.start();
+    await world.live(second);
+    for (const LastName of ['El', 'Superman', 'Kal']) {
+      world.org.write((t) => t.update('Contact', kent, { LastName }));
+      await world.equal();
+    }
+    await vi.waitUntil(() => first.engine.liveStatus()[0]!.state === 'stopped', { timeout: 10_000, interval: 20 });
+    expect(first.engine.liveStatus()[0]!.reason).toMatch(/taken over|another process|epoch/i);
+    expect(second.engine.liveStatus()[0]).toMatchObject({ state: 'live' });
+    expect(world.warnings).toContainEqual(expect.objectContaining({ err: expect.any(OwnershipLostError) }));
+    await first.stop();
+    await second.stop();
+  },
+);
