@@ -107,9 +107,9 @@ for (const [path, to] of Object.entries(paths)) {
         const read = () => {
           const selected = field === 'Account__r.Code__c' ? 'Account__r.Code__c' : field;
           const found = org.records(['Key__c', selected], `Key__c LIKE '${path} ${field}%'`);
-          const valueOf = (record: Record<string, unknown>) =>
+          const heldBy = (record: Record<string, unknown>) =>
             field === 'Account__r.Code__c' ? ((record.Account__r as { Code__c: string } | null)?.Code__c ?? null) : record[field];
-          return new Map(found.map((record) => [record.Key__c, valueOf(record)]));
+          return new Map(found.map((record) => [record.Key__c, heldBy(record)]));
         };
         // Made anew.
         const made = writes.map(([what, row]) => upsert({ Key__c: name(what), ...row }));

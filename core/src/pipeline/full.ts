@@ -9,8 +9,8 @@ import { inTurn, type OpenedSync, type RunScope, StoppedError } from './opened-s
 
 /** A sweep of so few rows never asks. */
 const SWEEP_ROWS_FREE = 10;
-/** Rows of one write where the target has no loader. */
-const ROWS_IN_A_WRITE = 2000;
+/** Rows of one write where the target has no loader: so many at least, and at most, as the target takes them; memory holds them (P9). */
+const ROWS_IN_A_WRITE = { min: 2000, max: 10_000 };
 
 export interface FullOptions {
   /** Overrides the sync's own `sweepMax`: the user's answer to a refused sweep. */
@@ -257,22 +257,23 @@ async function fullByWrites(
   const { source } = sync;
   const mark = await source.mark(scope.signal);
   let cursor: string | null = null;
+  let changes: Change[] = [];
+  const size = Math.min(ROWS_IN_A_WRITE.max, Math.max(ROWS_IN_A_WRITE.min, sync.target.batchSizeMax));
   const { fields, key } = source.schema;
   for await (const page of source.readFull(null, scope.signal)) {
-    let changes: Change[] = [];
     for await (const block of page.blocks) {
-      changes.push(...changesOfBlock(block, fields, key, source.stampField));
-      while (changes.length >= ROWS_IN_A_WRITE) {
-        const rows = changes.slice(0, ROWS_IN_A_WRITE);
+      changes = changes.concat(changesOfBlock(block, fields, key, source.stampField));
+      while (changes.length >= size) {
+        const rows = changes.slice(0, size);
         await inTurn(sync, () => applyChanges(sync, scope, rows, null, failing));
-        changes = changes.slice(ROWS_IN_A_WRITE);
+        changes = changes.slice(size);
         scope.tally.progress('reading', scope.tally.read, estimate);
       }
     }
-    await inTurn(sync, () => applyChanges(sync, scope, changes, null, failing));
     cursor = page.checkpoint ?? cursor;
     if (scope.stopping()) throw new StoppedError();
   }
+  await inTurn(sync, () => applyChanges(sync, scope, changes, null, failing));
   const checkpoint = cursor ?? mark;
   if (checkpoint === null || scope.tally.heldBy !== null) return null;
   await applyChanges(sync, scope, [], encodeEnvelope({ ...base, position: checkpoint }), failing);
