@@ -33,8 +33,26 @@ export const sqliteFrom = z
       .string()
       .optional()
       .describe('Column that grows with every change of a row. Without it every run reads everything.'),
+    capture: z
+      .boolean()
+      .optional()
+      .describe(
+        'Reads what changed from a change log that triggers write, deletes included. `tidemark schema apply` makes both; takes no watermark.',
+      ),
+    own: z
+      .enum(['include', 'ignore'])
+      .optional()
+      .describe(
+        'With capture: whether what only syncs of Tidemark have written counts as a change; include unless told otherwise',
+      ),
   })
-  .refine((from) => (from.table === undefined) !== (from.query === undefined), 'needs either table or query');
+  .refine((from) => (from.table === undefined) !== (from.query === undefined), 'needs either table or query')
+  .refine((from) => !from.capture || from.table !== undefined, { path: ['capture'], message: 'needs a table, not a query' })
+  .refine((from) => !from.capture || from.watermark === undefined, {
+    path: ['watermark'],
+    message: 'is not needed with capture, which tells of every change',
+  })
+  .refine((from) => from.capture || from.own === undefined, { path: ['own'], message: 'needs capture, which tells who wrote' });
 export type SqliteFrom = z.output<typeof sqliteFrom>;
 
 export const sqliteTo = z.strictObject({ table: z.string().min(1).describe('Table to write; it is made when it is not there') });

@@ -2,6 +2,8 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { AccessDeniedError, type Connector, type Problem, SyncError } from '@tidemark/core';
+import { openCapture } from './capture/reader.ts';
+import { installCapture, planCapture, removeCapture } from './capture/schema.ts';
 import { type RunInProcess, SqliteClient } from './client.ts';
 import { type SqliteConfig, type SqliteFrom, type SqliteTo, sqliteConfig, sqliteFrom, sqliteTo } from './config.ts';
 import { SqliteSource, sourceLayout } from './source.ts';
@@ -38,12 +40,22 @@ export function createConnector(ports: SqlitePorts = {}): Connector<SqliteConfig
         },
         discover: async () => ((await exists(path)) ? client.call('tables') : []),
         async openSource(spec) {
-          if (!(await exists(path))) {
-            throw new AccessDeniedError(`There is no file ${path}`, {
-              hint: 'A source has to exist: check the path of the connection.',
-            });
-          }
-          return new SqliteSource(client, await sourceLayout(client, spec), spec);
+          await refuseNoFile(path);
+          const capture = spec.from.capture ? await openCapture(client, spec.from.table!) : null;
+          return new SqliteSource(client, await sourceLayout(client, spec), spec, capture, context.clock);
+        },
+        async planSource({ capture, table }) {
+          await refuseNoFile(path);
+          return capture ? planCapture(client, table!) : [];
+        },
+        async prepareSource({ capture, table }) {
+          await refuseNoFile(path);
+          return capture ? installCapture(client, table!) : [];
+        },
+        // Also when `capture` has left the configuration already: that is how it ends.
+        async removeSource({ table }) {
+          await refuseNoFile(path);
+          return table === undefined ? [] : removeCapture(client, table);
         },
         openTarget: async (spec) => new SqliteTarget(client, spec, config.tablePrefix, context.clock),
         openStreamWriter: async (targets) => new SqliteStreamWriter(client, targets, context.clock),
@@ -53,6 +65,11 @@ export function createConnector(ports: SqlitePorts = {}): Connector<SqliteConfig
   };
 }
 export default createConnector();
+
+async function refuseNoFile(path: string): Promise<void> {
+  if (await exists(path)) return;
+  throw new AccessDeniedError(`There is no file ${path}`, { hint: 'A source has to exist: check the path of the connection.' });
+}
 
 async function exists(path: string): Promise<boolean> {
   return access(path).then(

@@ -13,6 +13,7 @@ export class Database {
   readonly #busyTimeoutMs: number;
   #writer: DatabaseSync | null = null;
   #reader: DatabaseSync | null = null;
+  #hasOwnTables = false;
   readonly #statements = new Map<string, StatementSync>();
 
   constructor(path: string, busyTimeoutMs: number) {
@@ -20,7 +21,16 @@ export class Database {
     this.#busyTimeoutMs = busyTimeoutMs;
   }
 
+  /** The one that writes, of a file that holds the tables of a target. */
   get writer(): DatabaseSync {
+    const { bareWriter } = this;
+    if (!this.#hasOwnTables) createOwnTables(bareWriter);
+    this.#hasOwnTables = true;
+    return bareWriter;
+  }
+
+  /** The one that writes, of a file that may be nothing but a source. */
+  get bareWriter(): DatabaseSync {
     if (this.#writer === null) {
       const database = new DatabaseSync(this.path, { timeout: this.#busyTimeoutMs });
       try {
@@ -35,7 +45,6 @@ export class Database {
         database.exec('PRAGMA journal_size_limit = 67108864');
         // Views that mention a table stay as they are while the table is swapped.
         database.exec('PRAGMA legacy_alter_table = ON');
-        createOwnTables(database);
       } catch (error) {
         database.close();
         throw error;
@@ -63,11 +72,11 @@ export class Database {
   }
 
   /** One transaction that takes the write lock at once, so that it cannot fail half way for want of it. */
-  transaction<T>(work: () => T): T {
-    this.writer.exec('BEGIN IMMEDIATE');
+  transaction<T>(work: () => T, writer = this.writer): T {
+    writer.exec('BEGIN IMMEDIATE');
     try {
       const result = work();
-      this.writer.exec('COMMIT');
+      writer.exec('COMMIT');
       return result;
     } catch (error) {
       this.rollback();
@@ -86,6 +95,7 @@ export class Database {
     this.#writer?.close();
     this.#reader?.close();
     this.#writer = null;
+    this.#hasOwnTables = false;
     this.#reader = null;
   }
 }

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import type { Block, Change, DeleteRule, FieldValue, StreamChange, StreamWriteResult, WriteResult } from '@tidemark/core';
 import { applyChanges } from './apply-changes.ts';
+import { type CaptureFacts, describeCapture } from './capture/describe.ts';
+import { writingFor, writtenFor } from './capture/own-writes.ts';
 import { countMissing, differentPart, type ListDifference, missingPart, type Part } from './compare-load.ts';
 import { checkEpoch, Database, keepCheckpoint } from './database.ts';
 import { FaultError, rejectionOf } from './fault.ts';
@@ -24,6 +26,8 @@ export interface WriteRequest {
 /** `begins`: nothing of the transaction has been asked for before. */
 export interface StreamedRequest {
   readonly layout: TableLayout;
+  /** The syncs that the transaction is written for. */
+  readonly units: readonly string[];
   readonly deletes: DeleteRule;
   readonly changes: readonly StreamChange[];
   readonly now: string;
@@ -68,6 +72,12 @@ export interface Handlers {
   /** Names and declared types of a query's columns. */
   queryColumns(sql: string): { name: string; type: string }[];
   readRows(request: ReadRequest): RowsRead;
+  /** @throws {FaultError} request_refused: triggers cannot tell of all that happens to it. */
+  describeCapture(table: string): CaptureFacts;
+  /** Statements without parameters, all or none, in a file that need not be a target. */
+  changeSchema(statements: readonly string[]): void;
+  /** All or none, and the rows of each. */
+  inOneTransaction(statements: readonly { readonly sql: string; readonly parameters: readonly SqlValue[] }[]): SqlValue[][][];
   /** Commits staged rows that wait for more: called when nothing more came for a while. */
   idle(): void;
   close(): void;
@@ -187,6 +197,7 @@ export function createHandlers(path: string, busyTimeoutMs: number): Handlers {
         try {
           // The lock is ours until the commit, so that nobody can raise the epoch in between.
           checkEpoch(database, unit, epoch);
+          writingFor(database, [unit]);
           return applyChanges(database, statementsFor(layout), changes, deletes, now);
         } catch (error) {
           database.rollback();
@@ -196,6 +207,7 @@ export function createHandlers(path: string, busyTimeoutMs: number): Handlers {
     commitWrite: (unit, checkpoint) => {
       try {
         if (checkpoint !== null) keepCheckpoint(database, unit, checkpoint);
+        writtenFor(database);
         database.writer.exec('COMMIT');
       } catch (error) {
         database.rollback();
@@ -203,12 +215,16 @@ export function createHandlers(path: string, busyTimeoutMs: number): Handlers {
       }
     },
     rollbackWrite: () => database.rollback(),
-    applyStreamed: ({ layout, deletes, changes, now, begins }) =>
-      streamed(begins, () => applyChanges(database, statementsFor(layout), changes, deletes, now)),
+    applyStreamed: ({ layout, units, deletes, changes, now, begins }) =>
+      streamed(begins, () => {
+        if (begins) writingFor(database, units);
+        return applyChanges(database, statementsFor(layout), changes, deletes, now);
+      }),
     commitStreamed: ({ unit, epoch, checkpoint, begins }) =>
       streamed(begins, () => {
         checkEpoch(database, unit, epoch);
         keepCheckpoint(database, unit, checkpoint);
+        writtenFor(database);
         database.writer.exec('COMMIT');
       }),
     readKeys: (layout, keys) => {
@@ -251,6 +267,27 @@ export function createHandlers(path: string, busyTimeoutMs: number): Handlers {
         .columns()
         .map(({ name, type }) => ({ name, type: type ?? '' })),
     readRows: (request) => readRows(database, request),
+    describeCapture: (table) => describeCapture(database, table),
+    changeSchema: (changes) =>
+      alone(() => {
+        const writer = database.bareWriter;
+        database.transaction(() => {
+          for (const sql of changes) writer.exec(sql);
+        }, writer);
+      }),
+    inOneTransaction: (asked) =>
+      alone(() => {
+        const writer = database.bareWriter;
+        return database.transaction(
+          () =>
+            asked.map(({ sql, parameters }) => {
+              const statement = writer.prepare(sql);
+              statement.setReturnArrays(true);
+              return statement.all(...parameters) as unknown as SqlValue[][];
+            }),
+          writer,
+        );
+      }),
     idle: () => chunk.commit(),
     close() {
       // Rows of an unfinished page are worth nothing: they are undone by whoever resumes.

@@ -1,6 +1,7 @@
 import type { StatementSync } from 'node:sqlite';
 import type { DeleteRule, LoadCounts, Row } from '@tidemark/core';
 import { applyDelete } from './apply-changes.ts';
+import { writingFor, writtenFor } from './capture/own-writes.ts';
 import { checkEpoch, type Database, keepCheckpoint } from './database.ts';
 import { rejectionOf } from './fault.ts';
 import { DELETED_AT, quoted, STAMP } from './identifiers.ts';
@@ -54,6 +55,7 @@ function finish(database: Database, request: FinishRequest): LoadCounts {
   const { identity } = request;
   const { layout, staging, unit } = identity;
   checkEpoch(database, unit, identity.epoch);
+  writingFor(database, [unit]);
   for (const rowid of request.without) database.prepare(`DELETE FROM ${quoted(staging)} WHERE rowid = ?`).run(rowid);
   const staged = count(database, staging);
   const isEmpty = database.writer.prepare(`SELECT 1 FROM ${quoted(layout.table)} LIMIT 1`).get() === undefined;
@@ -63,6 +65,7 @@ function finish(database: Database, request: FinishRequest): LoadCounts {
   dropStaging(database, staging);
   database.prepare('DELETE FROM _tidemark_loads WHERE unit = ?').run(unit);
   if (request.checkpoint !== null) keepCheckpoint(database, unit, request.checkpoint);
+  writtenFor(database);
   return { ...merged, deleted };
 }
 

@@ -35,7 +35,8 @@ export function readRows(database: Database, { sql, parameters, fields }: ReadRe
   return { rowCount: tails.length, columns, tails };
 }
 
-function sourceForm(type: FieldType, affinity: Affinity): Form['read'] {
+/** How a value of the source's is told. */
+export function sourceForm(type: FieldType, affinity: Affinity): Form['read'] {
   const { read } = formOf(type, affinity);
   if (type === 'datetime') return (stored) => canonicalDatetime(String(read(stored)));
   if (type === 'time') return (stored) => canonicalTime(String(read(stored)));

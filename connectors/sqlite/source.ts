@@ -1,6 +1,7 @@
 import {
   type Batch,
   type Change,
+  type Clock,
   type DatasetSchema,
   type FieldSchema,
   type FieldType,
@@ -14,12 +15,13 @@ import {
   type Source,
   type SourceSpec,
 } from '@tidemark/core';
+import { CaptureReader, type openCapture } from './capture/reader.ts';
 import type { SqliteClient } from './client.ts';
 import type { SqliteFrom } from './config.ts';
 import { quoted } from './identifiers.ts';
 import { type Affinity, affinityOf } from './layout.ts';
 import { decodePosition, encodePosition } from './position.ts';
-import type { RowsRead } from './read-rows.ts';
+import { type RowsRead, sourceForm } from './read-rows.ts';
 import { formOf, type SqlValue } from './values.ts';
 
 const pageSize = 5000;
@@ -54,12 +56,21 @@ export class SqliteSource implements Source {
   readonly stampField?: string;
   readonly origin: string;
   readonly readDelta?: NonNullable<Source['readDelta']>;
+  readonly waitForChange?: NonNullable<Source['waitForChange']>;
+  readonly warnings: NonNullable<Source['warnings']>;
+  readonly #capture: CaptureReader | undefined;
   readonly #client: SqliteClient;
   readonly #layout: SourceLayout;
   readonly #conditions: readonly string[];
   readonly #parameters: readonly SqlValue[];
 
-  constructor(client: SqliteClient, layout: SourceLayout, spec: SourceSpec<SqliteFrom>) {
+  constructor(
+    client: SqliteClient,
+    layout: SourceLayout,
+    spec: SourceSpec<SqliteFrom>,
+    captured: Awaited<ReturnType<typeof openCapture>> | null,
+    clock: Clock,
+  ) {
     this.#client = client;
     this.#layout = layout;
     this.origin = `sqlite:${client.settings.path}`;
@@ -82,7 +93,23 @@ export class SqliteSource implements Source {
     }
     this.#conditions = conditions;
     this.#parameters = parameters;
+    this.warnings = captured?.warnings ?? [];
     if (layout.watermark !== undefined) this.readDelta = (from, signal) => this.#readDelta(from, signal);
+    if (captured === null) return;
+    const { facts } = captured;
+    refuseOtherKey(layout, facts.captured.key);
+    const capture = new CaptureReader({
+      client,
+      facts,
+      unit: spec.unit ?? 'default',
+      ignoreOwn: spec.from.own === 'ignore',
+      clock,
+      readCurrent: (keys) => this.#readCurrent(keys),
+      refuseNullKeys: () => this.#refuseNullKeys([], []),
+    });
+    this.#capture = capture;
+    this.readDelta = (from, signal) => capture.readDelta(from, signal);
+    this.waitForChange = (from, signal) => capture.waitForChange(from, signal);
   }
 
   async estimate(): Promise<number | null> {
@@ -92,6 +119,7 @@ export class SqliteSource implements Source {
 
   async mark(): Promise<string | null> {
     const { watermark } = this.#layout;
+    if (this.#capture !== undefined) return this.#capture.mark();
     if (watermark === undefined) return null;
     const { tails } = await this.#select([], [`max(${quoted(watermark)})`], [], [], '');
     return encodePosition([tails[0]![0]!]);
@@ -170,6 +198,33 @@ export class SqliteSource implements Source {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
+  /** For each key, by its values as they are stored, its row as it is now. */
+  async #readCurrent(keys: readonly (readonly SqlValue[])[]): Promise<readonly Change[]> {
+    const changes: Change[] = [];
+    const columns = this.#layout.key.map(quoted);
+    const one = `(${columns.map(() => '?').join(', ')})`;
+    for (let at = 0; at < keys.length; at += keysInAQuery) {
+      const part = keys.slice(at, at + keysInAQuery);
+      const among = `(${columns.join(', ')}) IN (VALUES ${part.map(() => one).join(', ')})`;
+      const found = this.#changes(await this.#select(this.#layout.columns, this.#tail(), [among], part.flat(), ''));
+      const byKey = new Map(found.map((change) => [change.key, change]));
+      for (const stored of part) {
+        const key = this.#keyOfStored(stored);
+        changes.push(byKey.get(key) ?? { op: 'delete', key, row: null, stampMs: NO_STAMP });
+      }
+    }
+    return changes;
+  }
+
+  #keyOfStored(stored: readonly SqlValue[]): string {
+    const row: Row = newRow();
+    this.#layout.key.forEach((name, i) => {
+      const { type, affinity } = this.#layout.columns.find((column) => column.name === name)!;
+      row[name] = sourceForm(type, affinity)(stored[i]!);
+    });
+    return keyOf(row, this.#layout.key)!;
+  }
+
   /** SQLite lets a primary key be null unless it says NOT NULL. Such a row can be neither paged over nor written anywhere. */
   async #refuseNullKeys(conditions: readonly string[], parameters: readonly SqlValue[]): Promise<void> {
     const test = `(${this.#layout.key.map((name) => `${quoted(name)} IS NULL`).join(' OR ')})`;
@@ -229,6 +284,14 @@ export class SqliteSource implements Source {
       return { op: 'upsert', key, row, stampMs: Number.isNaN(stampMs) ? NO_STAMP : stampMs };
     });
   }
+}
+
+/** The log names a row by the primary key, of a row that is gone as well. */
+function refuseOtherKey({ name, key }: SourceLayout, primaryKey: readonly string[]): void {
+  if (key.join('\n') === primaryKey.join('\n')) return;
+  throw new RequestRefusedError(`${name} is captured by its primary key (${primaryKey.join(', ')})`, {
+    hint: 'Leave `key` out.',
+  });
 }
 
 async function* blocksOf({ rowCount, columns }: RowsRead) {

@@ -46,12 +46,14 @@ class SqliteStreamTransaction implements StreamTransaction {
   readonly #targets: ReadonlySet<Target>;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
+  readonly #units: readonly string[];
   #hasBegun = false;
   #unlock: () => void = () => {};
 
   constructor(client: SqliteClient, targets: ReadonlySet<Target>, clock: Clock, signal: AbortSignal) {
     this.#client = client;
     this.#targets = targets;
+    this.#units = [...new Set([...targets].flatMap((target) => (target instanceof SqliteTarget ? [target.unit] : [])))];
     this.#clock = clock;
     this.#signal = signal;
   }
@@ -80,7 +82,7 @@ class SqliteStreamTransaction implements StreamTransaction {
       const begins = !this.#hasBegun;
       this.#hasBegun = true;
       const { layout, deletes } = target;
-      return this.#client.call('applyStreamed', { layout, deletes, changes, now, begins });
+      return this.#client.call('applyStreamed', { layout, units: this.#units, deletes, changes, now, begins });
     });
   }
 

@@ -108,6 +108,11 @@ export class SqliteTarget implements Target {
     return this.#client.call('describeTable', this.#table);
   }
 
+  /** The sync that it is written for. */
+  get unit(): string {
+    return this.#spec.unit;
+  }
+
   get deletes(): DeleteRule {
     return this.#spec.deletes;
   }

@@ -6,18 +6,18 @@ import { expect, test } from 'vitest';
 test('the worker loads no module but its own and those of Node', () => {
   const seen = new Set<string>();
   const foreign: string[] = [];
-  const visit = (file: string) => {
-    if (seen.has(file)) return;
-    seen.add(file);
-    const text = readFileSync(new URL(file, import.meta.url), 'utf8');
+  const visit = (file: URL) => {
+    if (seen.has(file.href)) return;
+    seen.add(file.href);
+    const text = readFileSync(file, 'utf8');
     for (const [, clause, from] of text.matchAll(/^import ([^;]*?) from '([^']+)';/gms)) {
       const runs = !clause!.startsWith('type ') && !/^\{(\s*type \w+,?)+\s*\}$/.test(clause!);
       if (!runs || from!.startsWith('node:')) continue;
-      if (from!.startsWith('./')) visit(from!);
-      else foreign.push(`${file}: ${from}`);
+      if (/^\.\.?\//.test(from!)) visit(new URL(from!, file));
+      else foreign.push(`${file.pathname}: ${from}`);
     }
   };
-  visit('./worker.ts');
+  visit(new URL('./worker.ts', import.meta.url));
   expect(seen.size).toBeGreaterThan(10);
   expect(foreign).toEqual([]);
 });
