@@ -106,6 +106,8 @@ export class StreamWorld implements AsyncDisposable {
   forgotten = 0;
   /** Why no stream is opened. */
   refuses: Error | null = null;
+  /** Events that were delivered to the connection of now. */
+  delivered = 0;
   /** How often the stream was opened. */
   opened = 0;
   readonly #events: StreamEvent[] = [];
@@ -134,8 +136,8 @@ export class StreamWorld implements AsyncDisposable {
     return this.engine.liveStatus()[0]!;
   }
 
-  /** A process begins. */
-  async start(more: Record<string, object> = {}): Promise<Engine> {
+  /** A process begins. @param more  what syncs are besides; null: there is none of this name */
+  async start(more: Record<string, object | null> = {}): Promise<Engine> {
     const sync = (name: string) => ({
       from: { connection: 'src', dataset: name },
       to: { connection: 'dst', dataset: `${name}_copy` },
@@ -146,7 +148,7 @@ export class StreamWorld implements AsyncDisposable {
     });
     const yaml = JSON.stringify({
       connections: { src: { type: 'a' }, dst: { type: 'b' } },
-      syncs: { people: sync('people'), places: sync('places') },
+      syncs: Object.fromEntries(['people', 'places'].flatMap((name) => (more[name] === null ? [] : [[name, sync(name)]]))),
     });
     const connectors = [this.#source(), this.#target()];
     const config = parseConfig(yaml, { file: '/tidemark.yaml', env: {}, connectors: connectors as unknown as AnyConnector[] });
@@ -361,11 +363,15 @@ export class StreamWorld implements AsyncDisposable {
 
   #openStream(position: string | null, datasets: readonly string[]): EventStream {
     this.opened++;
+    this.delivered = 0;
     if (this.refuses !== null) throw this.refuses;
     if (position !== null && Number(position) < this.forgotten) throw new CheckpointExpiredError('that is long ago');
     const stream = new MemoryStream(this.#events, position === null ? this.#events.length : Number(position), {
       datasets,
       tellsUpTo: () => (this.tells ? this.tellsUpTo : -1),
+      delivered: (events) => {
+        this.delivered += events;
+      },
       closed: () => void this.#streams.delete(stream),
     });
     this.#streams.add(stream);
@@ -378,7 +384,12 @@ const told = { row: null, untold: [], stampMs: null, writer: '' } as const;
 class MemoryStream implements EventStream {
   readonly origin = 'memory';
   readonly #events: readonly StreamEvent[];
-  readonly #options: { readonly datasets: readonly string[]; tellsUpTo(): number; closed(): void };
+  readonly #options: {
+    readonly datasets: readonly string[];
+    tellsUpTo(): number;
+    delivered(events: number): void;
+    closed(): void;
+  };
   #at: number;
   #credit = 0;
   #isTold = false;
@@ -388,7 +399,7 @@ class MemoryStream implements EventStream {
   constructor(
     events: readonly StreamEvent[],
     at: number,
-    options: { readonly datasets: readonly string[]; tellsUpTo(): number; closed(): void },
+    options: { readonly datasets: readonly string[]; tellsUpTo(): number; delivered(events: number): void; closed(): void },
   ) {
     this.#events = events;
     this.#at = at;
@@ -420,6 +431,7 @@ class MemoryStream implements EventStream {
         this.#at += events.length;
         const heard = events.filter((event) => this.#options.datasets.includes(event.dataset));
         this.#credit -= heard.length;
+        this.#options.delivered(heard.length);
         const caughtUp = this.#at === this.#events.length;
         yield { events: heard, position: String(this.#at), caughtUp, reset: false };
         continue;

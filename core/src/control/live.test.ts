@@ -286,3 +286,68 @@ test('P11: a process that comes back to a stream which another one has begun to 
   expect(first.liveStatus()[0]).toMatchObject({ state: 'stopped', reason: expect.stringContaining('another process follows') });
   expect(world.status).toMatchObject({ state: 'live' });
 });
+
+test('P12: a sync whose mapping has changed is read again, while the others of its stream go on', async () => {
+  await using world = await StreamWorld.open();
+  await world.write(['people', '1', { name: 'Kent', city: 'Metropolis' }], ['places', '1', { name: 'Metropolis' }]);
+  await world.start({ people: { fields: { id: 'id', name: 'name' } } });
+  await world.clock.advance(minute);
+  expect(world.copied('people')).toEqual({ 1: 'Kent' });
+  await world.stop();
+  world.runs.length = 0;
+  const read = world.holdReads('people', 'full');
+  await world.start({ people: { fields: { id: 'id', name: "= city & '!'" } } });
+  await world.clock.advance(minute);
+  await world.write(['people', '2', { name: 'Lane', city: 'Smallville' }], ['places', '1', { name: 'Gotham' }]);
+  expect(world.copied('places')).toEqual({ 1: 'Gotham' });
+  expect(world.status).toMatchObject({ state: 'catching up', rereads: ['people'] });
+  read();
+  await world.clock.advance(minute);
+  expect(world.copied('people')).toEqual({ 1: 'Metropolis!', 2: 'Smallville!' });
+  expect(world.runs).toEqual(['people full succeeded']);
+  expect(world.status).toMatchObject({ state: 'live', rereads: [] });
+});
+
+test('what a sync has left to be read when it is taken out keeps nobody waiting, and when it is back it reads what it missed', async () => {
+  await using world = await StreamWorld.open();
+  await world.start();
+  await world.clock.advance(minute);
+  const read = world.holdReads('people', 'delta');
+  await world.write(['people', '1', { name: 'Kent' }]);
+  await world.publish({ op: 'overflow', dataset: 'people', keys: [] });
+  await world.clock.advance(minute);
+  expect(world.kept!.rereads).toEqual({ people: 'delta' });
+  world.kill();
+  read();
+  await world.start({ people: null });
+  await world.write(['people', '1', { name: 'El' }], ['places', '1', { name: 'Metropolis' }]);
+  await world.clock.advance(minute);
+  expect(world.copied('places')).toEqual({ 1: 'Metropolis' });
+  expect(world.status).toMatchObject({ state: 'live', rereads: [] });
+  expect(world.kept!.rereads).toEqual({});
+  await world.stop();
+  await world.start();
+  await world.clock.advance(minute);
+  expect(world.copied('people')).toEqual({ 1: 'El' });
+});
+
+test('P1, P9: while the target is down for an hour no more is taken in than memory may hold, and nothing is lost', async () => {
+  await using world = await StreamWorld.open();
+  await world.start();
+  await world.clock.advance(minute);
+  world.faults = () => {
+    throw new TransientError('the target is down');
+  };
+  let most = 0;
+  for (let n = 0; n < 60; n++) {
+    await world.write(...Array.from({ length: 400 }, (_, i): Write => ['people', String(i), { name: `${n}` }]));
+    await world.clock.advance(minute);
+    most = Math.max(most, world.delivered);
+  }
+  // Of 24,000: as many as wait, and as many as are being written.
+  expect(most).toBeLessThan(8200);
+  world.faults = undefined;
+  await world.clock.advance(2 * minute);
+  expect(world.copied('people')).toEqual(world.truth('people'));
+  expect(world.status).toMatchObject({ state: 'live', splits: 0 });
+});
