@@ -7,9 +7,11 @@ import { demoCommand } from './commands/demo.ts';
 import { emulatorCommand } from './commands/emulator.ts';
 import { failuresCommand } from './commands/failures.ts';
 import { initCommand } from './commands/init.ts';
+import { journalCommand } from './commands/journal.ts';
 import { pauseCommand, resumeCommand } from './commands/pause.ts';
 import { planCommand } from './commands/plan.ts';
 import { refetchCommand } from './commands/refetch.ts';
+import { replayCommand } from './commands/replay.ts';
 import { resetCommand } from './commands/reset.ts';
 import { runCommand } from './commands/run.ts';
 import { runsCommand } from './commands/runs.ts';
@@ -67,6 +69,8 @@ export function createProgram(cli: Cli): Command {
     resumeCommand,
     resetCommand,
     refetchCommand,
+    replayCommand,
+    journalCommand,
     failuresCommand,
     verifyCommand,
     emulatorCommand,

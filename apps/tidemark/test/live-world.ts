@@ -34,15 +34,16 @@ export interface Life {
 export class LiveWorld implements AsyncDisposable {
   readonly emulator: Emulator;
   readonly warnings: object[] = [];
-  readonly #store: Store;
+  readonly store: Store;
   readonly #folder = mkdtempSync(join(tmpdir(), 'tidemark-live-'));
   readonly #postgres: { readonly url: string; drop(): Promise<void> } | null;
   #database: DatabaseSync | null = null;
   #lives = 0;
+  #isClosed = false;
 
   private constructor(emulator: Emulator, store: Store, postgres: { readonly url: string; drop(): Promise<void> } | null) {
     this.emulator = emulator;
-    this.#store = store;
+    this.store = store;
     this.#postgres = postgres;
   }
 
@@ -67,7 +68,8 @@ export class LiveWorld implements AsyncDisposable {
     return this.org.write((transaction) => transaction.insert(object, values)).id;
   }
 
-  async start(stream = 'pubsub', contacts: object = {}): Promise<Life> {
+  /** A process that does nothing yet. */
+  async engine(stream = 'pubsub', contacts: object = {}): Promise<Engine> {
     const { loginUrl, clientId, clientSecret, pubsubEndpoint } = this.emulator.credentials;
     const { connectors } = await loadConnectors();
     const sync = (object: string, table: string, fields: object, more: object = {}) => ({
@@ -102,7 +104,11 @@ export class LiveWorld implements AsyncDisposable {
     const log = { debug() {}, info() {}, warn, error: warn };
     const sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms < 30_000 ? Math.min(ms, 20) : ms, signal);
     const clock = { now: () => Date.now(), sleep };
-    const engine = new Engine({ config, store: this.#store, clock, random: seededRandom(++this.#lives), log, fetch });
+    return new Engine({ config, store: this.store, clock, random: seededRandom(++this.#lives), log, fetch });
+  }
+
+  async start(stream = 'pubsub', contacts: object = {}): Promise<Life> {
+    const engine = await this.engine(stream, contacts);
     const stopping = new AbortController();
     const killing = new AbortController();
     const ended = engine.start({ stop: stopping.signal, signal: killing.signal });
@@ -163,10 +169,17 @@ export class LiveWorld implements AsyncDisposable {
     await vi.waitFor(compare, { timeout: 20_000, interval: 20 });
   }
 
+  /** From here on there is no org to ask. */
+  async closeOrg(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.emulator.close();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#database?.close();
-    await this.#store[Symbol.asyncDispose]();
-    await this.emulator.close();
+    await this.store[Symbol.asyncDispose]();
+    await this.closeOrg();
     await this.#postgres?.drop();
     rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -11,9 +11,17 @@ import type { LiveProgress, LiveStatus } from '../pipeline/live/live-status.ts';
 import { WriteGate } from '../pipeline/live/write-gate.ts';
 import type { OpenedSync } from '../pipeline/opened-sync.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
+import {
+  dryReplay,
+  type OpenedReplay,
+  type ReplayOptions,
+  type ReplayReport,
+  replaySync,
+} from '../pipeline/replay/replay-sync.ts';
 import { dryRunSync, refetchSync, retrySync, runSync, verifySync } from '../pipeline/run-sync.ts';
 import { createSteps, fieldsToRead, type Steps } from '../pipeline/steps.ts';
 import type { Verdict } from '../pipeline/verify.ts';
+import type { JournalStats } from '../store/journal-store.ts';
 import type { Failure, Run, Store } from '../store/store.ts';
 import { type AllowanceStatus, allowanceProblems, knownAllowances, readAllowances, watchAllowances } from './allowances.ts';
 import {
@@ -27,6 +35,7 @@ import {
 } from './check-streams.ts';
 import { followStreams, liveUnit } from './follow-streams.ts';
 import { followTopics } from './follow-topics.ts';
+import { openReplay } from './open-replay.ts';
 import { refuseReading } from './refuse-reading.ts';
 import { type Scheduled, schedule } from './scheduler.ts';
 import { applySchema, planSchema, removeSchema, type SchemaAccess, type SyncSchema } from './schema-changes.ts';
@@ -67,6 +76,12 @@ export interface SyncStatus {
   readonly checkpoint: { readonly [fact: string]: string };
   /** Of a live sync, as the process that follows its stream last told; null when none has. */
   readonly stream: (LiveStatus & { readonly asOfMs: number }) | null;
+}
+
+/** What is kept of one dataset of a stream. */
+export interface Journaled extends Omit<JournalStats, 'stretch' | 'sinceSeq'> {
+  /** Live syncs of that stream. */
+  readonly syncs: readonly string[];
 }
 
 /** Every run at once is a connection more; a queue of runs costs only time. */
@@ -242,6 +257,31 @@ export class Engine implements AsyncDisposable {
     const sync = this.#sync(name);
     refuseReading(sync, 'compare with');
     return this.#exclusively(sync, (prepared, open) => verifySync(prepared, open, options));
+  }
+
+  /** Applies kept events once more, under the mapping as it is now. The source is not asked for anything. */
+  replay(name: string, options: ReplayOptions): Promise<ReplayReport> {
+    const sync = this.#sync(name);
+    return this.#exclusively(sync, (prepared) =>
+      replaySync(prepared, (signal) => this.#openReplay(sync, signal, false), options),
+    );
+  }
+
+  /** What a replay would do. */
+  dryReplay(name: string, options: ReplayOptions): ReturnType<typeof dryReplay> {
+    const sync = this.#sync(name);
+    return dryReplay((signal) => this.#openReplay(sync, signal, true), options);
+  }
+
+  /** Which events are kept, and since when nothing is missing among them. */
+  async journals(): Promise<readonly Journaled[]> {
+    const stats = await this.#options.store.journal.stats();
+    return stats.map(({ stretch: _, sinceSeq: __, ...rest }) => ({
+      ...rest,
+      syncs: [...this.config.syncs.values()]
+        .filter((sync) => sync.live && liveUnit(sync) === rest.stream)
+        .map(({ name }) => name),
+    }));
   }
 
   /** Runs every scheduled sync until `stop` aborts; then finishes the batch under way. */
@@ -540,6 +580,19 @@ export class Engine implements AsyncDisposable {
     const from = sync.from.kind === 'connection' ? this.#connection(connection) : {};
     const refusal = liveRefusal(from, source, this.#connection(sync.to.connection), target);
     return refusal ?? { sync: sync.name, connection, dataset: source.streamDataset! };
+  }
+
+  #openReplay(sync: SyncConfig, signal: AbortSignal, dry: boolean): Promise<OpenedReplay> {
+    const { connection, spec } = sync.to;
+    return openReplay({
+      ...this.#options,
+      sync,
+      signal,
+      dry,
+      gate: this.#gate(sync),
+      connection: (name) => this.#connection(name),
+      openTarget: (schema) => this.#openTarget(connection, spec, sync, schema, signal),
+    });
   }
 
   #gate(sync: SyncConfig): WriteGate | null {

@@ -1,0 +1,117 @@
+import { RequestRefusedError } from '../base/errors.ts';
+import type { SyncConfig } from '../config/config.ts';
+import type { Connection, Source, Target } from '../model/connector.ts';
+import type { DatasetSchema } from '../model/schema.ts';
+import type { EventReader } from '../model/stream.ts';
+import type { OpenedSync } from '../pipeline/opened-sync.ts';
+import { planReplay } from '../pipeline/replay/replay-plan.ts';
+import type { OpenedReplay } from '../pipeline/replay/replay-sync.ts';
+import { createSteps, fieldsToRead } from '../pipeline/steps.ts';
+import { liveUnit } from './follow-streams.ts';
+
+export interface OpenReplayOptions extends Pick<OpenedSync, 'store' | 'clock' | 'random' | 'log' | 'gate'> {
+  readonly sync: SyncConfig;
+  readonly signal: AbortSignal;
+  connection(name: string): Connection<unknown, unknown>;
+  openTarget(schema: DatasetSchema): Promise<Target>;
+  /** Nothing is changed, in the target neither. */
+  readonly dry: boolean;
+}
+
+/**
+ * Opens a sync with its journal in place of its source.
+ * @throws {RequestRefusedError} it has none, or its target cannot take single fields.
+ */
+export async function openReplay(options: OpenReplayOptions): Promise<OpenedReplay> {
+  const { sync, signal, store, clock, random, log, gate } = options;
+  const from = sync.from.kind === 'connection' ? options.connection(sync.from.connection) : null;
+  if (!sync.live || sync.from.kind !== 'connection' || from?.openEvents === undefined) {
+    throw new RequestRefusedError(`${sync.name} cannot be replayed: only events of a live sync are kept`, {
+      hint: 'with live: true and journal: 7d those of the last seven days are',
+    });
+  }
+  const to = options.connection(sync.to.connection);
+  const stream = liveUnit(sync);
+  const reader = await from.openEvents(
+    {
+      from: sync.from.spec,
+      where: sync.where ?? undefined,
+      fields: fieldsToRead(sync),
+      exclude: sync.exclude,
+      startAtMs: null,
+      overlapMs: null,
+    },
+    await store.journal.schemas(stream),
+    signal,
+  );
+  const context = { clock, random, log, signal };
+  const source = sourceOf(reader, sync);
+  const steps = await createSteps(sync, source, { ...context, store });
+  const plan = planReplay({ config: sync, reader, steps, context });
+  const target = await options.openTarget(steps.schema);
+  try {
+    if (!options.dry) await prepare(target, reader, sync);
+    if (to.openStreamWriter === undefined || target.checkpoints === undefined) {
+      throw new RequestRefusedError(`${sync.name} cannot be replayed: its target has no transactions`);
+    }
+    const writer = await to.openStreamWriter([target]);
+    const opened: OpenedSync = {
+      config: sync,
+      source,
+      target,
+      steps,
+      checkpoints: target.checkpoints,
+      store,
+      clock,
+      random,
+      log,
+      gate,
+    };
+    return {
+      sync: opened,
+      journal: store.journal,
+      stream,
+      reader,
+      plan,
+      writer,
+      async [Symbol.asyncDispose]() {
+        await writer[Symbol.asyncDispose]();
+        await target[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await target[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** New columns are made as by a run; but the type of a parent's field is the org's to tell. */
+async function prepare(target: Target, { schema }: EventReader, sync: SyncConfig): Promise<void> {
+  const ofParents = schema.fields.filter(({ name }) => name.includes('.'));
+  if (ofParents.length > 0 && (await target.plan()).some(({ informational }) => informational !== true)) {
+    const names = ofParents.map(({ name }) => name).join(', ');
+    throw new RequestRefusedError(
+      `the table of ${sync.name} has to be changed, and the journal does not know the type of ${names}`,
+      {
+        hint: `tidemark run ${sync.name} asks the org`,
+      },
+    );
+  }
+  await target.prepare();
+}
+
+/** Never asked for anything but what it is like. */
+function sourceOf({ read, dataset, ...facts }: EventReader, { name }: SyncConfig): Source {
+  const refuse = (): never => {
+    throw new RequestRefusedError(`${name} is replayed from its journal, and its source is not asked`);
+  };
+  return {
+    ...facts,
+    streamDataset: dataset,
+    origin: '',
+    estimate: async () => null,
+    mark: async () => refuse(),
+    readFull: () => refuse(),
+    async [Symbol.asyncDispose]() {},
+  };
+}
