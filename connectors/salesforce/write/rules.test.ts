@@ -1,0 +1,213 @@
+import { RateLimitedError, SchemaChangedError } from '@tidemark/core';
+import { createClock, evidence } from '@tidemark/emulator';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { reasons, remove, statuses, upsert, type WriteOrg, write, writeOrg } from './write-fixture.ts';
+
+// What an org does with a write besides storing it: locks, rules, parents, limits. None of it loses a record, or repeats one. (P1, P2)
+
+let org: WriteOrg;
+const clock = createClock();
+beforeEach(async () => {
+  org = await writeOrg({ clock });
+});
+afterEach(() => org[Symbol.asyncDispose]());
+
+const rows = (count: number, more: object = {}) =>
+  Array.from({ length: count }, (_, i) => upsert({ Key__c: `k${String(i).padStart(4, '0')}`, Text__c: `text ${i}`, ...more }));
+const insert = (object: string, ...records: object[]) =>
+  org.emulator.org.write((transaction) => records.map((record) => transaction.insert(object, record as never).id));
+
+/** The org behind a machine that refuses a whole call when it finds the word in it. */
+const refusing = (word: string, status: number, errorCode: string): typeof fetch => {
+  return async (input, init) =>
+    typeof init?.body === 'string' && init.body.includes(word)
+      ? new Response(JSON.stringify([{ errorCode, message: `cannot take ${word}` }]), {
+          status,
+          headers: { date: new Date().toUTCString() },
+        })
+      : fetch(input, init);
+};
+
+test('a call that is refused as a whole is halved until the bad record is named (P2)', async () => {
+  const changes = rows(40);
+  changes[17]!.row!.Text__c = 'poison';
+  for (const [status, code] of [
+    [400, 'JSON_PARSER_ERROR'],
+    [500, 'UNKNOWN_EXCEPTION'],
+  ] as const) {
+    const target = await org.target({ names: ['Key__c', 'Text__c'] }, { fetch: refusing('poison', status, code) });
+    const results = await write(target, changes);
+    expect(results.flatMap((result, i) => (result.status === 'rejected' ? [[i, result.reason.code]] : []))).toEqual([[17, code]]);
+    expect(org.records(['Key__c'])).toHaveLength(39);
+  }
+});
+
+test('when the org refuses everything it is no record that is to blame', async () => {
+  const target = await org.target({ names: ['Key__c', 'Text__c'] }, { fetch: refusing('k0', 500, 'UNKNOWN_EXCEPTION') });
+  await expect(write(target, rows(40))).rejects.toThrow('UNKNOWN_EXCEPTION');
+});
+
+test('records that somebody else has locked are sent again, at last one by one; what stays locked is told', async () => {
+  org.emulator.faults.add({ kind: 'row-lock', match: { after: 10, times: 60 } });
+  const target = await org.target({ names: ['Key__c', 'Text__c'] });
+  const results = await write(target, rows(100));
+  expect(results.filter(({ status }) => status === 'rejected').length).toBeLessThan(5);
+  org.emulator.faults.clear();
+  org.emulator.faults.add({ kind: 'row-lock' });
+  expect(new Set(reasons(await write(target, rows(3))))).toEqual(new Set(['UNABLE_TO_LOCK_ROW']));
+});
+
+test(`parents by their external id, one that is lacking named ${evidence('documented', 'REST API Developer Guide, Relate a Record by External ID')}`, async () => {
+  insert('Account', { Name: 'a', Code__c: 'A1' });
+  const target = await org.target({ names: ['Key__c', 'Account__r.Code__c'] });
+  const results = await write(target, [
+    upsert({ Key__c: 'a', 'Account__r.Code__c': 'A1' }),
+    upsert({ Key__c: 'b', 'Account__r.Code__c': 'nobody' }),
+    upsert({ Key__c: 'c', 'Account__r.Code__c': null }),
+  ]);
+  expect(reasons(results)).toEqual(['created', 'INVALID_FIELD', 'created']);
+  expect(org.records(['Key__c', 'Account__r.Name'])).toMatchObject([
+    { Key__c: 'a', Account__r: { Name: 'a' } },
+    { Key__c: 'c', Account__r: null },
+  ]);
+});
+
+test('parents and children of one object come in any order in one write, by either path', async () => {
+  for (const bulkAbove of [0, 1000]) {
+    const target = await org.target({ names: ['Key__c', 'Parent__r.Key__c'], to: { bulkAbove } });
+    const name = (i: number) => `${bulkAbove}-${i}`;
+    const chain = [4, 3, 2, 1, 0].map((i) => upsert({ Key__c: name(i), 'Parent__r.Key__c': i === 0 ? null : name(i - 1) }));
+    const orphan = upsert({ Key__c: name(9), 'Parent__r.Key__c': 'nobody' });
+    expect(reasons(await write(target, [...chain, orphan]))).toEqual([...Array(5).fill('created'), 'INVALID_FIELD']);
+    const found = org.records(['Key__c', 'Parent__r.Key__c'], `Key__c LIKE '${bulkAbove}-%'`);
+    expect(found.map(({ Parent__r }) => (Parent__r as { Key__c: string } | null)?.Key__c ?? null)).toEqual([
+      null,
+      ...[0, 1, 2, 3].map(name),
+    ]);
+  }
+});
+
+test('updates find their records by Id or by external id, and make none', async () => {
+  const byKey = await org.target({ names: ['Key__c', 'Text__c'] });
+  await write(byKey, rows(3));
+  const [{ Id }] = org.records(['Id']) as [{ Id: string }];
+  const byId = await org.target({ names: ['Id', 'Text__c'] });
+  const results = await write(byId, [
+    upsert({ Id: Id.slice(0, 15), Text__c: 'by id' }, 'Id'),
+    upsert({ Id: 'not an id', Text__c: 'x' }, 'Id'),
+    remove(Id),
+  ]);
+  expect(reasons(results)).toEqual(['updated', 'MALFORMED_ID', 'unchanged']);
+  const only = await org.target({ names: ['Key__c', 'Text__c'], to: { operation: 'update' } });
+  expect(
+    reasons(await write(only, [upsert({ Key__c: 'K0001', Text__c: 'by key' }), upsert({ Key__c: 'new', Text__c: 'x' })])),
+  ).toEqual(['updated', 'NOT_FOUND']);
+  expect(org.records(['Key__c', 'Text__c'])).toEqual([
+    { Key__c: 'k0000', Text__c: 'by id' },
+    { Key__c: 'k0001', Text__c: 'by key' },
+    { Key__c: 'k0002', Text__c: 'text 2' },
+  ]);
+});
+
+test('inserts make a record each time, and keep what identifies it where there is a field', async () => {
+  const target = await org.target({ names: ['Loose__c', 'Text__c'], to: { operation: 'insert', bulkAbove: 5 } });
+  for (const count of [3, 8]) {
+    const changes = Array.from({ length: count }, (_, i) => upsert({ Loose__c: `l${i}`, Text__c: `t${i}` }, 'Loose__c'));
+    expect(statuses(await write(target, changes))).toEqual(Array(count).fill('created'));
+  }
+  expect(org.records(['Loose__c', 'Text__c'], 'Loose__c != null')).toHaveLength(11);
+});
+
+test('an unchanged record is not written, and of a changed one only what differs (P8)', async () => {
+  for (const bulkAbove of [0, 1000]) {
+    const target = await org.target({
+      names: ['Key__c', 'Text__c', 'Amount__c', 'At__c', 'Colours__c'],
+      to: { compare: true, bulkAbove },
+    });
+    const row = {
+      Key__c: `c${bulkAbove}`,
+      Text__c: ' padded ',
+      Amount__c: 1.005,
+      At__c: '2024-05-22T13:05:09.999Z',
+      Colours__c: 'blue;red',
+    };
+    await write(target, [upsert(row)]);
+    const stamp = () => org.records(['SystemModstamp'], `Key__c = 'c${bulkAbove}'`)[0]!.SystemModstamp;
+    const before = stamp();
+    clock.advance(5_000);
+    expect(statuses(await write(target, [upsert(row)]))).toEqual(['unchanged']);
+    expect(stamp()).toEqual(before);
+    org.emulator.org.write((transaction) => {
+      const [{ Id }] = org.records(['Id'], `Key__c = 'c${bulkAbove}'`) as [{ Id: string }];
+      transaction.update('Enrichment__c', Id, { Long__c: 'of somebody else' });
+    });
+    expect(statuses(await write(target, [upsert({ ...row, Text__c: 'new' })]))).toEqual(['updated']);
+    expect(stamp()).not.toEqual(before);
+  }
+});
+
+test('two thousand records are compared in one call', async () => {
+  const target = await org.target({ names: ['Key__c', 'Text__c'], to: { compare: true } });
+  await write(target, rows(2000));
+  org.calls();
+  expect(new Set(statuses(await write(target, rows(2000))))).toEqual(new Set(['unchanged']));
+  expect(org.calls()).toBe(1);
+});
+
+test('what the target reads back is what a verify compares', async () => {
+  insert('Account', { Name: 'a', Code__c: 'A1' });
+  const target = await org.target({ names: ['Key__c', 'Text__c', 'At__c', 'Flag__c', 'Account__r.Code__c'] });
+  const row = { Key__c: 'a', Text__c: 'x', At__c: '2024-05-22T13:05:09.000Z', Flag__c: true, 'Account__r.Code__c': 'A1' };
+  await write(target, [upsert(row)]);
+  expect(await target.read!(['a', 'b'])).toEqual(new Map([['a', row]]));
+});
+
+test(`the org hears who writes, which rules to run, and what to let pass ${evidence('documented', 'REST API Developer Guide, headers')}`, async () => {
+  const seen: Headers[] = [];
+  const watching: typeof fetch = (input, init) => {
+    if (String(input).includes('/composite/sobjects')) seen.push(new Headers(init?.headers));
+    return fetch(input, init);
+  };
+  const names = ['Key__c', 'Text__c'];
+  await write(await org.target({ names }, { fetch: watching }), rows(1));
+  const rule = '01Q000000000001AAA';
+  await write(await org.target({ names, to: { assignmentRule: rule, allowDuplicates: true } }, { fetch: watching }), rows(1));
+  expect(
+    seen.map((headers) =>
+      ['sforce-call-options', 'sforce-auto-assign', 'sforce-duplicate-rule-header'].map((name) => headers.get(name)),
+    ),
+  ).toEqual([
+    ['client=tidemark', 'FALSE', null],
+    ['client=tidemark', rule, 'allowSave=true'],
+  ]);
+});
+
+test('all or none: the good records of a call go down with the bad one, and all of them are told', async () => {
+  const target = await org.target({ names: ['Key__c', 'Stage__c'], to: { allOrNone: true, recordsPerCall: 2, bulkAbove: 0 } });
+  const results = await write(
+    target,
+    ['new', 'wrong', 'old', 'old'].map((Stage__c, i) => upsert({ Key__c: `s${i}`, Stage__c })),
+  );
+  expect(statuses(results)).toEqual(['rejected', 'rejected', 'created', 'created']);
+});
+
+test("the org's limit is waited for, a field that is gone is no record's fault", async () => {
+  const target = await org.target({ names: ['Key__c', 'Text__c'] });
+  org.emulator.faults.add({ kind: 'limit-exceeded', match: { path: /composite/, times: 1 } });
+  await expect(write(target, rows(3))).rejects.toThrow(RateLimitedError);
+  expect(statuses(await write(target, rows(3)))).toEqual(Array(3).fill('created'));
+  for (const bulkAbove of [0, 1000]) {
+    const gone = await org.target({ names: ['Key__c', 'Text__c'], to: { bulkAbove } }, { fetch: renaming('Text__c', 'Gone__c') });
+    await expect(write(gone, rows(3))).rejects.toThrow(SchemaChangedError);
+  }
+});
+
+/** The org after an admin renamed a field: it is described as it was. */
+function renaming(from: string, to: string): typeof fetch {
+  return async (input, init) => {
+    const body = typeof init?.body === 'string' ? init.body.replaceAll(from, to) : undefined;
+    const response = await fetch(input, body === undefined ? init : { ...init, body });
+    if (!/composite|jobs/.test(String(input))) return response;
+    return new Response((await response.text()).replaceAll(to, from) || null, response);
+  };
+}
