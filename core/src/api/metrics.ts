@@ -62,6 +62,9 @@ export async function createMetrics(engine: Measured, now: () => number): Promis
     'stream',
   ]);
   const rereads = gauge('stream_rereads', 'Syncs that are read again because something was not told', ['stream']);
+  const aside = gauge('stream_aside', 'Syncs that the stream does not feed for now, because one of their sides refuses', [
+    'stream',
+  ]);
   const events = counter('events_total', 'Events that have come', ['stream']);
   const transactions = counter('stream_transactions_total', 'Transactions written to the target', ['stream']);
   const reconnects = counter('stream_reconnects_total', 'Connections made anew after one was lost', ['stream']);
@@ -97,7 +100,7 @@ export async function createMetrics(engine: Measured, now: () => number): Promis
   }
 
   function readStreams(): void {
-    for (const each of [connected, state, lag, waiting, lastEvent, position, rereads]) each.reset();
+    for (const each of [connected, state, lag, waiting, lastEvent, position, rereads, aside]) each.reset();
     for (const each of [events, transactions, reconnects, splits, healed]) each.reset();
     for (const status of engine.liveStatus()) {
       const { stream } = status;
@@ -108,6 +111,7 @@ export async function createMetrics(engine: Measured, now: () => number): Promis
       if (status.lastEventMs !== null) lastEvent.set({ stream }, status.lastEventMs / 1000);
       if (status.positionMs !== null) position.set({ stream }, Math.max(0, now() - status.positionMs) / 1000);
       rereads.set({ stream }, status.rereads.length);
+      aside.set({ stream }, Object.keys(status.aside).length);
       events.inc({ stream }, status.events);
       transactions.inc({ stream }, status.transactions);
       reconnects.inc({ stream }, status.reconnects);

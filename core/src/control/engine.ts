@@ -35,6 +35,7 @@ import {
 } from './check-streams.ts';
 import { followStreams, liveUnit } from './follow-streams.ts';
 import { followTopics } from './follow-topics.ts';
+import { believable, type KeptStatus } from './kept-status.ts';
 import { openReplay } from './open-replay.ts';
 import { refuseReading } from './refuse-reading.ts';
 import { type Scheduled, schedule } from './scheduler.ts';
@@ -75,7 +76,7 @@ export interface SyncStatus {
   /** How far it has come, in the source's own terms. */
   readonly checkpoint: { readonly [fact: string]: string };
   /** Of a live sync, as the process that follows its stream last told; null when none has. */
-  readonly stream: (LiveStatus & { readonly asOfMs: number }) | null;
+  readonly stream: KeptStatus | null;
 }
 
 /** What is kept of one dataset of a stream. */
@@ -368,7 +369,7 @@ export class Engine implements AsyncDisposable {
         openFailures: await store.countFailures(sync.name),
         held: await heldWindow(sync, store, clock.now()),
         checkpoint: JSON.parse((await store.getValue(factsName(sync))) ?? '{}'),
-        stream: sync.live ? JSON.parse((await store.getValue(streamName(liveUnit(sync)))) ?? 'null') : null,
+        stream: sync.live ? await this.#streamOf(sync) : null,
       })),
     );
   }
@@ -546,6 +547,15 @@ export class Engine implements AsyncDisposable {
   async #hasFailureDue({ name }: SyncConfig): Promise<boolean> {
     const { store, clock } = this.#options;
     return (await store.failures({ sync: name, dueAtMs: clock.now(), limit: 1 })).length > 0;
+  }
+
+  /** As this process knows it, or as another one has told. */
+  async #streamOf(sync: SyncConfig): Promise<KeptStatus | null> {
+    const { store, clock } = this.#options;
+    const unit = liveUnit(sync);
+    const own = this.liveStatus().find(({ stream }) => stream === unit);
+    if (own !== undefined) return { ...own, asOfMs: clock.now() };
+    return believable(JSON.parse((await store.getValue(streamName(unit))) ?? 'null'), clock.now());
   }
 
   /** Connections that live syncs listen to. */

@@ -1,6 +1,7 @@
-import type { SyncStatus } from '@tidemark/core';
+import { type AllowanceStatus, describeAllowance, type KeptStatus, type SyncStatus } from '@tidemark/core';
 import type { Command } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, withSession } from '../cli.ts';
+import { renderStream } from '../stream-text.ts';
 import { formatTime, renderTable, roughly } from '../table.ts';
 
 export function statusCommand(cli: Cli): Command {
@@ -10,12 +11,29 @@ export function statusCommand(cli: Cli): Command {
   ])
     .argument('[sync]', 'only this one')
     .action(async (sync: string | undefined, options: CommonOptions) => {
-      const syncs = await withSession(cli, options, ({ engine, config }) =>
-        engine.status(sync === undefined ? undefined : knownSync(config, sync)),
-      );
+      const { syncs, allowances } = await withSession(cli, options, async ({ engine, config }) => ({
+        syncs: await engine.status(sync === undefined ? undefined : knownSync(config, sync)),
+        allowances: await engine.allowances(),
+      }));
+      const streams = streamsOf(syncs);
       if (syncs.some((each) => each.openFailures > 0 || each.lastRun?.state === 'failed')) cli.exitCode = 1;
-      answer(cli, options, { syncs }, () => render(syncs, cli.clock.now()));
+      answer(cli, options, { syncs, streams, allowances }, () => {
+        const sections = [render(syncs, cli.clock.now())];
+        for (const stream of streams) sections.push(`${renderStream(stream, cli.clock.now()).join('\n')}\n`);
+        if (allowances.length > 0) sections.push(allowances.map(allowanceLine).join(''));
+        return sections.join('\n');
+      });
     });
+}
+
+/** Each once, whoever it feeds. */
+function streamsOf(syncs: readonly SyncStatus[]): readonly KeptStatus[] {
+  const byName = new Map(syncs.flatMap(({ stream }) => (stream === null ? [] : [[stream.stream, stream] as const])));
+  return [...byName.values()];
+}
+
+function allowanceLine(status: AllowanceStatus): string {
+  return `${status.connection}: ${describeAllowance(status)}\n`;
 }
 
 function render(syncs: readonly SyncStatus[], nowMs: number): string {
@@ -37,14 +55,8 @@ function render(syncs: readonly SyncStatus[], nowMs: number): string {
   return details.length === 0 ? table : `${table}${details.join('\n')}\n`;
 }
 
-function detailsOf({ sync, lastRun, lastSuccess, held, openFailures, checkpoint, stream }: SyncStatus, ago: Ago): string[] {
+function detailsOf({ sync, lastRun, lastSuccess, held, openFailures, checkpoint }: SyncStatus, ago: Ago): string[] {
   const lines: string[] = [];
-  if (stream !== null) {
-    const { state, reason, lagMs, lastEventMs, reconnects, asOfMs } = stream;
-    const why = reason === null || state === 'live' ? '' : ` (${reason})`;
-    const lag = lagMs === null ? '' : `, ${lagMs} ms behind at the last event, ${ago(lastEventMs)}`;
-    lines.push(`stream: ${state}${why}${lag}, ${reconnects} reconnects; told ${ago(asOfMs)}`);
-  }
   // An idle poll moves no checkpoint, and has read up to now all the same.
   if (lastSuccess?.windowToMs != null) {
     lines.push(`complete up to ${formatTime(lastSuccess.windowToMs)} (${ago(lastSuccess.windowToMs)})`);

@@ -1,0 +1,21 @@
+import type { LiveStatus } from '../pipeline/live/live-status.ts';
+
+/** What the process that follows a stream told last, and when that was. */
+export type KeptStatus = LiveStatus & { readonly asOfMs: number };
+
+/** It tells every few seconds: who has not told for so long is gone, or frozen. */
+const SILENT_MS = 60_000;
+
+/** A process that was killed has told nobody of its end. */
+export function believable(kept: KeptStatus | null, nowMs: number): KeptStatus | null {
+  if (kept === null || kept.state === 'stopped' || nowMs - kept.asOfMs < SILENT_MS) return kept;
+  return {
+    ...kept,
+    state: 'stopped',
+    reason: 'nothing was heard of the process that follows it: it has ended without a word, or hangs',
+    nextTryMs: null,
+    connected: false,
+    sinceMs: kept.asOfMs,
+    lagMs: kept.lagMs === null ? null : kept.lagMs + nowMs - kept.asOfMs,
+  };
+}
