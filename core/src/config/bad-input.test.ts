@@ -39,6 +39,7 @@ const crm: AnyConnector = {
     z.strictObject({ query: z.string() }),
     z.strictObject({ topic: z.string() }),
   ]),
+  side: z.strictObject({ object: z.string() }),
   eventChannel: (from) => (from as { topic?: string }).topic ?? null,
   open: () => ({ check: async () => [], async [Symbol.asyncDispose]() {} }),
 };
@@ -47,6 +48,7 @@ const sql: AnyConnector = {
   summary: 'A database',
   config: z.strictObject({ url: z.string().meta({ secret: true }) }),
   from: z.strictObject({ table: z.string() }),
+  side: z.strictObject({ table: z.string() }),
   to: z.strictObject({ table: z.string(), schema: z.string().default('public') }),
   open: () => ({ check: async () => [], async [Symbol.asyncDispose]() {} }),
 };
@@ -288,10 +290,34 @@ const cases: readonly [what: string, text: string, expected: RegExp][] = [
     sync('from: { run: ./step.ts, key: id, fields: { id: txt } }\nto: { connection: app, table: t }'),
     /from.fields.id: must be one of: text,.*did you mean text\?/,
   ],
+  ...Object.entries({
+    'between: [ { connection: org, object: A } ]\nfields: { a: A }': /syncs.contacts.between: must have exactly 2|between/,
+    'between: [ { connection: org, object: A, link: X }, { connection: org, object: B } ]\nfields: { a: A }':
+      /between\[1\].connection: is both sides at once/,
+    'between: [ { connection: org, object: A }, { connection: app, table: a } ]\nfields: { a: A }':
+      /syncs.contacts.between: has no link: .*\(say link: on a side/,
+    'from: { connection: org, object: A }\nbetween: [ { connection: org, object: A, link: X }, { connection: app, table: a } ]\nfields: { a: A }':
+      /syncs.contacts.from: and between: exclude each other/,
+    'between: [ { connection: org, object: A, link: X }, { connection: app, table: a } ]': /syncs.contacts.fields: is missing/,
+    'between: [ { connection: org, object: A, link: X }, { connection: app, table: a } ]\nfields: { a: "= A" }':
+      /syncs.contacts.fields.a: is an expression, which has no way back/,
+    'between: [ { connection: org, object: A, link: X }, { connection: app, table: a } ]\nfields: { a: A, b: a }':
+      /syncs.contacts.fields.b: takes a, as a does/,
+    'between: [ { connection: org, object: A, link: X }, { connection: app, table: a } ]\nfields: { a: { field: A, to: nowhere } }':
+      /syncs.contacts.fields.a.to: is none of the two sides \(one of: org, app\)|did you mean/,
+    'between: [ { connection: org, object: A, link: X }, { connection: app, table: a } ]\nfields: { a: A }\nconflicts: newest':
+      /syncs.contacts.conflicts: is no rule for conflicts/,
+    'between: [ { connection: org, object: A, link: X }, { connection: app, table: a } ]\nfields: { a: A }\nconflicts: ./no.ts':
+      /syncs.contacts.conflicts: there is no such file/,
+    'between: [ { connection: org, object: A, link: X }, { connection: app, table: a } ]\nfields: { a: A }\nmatch: Name':
+      /syncs.contacts.match: is no field of this sync/,
+    'between: [ { connection: org, object: A, link: X }, { connection: app, table: a } ]\nfields: { a: A }\nwhere: B = 1':
+      /syncs.contacts.where: is not known here/,
+  }).map(([lines, expected]): [string, string, RegExp] => [`two-way: ${lines.replaceAll('\n', ' ')}`, sync(lines), expected]),
   [
-    'between',
-    sync('between: [ { connection: org, object: A }, { connection: app, table: a } ]'),
-    /syncs.contacts.between: is not in this version \(two-way/,
+    'a side that cannot be one',
+    `connections:\n  a: { type: printer }\n  app: { type: sql, url: ./a.db }\nsyncs:\n  x: { between: [ { connection: a }, { connection: app, table: t, link: l } ], fields: { f: f } }\n`,
+    /between\[0\].connection: is of type printer, which cannot be a side of a two-way sync \(use it in from: or to:/,
   ],
   [
     'a lookup step',
@@ -325,7 +351,7 @@ const cases: readonly [what: string, text: string, expected: RegExp][] = [
   [
     'a circle of syncs',
     `${connections}syncs:\n  x: { from: { connection: app, table: a }, to: { connection: app, table: b } }\n  y: { from: { connection: app, table: b }, to: { connection: app, table: a } }\n`,
-    /tidemark.yaml:5:\d+: syncs.x: is part of a circle: x → y → x \(one-way/,
+    /tidemark.yaml:5:\d+: syncs.x: is part of a circle: x → y → x \(let it write fields/,
   ],
   [
     'a sync onto itself',
@@ -563,4 +589,26 @@ test('any YAML structure in any place gives a ConfigError, never a crash', () =>
     ),
     { numRuns: 1000 },
   );
+});
+
+describe('circles', () => {
+  const circle = (back: string) =>
+    `${connections}syncs:\n  there: { from: { connection: org, table: a }, to: { connection: app, table: b }, fields: { id: Id, code: Code, name: Name } }\n  back:\n    from: { connection: app, table: b }\n    to: { connection: org, table: a, key: Id }\n    ${back}\n`.replace(
+      'type: crm, loginUrl: "https://login.example.com", auth: { flow: password, username: u, password: "${PASSWORD}" }',
+      'type: sql, url: ./org.db',
+    );
+  test('syncs that lead back are no circle where what is written is not read again (P7)', () => {
+    expect(shown(circle('fields: { Id: id, Score: score }'))).toEqual([]);
+    expect(shown(circle('fields: { Id: id, CODE: code }')).join()).toMatch(/is part of a circle/);
+    expect(shown(circle('exclude: [x]')).join()).toMatch(/is part of a circle/);
+  });
+  test('a sync whose step may look at every field leads on to what it does not exclude', () => {
+    const stepped = (more: string) =>
+      circle('fields: { Id: id, Score: score }').replace(
+        'fields: { id: Id',
+        `steps: [ { run: ./step.ts } ], ${more}fields: { id: Id`,
+      );
+    expect(shown(stepped('')).join()).toMatch(/is part of a circle/);
+    expect(shown(stepped('exclude: [Score], '))).toEqual([]);
+  });
 });

@@ -3,6 +3,7 @@ import type { LogLevel } from '../base/log.ts';
 import type { RetryPolicy } from '../base/retry.ts';
 import type { Connector, DeleteRule } from '../model/connector.ts';
 import type { FieldType } from '../model/value.ts';
+import type { PairingConfig } from './pairing.ts';
 
 /** A connector of whatever type: its own schemas say what its configuration looks like. */
 export type AnyConnector = Connector<unknown, unknown, unknown>;
@@ -14,7 +15,10 @@ export interface Config {
   /** The file's folder: relative paths start here. */
   readonly baseDir: string;
   readonly connections: ReadonlyMap<string, ConnectionConfig>;
+  /** One-way syncs. */
   readonly syncs: ReadonlyMap<string, SyncConfig>;
+  /** Two-way syncs. No name is used twice. */
+  readonly pairings: ReadonlyMap<string, PairingConfig>;
   readonly store: StoreConfig;
   readonly log: { readonly level: LogLevel };
   readonly http: HttpConfig;

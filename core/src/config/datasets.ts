@@ -47,12 +47,16 @@ export function checkDatasets(
       report.error(['syncs', sync.name, 'to'], `writes what sync ${other.sync} writes`, 'give each sync a table of its own');
     }
     writers.push({ sync: sync.name, to });
-    if (from !== null) edges.push({ sync: sync.name, from, to });
+    if (from !== null) edges.push({ sync: sync.name, from, to, reads: readsOf(sync), writes: writesOf(sync) });
   }
   for (const circle of circles(edges)) {
     const names = [...circle, circle[0]!].join(' → ');
     const message = circle.length === 1 ? 'reads what it writes' : `is part of a circle: ${names}`;
-    report.error(['syncs', circle[0]!], message, 'one-way syncs must not lead back; two-way syncs are not in this version');
+    report.error(
+      ['syncs', circle[0]!],
+      message,
+      'let it write fields that the next one does not read (fields:, exclude:), or make it a two-way sync (between:)',
+    );
   }
 }
 
@@ -60,6 +64,32 @@ interface Edge {
   readonly sync: string;
   readonly from: Dataset;
   readonly to: Dataset;
+  readonly reads: Fields;
+  readonly writes: Fields;
+}
+
+/** Folded names: these, or all but these. */
+type Fields = { readonly only: ReadonlySet<string> } | { readonly allBut: ReadonlySet<string> };
+
+const folded = (names: Iterable<string>) => new Set([...names].map((name) => name.toLowerCase()));
+
+function readsOf({ fields, steps, exclude }: SyncConfig): Fields {
+  const mappings = steps.length > 0 || fields === null ? null : [...fields.values()];
+  const names = mappings?.map((mapping) => (mapping.kind === 'field' ? [mapping.field] : mapping.reads)) ?? [null];
+  return names.includes(null) ? { allBut: folded(exclude) } : { only: folded(names.flatMap((some) => some ?? [])) };
+}
+
+/** A key finds the record and is not changed by it. */
+function writesOf({ fields, to }: SyncConfig): Fields {
+  if (fields === null) return { allBut: new Set() };
+  const key = folded(to.key ?? []);
+  return { only: new Set([...folded(fields.keys())].filter((name) => !key.has(name))) };
+}
+
+/** Whether what one writes may be what another reads. */
+function meet(written: Fields, read: Fields): boolean {
+  if (!('only' in written)) return true;
+  return [...written.only].some((name) => ('only' in read ? read.only.has(name) : !read.allBut.has(name)));
 }
 
 /** Each circle once, by the names of its syncs, from the one that comes first in the file. */
@@ -82,9 +112,9 @@ function wayBack(start: Edge, edges: readonly Edge[]): string[] | null {
   const visited = new Set<string>([start.sync]);
   for (let next = open.shift(); next !== undefined; next = open.shift()) {
     const { at, names } = next;
-    if (same(at.to, start.from)) return names;
+    if (same(at.to, start.from) && meet(at.writes, start.reads)) return names;
     for (const edge of edges) {
-      if (visited.has(edge.sync) || !same(edge.from, at.to)) continue;
+      if (visited.has(edge.sync) || !same(edge.from, at.to) || !meet(at.writes, edge.reads)) continue;
       visited.add(edge.sync);
       open.push({ at: edge, names: [...names, edge.sync] });
     }

@@ -26,10 +26,14 @@ export function fingerprint(sync: Omit<SyncConfig, 'fingerprint'>, connections: 
     startAt: sync.startAt,
     deletes: sync.deletes,
   };
-  return createHash('sha256').update(stableText(relevant)).digest('hex').slice(0, 32);
+  return hashOf(relevant);
 }
 
-function hashFile(file: string): string {
+export function hashOf(value: unknown): string {
+  return createHash('sha256').update(stableText(value)).digest('hex').slice(0, 32);
+}
+
+export function hashFile(file: string): string {
   return createHash('sha256').update(readFileSync(file)).digest('hex');
 }
 

@@ -1,6 +1,7 @@
 import { type ZodType, z } from 'zod';
 import type { AnyConnector } from './config.ts';
 import { inputSchema, type JsonSchema } from './connector-schema.ts';
+import { pairingSchema, sideExtras } from './pairing-schema.ts';
 import {
   customSourceSchema,
   httpSchema,
@@ -16,7 +17,6 @@ import {
 /** The JSON Schema by which editors complete and check `tidemark.yaml`. */
 export function configJsonSchema(connectors: readonly AnyConnector[]): JsonSchema {
   const sorted = connectors.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  const sync = own(syncSchema);
   const schema: JsonSchema = {
     ...own(topSchema),
     properties: {
@@ -30,26 +30,7 @@ export function configJsonSchema(connectors: readonly AnyConnector[]): JsonSchem
         type: 'object',
         description: 'What is kept in sync, by name',
         additionalProperties: {
-          ...sync,
-          properties: {
-            ...sync.properties,
-            from: {
-              description: 'Where records come from: a connection, or a module of your own',
-              anyOf: [
-                ...sorted.flatMap((c) => (c.from === undefined ? [] : [withExtras(c.from, sourceExtras, c)])),
-                own(customSourceSchema),
-              ],
-            },
-            to: {
-              description: 'Where they go',
-              anyOf: sorted.flatMap((c) => (c.to === undefined ? [] : [withExtras(c.to, targetExtras, c)])),
-            },
-            steps: {
-              type: 'array',
-              description: 'What happens on the way, in order',
-              items: { anyOf: Object.values(stepSchemas).map(own) },
-            },
-          },
+          anyOf: [syncJsonSchema(sorted), pairingJsonSchema(sorted)],
         },
       },
       store: own(storeSchema),
@@ -64,6 +45,43 @@ export function configJsonSchema(connectors: readonly AnyConnector[]): JsonSchem
   };
 }
 
+function syncJsonSchema(connectors: readonly AnyConnector[]): JsonSchema {
+  const sync = own(syncSchema);
+  return {
+    ...sync,
+    title: 'A one-way sync',
+    properties: {
+      ...sync.properties,
+      from: {
+        description: 'Where records come from: a connection, or a module of your own',
+        anyOf: [
+          ...connectors.flatMap((c) => (c.from === undefined ? [] : [withExtras(c.from, sourceExtras, c)])),
+          own(customSourceSchema),
+        ],
+      },
+      to: {
+        description: 'Where they go',
+        anyOf: connectors.flatMap((c) => (c.to === undefined ? [] : [withExtras(c.to, targetExtras, c)])),
+      },
+      steps: {
+        type: 'array',
+        description: 'What happens on the way, in order',
+        items: { anyOf: Object.values(stepSchemas).map(own) },
+      },
+    },
+  };
+}
+
+function pairingJsonSchema(connectors: readonly AnyConnector[]): JsonSchema {
+  const pairing = own(pairingSchema);
+  const sides = connectors.flatMap((c) => (c.side === undefined ? [] : [withExtras(c.side, sideExtras, c)]));
+  return {
+    ...pairing,
+    title: 'A two-way sync',
+    properties: { ...pairing.properties, between: { ...pairing.properties?.between, items: { anyOf: sides } } },
+  };
+}
+
 /** What a block of this connector holds, for the reference page. */
 export interface ConnectorSchemas {
   readonly name: string;
@@ -71,6 +89,7 @@ export interface ConnectorSchemas {
   readonly connection: JsonSchema;
   readonly from: JsonSchema | null;
   readonly to: JsonSchema | null;
+  readonly side: JsonSchema | null;
 }
 
 export function connectorSchemas(connectors: readonly AnyConnector[]): ConnectorSchemas[] {
@@ -82,6 +101,7 @@ export function connectorSchemas(connectors: readonly AnyConnector[]): Connector
       connection: own(c.config),
       from: c.from === undefined ? null : own(c.from),
       to: c.to === undefined ? null : own(c.to),
+      side: c.side === undefined ? null : own(c.side),
     }));
 }
 

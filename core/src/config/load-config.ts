@@ -5,7 +5,9 @@ import type { AnyConnector, Config, StoreConfig, SyncConfig } from './config.ts'
 import { checkDatasets } from './datasets.ts';
 import type { Environment } from './environment.ts';
 import { locateYaml } from './located-yaml.ts';
+import type { PairingConfig } from './pairing.ts';
 import { guardSecrets, isBlock, readConnections } from './read-connections.ts';
+import { readPairing } from './read-pairing.ts';
 import { readSync } from './read-sync.ts';
 import { Report } from './report.ts';
 import { httpSchema, logSchema, storeSchema, topSchema } from './schema.ts';
@@ -53,7 +55,13 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
   const connections = readConnections(connectionBlocks, options.connectors, report, file);
   const context = { report, connections, declared: Object.keys(connectionBlocks), baseDir };
   const syncs = new Map<string, SyncConfig>();
+  const pairings = new Map<string, PairingConfig>();
   for (const [name, block] of Object.entries(syncBlocks)) {
+    if (isBlock(block) && 'between' in block) {
+      const pairing = readPairing(name, block, context);
+      if (pairing !== null) pairings.set(name, pairing);
+      continue;
+    }
     const sync = readSync(name, block, context);
     if (sync !== null) syncs.set(name, sync);
   }
@@ -74,6 +82,7 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
     baseDir,
     connections,
     syncs,
+    pairings,
     store: storeConfig,
     log: { level: log.level },
     http: { port: http.port ?? null, host: http.host ?? null },

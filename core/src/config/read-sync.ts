@@ -33,7 +33,7 @@ export interface SyncContext {
 }
 
 /** How often a live sync reads what changed, in case a change was not told. */
-const SAFETY_NET_MS = 600_000;
+export const SAFETY_NET_MS = 600_000;
 
 /** One sync, checked; null when something about it is wrong, and then it is in the report. */
 export function readSync(name: string, block: unknown, context: SyncContext): SyncConfig | null {
@@ -45,11 +45,6 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
     report.error(path, 'takes a block of keys', 'at least from: and to:');
     return null;
   }
-  if ('between' in block) {
-    // from and to would be reported as missing, which is not the point.
-    report.error([...path, 'between'], 'is not in this version', laterKeys.sync.between, 'key');
-    return null;
-  }
   const parsed = report.parse(syncSchema, block, path, { later: laterKeys.sync });
   const input = parsed?.data;
 
@@ -57,12 +52,12 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
   const to = isBlock(block.to) ? readTarget(block.to, [...path, 'to'], context) : null;
   const fields = readMappings(block.fields, [...path, 'fields'], report);
   const steps = Array.isArray(block.steps) ? block.steps.map((step, i) => readStep(step, i, [...path, 'steps', i], context)) : [];
-  const channel = from === null ? null : channelOf(from, context);
-  if (input !== undefined) checkTogether(input, path, report, channel);
-  if (input !== undefined && channel !== null) checkEventsOnly(block, input, path, report);
   if (input?.journal !== undefined && input.live !== true) {
     report.error([...path, 'journal'], 'has no effect without live: true', 'events are kept as the stream brings them', 'key');
   }
+  const channel = from === null ? null : channelOf(from, context);
+  if (input !== undefined) checkTogether(input, path, report, channel);
+  if (input !== undefined && channel !== null) checkEventsOnly(block, input, path, report);
   if (input === undefined || from === null || to === null || report.problems.slice(before).some((p) => p.severity === 'error')) {
     return null;
   }
@@ -155,7 +150,7 @@ function readTarget(block: Record<string, unknown>, path: Path, context: SyncCon
 }
 
 /** Our own keys and the connector's stand side by side in one block. */
-function parseWithExtras<Extras extends z.ZodRawShape>(
+export function parseWithExtras<Extras extends z.ZodRawShape>(
   block: Record<string, unknown>,
   spec: ZodType,
   extras: Extras,
@@ -163,7 +158,8 @@ function parseWithExtras<Extras extends z.ZodRawShape>(
   report: Report,
   later: Readonly<Record<string, string>>,
 ): { spec: unknown; extras: z.output<z.ZodObject<Extras>> } | null {
-  const theirs = new Set(Object.keys(inputSchema(spec).properties ?? {}));
+  const schema = inputSchema(spec);
+  const theirs = new Set((schema.anyOf ?? [schema]).flatMap(({ properties }) => Object.keys(properties ?? {})));
   const own = Object.keys(extras);
   const pick = (keep: (key: string) => boolean) => Object.fromEntries(Object.entries(block).filter(([key]) => keep(key)));
   const checkedExtras = report.parse(
@@ -181,7 +177,7 @@ function parseWithExtras<Extras extends z.ZodRawShape>(
   return { spec: checkedSpec.data, extras: checkedExtras.data as z.output<z.ZodObject<Extras>> };
 }
 
-function findConnection(name: unknown, path: Path, context: SyncContext): ConnectionConfig | null {
+export function findConnection(name: unknown, path: Path, context: SyncContext): ConnectionConfig | null {
   if (typeof name !== 'string') {
     context.report.error(path, 'takes the name of a connection');
     return null;
@@ -273,7 +269,7 @@ function checkedExpression(text: string, path: Path, report: Report): { readonly
   }
 }
 
-function moduleFile(value: unknown, path: Path, context: SyncContext): string | null {
+export function moduleFile(value: unknown, path: Path, context: SyncContext): string | null {
   if (typeof value !== 'string' || value === '') return null;
   const file = resolve(context.baseDir, value);
   if (!existsSync(file) || !statSync(file).isFile()) {
@@ -289,16 +285,7 @@ function moduleFile(value: unknown, path: Path, context: SyncContext): string | 
 
 /** Rules over more than one key. */
 function checkTogether(input: SyncInput, path: Path, report: Report, channel: string | null): void {
-  checkSchedule(input, path, report, 'full: has a schedule of its own');
-  if (input.full !== undefined) {
-    checkSchedule(input.full, [...path, 'full'], report);
-    if (input.full.every === undefined && input.full.cron === undefined) {
-      report.error([...path, 'full'], 'has no schedule', 'write every: or cron:');
-    }
-  }
-  if (input.timezone !== undefined && input.cron === undefined && input.full?.cron === undefined) {
-    report.error([...path, 'timezone'], 'has no effect without cron:', 'remove it, or use cron: instead of every:', 'key');
-  }
+  checkSchedules(input, path, report);
   if (input.live === true && isBlock(input.from) && 'run' in input.from) {
     report.error([...path, 'live'], 'needs a connection that streams its changes', 'use every: with a source of your own');
   }
@@ -310,6 +297,24 @@ function checkTogether(input: SyncInput, path: Path, report: Report, channel: st
     if (input.fields !== undefined && Object.values(input.fields).includes(name)) {
       report.error([...path, 'exclude', i], `is excluded and mapped in fields: at once`, 'remove one of the two');
     }
+  }
+}
+
+/** Rules over the keys that say when a sync runs and how often it tries. */
+export function checkSchedules(
+  input: Pick<SyncInput, 'every' | 'cron' | 'timezone' | 'full' | 'retry'>,
+  path: Path,
+  report: Report,
+): void {
+  checkSchedule(input, path, report, 'full: has a schedule of its own');
+  if (input.full !== undefined) {
+    checkSchedule(input.full, [...path, 'full'], report);
+    if (input.full.every === undefined && input.full.cron === undefined) {
+      report.error([...path, 'full'], 'has no schedule', 'write every: or cron:');
+    }
+  }
+  if (input.timezone !== undefined && input.cron === undefined && input.full?.cron === undefined) {
+    report.error([...path, 'timezone'], 'has no effect without cron:', 'remove it, or use cron: instead of every:', 'key');
   }
   const { delay, delayMax } = input.retry ?? {};
   if (delay !== undefined && delayMax !== undefined && delay > delayMax) {
@@ -323,7 +328,7 @@ function checkSchedule(schedule: { every?: unknown; cron?: unknown }, path: Path
   }
 }
 
-function scheduleOf(
+export function scheduleOf(
   input: { every?: number | undefined; cron?: string | undefined; timezone?: string | undefined },
   timezone: string,
 ): ScheduleConfig | null {

@@ -1,11 +1,13 @@
+import { z } from 'zod';
 import type { AnyConnector } from './config.ts';
-import type { JsonSchema } from './connector-schema.ts';
+import { inputSchema, type JsonSchema } from './connector-schema.ts';
 import { configJsonSchema, connectorSchemas } from './json-schema.ts';
+import { sideExtras } from './pairing-schema.ts';
 
 /** The reference page of the configuration, from the same schemas that check it. */
 export function configReference(connectors: readonly AnyConnector[]): string {
   const top = configJsonSchema(connectors).properties!;
-  const sync = top.syncs!.additionalProperties as JsonSchema;
+  const [sync, pairing] = (top.syncs!.additionalProperties as JsonSchema).anyOf as [JsonSchema, JsonSchema];
   const custom = sync.properties!.from!.anyOf!.at(-1)!;
   const steps = (sync.properties!.steps!.items as JsonSchema).anyOf!;
   const later: string[] = [];
@@ -44,6 +46,15 @@ export function configReference(connectors: readonly AnyConnector[]): string {
     '`from` with `run` instead of `connection`:',
     '',
     table(custom.properties!, custom.required ?? []),
+    '## A two-way sync',
+    '',
+    table(pairing.properties!, pairing.required ?? []),
+    "A field of `fields` is the name of the first side's field, or a block:",
+    '',
+    table(pairFieldBlock(pairing).properties!, ['field']),
+    'Each side of `between`, besides what its connection takes:',
+    '',
+    table(sideBlock(), ['connection']),
     '## Connections, by type',
     '',
   ];
@@ -59,11 +70,22 @@ export function configReference(connectors: readonly AnyConnector[]): string {
     );
     if (connector.from !== null) parts.push('`from`, besides `connection`:', '', ...blocks(connector.from));
     if (connector.to !== null) parts.push('`to`, besides `connection` and `key`:', '', ...blocks(connector.to));
+    if (connector.side !== null)
+      parts.push('a side of `between`, besides `connection` and `link`:', '', ...blocks(connector.side));
   }
   return `${parts
     .join('\n')
     .replace(/\n{3,}/g, '\n\n')
     .trimEnd()}\n`;
+}
+
+function pairFieldBlock(pairing: JsonSchema): JsonSchema {
+  const field = pairing.properties!.fields!.additionalProperties as JsonSchema;
+  return field.anyOf!.find(({ properties }) => properties !== undefined)!;
+}
+
+function sideBlock(): Properties {
+  return inputSchema(z.strictObject(sideExtras)).properties!;
 }
 
 type Properties = { readonly [name: string]: JsonSchema };

@@ -220,8 +220,7 @@ export const topSchema = z.strictObject({
 /** Recognised, so that the answer is "not in this version" and not "unknown". */
 export const laterKeys: Readonly<Record<'sync' | 'from' | 'to' | 'step', Readonly<Record<string, string>>>> = {
   sync: {
-    between: 'two-way syncs are not in this version: declare one sync with from and to for each direction',
-    conflicts: 'two-way syncs, and with them conflicts, are not in this version',
+    conflicts: 'is for two-way syncs: write between: with two sides instead of from: and to:',
   },
   from: {
     changes: 'change streams are not in this version: use object with every: 10s',

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { ConfigError, InvariantError, type Problem, RequestRefusedError, SyncError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { type Config, type SyncConfig, startAtMs } from '../config/config.ts';
+import type { PairingConfig } from '../config/pairing.ts';
 import type { Allowance, Connection, ConnectorContext, Log, SchemaChange, Source, Target } from '../model/connector.ts';
 import { openCustomSource } from '../pipeline/custom-source.ts';
 import { decodeEnvelope, reasonForFull } from '../pipeline/envelope.ts';
@@ -22,6 +23,7 @@ import { dryRunSync, refetchSync, retrySync, runSync, verifySync } from '../pipe
 import { createSteps, fieldsToRead, type Steps } from '../pipeline/steps.ts';
 import type { Verdict } from '../pipeline/verify.ts';
 import type { JournalStats } from '../store/journal-store.ts';
+import type { Conflict } from '../store/links.ts';
 import type { Failure, Run, Store } from '../store/store.ts';
 import { type AllowanceStatus, allowanceProblems, knownAllowances, readAllowances, watchAllowances } from './allowances.ts';
 import {
@@ -37,6 +39,7 @@ import { followStreams, liveUnit } from './follow-streams.ts';
 import { followTopics } from './follow-topics.ts';
 import { believable, type KeptStatus } from './kept-status.ts';
 import { openReplay } from './open-replay.ts';
+import { type Choice, type PairingPlan, Pairings } from './pairings.ts';
 import { refuseReading } from './refuse-reading.ts';
 import { type Scheduled, schedule } from './scheduler.ts';
 import { applySchema, planSchema, removeSchema, type SchemaAccess, type SyncSchema } from './schema-changes.ts';
@@ -100,11 +103,13 @@ export class Engine implements AsyncDisposable {
   readonly #opened = new Map<string, { readonly sync: OpenedSync; readonly openedAtMs: number }>();
   readonly #running = new Set<string>();
   readonly #gates = new Map<string, WriteGate>();
+  readonly #pairings: Pairings;
   #live: readonly LiveProgress[] = [];
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.config = options.config;
+    this.#pairings = new Pairings({ ...options, connection: (name) => this.#connection(name) });
   }
 
   /** Connections and syncs, looked at and not touched: what is missing, and what to do about it. */
@@ -144,6 +149,11 @@ export class Engine implements AsyncDisposable {
       } catch (error) {
         problems.push(...asProblems(error, `syncs.${sync.name}`));
       }
+    }
+    for (const pairing of this.#pairings.all()) {
+      if (broken.has(pairing.left.connection) || broken.has(pairing.right.connection)) continue;
+      const found = this.#pairings.check(pairing, signal).catch((error) => asProblems(error, `syncs.${pairing.name}`));
+      problems.push(...(await found));
     }
     problems.push(...(await checkStreams(live, (name) => this.#connection(name))));
     for (const name of this.#streamed()) {
@@ -228,6 +238,7 @@ export class Engine implements AsyncDisposable {
   }
 
   async run(name: string, options: RunOptions): Promise<RunReport> {
+    if (this.#pairings.has(name)) return this.#pairings.run(name, options);
     const sync = this.#sync(name);
     refuseReading(sync, 'run');
     return this.#exclusively(sync, (prepared, open) => runSync(prepared, open, options));
@@ -244,7 +255,13 @@ export class Engine implements AsyncDisposable {
     }
   }
 
-  retry(name: string, options: RunOptions & { ids?: readonly string[] }): Promise<RunReport> {
+  /** What a first run of a two-way sync would link, make and overwrite. Writes nothing. */
+  planPairing(name: string, signal: AbortSignal): Promise<PairingPlan> {
+    return this.#pairings.plan(name, signal);
+  }
+
+  async retry(name: string, options: RunOptions & { ids?: readonly string[] }): Promise<RunReport> {
+    if (this.#pairings.has(name)) return this.#pairings.retry(name, options);
     return this.#exclusively(this.#sync(name), (prepared, open) => retrySync(prepared, open, options));
   }
 
@@ -309,6 +326,7 @@ export class Engine implements AsyncDisposable {
         },
       }),
     );
+    syncs.push(...this.#pairings.all().map((pairing) => this.#scheduledPairing(pairing, options)));
     const live = [...this.config.syncs.values()].filter((sync) => sync.live);
     const shared = {
       ...this.#options,
@@ -359,24 +377,60 @@ export class Engine implements AsyncDisposable {
 
   async status(name?: string): Promise<readonly SyncStatus[]> {
     const { store, clock } = this.#options;
-    const syncs = name === undefined ? [...this.config.syncs.values()] : [this.#sync(name)];
-    return Promise.all(
-      syncs.map(async (sync) => ({
-        sync: sync.name,
-        paused: await store.paused(sync.name),
-        lastRun: (await store.runs({ sync: sync.name, limit: 1 }))[0] ?? null,
-        lastSuccess: await store.lastSuccess(sync.name),
-        openFailures: await store.countFailures(sync.name),
+    const common = async (sync: string) => ({
+      sync,
+      paused: await store.paused(sync),
+      lastRun: (await store.runs({ sync, limit: 1 }))[0] ?? null,
+      lastSuccess: await store.lastSuccess(sync),
+      openFailures: await store.countFailures(sync),
+    });
+    const pairings = this.#pairings.all().filter((pairing) => name === undefined || pairing.name === name);
+    const single = name === undefined || pairings.length > 0 ? [] : [this.#sync(name)];
+    const syncs = name === undefined ? [...this.config.syncs.values()] : single;
+    return Promise.all([
+      ...syncs.map(async (sync) => ({
+        ...(await common(sync.name)),
         held: await heldWindow(sync, store, clock.now()),
         checkpoint: JSON.parse((await store.getValue(factsName(sync))) ?? '{}'),
         stream: sync.live ? await this.#streamOf(sync) : null,
       })),
-    );
+      ...pairings.map(async (pairing) => ({
+        ...(await common(pairing.name)),
+        held: null,
+        checkpoint: await this.#pairings.facts(pairing.name),
+        stream: null,
+      })),
+    ]);
   }
 
   /** Open failures, those that are tried next first. */
   failures(filter: { sync?: string; ids?: readonly string[]; limit?: number }): Promise<readonly Failure[]> {
     return this.#options.store.failures(filter);
+  }
+
+  /** Where the two sides of two-way syncs disagreed, the newest first. */
+  conflicts(filter: {
+    sync?: string;
+    state?: Conflict['state'];
+    ids?: readonly string[];
+    limit?: number;
+  }): Promise<readonly Conflict[]> {
+    return this.#options.store.links.conflicts(filter);
+  }
+
+  /** Carries out what somebody decided about open conflicts; those of one sync at a time. */
+  async resolveConflicts(ids: readonly string[], choice: Choice, options: RunOptions): Promise<readonly RunReport[]> {
+    const found = await this.conflicts({ ids });
+    const missing = ids.filter((id) => !found.some((conflict) => conflict.id === id));
+    if (missing.length > 0) {
+      throw new RequestRefusedError(`there is no conflict ${missing.join(', ')}`, { hint: 'see: tidemark conflicts list' });
+    }
+    const reports: RunReport[] = [];
+    for (const sync of new Set(found.map((conflict) => conflict.sync))) {
+      const own = found.filter((conflict) => conflict.sync === sync);
+      reports.push(await this.#pairings.resolve(own, choice, options));
+    }
+    return reports;
   }
 
   /** Gives records up: they stay as the target has them until they change again. */
@@ -390,6 +444,7 @@ export class Engine implements AsyncDisposable {
 
   /** Forgets how far a sync has come, and from which org: its next run is full. Rows and failures stay. */
   async reset(name: string, signal: AbortSignal): Promise<void> {
+    if (this.#pairings.has(name)) return this.#pairings.reset(name);
     const sync = this.#sync(name);
     const { connection, spec } = sync.to;
     const target = await this.#openTarget(connection, spec, sync, { name, fields: [], key: ['id'] }, signal);
@@ -411,18 +466,37 @@ export class Engine implements AsyncDisposable {
   }
 
   async setPaused(name: string, paused: boolean): Promise<void> {
-    await this.#options.store.setPaused(this.#sync(name).name, paused);
+    await this.#options.store.setPaused(this.#pairings.has(name) ? name : this.#sync(name).name, paused);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const name of [...this.#opened.keys()]) await this.#forget(name);
+    await this.#pairings[Symbol.asyncDispose]();
     for (const connection of this.#connections.values()) await connection[Symbol.asyncDispose]();
+  }
+
+  #scheduledPairing(
+    { name, schedule, full, startDelayMs }: PairingConfig,
+    { stop, signal, onRun }: { stop: AbortSignal; signal: AbortSignal; onRun?: (report: RunReport) => void },
+  ): Scheduled {
+    const { store, log } = this.#options;
+    return {
+      ...{ name, schedule, full, startDelayMs },
+      paused: () => store.paused(name),
+      run: async (full) => {
+        try {
+          onRun?.(await this.#pairings.run(name, { full, signal, stop }));
+        } catch (error) {
+          log.error({ sync: name, err: error }, 'the run could not be recorded');
+        }
+      },
+    };
   }
 
   #sync(name: string): SyncConfig {
     const sync = this.config.syncs.get(name);
     if (sync === undefined) {
-      const known = [...this.config.syncs.keys()].join(', ');
+      const known = [...this.config.syncs.keys(), ...this.config.pairings.keys()].join(', ');
       throw new RequestRefusedError(`there is no sync ${name}`, { hint: `this configuration has: ${known || 'none'}` });
     }
     return sync;

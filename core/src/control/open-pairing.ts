@@ -1,0 +1,111 @@
+import type { Clock } from '../base/clock.ts';
+import { ConfigError, InvariantError, type Problem, RequestRefusedError } from '../base/errors.ts';
+import type { PairingConfig, PolicyConfig } from '../config/pairing.ts';
+import type { Connection, Log } from '../model/connector.ts';
+import type { FieldSchema } from '../model/schema.ts';
+import type { Side } from '../model/side.ts';
+import type { FieldValue } from '../model/value.ts';
+import type { FieldClash, Policy, SideName } from '../pipeline/two-way/merge-record.ts';
+import type { OpenedPairing, PairField } from '../pipeline/two-way/opened-pairing.ts';
+import { importUserModule } from '../pipeline/user-module.ts';
+import type { Store } from '../store/store.ts';
+
+export interface PairingContext {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  connection(name: string): Connection<unknown, unknown>;
+}
+
+/** What a `conflicts:` module of the user's exports: the value that both sides get. What it throws leaves the conflict open. */
+export interface PolicyModule {
+  default(conflict: FieldClash): FieldValue;
+}
+
+const sides = ['left', 'right'] as const;
+
+/**
+ * Opens both sides of a two-way sync.
+ * @throws {ConfigError} a field that a side does not have.
+ */
+export async function openPairing(config: PairingConfig, context: PairingContext, signal: AbortSignal): Promise<OpenedPairing> {
+  const { store, clock, log } = context;
+  const opened: Partial<Record<SideName, Side>> = {};
+  try {
+    for (const side of sides) opened[side] = await openSide(config, side, context, signal);
+    const { left, right } = opened as Record<SideName, Side>;
+    return {
+      name: config.name,
+      names: { left: config.left.connection, right: config.right.connection },
+      left,
+      right,
+      fields: await fieldsOf(config, { left, right }),
+      match: config.match,
+      deletes: config.deletes,
+      rightAheadMs: await aheadMs(left, right, signal),
+      store,
+      clock,
+      log,
+    };
+  } catch (error) {
+    await closeSides(opened);
+    throw error;
+  }
+}
+
+export async function closePairing(pairing: OpenedPairing): Promise<void> {
+  await closeSides(pairing);
+}
+
+async function closeSides(opened: Partial<Record<SideName, Side>>): Promise<void> {
+  for (const side of sides) await opened[side]?.[Symbol.asyncDispose]();
+}
+
+function openSide(config: PairingConfig, side: SideName, context: PairingContext, signal: AbortSignal): Promise<Side> {
+  const { connection, spec, link } = config[side];
+  const opened = context.connection(connection);
+  if (opened.openSide === undefined) throw new InvariantError(`${connection} cannot be a side`);
+  const fields = config.fields.map((field) => field[side]);
+  return opened.openSide({ side: spec, link, fields, unit: config.name }, signal);
+}
+
+async function fieldsOf(config: PairingConfig, opened: Readonly<Record<SideName, Side>>): Promise<PairField[]> {
+  const problems: Problem[] = [];
+  const schemaOf = (side: SideName, name: string): FieldSchema | undefined => {
+    const { schema } = opened[side].source;
+    const found = schema.fields.find((field) => field.name.toLowerCase() === name.toLowerCase());
+    if (found === undefined) {
+      const known = schema.fields.map((field) => field.name).join(', ');
+      const message = `${config[side].connection} has no field ${name} in ${schema.name}`;
+      problems.push({ place: `syncs.${config.name}.fields`, severity: 'error', message, hint: `it has: ${known}` });
+    }
+    return found;
+  };
+  const fields: PairField[] = [];
+  for (const { left, right, flows, policy } of config.fields) {
+    const there = { left: schemaOf('left', left), right: schemaOf('right', right) };
+    if (there.left === undefined || there.right === undefined) continue;
+    // Values are compared by what they mean, which the side with the richer type knows; a text column tells nothing.
+    const { type } = there.left.type === 'text' ? there.right : there.left;
+    const field = { name: there.right.name, type, nullable: there.right.nullable };
+    fields.push({ field, left: there.left.name, right: there.right.name, flows, policy: await policyOf(policy) });
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return fields;
+}
+
+async function policyOf(policy: PolicyConfig): Promise<Policy> {
+  if (policy.kind !== 'module') return policy;
+  const { default: decide } = await importUserModule<PolicyModule>(policy.file);
+  if (typeof decide === 'function') return { kind: 'decide', decide };
+  throw new RequestRefusedError(`${policy.file} has no default export that is a function`, {
+    hint: 'export default ({ base, left, right }) => the value that both sides get',
+  });
+}
+
+/** How far the right side's clock is ahead, as far as both tell. */
+async function aheadMs(left: Side, right: Side, signal: AbortSignal): Promise<number> {
+  if (left.now === undefined || right.now === undefined) return 0;
+  const [leftMs, rightMs] = await Promise.all([left.now(signal), right.now(signal)]);
+  return rightMs - leftMs;
+}

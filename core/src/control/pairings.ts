@@ -1,0 +1,179 @@
+import type { Clock } from '../base/clock.ts';
+import { type Problem, RequestRefusedError } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import type { Config } from '../config/config.ts';
+import type { PairingConfig } from '../config/pairing.ts';
+import type { Connection, Log } from '../model/connector.ts';
+import type { FieldValue } from '../model/value.ts';
+import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
+import type { Policy } from '../pipeline/two-way/merge-record.ts';
+import type { OpenedPairing, PairingTally } from '../pipeline/two-way/opened-pairing.ts';
+import { type PreparedPairing, planPairing, retryPairing, runPairing } from '../pipeline/two-way/run-pairing.ts';
+import type { Conflict } from '../store/links.ts';
+import type { Store } from '../store/store.ts';
+import { closePairing, openPairing } from './open-pairing.ts';
+
+export interface PairingsOptions {
+  readonly config: Config;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  connection(name: string): Connection<unknown, unknown>;
+}
+
+/** How somebody decides an open conflict: one side's value, or one of their own. */
+export type Choice = { readonly side: string } | { readonly value: FieldValue };
+
+/** What a first run of a two-way sync would do. */
+export type PairingPlan = Pick<PairingTally, 'read' | 'linked' | 'left' | 'right' | 'conflicts' | 'shown'>;
+
+/** To count further tells nobody more. */
+const OPEN_SHOWN = 1000;
+
+/** The two-way syncs of a configuration, as the engine runs them. */
+export class Pairings implements AsyncDisposable {
+  readonly #options: PairingsOptions;
+  readonly #opened = new Map<string, OpenedPairing>();
+  readonly #running = new Set<string>();
+
+  constructor(options: PairingsOptions) {
+    this.#options = options;
+  }
+
+  has(name: string): boolean {
+    return this.#options.config.pairings.has(name);
+  }
+
+  all(): readonly PairingConfig[] {
+    return [...this.#options.config.pairings.values()];
+  }
+
+  /** Both sides looked at and not touched: what keeps records from being made or changed there. */
+  async check(config: PairingConfig, signal: AbortSignal): Promise<readonly Problem[]> {
+    const pairing = await openPairing(config, this.#options, signal);
+    try {
+      return (['left', 'right'] as const).flatMap((side): Problem[] => {
+        const { creates, source } = pairing[side];
+        const place = `syncs.${config.name}.between[${side === 'left' ? 0 : 1}]`;
+        const warnings = (source.warnings ?? []).map((warning): Problem => ({ place, severity: 'warning', ...warning }));
+        return creates.ok
+          ? warnings
+          : [...warnings, { place, severity: 'warning', message: creates.message, hint: creates.hint }];
+      });
+    } finally {
+      await closePairing(pairing);
+    }
+  }
+
+  /** How it stands, for `status`. */
+  async facts(name: string): Promise<{ readonly [fact: string]: string }> {
+    const { links } = this.#options.store;
+    const open = await links.conflicts({ sync: name, state: 'open', limit: OPEN_SHOWN });
+    const count = open.length < OPEN_SHOWN ? String(open.length) : `${OPEN_SHOWN} or more`;
+    return { 'records in sync': String(await links.countLinks(name)), ...(open.length > 0 ? { 'open conflicts': count } : {}) };
+  }
+
+  run(name: string, options: RunOptions): Promise<RunReport> {
+    return this.#exclusively(name, (prepared, open) => runPairing(prepared, open, options));
+  }
+
+  retry(name: string, options: RunOptions & { ids?: readonly string[] }): Promise<RunReport> {
+    return this.#exclusively(name, (prepared, open) => retryPairing(prepared, open, options));
+  }
+
+  /** Who would be linked, made and overwritten by a run over everything. Writes nothing. */
+  async plan(name: string, signal: AbortSignal): Promise<PairingPlan> {
+    const config = this.#options.config.pairings.get(name)!;
+    const pairing = await openPairing(config, this.#options, signal);
+    try {
+      return await planPairing(async () => pairing, signal);
+    } finally {
+      await closePairing(pairing);
+    }
+  }
+
+  /**
+   * Carries out what somebody decided about open conflicts of one sync.
+   * @throws {RequestRefusedError} one that is not open any more, or a side that there is not.
+   */
+  async resolve(conflicts: readonly Conflict[], choice: Choice, options: RunOptions): Promise<RunReport> {
+    const [first] = conflicts;
+    const config = first && this.#options.config.pairings.get(first.sync);
+    if (config === undefined)
+      throw new RequestRefusedError('there is no such conflict', { hint: 'see: tidemark conflicts list' });
+    const decisions = conflicts.map((conflict) => ({ conflict, policy: policyOf(conflict, choice, config) }));
+    return this.#exclusively(config.name, (prepared, open) => retryPairing(prepared, open, { ...options, decisions }));
+  }
+
+  /** Forgets how far both sides were read and who belongs to whom. */
+  async reset(name: string): Promise<void> {
+    const { store } = this.#options;
+    const { epoch } = await store.checkpoints.acquire(name);
+    await store.checkpoints.write(name, epoch, null);
+    await store.links.removeLinks(name);
+    await store.reset(name);
+    await this.#forget(name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const name of [...this.#opened.keys()]) await this.#forget(name);
+  }
+
+  async #exclusively<T extends { state: string }>(
+    name: string,
+    work: (prepared: PreparedPairing, open: (signal: AbortSignal) => Promise<OpenedPairing>) => Promise<T>,
+  ): Promise<T> {
+    if (this.#running.has(name)) {
+      throw new RequestRefusedError(`${name} is running already`, { hint: 'wait for it, or stop it' });
+    }
+    this.#running.add(name);
+    const { store, clock, random, log } = this.#options;
+    const config = this.#options.config.pairings.get(name)!;
+    let opens = 0;
+    let healthy = false;
+    try {
+      const rules = { onFailure: 'quarantine', warnAfterMs: 0 } as const;
+      const prepared = { store, clock, random, log, config: { ...config, ...rules }, fingerprint: config.fingerprint };
+      const result = await work(prepared, async (signal) => {
+        // Asked again within one run: the last attempt failed, and what was open may be broken.
+        if (opens++ > 0) await this.#forget(name);
+        const known = this.#opened.get(name) ?? (await openPairing(config, this.#options, signal));
+        this.#opened.set(name, known);
+        return known;
+      });
+      healthy = result.state !== 'failed';
+      return result;
+    } finally {
+      if (!healthy) await this.#forget(name);
+      this.#running.delete(name);
+    }
+  }
+
+  async #forget(name: string): Promise<void> {
+    const pairing = this.#opened.get(name);
+    this.#opened.delete(name);
+    if (pairing !== undefined) await closePairing(pairing);
+  }
+}
+
+function policyOf(conflict: Conflict, choice: Choice, { left, right }: PairingConfig): Policy {
+  if (conflict.state !== 'open') {
+    throw new RequestRefusedError(`conflict ${conflict.id} is settled already: ${conflict.why}`, {
+      hint: 'change the record on the side that shall be right; the change goes to the other one',
+    });
+  }
+  if ('value' in choice) {
+    if (conflict.field === null) {
+      throw new RequestRefusedError(`conflict ${conflict.id} is about whether the record exists, which no value decides`, {
+        hint: `take the state of ${left.connection} or of ${right.connection}`,
+      });
+    }
+    return { kind: 'decide', decide: () => choice.value };
+  }
+  if (choice.side === left.connection) return { kind: 'wins', side: 'left' };
+  if (choice.side === right.connection) return { kind: 'wins', side: 'right' };
+  throw new RequestRefusedError(`${conflict.sync} has no side ${choice.side}`, {
+    hint: `its sides are ${left.connection} and ${right.connection}`,
+  });
+}
