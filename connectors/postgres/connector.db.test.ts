@@ -7,6 +7,7 @@ import {
   type TargetFixture,
 } from '@tidemark/testkit';
 import { afterAll, beforeAll } from 'vitest';
+import type { PostgresFrom } from './config.ts';
 import { type TestDatabase, testDatabase } from './fixture.ts';
 import { quoteName } from './identifiers.ts';
 import { fromPostgres, toPostgresText } from './values.ts';
@@ -92,18 +93,19 @@ function rowOf(texts: readonly (string | null)[], schema: DatasetSchema): Row {
   return row;
 }
 
-async function createSource(): Promise<SourceFixture> {
+async function createSource(from: PostgresFrom): Promise<SourceFixture> {
   const schemaName = `contract_${++made}`;
   await database.script(
     `CREATE SCHEMA ${schemaName};
      CREATE TABLE ${schemaName}.contacts ("Id" text PRIMARY KEY, "Name" text, "ModifiedAt" timestamptz NOT NULL)`,
   );
   const connection = database.connect({ schema: schemaName });
+  await connection.prepareSource!(from, AbortSignal.timeout(60_000));
   return {
     open: (spec) =>
       connection.openSource!(
         {
-          from: { table: 'contacts', watermark: 'ModifiedAt' },
+          from,
           where: undefined,
           fields: null,
           exclude: [],
@@ -133,4 +135,15 @@ async function createSource(): Promise<SourceFixture> {
 }
 
 describeTargetContract('postgres', createTarget, { ...sqlTraits, streams: true });
-describeSourceContract('postgres', createSource, { delta: true, deletes: false, stamps: true, severalPages: 12_000 });
+describeSourceContract('postgres with a watermark', () => createSource({ table: 'contacts', watermark: 'ModifiedAt' }), {
+  delta: true,
+  deletes: false,
+  stamps: true,
+  severalPages: 12_000,
+});
+describeSourceContract('postgres with a captured table', () => createSource({ table: 'contacts', capture: true }), {
+  delta: true,
+  deletes: true,
+  stamps: false,
+  severalPages: 12_000,
+});

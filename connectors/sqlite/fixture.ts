@@ -13,6 +13,7 @@ import {
   type Target,
 } from '@tidemark/core';
 import type { SourceFixture, TargetFixture } from '@tidemark/testkit';
+import type { SqliteFrom } from './config.ts';
 import sqlite from './connector.ts';
 import { quoted } from './identifiers.ts';
 
@@ -102,10 +103,11 @@ export async function createTargetFixture(): Promise<TargetFixture> {
   };
 }
 
-export async function createSourceFixture(): Promise<SourceFixture> {
+export async function createSourceFixture(from: SqliteFrom): Promise<SourceFixture> {
   const file = await createFile();
   file.sql('PRAGMA journal_mode = WAL');
   file.sql('CREATE TABLE contacts (Id TEXT PRIMARY KEY, Name TEXT, ModifiedAt DATETIME NOT NULL)');
+  await file.connection.prepareSource!(from, AbortSignal.timeout(60_000));
   const within = (work: (database: DatabaseSync) => void) => {
     const database = new DatabaseSync(file.path, { timeout: 2000 });
     database.exec('BEGIN IMMEDIATE');
@@ -117,7 +119,7 @@ export async function createSourceFixture(): Promise<SourceFixture> {
     open: (spec) =>
       file.connection.openSource!(
         {
-          from: { table: 'contacts', watermark: 'ModifiedAt' },
+          from,
           where: undefined,
           fields: null,
           exclude: [],
