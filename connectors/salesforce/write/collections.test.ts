@@ -1,6 +1,6 @@
 import { evidence } from '@tidemark/emulator';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { reasons, remove, statuses, upsert, type WriteOrg, write, writeOrg } from './write-fixture.ts';
+import { emptyOrg, reasons, remove, statuses, upsert, type WriteOrg, write, writeOrg } from './write-fixture.ts';
 
 // Every record has its own answer: one that the org refuses is named, and costs the others nothing.                       (P2)
 
@@ -9,13 +9,7 @@ beforeAll(async () => {
   org = await writeOrg();
 });
 afterAll(() => org[Symbol.asyncDispose]());
-beforeEach(() => {
-  org.emulator.org.write((transaction) => {
-    const found = org.emulator.org.query('SELECT Id FROM Enrichment__c');
-    for (const { Id } of found.page(0, found.totalSize, 'v62.0') as { Id: string }[]) transaction.delete('Enrichment__c', Id);
-  });
-  org.calls();
-});
+beforeEach(() => emptyOrg(org));
 
 const key = (i: number) => `k${String(i).padStart(5, '0')}`;
 

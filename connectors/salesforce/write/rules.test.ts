@@ -118,6 +118,33 @@ test('inserts make a record each time, and keep what identifies it where there i
   expect(org.records(['Loose__c', 'Text__c'], 'Loose__c != null')).toHaveLength(11);
 });
 
+test('an insert that breaks off half way sends nothing twice: what was not sent waits as failures (P1)', async () => {
+  org.emulator.faults.add({ kind: 'unavailable', match: { method: 'POST', path: /composite\/sobjects/, after: 1, times: 1 } });
+  const target = await org.target({ names: ['Loose__c', 'Text__c'], to: { operation: 'insert', recordsPerCall: 5 } });
+  const changes = Array.from({ length: 15 }, (_, i) => upsert({ Loose__c: `l${i}`, Text__c: `t${i}` }, 'Loose__c'));
+  const results = await write(target, changes);
+  expect(reasons(results)).toEqual([...Array(5).fill('created'), ...Array(5).fill('transient'), ...Array(5).fill('created')]);
+  expect(org.records(['Loose__c'], 'Loose__c != null')).toHaveLength(10);
+});
+
+test('fields that are set once are set once: records that are there are updated without them', async () => {
+  const [parent, other] = insert('Account', { Name: 'a', Code__c: 'A1' }, { Name: 'b', Code__c: 'A2' }) as [string, string];
+  const { schema } = org.emulator.org;
+  const field = schema.field('Enrichment__c', 'Account__c')!;
+  schema.add({ ...schema.object('Enrichment__c')!, fields: [{ ...field, updateable: false }] });
+  const target = await org.target({ names: ['Key__c', 'Text__c', 'Account__c'] });
+  await write(target, [upsert({ Key__c: 'a', Text__c: 'one', Account__c: parent })]);
+  const results = await write(target, [
+    upsert({ Key__c: 'a', Text__c: 'two', Account__c: other }),
+    upsert({ Key__c: 'b', Text__c: 'two', Account__c: other }),
+  ]);
+  expect(statuses(results)).toEqual(['updated', 'created']);
+  expect(org.records(['Text__c', 'Account__c'])).toEqual([
+    { Text__c: 'two', Account__c: parent },
+    { Text__c: 'two', Account__c: other },
+  ]);
+});
+
 test('an unchanged record is not written, and of a changed one only what differs (P8)', async () => {
   for (const bulkAbove of [0, 1000]) {
     const target = await org.target({

@@ -4,6 +4,7 @@ import {
   type ConnectorContext,
   RequestRefusedError,
   SchemaChangedError,
+  SyncError,
   TransientError,
 } from '@tidemark/core';
 import { salesforceCode } from '../errors.ts';
@@ -13,6 +14,8 @@ export interface Sending<T> {
   readonly context: Pick<ConnectorContext, 'clock' | 'random' | 'log' | 'connection'>;
   /** Most records in a call. */
   readonly callMax: number;
+  /** Given for what must not be done twice: whether records of the same write have been sent already, another way. */
+  readonly once?: { readonly begun: boolean };
   /** Orders records so that those of one parent, which lock each other, go together. */
   readonly lockOf: (record: T) => string;
   readonly call: (records: readonly T[], signal: AbortSignal) => Promise<readonly Outcome[]>;
@@ -71,7 +74,13 @@ async function sendCall<T>(
       ),
     );
   } catch (error) {
-    if (sending.signal.aborted || !mayBlame(error)) throw error;
+    if (sending.signal.aborted) throw error;
+    if (!mayBlame(error)) {
+      // Thrown, it would have the whole write sent again, what has been done included: better these records wait by themselves.
+      const begun = sending.once?.begun || outcomes.some((outcome) => outcome?.ok);
+      if (sending.once === undefined || !begun || !(error instanceof SyncError)) throw error;
+      return put(indexes.map(() => refusedWith(error.code, `${error.message}: the record is sent again later`)));
+    }
     if (indexes.length > 1) {
       const half = Math.ceil(indexes.length / 2);
       await sendCall(records, indexes.slice(0, half), outcomes, sending);

@@ -251,6 +251,7 @@ class SalesforceTarget implements Target {
       context: this.#parts.context,
       callMax: this.#spec.to.recordsPerCall,
       signal,
+      ...(operation === 'insert' ? { once: { begun: done !== null && done.size > 0 } } : {}),
       lockOf: (record) => this.#parentsOf(record),
       call: (chunk, abort) =>
         operation === 'delete'

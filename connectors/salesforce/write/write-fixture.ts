@@ -29,6 +29,10 @@ const fields: Readonly<Record<string, string>> = {
   Amount__c: '<type>Number</type><precision>16</precision><scale>2</scale>',
   Money__c: '<type>Currency</type><precision>16</precision><scale>2</scale>',
   Share__c: '<type>Percent</type><precision>5</precision><scale>2</scale>',
+  Ref__c: '<type>Text</type><length>18</length>',
+  Data__c: '<type>LongTextArea</type><length>32768</length><visibleLines>3</visibleLines>',
+  Blob__c: '<type>LongTextArea</type><length>32768</length><visibleLines>3</visibleLines>',
+  Ratio__c: '<type>Number</type><precision>18</precision><scale>9</scale>',
   Day__c: '<type>Date</type>',
   At__c: '<type>DateTime</type>',
   Time__c: '<type>Time</type>',
@@ -123,6 +127,16 @@ export interface TargetOptions {
   readonly object?: string;
   readonly to?: object;
   readonly memory?: NonNullable<Parameters<NonNullable<ReturnType<TestOrg['connect']>['openTarget']>>[0]['memory']>;
+}
+
+/** Takes every record away, as if none had been. */
+export function emptyOrg({ emulator }: Pick<WriteOrg, 'emulator'>): void {
+  emulator.org.write((transaction) => {
+    const found = emulator.org.query('SELECT Id FROM Enrichment__c');
+    const ids = (found.page(0, found.totalSize, 'v62.0') as { Id: string }[]).map(({ Id }) => Id);
+    for (const id of ids) transaction.delete('Enrichment__c', id);
+    transaction.purge('Enrichment__c', ids);
+  });
 }
 
 export async function writeOrg(options: EmulatorOptions = {}): Promise<WriteOrg> {

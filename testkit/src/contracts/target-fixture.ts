@@ -2,6 +2,7 @@ import type {
   Change,
   DatasetSchema,
   DeleteRule,
+  FieldValue,
   Row,
   StreamChange,
   StreamWriteResult,
@@ -39,6 +40,17 @@ export interface TargetTraits {
   readonly streams?: boolean;
   /** Fields have types, and a value of another type is refused. */
   readonly typed: boolean;
+  /** Absent: whatever a target is of that compares. `false`: the system has no place for our stamps, so order is the engine's alone. */
+  readonly stamps?: false;
+  /** `false`: the system has no place for a mark of ours, and the rule is refused. */
+  readonly marks?: false;
+  /** `false`: the dataset is the user's own, and takes no other shape than the one it has. */
+  readonly shapes?: false;
+  /** What the system itself makes of a row that it stores, where that is not the row as it was written. */
+  readonly stored?: (row: Row) => Row;
+  /** In place of the contract's own, where the system cannot hold them: values by field, and keys. */
+  readonly values?: { readonly [field: string]: readonly FieldValue[] };
+  readonly keys?: readonly string[];
   /** Runs of each property. Few where a dataset is slow to make. */
   readonly runs?: number;
 }

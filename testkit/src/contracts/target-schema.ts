@@ -39,6 +39,8 @@ const withFields = (fields: readonly FieldSchema[]): DatasetSchema => ({ ...cont
 
 /** Called by `describeTargetContract`: how a dataset takes the shape of its schema. */
 export function describeTargetSchemaContract(create: CreateTarget, traits: TargetTraits): void {
+  const shaped = test.skipIf(traits.shapes === false);
+
   test('plan writes nothing, prepare does it, and then nothing is left to do', async () => {
     await using fixture = await create();
     const target = await fixture.open({ schema: contactSchema, deletes: 'mirror' });
@@ -49,7 +51,7 @@ export function describeTargetSchemaContract(create: CreateTarget, traits: Targe
     expect(left.filter(({ informational }) => informational !== true)).toEqual([]);
   });
 
-  test('a field that appears widens the dataset, and old rows stay', () =>
+  shaped('a field that appears widens the dataset, and old rows stay', () =>
     withTarget(create, 'mirror', async ({ fixture, write }) => {
       await write([upsert(contact('old', { Name: 'Ada' }), 1000)]);
       const wider = withFields([...contactSchema.fields, text('Added__c')]);
@@ -60,9 +62,10 @@ export function describeTargetSchemaContract(create: CreateTarget, traits: Targe
       const found = await fixture.rows(wider);
       expect(found.get('old')?.Name).toBe('Ada');
       expect(found.get('new')?.Added__c).toBe('filled');
-    }));
+    }),
+  );
 
-  test('a field that disappears is reported and keeps its values', () =>
+  shaped('a field that disappears is reported and keeps its values', () =>
     withTarget(create, 'mirror', async ({ fixture, write }) => {
       await write([upsert(contact('a', { Name: 'Ada', Count: 7 }), 1000)]);
       const narrower = withFields(contactSchema.fields.filter(({ name }) => name !== 'Count'));
@@ -76,9 +79,10 @@ export function describeTargetSchemaContract(create: CreateTarget, traits: Targe
       const kept = (await fixture.rows(contactSchema)).get('a');
       expect(kept?.Name).toBe('Grace');
       if (traits.compares) expect(kept?.Count).toBe(7);
-    }));
+    }),
+  );
 
-  test('hostile, clashing, reserved and overlong field names each get a place of their own', async () => {
+  shaped('hostile, clashing, reserved and overlong field names each get a place of their own', async () => {
     const schema = withFields([contactSchema.fields[0]!, ...hostileNames.map(text)]);
     await using fixture = await create();
     const { write, target } = await openTarget(fixture, 'mirror', schema);
@@ -93,7 +97,7 @@ export function describeTargetSchemaContract(create: CreateTarget, traits: Targe
     if (traits.compares) expect(statuses(await again.write([upsert(whole, 1000)]))).toEqual(['unchanged']);
   });
 
-  test('a key of several fields, an integer among them, identifies a record', async () => {
+  shaped('a key of several fields, an integer among them, identifies a record', async () => {
     const schema: DatasetSchema = {
       name: 'Price',
       key: ['Region', 'Code'],
