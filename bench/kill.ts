@@ -3,12 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPostgres } from '@tidemark/testkit';
 import { killTest } from './lib/kill-test.ts';
+import { liveKillTest } from './lib/live-kill-test.ts';
 import type { BenchOptions } from './lib/options.ts';
 import { type BenchReport, type Result, say } from './lib/report.ts';
 
 const KILLS = 50;
+/** Changed records, of which the stream tells. */
+const CHANGES_PER_SECOND = 500;
 
-/** Fifty real kills for each SQL target, in the middle of full loads and deltas. Fails when anything is lost. */
+/**
+ * Fifty real kills for each SQL target in the middle of full loads and deltas, and as many of `tidemark start` that follows a stream.
+ * Fails when anything is lost.
+ */
 export async function bench({ rows }: BenchOptions): Promise<BenchReport> {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-kill-'));
   const postgres = await startPostgres({ tuning: 'stock' });
@@ -27,6 +33,18 @@ export async function bench({ rows }: BenchOptions): Promise<BenchReport> {
       add('records verified', report.verified, 'rows');
       add('differences', report.differences, 'rows');
       add('pages asked for again', report.pagesRedone, 'pages');
+
+      say(`${KILLS} kills of a stream into ${target.type}`);
+      const live = await liveKillTest({ kills: KILLS, seed: 1, perSecond: CHANGES_PER_SECOND, target, folder });
+      lost += live.differences + live.torn;
+      if (live.differences > 0) say(live.said);
+      add('live: kills', live.kills, 'kills');
+      add('live: of them at work', live.killsWhileLive, 'kills');
+      add('live: records changed meanwhile', live.changes, 'changes');
+      add('live: transactions', live.transactions, 'transactions');
+      add('live: records compared', live.verified, 'rows');
+      add('live: differences', live.differences, 'rows');
+      add('live: parts of a transaction seen', live.torn, 'reads');
     }
   } finally {
     await postgres.stop();

@@ -20,7 +20,7 @@ const benches: Record<
     load: () => import('./live.ts'),
   },
   kill: {
-    summary: 'kill -9 in the middle of loads and deltas, again and again: nothing is lost',
+    summary: 'kill -9 in the middle of loads, deltas and streams, again and again: nothing is lost',
     load: () => import('./kill.ts'),
   },
   emulator: {
