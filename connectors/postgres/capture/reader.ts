@@ -62,7 +62,7 @@ interface Now {
   readonly snapshot: string;
   readonly timeline: string | null;
   readonly triggers: number;
-  /** How far this reader had come when it last said so, and whether it should say again that it is there. */
+  /** How far this reader had come when it last said so, and whether it should say once more that it is there. */
   readonly acknowledged: string | null;
   readonly silent: boolean;
   /** The position is older than that: what lies between is gone. */
@@ -85,7 +85,7 @@ export class CaptureReader {
   /** From here on the log keeps everything for who reads from this mark. */
   async mark(signal: AbortSignal): Promise<string> {
     const { pool, table, unit } = this.#options;
-    const { captures, consumers } = this.#names;
+    const { captures, consumers, log } = this.#names;
     const reader = randomUUID();
     return transaction(pool, { signal }, async (client) => {
       await this.#refuseStandby(client);
@@ -97,6 +97,13 @@ export class CaptureReader {
         `INSERT INTO ${consumers} (id, capture, unit, snapshot) SELECT $1, c.table_name, $2, pg_current_snapshot()
          FROM ${captures} c WHERE c.table_name = $3 RETURNING snapshot::text`,
         [reader, unit, table.table],
+      );
+      // What nobody waited for until now, and what only those waited for that have been forgotten.
+      await query(
+        client,
+        `DELETE FROM ${log} l WHERE NOT EXISTS
+           (SELECT FROM ${consumers} r WHERE r.capture = $1 AND NOT pg_visible_in_snapshot(l.xid, r.snapshot))`,
+        [table.table],
       );
       const snapshot = rows[0]![0]!;
       return encodePosition({ capture, reader, timeline: await timelineOf(client), snapshot });
@@ -191,7 +198,7 @@ export class CaptureReader {
       client,
       `SELECT c.id, pg_current_snapshot()::text,
               (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = to_regclass($2) AND t.tgname = ANY ($3) AND t.tgenabled IN ('O', 'A')),
-              r.snapshot::text, r.seen_at < now() - interval '${SEEN_HOURS} hours',
+              r.snapshot::text, NOT r.in_use OR r.seen_at < now() - interval '${SEEN_HOURS} hours',
               pg_snapshot_xmax($5) > pg_snapshot_xmax(pg_current_snapshot()),
               (pg_snapshot_xmax($5), -(SELECT count(*) FROM pg_snapshot_xip($5)))
                 < (pg_snapshot_xmax(r.snapshot), -(SELECT count(*) FROM pg_snapshot_xip(r.snapshot)))

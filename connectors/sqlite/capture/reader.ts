@@ -116,6 +116,8 @@ export class CaptureReader {
               FROM ${CAPTURES} WHERE table_name = ? RETURNING seq, (SELECT id FROM ${CAPTURES} WHERE table_name = capture)`,
         parameters: [reader, unit, table],
       },
+      // What nobody waited for until now, and what only those waited for that have been forgotten.
+      this.#putAway(),
     ]);
     const [seq, capture] = made?.[0] ?? [];
     if (seq === undefined) throw notCaptured(table, 'is not captured any more', '');
@@ -155,7 +157,7 @@ export class CaptureReader {
     const { client } = this.#options;
     const rows = await lookup(
       client,
-      `SELECT c.id, (SELECT max(seq) FROM ${this.#log}), r.seq, r.seen_at < julianday('now') - ${SEEN_DAYS}
+      `SELECT c.id, (SELECT max(seq) FROM ${this.#log}), r.seq, r.in_use = 0 OR r.seen_at < julianday('now') - ${SEEN_DAYS}
        FROM ${CAPTURES} c LEFT JOIN ${CONSUMERS} r ON r.id = ? AND r.capture = c.table_name WHERE c.table_name = ?`,
       [position.reader, this.#table],
     ).catch(async (error) => {
@@ -199,12 +201,17 @@ export class CaptureReader {
                 OR unit = ?2 AND in_use = 1 AND id <> ?3 AND made_at <= (SELECT made_at FROM ${CONSUMERS} WHERE id = ?3))`,
         parameters: [table, this.#options.unit, reader],
       },
-      {
-        // The last one stays: the next number follows it.
-        sql: `DELETE FROM ${this.#log} WHERE seq <= (SELECT min(seq) FROM ${CONSUMERS} WHERE capture = ?) AND seq < (SELECT max(seq) FROM ${this.#log})`,
-        parameters: [table],
-      },
+      this.#putAway(),
     ]);
+  }
+
+  /** The last one stays: the next number follows it. */
+  #putAway() {
+    const everybodyHas = `seq <= (SELECT min(seq) FROM ${CONSUMERS} WHERE capture = ?)`;
+    return {
+      sql: `DELETE FROM ${this.#log} WHERE ${everybodyHas} AND seq < (SELECT max(seq) FROM ${this.#log})`,
+      parameters: [this.#table],
+    };
   }
 
   #write(statements: readonly { readonly sql: string; readonly parameters: readonly SqlValue[] }[]): Promise<SqlValue[][][]> {
