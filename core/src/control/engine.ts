@@ -333,7 +333,7 @@ export class Engine implements AsyncDisposable {
       stop: options.stop,
       signal: options.signal,
       connection: (name: string) => this.#connection(name),
-      open: (sync: SyncConfig, signal: AbortSignal) => this.#open(sync, signal),
+      open: (sync: SyncConfig, signal: AbortSignal) => this.#openAnew(sync, signal),
       gate: (sync: SyncConfig) => this.#gate(sync)!,
       publish: (status: LiveStatus) =>
         store.setValue(streamName(status.stream), JSON.stringify({ ...status, asOfMs: clock.now() })),
@@ -542,6 +542,13 @@ export class Engine implements AsyncDisposable {
       log[change.informational ? 'warn' : 'info']({ sync: sync.name, statement: change.statement }, change.summary);
     }
     return opened;
+  }
+
+  /** What is kept open for runs was discovered before: the next one discovers as well. */
+  #openAnew(sync: SyncConfig, signal: AbortSignal): Promise<OpenedSync> {
+    const known = this.#opened.get(sync.name);
+    if (known !== undefined) this.#opened.set(sync.name, { ...known, openedAtMs: Number.NEGATIVE_INFINITY });
+    return this.#open(sync, signal);
   }
 
   async #open(sync: SyncConfig, signal: AbortSignal): Promise<OpenedSync> {

@@ -32,6 +32,11 @@ export interface FollowOptions {
   publish(status: LiveStatus): Promise<void>;
 }
 
+interface OpenOptions extends FollowOptions {
+  /** Fields of syncs that events have told of before any description did: each is looked for once. */
+  readonly newFields: Set<string>;
+}
+
 /** How often. */
 const PUBLISH_MS = 5000;
 
@@ -64,12 +69,13 @@ export function followStreams(options: FollowOptions): { status: readonly LivePr
       options.clock,
     ),
   }));
+  const newFields = new Set<string>();
   const ended = units.map(({ unit, syncs, status }) =>
     runLive({
       ...options,
       unit,
       status,
-      open: (signal, without) => openLive(syncs, without, options, signal),
+      open: (signal, without) => openLive(syncs, without, { ...options, newFields }, signal),
       reread: (sync, kind) => rereadInTurn(sync, kind, options),
     }),
   );
@@ -115,7 +121,7 @@ async function rereadInTurn(sync: string, kind: Reread, { reread, clock, signal,
 async function openLive(
   syncs: readonly SyncConfig[],
   without: ReadonlySet<string>,
-  options: FollowOptions,
+  options: OpenOptions,
   signal: AbortSignal,
 ): Promise<OpenedLive> {
   const first = syncs[0]!;
@@ -182,18 +188,24 @@ async function openSync(
   sync: SyncConfig,
   from: Connection<unknown, unknown>,
   to: Connection<unknown, unknown>,
-  options: FollowOptions,
+  options: OpenOptions,
   signal: AbortSignal,
 ): Promise<LiveSync> {
-  const { clock, random, log } = options;
+  const { clock, random, log, newFields } = options;
   const opened = await options.open(sync, signal);
   try {
     const { source, target } = opened;
     const refusal = liveRefusal(from, source, to, target);
     if (refusal !== null) throw new RequestRefusedError(`${sync.name} ${refusal.message}`, { hint: refusal.hint });
     await target.prepare();
-    const partial = compilePartial(sync, source, { clock, random, log, signal });
-    return new LiveSync(opened, source.streamDataset!, options.gate(sync), partial, signal);
+    const partial = compilePartial(sync, source, { clock, random, log, signal }, (field) => {
+      if (newFields.has(`${sync.name}.${field}`)) return;
+      newFields.add(`${sync.name}.${field}`);
+      log.info({ sync: sync.name, field }, 'a field that is new is discovered');
+      live.isOutdated = true;
+    });
+    const live = new LiveSync(opened, source.streamDataset!, options.gate(sync), partial, signal);
+    return live;
   } catch (error) {
     await closeSides(opened);
     throw error;

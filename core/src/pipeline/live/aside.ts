@@ -5,6 +5,7 @@ import {
   NotConnectedError,
   OwnershipLostError,
   RateLimitedError,
+  SchemaChangedError,
   SyncError,
 } from '../../base/errors.ts';
 import { isRetryable } from '../../base/retry.ts';
@@ -51,14 +52,21 @@ const PASSING_MS = 60_000;
 export class Aside {
   readonly #clock: Clock;
   readonly #syncs = new Map<string, { readonly reason: string; readonly untilMs: number }>();
+  readonly #rediscoveredMs = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  put(sync: string, error: SyncError): void {
-    const untilMs = this.#clock.now() + (isRetryable(error) ? PASSING_MS : REFUSED_MS);
-    this.#syncs.set(sync, { reason: error.message, untilMs });
+  /** @returns false when it need not wait: what is at fault was discovered long ago, and is looked at anew first */
+  put(sync: string, error: SyncError): boolean {
+    const now = this.#clock.now();
+    if (error instanceof SchemaChangedError && now - (this.#rediscoveredMs.get(sync) ?? Number.NEGATIVE_INFINITY) > REFUSED_MS) {
+      this.#rediscoveredMs.set(sync, now);
+      return false;
+    }
+    this.#syncs.set(sync, { reason: error.message, untilMs: now + (isRetryable(error) ? PASSING_MS : REFUSED_MS) });
+    return true;
   }
 
   /** Their time has come: all that are named here are not to be tried yet. */

@@ -71,9 +71,9 @@ export class LiveAttempt implements Listening {
     });
   }
 
-  /** Runs until `stop` aborts (then what is whole and has been delivered is written), `untilMs`, or something fails. */
+  /** Runs until `stop` aborts (then what is whole and has been delivered is written), `untilMs`, a source is outdated, or something fails. */
   async run(stop: AbortSignal, signal: AbortSignal, untilMs: number): Promise<void> {
-    const { stream, clock, status } = this.#parts;
+    const { stream, syncs, clock, status } = this.#parts;
     const closed = new AbortController();
     const either = AbortSignal.any([stop, signal, closed.signal]);
     const wake = () => this.#inbox.wake();
@@ -88,7 +88,8 @@ export class LiveAttempt implements Listening {
           await this.#write(this.#inbox.take(), signal);
           continue;
         }
-        if (stop.aborted || (clock.now() >= untilMs && this.#transaction === null)) break;
+        const isOver = clock.now() >= untilMs || syncs.some(({ isOutdated }) => isOutdated);
+        if (stop.aborted || (isOver && this.#transaction === null)) break;
         status.rereads = this.#parts.rereads.names;
         await this.#keepIdle();
         await this.#inbox.news();

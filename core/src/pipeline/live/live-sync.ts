@@ -2,6 +2,7 @@ import type { Change } from '../../model/change.ts';
 import { NO_STAMP } from '../../model/change.ts';
 import type { StreamChange, StreamEvent, StreamTransaction } from '../../model/stream.ts';
 import { newFailure } from '../apply.ts';
+import { decodeEnvelope, reasonForFull } from '../envelope.ts';
 import type { OpenedSync } from '../opened-sync.ts';
 import { type Folded, foldEvent } from './fold-events.ts';
 import type { Partial } from './partial.ts';
@@ -12,6 +13,8 @@ export class LiveSync {
   readonly opened: OpenedSync;
   readonly dataset: string;
   readonly gate: WriteGate;
+  /** An event told of a field that was not there when the source was opened. */
+  isOutdated = false;
   readonly #partial: Partial;
   readonly #signal: AbortSignal;
   #failing: ReadonlySet<string> | null = null;
@@ -34,10 +37,12 @@ export class LiveSync {
     return this.opened.store.paused(this.name);
   }
 
-  /** Nothing is kept of it: its first load is still to come, or under way. */
-  async isNew(): Promise<boolean> {
+  /** What is kept of it: nothing while its first load is still to come, or under way; stale when that lacks a field, say. */
+  async standing(): Promise<'new' | 'stale' | 'good'> {
     const { checkpoints, config } = this.opened;
-    return (await checkpoints.read(config.watermarkKey)) === null;
+    const envelope = decodeEnvelope(await checkpoints.read(config.watermarkKey));
+    if (envelope === null) return 'new';
+    return reasonForFull(this.opened, envelope, false) === null ? 'good' : 'stale';
   }
 
   async fold(events: readonly StreamEvent[]): Promise<Folded> {

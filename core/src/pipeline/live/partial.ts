@@ -32,8 +32,15 @@ export interface Output {
 /**
  * Compiles a sync's mapping for partial changes. A sync with steps needs whole records, because a step may look at anything; so
  * does one whose expression cannot tell what it reads.
+ *
+ * @param onNewField  told of a field that the source did not have when it was opened, of a sync that takes every field
  */
-export function compilePartial(sync: SyncConfig, source: Source, context: StageContext): Partial {
+export function compilePartial(
+  sync: SyncConfig,
+  source: Source,
+  context: StageContext,
+  onNewField: (name: string) => void = () => {},
+): Partial {
   const outputs = sync.steps.length > 0 ? null : outputsOf(sync, source, context);
   const everything = source.schema.fields.map(({ name }) => name);
   const needed = new Set(outputs?.flatMap(({ reads }) => reads ?? everything) ?? everything);
@@ -41,16 +48,28 @@ export function compilePartial(sync: SyncConfig, source: Source, context: StageC
   const alwaysRead = filterFields === null || (outputs?.some(({ reads }) => reads === null) ?? false);
   const uses = usesOf(outputs, needed, new Set([...(filterFields ?? []), ...dependentsOf(source, needed)]));
   const computed = outputs?.filter(({ stage }) => stage !== null) ?? [];
+  const known = new Set([...everything, ...sync.exclude]);
+  const notice = (name: string) => {
+    if (sync.fields !== null || known.has(name)) return;
+    known.add(name);
+    onNewField(name);
+  };
 
   return {
     update(row, untold) {
-      if (alwaysRead) return READ;
+      if (alwaysRead) {
+        for (const name in row) notice(name);
+        return READ;
+      }
       for (const name of untold) if (uses.has(name)) return READ;
       const set = newRow();
       let any = false;
       for (const name in row) {
         const names = uses.get(name);
-        if (names === undefined) continue;
+        if (names === undefined) {
+          notice(name);
+          continue;
+        }
         if (names === 'read') return READ;
         any = true;
         for (const output of names) set[output] = row[name]!;
@@ -62,6 +81,7 @@ export function compilePartial(sync: SyncConfig, source: Source, context: StageC
       return affected.length === 0 ? { kind: 'set', row: set } : compute(row, set, affected);
     },
     carriesAll(row, untold) {
+      for (const name in row) notice(name);
       if (sync.where !== null || source.filterFields !== undefined) return false;
       for (const name of untold) if (needed.has(name)) return false;
       for (const name of needed) if (!Object.hasOwn(row, name)) return false;

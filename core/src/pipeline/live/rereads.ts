@@ -56,9 +56,9 @@ export class Rereads {
     this.#options = options;
   }
 
-  /** Syncs with something still to be read. */
+  /** Syncs that are being read again, or are about to: who is paused or stands aside has time. */
   get names(): readonly string[] {
-    return [...this.#holes.keys()];
+    return [...this.#holes.keys()].filter((sync) => this.#running.has(sync) || this.#due(sync));
   }
 
   /** As it is kept with the stream's position. */

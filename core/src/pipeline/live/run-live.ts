@@ -92,7 +92,7 @@ async function followUntilStopped(options: LiveOptions, life: Life): Promise<voi
     if (stop.aborted || signal.aborted) break;
     if (error instanceof SyncAsideError) {
       const { sync, cause } = error;
-      life.aside.put(sync, cause);
+      if (!life.aside.put(sync, cause)) continue;
       if (life.aside.waiting().size < status.syncs.length) {
         log.warn({ stream: unit, sync, err: cause }, 'a sync cannot go on for now; the others of its stream do');
         continue;
@@ -165,7 +165,9 @@ async function follow(options: LiveOptions, { rereads, aside, owner, owners }: L
     );
     for (const sync of syncs) {
       rereads.setPaused(sync.name, await sync.paused());
-      if (rereads.has(sync.name) && (await sync.isNew())) rereads.setLoading(sync.name);
+      const standing = await sync.standing();
+      if (standing === 'stale') rereads.mark(sync.name, 'delta');
+      if (standing === 'new') rereads.setLoading(sync.name);
     }
     // From here on the attempt ends it.
     unheard.move();
