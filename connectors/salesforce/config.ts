@@ -163,6 +163,18 @@ export const to = z.strictObject({
 });
 export type To = z.infer<typeof to>;
 
+export const topicTo = z.strictObject({
+  topic: topicName.describe('Platform event that is published, once for each record that comes: /event/Order_Update__e'),
+  key: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .describe('Fields that identify a record: an event that comes again is known by them. Default: those of the source')
+    .optional(),
+});
+export type TopicTo = z.infer<typeof topicTo>;
+
+export const anyTo = z.union([to, topicTo]);
+export type AnyTo = z.infer<typeof anyTo>;
+
 export function isLoopback(hostname: string): boolean {
   return (
     hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)

@@ -4,7 +4,7 @@ import { readAllowances, requestsOf } from './allowances.ts';
 import { createApiBudget } from './api-budget.ts';
 import { createAuthenticator } from './auth.ts';
 import { createClient } from './client.ts';
-import { type Config, config, type From, from, type To, to } from './config.ts';
+import { type AnyTo, anyTo, type Config, config, type From, from } from './config.ts';
 import { createDescribes } from './describe.ts';
 import { registerSecretsOf, runSfCli } from './login-flows.ts';
 import { createOrgTime } from './org-clock.ts';
@@ -15,6 +15,7 @@ import { type OpenTransport, openStream } from './stream/open-stream.ts';
 import { selectObjects } from './stream/selection.ts';
 import { selectionFiles } from './stream/selection-files.ts';
 import { openTopicSource } from './topic/topic-source.ts';
+import { openTopicTarget } from './topic/topic-target.ts';
 import { openTarget } from './write/target.ts';
 
 /** Ports that a simulation binds in process, beside the context's. */
@@ -22,20 +23,20 @@ export interface SalesforcePorts {
   readonly openTransport?: OpenTransport;
 }
 
-export function createConnector(ports: SalesforcePorts = {}): Connector<Config, From, To> {
+export function createConnector(ports: SalesforcePorts = {}): Connector<Config, From, AnyTo> {
   return {
     name: 'salesforce',
-    summary: 'Salesforce orgs: objects and SOQL queries as sources, objects as targets',
+    summary: 'Salesforce orgs: objects, SOQL queries and platform events as sources, objects and platform events as targets',
     config,
     from,
-    to,
+    to: anyTo,
     eventChannel: ({ topic }) => topic ?? null,
     open: (settings, context) => openConnection(settings, context, ports),
   };
 }
 export default createConnector();
 
-function openConnection(settings: Config, context: ConnectorContext, ports: SalesforcePorts): Connection<From, To> {
+function openConnection(settings: Config, context: ConnectorContext, ports: SalesforcePorts): Connection<From, AnyTo> {
   registerSecretsOf(settings.auth);
   const time = createOrgTime(context.clock);
   const login = { config: settings, context, time, refreshToken: undefined, runCli: runSfCli };
@@ -85,7 +86,10 @@ function openConnection(settings: Config, context: ConnectorContext, ports: Sale
       spec.from.topic === undefined
         ? openSource({ client, context, describes, memories }, spec, signal)
         : openTopicSource({ client, describes }, spec, signal),
-    openTarget: (spec, signal) => openTarget({ client, context, describes }, spec, signal),
+    openTarget: ({ to, ...spec }, signal) =>
+      'topic' in to
+        ? openTopicTarget({ client, describes }, { ...spec, to }, signal)
+        : openTarget({ client, context, describes }, { ...spec, to }, signal),
     async [Symbol.asyncDispose]() {},
   };
 }

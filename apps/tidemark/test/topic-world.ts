@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type Connector, Engine, openStore, parseConfig, type Store, seededRandom, systemClock } from '@tidemark/core';
+import { Engine, openStore, parseConfig, type Store, seededRandom, systemClock } from '@tidemark/core';
 import { createClock, type Emulator, type EmulatorOptions, startEmulator } from '@tidemark/emulator';
 import { vi } from 'vitest';
 import { loadConnectors } from '../src/connectors.ts';
@@ -21,6 +21,8 @@ export const orderUpdate = {
 export const orderShipped = { ...orderUpdate, name: 'Order_Shipped__e' } as const;
 
 const topic = '/event/Order_Update__e';
+/** Waits for longer are deadlines. */
+const PATIENT_MS = 30_000;
 
 /** A life of the process. */
 export interface Life {
@@ -37,8 +39,8 @@ export class TopicWorld implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'tidemark-topic-'));
   /** Warnings and errors, with their words. */
   readonly told: { readonly level: string; readonly message: string; readonly data: Record<string, unknown> }[] = [];
-  /** Besides those that the process knows. */
-  readonly connectors: Connector<never, never, never>[] = [];
+  /** A wait of so many milliseconds passes at once, and so does the time. */
+  passes: number | null = null;
   readonly store: Store;
   #database: DatabaseSync | null = null;
 
@@ -70,6 +72,13 @@ export class TopicWorld implements AsyncDisposable {
       .map((outcome) => ('uuid' in outcome ? outcome.uuid : outcome.error.code));
   }
 
+  /** What others have published, as JSON. */
+  published(event: string): Record<string, unknown>[] {
+    const { events: bus, org } = this.emulator;
+    const { events } = bus.channel(`/event/${event}`)!.read(0, 10_000, org.adminUserId);
+    return events.map((each) => each.json());
+  }
+
   /** @param sync  keys of the sync `orders`, over those of a copy of the topic into a table */
   async engine(sync: object = {}, stream = 'pubsub', more: object = {}): Promise<Engine> {
     const { loginUrl, clientId, clientSecret, pubsubEndpoint } = this.emulator.credentials;
@@ -89,13 +98,18 @@ export class TopicWorld implements AsyncDisposable {
       },
       syncs: { orders: { from: { connection: 'org', topic }, to: { connection: 'db', table: 'orders' }, ...sync } },
     });
-    const all = [...connectors, ...this.connectors] as typeof connectors;
-    const config = parseConfig(yaml, { file: join(this.folder, 'tidemark.yaml'), env: {}, connectors: all });
+    const config = parseConfig(yaml, { file: join(this.folder, 'tidemark.yaml'), env: {}, connectors });
     const at = (level: string) => (data: object, message: string) =>
       void this.told.push({ level, message, data: data as Record<string, unknown> });
     const log = { debug() {}, info() {}, warn: at('warn'), error: at('error') };
-    const sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms < 60_000 ? Math.min(ms, 20) : ms, signal);
-    const clock = { now: () => this.emulator.org.clock.now(), sleep };
+    const { clock: orgClock } = this.emulator.org;
+    const sleep = (ms: number, signal?: AbortSignal) => {
+      if (ms < PATIENT_MS) return systemClock.sleep(Math.min(ms, 20), signal);
+      if (ms !== this.passes) return systemClock.sleep(ms, signal);
+      orgClock.advance(ms);
+      return systemClock.sleep(0, signal);
+    };
+    const clock = { now: () => orgClock.now(), sleep };
     return new Engine({ config, store: this.store, clock, random: seededRandom(1), log, fetch });
   }
 
@@ -125,6 +139,10 @@ export class TopicWorld implements AsyncDisposable {
       .prepare(`SELECT ${columns} FROM ${table} ORDER BY rowid`)
       .all()
       .map((row) => ({ ...row }));
+  }
+
+  write(file: string, rows: readonly object[]): void {
+    writeFileSync(join(this.folder, file), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   }
 
   lines(file: string): { readonly op: string; readonly key: string; readonly row: Record<string, unknown> }[] {

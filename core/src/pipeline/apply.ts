@@ -214,7 +214,8 @@ async function unseen(sync: OpenedSync, scope: RunScope, changes: readonly Chang
   });
 }
 
-async function remember(sync: OpenedSync, changes: readonly Change[], results: readonly WriteResult[]): Promise<void> {
+/** For a target that cannot compare: what it has acknowledged is not written again when it is read again. */
+export async function remember(sync: OpenedSync, changes: readonly Change[], results: readonly WriteResult[]): Promise<void> {
   const written = changes.filter((_, i) => results[i]?.status !== 'rejected');
   if (written.length === 0) return;
   const newest = written.reduce((max, change) => Math.max(max, change.stampMs), 0);

@@ -1,6 +1,6 @@
 import type { Change } from '../model/change.ts';
 import type { Failure } from '../store/store.ts';
-import { forgetFailures, newFailure } from './apply.ts';
+import { forgetFailures, newFailure, remember } from './apply.ts';
 import { inTurn, type OpenedSync, type RunScope } from './opened-sync.ts';
 import { UNREAD } from './topic/topic-sync.ts';
 
@@ -71,6 +71,7 @@ async function retryBatch(sync: OpenedSync, scope: RunScope, all: readonly Failu
   for (let at = 0; at < changes.length; at += size) {
     const chunk = changes.slice(at, at + size);
     const results = await target.write(chunk, { epoch: scope.epoch, settle: async () => null }, scope.signal);
+    if (!target.compares) await remember(sync, chunk, results);
     const again = chunk.flatMap((change, i) => {
       const result = results[i]!;
       if (result.status === 'rejected') return [newFailure(sync, change, result.reason, 'target', attempts.get(change.key))];
