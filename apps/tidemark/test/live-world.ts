@@ -38,6 +38,7 @@ export class LiveWorld implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'tidemark-live-'));
   readonly #postgres: { readonly url: string; drop(): Promise<void> } | null;
   #database: DatabaseSync | null = null;
+  #aheadMs = 0;
   #lives = 0;
   #isClosed = false;
 
@@ -47,11 +48,18 @@ export class LiveWorld implements AsyncDisposable {
     this.#postgres = postgres;
   }
 
-  static async open(target = 'sqlite'): Promise<LiveWorld> {
+  /** @param deliveries  how many events the org delivers in a day */
+  static async open(target = 'sqlite', deliveries = 1_000_000): Promise<LiveWorld> {
     const clock = createClock(Date.UTC(2026, 2, 4, 5, 6, 7));
-    const limits = { DailyDeliveredPlatformEvents: 1_000_000 };
+    const limits = { DailyDeliveredPlatformEvents: deliveries };
     const emulator = await startEmulator({ clock, limits, changeEvents: ['Account', 'Contact'] });
     return new LiveWorld(emulator, await openStore(':memory:'), target === 'postgres' ? await createTestDatabase() : null);
+  }
+
+  /** Time passes, in the org and here. */
+  advance(ms: number): void {
+    this.org.clock.advance(ms);
+    this.#aheadMs += ms;
   }
 
   get org() {
@@ -102,8 +110,12 @@ export class LiveWorld implements AsyncDisposable {
     const config = parseConfig(yaml, { file: join(this.#folder, 'tidemark.yaml'), env: {}, connectors });
     const warn = (data: object) => void this.warnings.push(data);
     const log = { debug() {}, info() {}, warn, error: warn };
-    const sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms < 30_000 ? Math.min(ms, 20) : ms, signal);
-    const clock = { now: () => Date.now(), sleep };
+    const now = () => Date.now() + this.#aheadMs;
+    const sleep = async (ms: number, signal?: AbortSignal) => {
+      if (ms < 30_000) return systemClock.sleep(Math.min(ms, 20), signal);
+      for (const due = now() + ms; now() < due; ) await systemClock.sleep(Math.min(due - now(), 20), signal);
+    };
+    const clock = { now, sleep };
     return new Engine({ config, store: this.store, clock, random: seededRandom(++this.#lives), log, fetch });
   }
 
