@@ -192,3 +192,15 @@ test('what a source warns of is a warning of its sync, and the sync still runs (
   world.put('a', 'Ada', 1);
   expect((await world.run()).state).toBe('succeeded');
 });
+
+test('a schedule runs its syncs though nobody asks to be told (P1)', async () => {
+  const world = await new World(plain.replace('to:', 'every: 1m, to:')).open();
+  world.put('a', 'x', 1);
+  const stop = new AbortController();
+  world.clock.sleep = () => new Promise((resolve) => stop.signal.addEventListener('abort', () => resolve()));
+  await using engine = world.engine();
+  const ended = engine.start({ stop: stop.signal, signal: new AbortController().signal });
+  await expect.poll(() => world.held()).toEqual(world.truth());
+  stop.abort();
+  await ended;
+});

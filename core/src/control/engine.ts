@@ -42,7 +42,7 @@ import { openReplay } from './open-replay.ts';
 import { type Choice, type PairingPlan, Pairings } from './pairings.ts';
 import { refuseReading } from './refuse-reading.ts';
 import { type Scheduled, schedule } from './scheduler.ts';
-import { applySchema, planSchema, removeSchema, type SchemaAccess, type SyncSchema } from './schema-changes.ts';
+import { applySchema, pairingSchema, planSchema, removeSchema, type SchemaAccess, type SyncSchema } from './schema-changes.ts';
 import { somethingChanged } from './something-changed.ts';
 
 export interface EngineOptions {
@@ -182,29 +182,34 @@ export class Engine implements AsyncDisposable {
 
   /** What source and target of syncs lack, and is made with `applySchema`. Writes nothing. */
   planSchema(name: string | undefined, signal: AbortSignal): Promise<readonly SyncSchema[]> {
-    return this.#eachSchema(name, (sync, access) => planSchema(sync, access, signal));
+    return this.#eachSchema(name, 'planSource', planSchema, signal);
   }
 
   applySchema(name: string | undefined, signal: AbortSignal): Promise<readonly SyncSchema[]> {
-    return this.#eachSchema(name, (sync, access) => applySchema(sync, access, signal));
+    return this.#eachSchema(name, 'prepareSource', applySchema, signal);
   }
 
   /** Takes away what a source needed only for being read. Targets stay. */
   async removeSchema(name: string, signal: AbortSignal): Promise<SyncSchema> {
-    return (await this.#eachSchema(name, (sync, access) => removeSchema(sync, access, signal)))[0]!;
+    return (await this.#eachSchema(name, 'removeSource', removeSchema, signal))[0]!;
   }
 
   async #eachSchema(
     name: string | undefined,
-    work: (sync: SyncConfig, access: SchemaAccess) => Promise<SyncSchema>,
+    onSides: Parameters<typeof pairingSchema>[2],
+    work: typeof planSchema,
+    signal: AbortSignal,
   ): Promise<readonly SyncSchema[]> {
     const access: SchemaAccess = {
       connection: (connection) => this.#connection(connection),
-      open: (sync, signal) => this.#open(sync, signal),
+      open: (sync, whileOpening) => this.#open(sync, whileOpening),
       close,
     };
+    const pairings = this.#pairings.all().filter((pairing) => name === undefined || pairing.name === name);
+    const single = name === undefined || pairings.length > 0 ? [] : [this.#sync(name)];
     const done: SyncSchema[] = [];
-    for (const sync of name === undefined ? this.config.syncs.values() : [this.#sync(name)]) done.push(await work(sync, access));
+    for (const sync of name === undefined ? this.config.syncs.values() : single) done.push(await work(sync, access, signal));
+    for (const pairing of pairings) done.push(await pairingSchema(pairing, access.connection, onSides, signal));
     return done;
   }
 
@@ -318,7 +323,8 @@ export class Engine implements AsyncDisposable {
           try {
             if (sync.channel !== null && !(await this.#hasFailureDue(sync))) return;
             const run = { full, signal: options.signal, stop: options.stop };
-            options.onRun?.(await (sync.channel === null ? this.run(sync.name, run) : this.retry(sync.name, run)));
+            const report = await (sync.channel === null ? this.run(sync.name, run) : this.retry(sync.name, run));
+            options.onRun?.(report);
           } catch (error) {
             // The store itself failed: nothing could be recorded. The schedule goes on.
             log.error({ sync: sync.name, err: error }, 'the run could not be recorded');
@@ -485,7 +491,8 @@ export class Engine implements AsyncDisposable {
       paused: () => store.paused(name),
       run: async (full) => {
         try {
-          onRun?.(await this.#pairings.run(name, { full, signal, stop }));
+          const report = await this.#pairings.run(name, { full, signal, stop });
+          onRun?.(report);
         } catch (error) {
           log.error({ sync: name, err: error }, 'the run could not be recorded');
         }
