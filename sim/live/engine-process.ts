@@ -77,8 +77,19 @@ export class EngineProcess {
   }
 }
 
-/** The configuration of a world, as a user would write it. */
+const configs = new Map<string, Config>();
+
+/** The configuration of a world, as a user would write it. Read once for all worlds that have the same. */
 export function configOf(mappings: readonly Mapped[], plan: Plan, path: string): Config {
+  const { strict, filtered, deletes, everyMs } = plan;
+  const name = JSON.stringify({ strict, filtered, deletes, path });
+  const config = configs.get(name) ?? readConfig(mappings, path);
+  configs.set(name, config);
+  const schedule = everyMs === null ? null : ({ kind: 'every', everyMs } as const);
+  return { ...config, syncs: new Map([...config.syncs].map(([sync, settings]) => [sync, { ...settings, schedule }])) };
+}
+
+function readConfig(mappings: readonly Mapped[], path: string): Config {
   const yaml = JSON.stringify({
     connections: {
       org: {
@@ -93,13 +104,11 @@ export function configOf(mappings: readonly Mapped[], plan: Plan, path: string):
     },
     syncs: Object.fromEntries(mappings.map((mapped) => [mapped.sync, { ...syncOf(mapped), sweepMax: 1 }])),
   });
-  const config = parseConfig(yaml, {
+  return parseConfig(yaml, {
     file: '/tidemark.yaml',
     env: {},
     connectors: [createSalesforce(), createSqlite()] as AnyConnector[],
   });
-  const schedule = plan.everyMs === null ? null : ({ kind: 'every', everyMs: plan.everyMs } as const);
-  return { ...config, syncs: new Map([...config.syncs].map(([name, sync]) => [name, { ...sync, schedule }])) };
 }
 
 export const credentials = { clientId: 'simulation', clientSecret: 'not a secret of anybody' };

@@ -45,6 +45,12 @@ export class People {
     });
   }
 
+  /** Gives every record another value in one field, as if it had always had it. */
+  convert(object: Mapped['object']): void {
+    const values = this.ids[object].map((id) => [id, this.#text()] as const);
+    this.#emulator.org.calculations.fill(object, 'Phone', values);
+  }
+
   pick(object: Mapped['object']): string | undefined {
     const ids = this.ids[object];
     return ids[Math.floor(this.#random() * ids.length)];

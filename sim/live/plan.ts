@@ -50,6 +50,8 @@ export type ActionKind =
   | 'away'
   | 'pause'
   | 'lock'
+  | 'freeze'
+  | 'lose'
   | 'kill';
 
 const second = 1000;
@@ -62,9 +64,10 @@ export function planOf(random: Random): Plan {
   const maybe = (p: number, value: number) => (chance(p) ? value : 0);
   const strict = chance(0.5);
   const unlessStrict = (value: number) => (strict ? 0 : value);
+  const everyMs = !strict && chance(0.4) ? between(1, 10) * minute : null;
   return {
     strict,
-    everyMs: !strict && chance(0.4) ? between(1, 10) * minute : null,
+    everyMs,
     faults: {
       http: {
         lost: maybe(0.4, 0.05),
@@ -75,11 +78,11 @@ export function planOf(random: Random): Plan {
       },
       stream: { cut: maybe(0.5, 0.06), repeated: maybe(0.4, 0.08), silent: maybe(0.2, 0.01), slow: maybe(0.4, 0.1) },
     },
-    killSteps: chance(0.6) ? between(1, 20) * 40 : null,
+    killSteps: chance(0.6) ? between(1, 16) * 30 : null,
     engineSkewMs: chance(0.5) ? 0 : between(-3, 3) * hour + between(-5000, 5000),
     orgSkewMs: chance(0.7) ? 0 : between(-2 * minute, 2 * minute),
-    records: between(0, 12),
-    actions: between(8, 40),
+    records: between(0, 6),
+    actions: between(4, 24),
     gapMs: chance(0.5) ? between(5, 200) : between(500, 20_000),
     weights: {
       write: 20,
@@ -93,6 +96,9 @@ export function planOf(random: Random): Plan {
       away: maybe(0.3, 1),
       pause: unlessStrict(maybe(0.4, 2)),
       lock: maybe(0.4, 3),
+      freeze: maybe(0.25, 1),
+      // What no stream ever tells is for the deltas to find.
+      lose: everyMs === null ? 0 : maybe(0.3, 1),
       kill: maybe(0.5, 2),
     },
     filtered: !strict && chance(0.5),

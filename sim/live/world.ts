@@ -55,6 +55,7 @@ class World {
   readonly #mappings: ReturnType<typeof mappingsOf>;
   #process: EngineProcess | null = null;
   #lives = 0;
+  readonly #alive = new Set<Life>();
   #whole = 0;
   /** Commits of the org that a reread may have brought ahead of their turn: until they are in, the copy is catching up. */
   #catchingUpTo = 0;
@@ -103,7 +104,7 @@ class World {
     this.#org = parts.org;
     this.#scheduler = new Scheduler({ random, startMs, history, onStep: () => this.#onStep() });
     clockRef.scheduler = this.#scheduler;
-    this.#file = new TargetFile(join(folder(), `${process.pid}-${seed}.db`));
+    this.#file = new TargetFile(join(folder(), `${process.pid}.db`));
     this.#mappings = mappingsOf(plan);
     this.#network = { scheduler: this.#scheduler, random, emulator, faults: plan.faults };
     this.#engineWorld = {
@@ -149,7 +150,7 @@ class World {
   }
 
   async close(): Promise<void> {
-    if (this.#process !== null) this.#scheduler.abandon(this.#process.life);
+    for (const life of this.#alive) this.#scheduler.abandon(life);
     this.#file.close();
     await this.#emulator.close();
     await this.#store[Symbol.asyncDispose]();
@@ -165,7 +166,7 @@ class World {
     await this.#scheduler.run(() => {
       if (this.#process === null) this.#start();
       if (now() < lookAtMs) return false;
-      lookAtMs = now() + 2000;
+      lookAtMs = now() + (equalSinceMs === null ? 2000 : calmMs / 2);
       last = this.#truth.differences(this.#file.read(this.#mappings));
       if (last.length > 0 && equalSinceMs !== null) throw new Wrong(['it was equal and is not any more', ...last].join('\n'));
       if (last.length === 0) {
@@ -186,6 +187,9 @@ class World {
   #start(): void {
     const { killSteps } = this.#plan;
     this.#process = new EngineProcess(this.#engineWorld, ++this.#lives, seededRandom(this.#seed * 1009 + this.#lives));
+    const { life } = this.#process;
+    this.#alive.add(life);
+    life.onAbandoned(() => this.#alive.delete(life));
     if (this.#network.faults !== null && killSteps !== null) {
       this.#killIn = Math.ceil(-Math.log(1 - this.#random()) * killSteps);
     }
@@ -268,12 +272,14 @@ class World {
     write: () => this.#people.write(),
     large: () => this.#people.writeLarge(),
     late: () => this.#people.writeLate(),
-    gap: (object) => {
-      const id = this.#people.pick(object);
-      if (id !== undefined) this.#emulator.events.emitGap(object, 'GAP_UPDATE', [id]);
+    gap: () => this.#writeTold('gap-event'),
+    overflow: () => this.#writeTold('overflow-event'),
+    lose: () => this.#writeTold('lost-event'),
+    wildcard: (object) => {
+      // As the conversion of a field does: values change, and neither stamps nor ids tell of it.
+      this.#people.convert(object);
+      this.#emulator.events.emitGap(object, 'GAP_UPDATE', [object === 'Account' ? '001*' : '003*']);
     },
-    overflow: (object) => this.#emulator.events.emitOverflow(object),
-    wildcard: (object) => this.#emulator.events.emitGap(object, 'GAP_UPDATE', [object === 'Account' ? '001*' : '003*']),
     tokens: () => void this.#emulator.sessions.revokeAll(),
     stop: () => this.#process?.stop(),
     kill: () => this.#kill(),
@@ -289,10 +295,29 @@ class World {
       void this.#store.setPaused(sync, true);
       this.#later('resume', this.#random() * 60_000, () => void this.#store.setPaused(sync, false));
     },
+    freeze: () => {
+      const frozen = this.#process;
+      if (frozen === null) return;
+      // Somebody takes it for dead and starts another one; it wakes up beside that, and is put down some time later.
+      this.#scheduler.freeze(frozen.life);
+      this.#gone(this.#random() * 2000);
+      this.#later('thaw', this.#random() * 60_000, () => {
+        this.#scheduler.thaw(frozen.life);
+        this.#later('put down', this.#random() * 30_000, () => this.#scheduler.abandon(frozen.life));
+      });
+    },
     lock: () => {
       if (this.#file.lock()) this.#later('unlock', this.#random() * 20_000, () => this.#file.unlock());
     },
   };
+
+  /** A write whose first event is not the one that tells of it. */
+  #writeTold(kind: 'gap-event' | 'overflow-event' | 'lost-event'): void {
+    const { faults } = this.#emulator;
+    const fault = faults.add({ kind, match: { times: 1 } });
+    this.#people.write();
+    faults.remove(fault);
+  }
 
   #later(what: string, ms: number, call: () => void): void {
     this.#busy++;

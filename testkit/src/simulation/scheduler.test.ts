@@ -94,6 +94,24 @@ test('who is abandoned never goes on: no answer, no error, no finally; what it h
   expect(scheduler.waiting).toBe(0);
 });
 
+test('who is frozen goes on where it was, once it thaws; for others time passes meanwhile', async () => {
+  const { scheduler } = world(1);
+  const [frozen, other] = [new Life('frozen'), new Life('other')];
+  const woken: string[] = [];
+  const sleep = (life: Life, ms: number) =>
+    void scheduler
+      .clock(life)
+      .sleep(ms)
+      .then(() => woken.push(`${life.name} at ${scheduler.now()}`));
+  sleep(frozen, 5);
+  sleep(other, 20);
+  scheduler.freeze(frozen);
+  await scheduler.run(() => woken.length === 1);
+  scheduler.thaw(frozen);
+  await scheduler.run(() => woken.length === 2);
+  expect(woken).toEqual(['other at 1020', 'frozen at 1020']);
+});
+
 test('who gives up waiting is told why, and waits no more', async () => {
   const { scheduler } = world(1);
   const life = new Life('one');

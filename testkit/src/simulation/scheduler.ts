@@ -35,6 +35,7 @@ export class Scheduler {
   readonly #random: Random;
   readonly #onStep: () => void;
   #parked: Parked[] = [];
+  readonly #frozen = new Set<Life>();
   #nowMs: number;
   steps = 0;
 
@@ -134,7 +135,19 @@ export class Scheduler {
   abandon(life: Life): void {
     this.history.add(`${this.#nowMs} ${life.name} is abandoned`);
     this.#parked = this.#parked.filter((parked) => parked.life !== life);
+    this.#frozen.delete(life);
     life.abandon();
+  }
+
+  /** As a machine that sleeps, or a process that is stopped: what it waits for comes, and it notices when it thaws. */
+  freeze(life: Life): void {
+    this.history.add(`${this.#nowMs} ${life.name} freezes`);
+    this.#frozen.add(life);
+  }
+
+  thaw(life: Life): void {
+    this.history.add(`${this.#nowMs} ${life.name} thaws`);
+    this.#frozen.delete(life);
   }
 
   /**
@@ -153,11 +166,12 @@ export class Scheduler {
 
   async #step(): Promise<void> {
     let earliestMs = Number.POSITIVE_INFINITY;
-    for (const { dueMs } of this.#parked) earliestMs = Math.min(earliestMs, dueMs);
+    const mayGo = ({ life }: Parked) => this.#frozen.size === 0 || !this.#frozen.has(life);
+    for (const parked of this.#parked) if (mayGo(parked)) earliestMs = Math.min(earliestMs, parked.dueMs);
     if (earliestMs === Number.POSITIVE_INFINITY) throw new NothingWaitsError('nobody waits for anything any more');
     this.#nowMs = Math.max(this.#nowMs, earliestMs);
     const due: number[] = [];
-    for (let i = 0; i < this.#parked.length; i++) if (this.#parked[i]!.dueMs <= this.#nowMs) due.push(i);
+    for (const [i, parked] of this.#parked.entries()) if (parked.dueMs <= this.#nowMs && mayGo(parked)) due.push(i);
     const at = due.length === 1 ? due[0]! : due[Math.floor(this.#random() * due.length)]!;
     const [next] = this.#parked.splice(at, 1);
     this.steps++;
