@@ -86,3 +86,9 @@ test('P1: a record that has to be read is still read after a delete, and one tha
   expect((await fold([event('gap', null), event('delete', null)])).get('1')).toEqual({ kind: 'read' });
   expect((await fold([event('delete', null), event('update', { a: '1' })])).get('1')).toEqual({ kind: 'read' });
 });
+
+test('P4: an undelete is read, because the stamp that it tells may be older than the delete', async () => {
+  expect((await fold([event('undelete', { a: '1', b: '1' }, { stampMs: 1000 })])).get('1')).toEqual({ kind: 'read' });
+  const both = [event('delete', null), event('undelete', { a: '1', b: '1' }, { stampMs: 1000 })];
+  expect((await fold(both)).get('1')).toEqual({ kind: 'read' });
+});

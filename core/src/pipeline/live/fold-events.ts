@@ -39,10 +39,10 @@ function nextPending(before: Pending | undefined, event: StreamEvent, partial: P
       // Undeleted since, perhaps: a read tells.
       return before?.kind === 'read' ? before : { kind: 'delete', stampMs: wholeSecond(event.committedAtMs) };
     case 'create':
-    case 'undelete':
       if (row === null || stampMs === null) return { kind: 'read' };
       return putOf(Object.assign(newRow(), row, identity), stampMs, untold, partial);
     default:
+      // An undelete among them: its modification stamp need not be newer than the commit of the delete that it takes back (P3).
       return { kind: 'read' };
   }
 }
