@@ -90,7 +90,7 @@ export class TopicWorld implements AsyncDisposable {
           loginUrl,
           stream,
           ...(stream === 'pubsub' ? { pubsubEndpoint: `http://${pubsubEndpoint}` } : {}),
-          auth: { flow: 'client-credentials', clientId, clientSecret },
+          auth: { flow: 'client-credentials', clientId, clientSecret: `\${SECRET}` },
         },
         db: { type: 'sqlite', path: join(this.folder, 'copy.db') },
         files: { type: 'file', folder: this.folder },
@@ -98,7 +98,7 @@ export class TopicWorld implements AsyncDisposable {
       },
       syncs: { orders: { from: { connection: 'org', topic }, to: { connection: 'db', table: 'orders' }, ...sync } },
     });
-    const config = parseConfig(yaml, { file: join(this.folder, 'tidemark.yaml'), env: {}, connectors });
+    const config = parseConfig(yaml, { file: join(this.folder, 'tidemark.yaml'), env: { SECRET: clientSecret }, connectors });
     const at = (level: string) => (data: object, message: string) =>
       void this.told.push({ level, message, data: data as Record<string, unknown> });
     const log = { debug() {}, info() {}, warn: at('warn'), error: at('error') };

@@ -21,7 +21,11 @@ export function planCommand(cli: Cli): Command {
 
 /** Statements of a wide table fill the screen: they are shown when asked for, and with --json. */
 function render(plan: SyncPlan, paint: Paint, statements: boolean): string {
-  const lines = [`${paint('bold', plan.sync)}: the next run is ${plan.kind}${plan.reason === null ? '' : ` (${plan.reason})`}`];
+  const next =
+    plan.kind === 'live'
+      ? 'events are brought as they are published'
+      : `the next run is ${plan.kind}${plan.reason === null ? '' : ` (${plan.reason})`}`;
+  const lines = [`${paint('bold', plan.sync)}: ${next}`];
   if (plan.rows !== null) lines.push(`  about ${plan.rows.toLocaleString('en-US')} rows in the source`);
   if (plan.apiCalls !== null) lines.push(`  about ${plan.apiCalls.toLocaleString('en-US')} API calls`);
   if (plan.schemaChanges.length === 0) lines.push('  the target needs no change');

@@ -41,7 +41,8 @@ export function runCommand(cli: Cli): Command {
 
 function chosen({ config }: Session, names: readonly string[], all: boolean): readonly string[] {
   if (all && names.length > 0) throw new UsageError('name syncs or say --all, not both');
-  if (all) return [...config.syncs.keys()];
+  // What only comes as it is published cannot be run.
+  if (all) return [...config.syncs.values()].filter(({ channel }) => channel === null).map(({ name }) => name);
   if (names.length === 0) {
     throw new UsageError('which sync?', { hint: `name one of: ${[...config.syncs.keys()].join(', ')}; or say --all` });
   }
