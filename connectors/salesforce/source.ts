@@ -8,7 +8,7 @@ import type { Describes } from './describe.ts';
 import { salesforceCode } from './errors.ts';
 import { callsOfFullRead, countRecords, type FullSource, readFull } from './full-read.ts';
 import { readKeys } from './read-keys.ts';
-import { derivedFields, fieldsOfFilter } from './stream/eventless-fields.ts';
+import { derivedFields, driftingFields, fieldsOfFilter } from './stream/eventless-fields.ts';
 import { bothFilters, parseFilter, parseUserQuery } from './user-query.ts';
 
 /** Records in one query's answer: Salesforce sends no more. */
@@ -100,15 +100,14 @@ export async function openSource(
     }
   };
 
+  const names = dataset.schema.fields.map(({ name }) => name);
   return {
     schema: dataset.schema,
     ...(stampField === undefined ? {} : { stampField }),
     ...(filter === null ? {} : { filterFields: fieldsOfFilter(describe, filter) }),
     streamDataset: dataset.object,
-    derivedFields: derivedFields(
-      describe,
-      dataset.schema.fields.map(({ name }) => name),
-    ),
+    derivedFields: derivedFields(describe, names),
+    driftingFields: driftingFields(describe, names),
     origin: organizationId,
     estimate: (abort) => checked(countRecords(full, abort)),
     async cost(kind, abort) {

@@ -80,6 +80,17 @@ describe(`tidemark check of live syncs ${evidence('documented', 'Tooling API gui
     expect(readFileSync(manifest, 'utf8')).toBe('theirs');
   });
 
+  test('fields that neither events nor deltas tell of are named, unless full runs bring them', async () => {
+    const people = { ...live('Contact'), fields: { id: 'Id', company: 'Account.Name' }, where: "Account.Industry != 'Banking'" };
+    configure({ people });
+    const { out } = await place.call('check');
+    expect(out).toContain('syncs.people: Account.Name may change without anything of the record telling so');
+    expect(out).toContain('whether a record matches where: may change');
+    expect(out).toContain('Give the sync full:');
+    configure({ people: { ...people, full: { every: '1d' } } });
+    expect((await place.call('check')).out).not.toContain('may change');
+  });
+
   test('what can never be live is said before it is started', async () => {
     configure({ out: { ...live('Account'), to: { connection: 'out' } } });
     const { out, exitCode } = await place.call('check');

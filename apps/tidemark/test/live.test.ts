@@ -141,6 +141,22 @@ test('a formula and a field of a parent follow when what they follow from change
   await life.stop();
 });
 
+test('what changes at a parent is told by nothing, and brought by the scheduled full run (P12)', async () => {
+  await using world = await LiveWorld.open();
+  const acme = world.insert('Account', { Name: 'Acme' });
+  world.insert('Contact', { LastName: 'Kent', AccountId: acme });
+  const life = await world.start('pubsub', { fields: { ...contactFields, city: 'Account.Name' }, full: { every: '6h' } });
+  await world.live(life);
+  const companies = () => world.copied('contacts').map(({ city }) => city);
+  await vi.waitFor(() => expect(companies()).toEqual(['Acme']), { timeout: 10_000, interval: 20 });
+  world.org.write((t) => t.update('Account', acme, { Name: 'Acme & Sons' }));
+  await vi.waitFor(() => expect(world.copied('accounts')[0]!.name).toBe('Acme & Sons'), { timeout: 10_000, interval: 20 });
+  expect(companies()).toEqual(['Acme']);
+  world.advance(6 * hour);
+  await vi.waitFor(() => expect(companies()).toEqual(['Acme & Sons']), { timeout: 10_000, interval: 20 });
+  await life.stop();
+});
+
 test('a paused sync stands still beside the others of its stream, and catches up when it goes on', async () => {
   await using world = await LiveWorld.open();
   const kent = world.insert('Contact', { LastName: 'Kent' });

@@ -29,5 +29,26 @@ describe(`what events can tell of a filter and of fields ${evidence('documented'
     });
     await using account = await org.open({ from: { object: 'Case' }, fields: ['Subject', 'CaseNumber'] });
     expect([...account.derivedFields!.keys()]).toEqual(['SystemModstamp']);
+    expect(contact.driftingFields).toEqual(['Account.Name']);
+    expect(account.driftingFields).toEqual([]);
+  });
+
+  test.each([
+    ['of stored fields', "UPPER(LastName) & '!'", ['LastName'], false],
+    ['of another formula, down to what is stored', 'Shout__c & FirstName', ['LastName', 'FirstName'], false],
+    ['of a parent', 'Account.Name & LastName', ['AccountId', 'LastName'], true],
+    ['of the time', 'IF(TODAY() > Birthdate, LastName, Title)', ['Birthdate', 'LastName', 'Title'], true],
+    ['of a formula of the time', 'Age__c & LastName', ['Birthdate', 'LastName'], true],
+  ])('a formula %s: %s', async (_, formula, fields, drifts) => {
+    await using org = await testOrg();
+    const define = (field: string, text: string) =>
+      org.emulator.automation.formulas.define({ object: 'Contact', field, type: 'text', formula: text });
+    define('Shout__c', "UPPER(LastName) & '!'");
+    define('Age__c', 'TEXT(TODAY() - Birthdate)');
+    define('Tried__c', formula);
+    await using source = await org.open({ from: { object: 'Contact' }, fields: ['Id', 'Tried__c'] });
+    expect(source.derivedFields!.get('Tried__c')).toEqual(expect.arrayContaining(fields));
+    expect(source.derivedFields!.get('Tried__c')).not.toContain('Shout__c');
+    expect(source.driftingFields).toEqual(drifts ? ['Tried__c'] : []);
   });
 });

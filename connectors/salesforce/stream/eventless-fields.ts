@@ -1,5 +1,6 @@
 import type { Describe, DescribeField } from '../describe.ts';
 import type { Filter } from '../user-query.ts';
+import { formulaSources, lookupTo } from './formula-sources.ts';
 
 /**
  * Fields of an object that its change events do not carry, or not reliably: what the system derives or keeps for itself (`IsDeleted`,
@@ -42,31 +43,29 @@ export function derivedFields(describe: Describe, names: readonly string[]): Map
   const derived = new Map<string, readonly string[] | null>();
   for (const name of names) {
     const field = byName.get(name);
-    if (field === undefined) derived.set(name, lookupOf(describe, name));
+    if (field === undefined) derived.set(name, namesOf(lookupTo(describe, name)));
     else if (name === 'Name' && partsOfName.length > 0) derived.set(name, partsOfName);
-    else if (name !== 'Id' && name !== 'IsDeleted' && isEventless(field)) derived.set(name, fieldsOfFormula(describe, field));
+    else if (name !== 'Id' && name !== 'IsDeleted' && isEventless(field)) {
+      derived.set(name, formulaSources(describe, field)?.fields ?? null);
+    }
   }
   return derived;
 }
 
 /** A field of a parent follows from the lookup to it; what changes at the parent itself is not told. */
-function lookupOf(describe: Describe, path: string): readonly string[] | null {
-  const relationship = path.split('.')[0]!.toLowerCase();
-  const lookup = describe.fields.find((field) => field.relationshipName?.toLowerCase() === relationship);
-  return lookup === undefined ? null : [lookup.name];
-}
+const namesOf = (field: DescribeField | undefined) => (field === undefined ? null : [field.name]);
 
-/** The fields of its own record that a formula names, lookups to parents included; null for what is no formula. */
-function fieldsOfFormula(describe: Describe, field: DescribeField): readonly string[] | null {
-  if (!field.calculatedFormula) return null;
-  const named = new Set<string>();
-  for (const [word] of field.calculatedFormula.matchAll(/[A-Za-z]\w*(?:\.\w+)*/g)) {
-    const [first, ...rest] = word.split('.');
-    const own = describe.fields.find(({ name }) => name.toLowerCase() === first!.toLowerCase());
-    if (own !== undefined && rest.length === 0) named.add(own.name);
-    else for (const lookup of lookupOf(describe, word) ?? []) named.add(lookup);
-  }
-  return [...named];
+/**
+ * `Source.driftingFields`: fields of parents, roll-ups, and formulas that look at either, at the time or at who reads. Whatever else the
+ * system derives for itself (who looked at a record last, say) is left out: it is nobody's data.
+ */
+export function driftingFields(describe: Describe, names: readonly string[]): readonly string[] {
+  const byName = new Map(describe.fields.map((field) => [field.name, field]));
+  return names.filter((name) => {
+    const field = byName.get(name);
+    if (field === undefined) return name.includes('.');
+    return field.calculated && formulaSources(describe, field)?.drifts !== false;
+  });
 }
 
 /**

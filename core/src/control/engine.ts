@@ -35,6 +35,7 @@ import {
   liveRefusal,
   someLive,
 } from './check-streams.ts';
+import { driftProblems } from './drift-problems.ts';
 import { followStreams, liveUnit } from './follow-streams.ts';
 import { followTopics } from './follow-topics.ts';
 import { believable, type KeptStatus } from './kept-status.ts';
@@ -135,6 +136,7 @@ export class Engine implements AsyncDisposable {
           for (const { message, hint } of [...(opened.source.warnings ?? []), ...(opened.target.warnings ?? [])]) {
             problems.push({ place, severity: 'warning', message, hint });
           }
+          problems.push(...driftProblems(sync, opened.source));
           if (!sync.live) continue;
           if (sync.channel !== null) {
             problems.push(...(await this.#checkTopic(sync, opened.source)));

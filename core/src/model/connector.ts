@@ -135,6 +135,8 @@ export interface Source extends AsyncDisposable {
    * not known: deltas bring it.
    */
   readonly derivedFields?: ReadonlyMap<string, readonly string[] | null>;
+  /** Those whose values may change though nothing of their record tells so, neither an event nor its stamp: a full run brings them. */
+  readonly driftingFields?: readonly string[];
   /** Name of the dataset in a stream of this connection (an object's name); absent when no stream tells of it. */
   readonly streamDataset?: string;
   /** It is nothing but events (`Connector.eventChannel`): `mark` and every read refuse. Says where its stream begins when no position is kept. */
