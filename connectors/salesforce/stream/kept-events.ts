@@ -9,6 +9,7 @@ import type { Client } from '../client.ts';
 import type { From } from '../config.ts';
 import type { Describes } from '../describe.ts';
 import { openSource } from '../source.ts';
+import { openTopicSource } from '../topic/topic-source.ts';
 import { createDecoder } from './decode-event.ts';
 import { createEventPlans } from './event-plans.ts';
 import { type KeptSchema, readKeptSchema } from './kept-schema.ts';
@@ -26,11 +27,9 @@ export async function openKeptEvents(
   // A parent's field is in no event, and the parent was not kept: such a column is left as it is.
   const isOfParent = (name: string) => name.includes('.');
   const own = spec.fields?.filter((name) => !isOfParent(name)) ?? null;
-  const source = await openSource(
-    { client: noClient, context: { ...context, log: silent }, describes, memories: new Map() },
-    { ...spec, fields: own },
-    signal,
-  );
+  const parts = { client: noClient, context: { ...context, log: silent }, describes, memories: new Map() };
+  const open = spec.from.topic === undefined ? openSource : openTopicSource;
+  const source = await open(parts, { ...spec, fields: own }, signal);
   const schema: DatasetSchema = {
     ...source.schema,
     fields: [
@@ -48,6 +47,7 @@ export async function openKeptEvents(
     ...(source.stampField === undefined ? {} : { stampField: source.stampField }),
     ...(source.filterFields === undefined ? {} : { filterFields: source.filterFields }),
     ...(source.derivedFields === undefined ? {} : { derivedFields: source.derivedFields }),
+    ...(source.eventsOnly === undefined ? {} : { eventsOnly: source.eventsOnly }),
     read: (raw, position) => decoders[raw.format === 'avro' ? 'avro' : 'json'].decode(fromKept(raw, dataset), position, signal),
   };
 }

@@ -52,12 +52,12 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
   const to = isBlock(block.to) ? readTarget(block.to, [...path, 'to'], context) : null;
   const fields = readMappings(block.fields, [...path, 'fields'], report);
   const steps = Array.isArray(block.steps) ? block.steps.map((step, i) => readStep(step, i, [...path, 'steps', i], context)) : [];
-  if (input?.journal !== undefined && input.live !== true) {
-    report.error([...path, 'journal'], 'has no effect without live: true', 'events are kept as the stream brings them', 'key');
-  }
   const channel = from === null ? null : channelOf(from, context);
   if (input !== undefined) checkTogether(input, path, report, channel);
   if (input !== undefined && channel !== null) checkEventsOnly(block, input, path, report);
+  if (input?.journal !== undefined && input.live !== true && from !== null && channel === null) {
+    report.error([...path, 'journal'], 'has no effect without live: true', 'events are kept as the stream brings them', 'key');
+  }
   if (input === undefined || from === null || to === null || report.problems.slice(before).some((p) => p.severity === 'error')) {
     return null;
   }

@@ -1,5 +1,6 @@
 import { RequestRefusedError } from '../base/errors.ts';
 import type { SyncConfig } from '../config/config.ts';
+import { Journal } from '../pipeline/live/journal.ts';
 import { LiveProgress } from '../pipeline/live/live-status.ts';
 import { PlainWriter } from '../pipeline/topic/plain-writer.ts';
 import { type OpenedTopic, runTopic } from '../pipeline/topic/run-topic.ts';
@@ -41,12 +42,23 @@ async function openTopic(sync: SyncConfig, options: TopicOptions, signal: AbortS
     }
     await target.prepare();
     const inTransactions = to.openStreamWriter !== undefined && target.checkpoints !== undefined;
+    const { journalMs } = sync;
+    const retention = new Map(journalMs === null ? [] : [[streamDataset, journalMs]]);
+    const { clock, log } = options;
+    const journal =
+      journalMs === null
+        ? undefined
+        : new Journal({ store: opened.store.journal, stream: liveUnit(sync), retention, clock, log });
     return {
+      journal,
       sync: new TopicSync(opened, options.gate(sync)),
       checkpoints,
       start: eventsOnly.start,
       openStream: (position, start) =>
-        from.openStream!({ channel: sync.channel, datasets: [streamDataset], position, start }, signal),
+        from.openStream!(
+          { channel: sync.channel, datasets: [streamDataset], position, start, raw: journal !== undefined },
+          signal,
+        ),
       openWriter: async (epoch) => (inTransactions ? to.openStreamWriter!([target]) : new PlainWriter(checkpoints, epoch)),
       [Symbol.asyncDispose]: close,
     };

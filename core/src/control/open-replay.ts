@@ -7,6 +7,7 @@ import type { OpenedSync } from '../pipeline/opened-sync.ts';
 import { planReplay } from '../pipeline/replay/replay-plan.ts';
 import type { OpenedReplay } from '../pipeline/replay/replay-sync.ts';
 import { createSteps, fieldsToRead } from '../pipeline/steps.ts';
+import { PlainWriter } from '../pipeline/topic/plain-writer.ts';
 import { liveUnit } from './follow-streams.ts';
 
 export interface OpenReplayOptions extends Pick<OpenedSync, 'store' | 'clock' | 'random' | 'log' | 'gate'> {
@@ -50,17 +51,18 @@ export async function openReplay(options: OpenReplayOptions): Promise<OpenedRepl
   const plan = planReplay({ config: sync, reader, steps, context });
   const target = await options.openTarget(steps.schema);
   try {
-    if (!options.dry) await prepare(target, reader, sync);
-    if (to.openStreamWriter === undefined || target.checkpoints === undefined) {
+    await prepare(target, reader, sync, options.dry);
+    const checkpoints = target.checkpoints ?? store.checkpoints;
+    const inTransactions = to.openStreamWriter !== undefined && target.checkpoints !== undefined;
+    if (!inTransactions && reader.eventsOnly === undefined) {
       throw new RequestRefusedError(`${sync.name} cannot be replayed: its target has no transactions`);
     }
-    const writer = await to.openStreamWriter([target]);
     const opened: OpenedSync = {
       config: sync,
       source,
       target,
       steps,
-      checkpoints: target.checkpoints,
+      checkpoints,
       store,
       clock,
       random,
@@ -73,11 +75,8 @@ export async function openReplay(options: OpenReplayOptions): Promise<OpenedRepl
       stream,
       reader,
       plan,
-      writer,
-      async [Symbol.asyncDispose]() {
-        await writer[Symbol.asyncDispose]();
-        await target[Symbol.asyncDispose]();
-      },
+      openWriter: async (epoch) => (inTransactions ? to.openStreamWriter!([target]) : new PlainWriter(checkpoints, epoch)),
+      [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
     };
   } catch (error) {
     await target[Symbol.asyncDispose]();
@@ -86,9 +85,10 @@ export async function openReplay(options: OpenReplayOptions): Promise<OpenedRepl
 }
 
 /** New columns are made as by a run; but the type of a parent's field is the org's to tell. */
-async function prepare(target: Target, { schema }: EventReader, sync: SyncConfig): Promise<void> {
+async function prepare(target: Target, { schema }: EventReader, sync: SyncConfig, dry: boolean): Promise<void> {
+  if (dry && (await changesOf(target)) > 0) return;
   const ofParents = schema.fields.filter(({ name }) => name.includes('.'));
-  if (ofParents.length > 0 && (await target.plan()).some(({ informational }) => informational !== true)) {
+  if (ofParents.length > 0 && (await changesOf(target)) > 0) {
     const names = ofParents.map(({ name }) => name).join(', ');
     throw new RequestRefusedError(
       `the table of ${sync.name} has to be changed, and the journal does not know the type of ${names}`,
@@ -99,6 +99,8 @@ async function prepare(target: Target, { schema }: EventReader, sync: SyncConfig
   }
   await target.prepare();
 }
+
+const changesOf = async (target: Target) => (await target.plan()).filter(({ informational }) => informational !== true).length;
 
 /** Never asked for anything but what it is like. */
 function sourceOf({ read, dataset, ...facts }: EventReader, { name }: SyncConfig): Source {

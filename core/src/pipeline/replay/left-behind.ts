@@ -21,7 +21,9 @@ export async function leftBehind(
   const unchanged = changes.filter(
     (change, i) => results === null || (results[i]!.status === 'unchanged' && change.row !== null),
   );
-  const rows = (unchanged.length === 0 ? undefined : await sync.target.read?.(unchanged.map(({ key }) => key))) ?? new Map();
+  // Nothing was written because the table has to be changed first: then there is nothing to compare with.
+  const read = async () => sync.target.read?.(unchanged.map(({ key }) => key)).catch(() => undefined);
+  const rows = (unchanged.length === 0 ? undefined : await read()) ?? new Map<string, Row>();
   for (const [i, change] of changes.entries()) {
     const row = rows.get(change.key);
     const status = results === null ? wouldBe(sync, change, row) : results[i]!.status;

@@ -44,7 +44,31 @@ export interface PlanParts {
 
 /** @throws {RequestRefusedError} the mapping needs what no event carries */
 export function planReplay(parts: PlanParts): ReplayPlan {
+  if (parts.reader.eventsOnly !== undefined) return planOfEvents(parts);
   return parts.config.steps.length > 0 ? planOfSteps(parts) : planOfFields(parts);
+}
+
+/** What somebody published is a record of its own, whole and never changed. */
+function planOfEvents({ reader, steps }: PlanParts): ReplayPlan {
+  return {
+    untouched: [],
+    async changes(records) {
+      const short = new Map<string, Reason>();
+      const whole: Change[] = [];
+      for (const [key, { row, torn }] of records) {
+        if (torn) {
+          short.set(key, 'untold');
+          continue;
+        }
+        const all = newRow();
+        for (const { name } of reader.schema.fields) all[name] = row[name] ?? null;
+        whole.push({ op: 'upsert', key, row: all, stampMs: NO_STAMP });
+      }
+      const { changes, failures, dropped } = await steps.changes(whole);
+      // An event that a filter takes out was never in the target, or it is no longer wanted there and stays.
+      return { changes: changes.filter(({ op }) => op === 'upsert'), short, failures, dropped };
+    },
+  };
 }
 
 /** A record that takes no further looking at, or undefined. */

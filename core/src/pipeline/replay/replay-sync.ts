@@ -1,3 +1,4 @@
+import type { StreamWriter } from '../../model/stream.ts';
 import type { OpenedSync } from '../opened-sync.ts';
 import { Tally } from '../opened-sync.ts';
 import { type Recording, type RunOptions, type RunReport, recorded, scopeWith } from '../recorded-run.ts';
@@ -26,8 +27,9 @@ export interface ReplayReport extends RunReport {
 }
 
 /** The target's side of a sync, and its journal in place of the source. */
-export interface OpenedReplay extends Omit<ReplayParts, 'range'>, AsyncDisposable {
+export interface OpenedReplay extends Omit<ReplayParts, 'range' | 'writer'>, AsyncDisposable {
   readonly sync: OpenedSync;
+  openWriter(epoch: number): Promise<StreamWriter>;
 }
 
 /** A replay with its record in the store. Never throws for what went wrong in it: the report says. */
@@ -43,7 +45,8 @@ export async function replaySync(
     await using opened = await open(options.signal);
     const { sync } = opened;
     const { epoch } = await sync.checkpoints.acquire(`replay:${sync.config.watermarkKey}`);
-    await replay(sync, scopeOf(epoch), { ...opened, range: options.range }, outcome);
+    await using writer = await opened.openWriter(epoch);
+    await replay(sync, scopeOf(epoch), { ...opened, writer, range: options.range }, outcome);
   });
   return { ...report, replayed: told(outcome) };
 }

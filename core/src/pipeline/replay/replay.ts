@@ -118,7 +118,8 @@ class Pass {
     this.#scope = scope;
     this.#parts = parts;
     this.#range = range;
-    this.#sinceSeq = sinceSeq;
+    // An event that somebody published stands for itself, whatever was lost before or after it.
+    this.#sinceSeq = parts.reader.eventsOnly === undefined ? sinceSeq : 0;
     this.records = new KnownRecords(share, { keyField: schema.key[0]!, derived: derivedFields ?? new Map() });
   }
 

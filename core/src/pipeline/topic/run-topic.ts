@@ -3,7 +3,8 @@ import { CheckpointExpiredError, InvariantError, OwnershipLostError, RateLimited
 import type { Random } from '../../base/random.ts';
 import { backoffMs, isRetryable, type RetryPolicy } from '../../base/retry.ts';
 import type { Checkpoints, Log } from '../../model/connector.ts';
-import type { EventStream, StreamStart, StreamWriter } from '../../model/stream.ts';
+import type { EventStream, StreamEvent, StreamStart, StreamWriter } from '../../model/stream.ts';
+import type { Journal } from '../live/journal.ts';
 import type { LiveProgress } from '../live/live-status.ts';
 import { TopicAttempt } from './topic-attempt.ts';
 import { decodeTopic, encodeTopic, isLeftBehind, type TopicEnvelope, withoutPosition } from './topic-envelope.ts';
@@ -17,6 +18,8 @@ export interface OpenedTopic extends AsyncDisposable {
   readonly start: StreamStart;
   openStream(position: string | null, start: StreamStart): Promise<EventStream>;
   openWriter(epoch: number): Promise<StreamWriter>;
+  /** Keeps events as they came; absent when the sync does not ask for it. */
+  readonly journal?: Journal | undefined;
 }
 
 export interface TopicOptions {
@@ -104,7 +107,11 @@ async function follow(options: TopicOptions): Promise<void> {
     await using unheard = new AsyncDisposableStack();
     unheard.use(stream);
     await using writer = await opened.openWriter(epoch);
-    const attempt = new TopicAttempt({ unit, sync, stream, writer, checkpoints, epoch, clock, status }, kept);
+    const { journal } = opened;
+    // What is lost of a topic is a hole in the journal as well; each event stands for itself.
+    await journal?.begin(undefined, false);
+    const onEvents = journal === undefined ? undefined : (events: readonly StreamEvent[]) => journal.keep(stream, events, within);
+    const attempt = new TopicAttempt({ unit, sync, stream, writer, checkpoints, epoch, clock, status, onEvents }, kept);
     // From here on the attempt ends it.
     unheard.move();
     await attempt.run(stop, signal, clock.now() + REOPEN_MS);

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { RequestRefusedError } from '../../base/errors.ts';
 import type { Checkpoints } from '../../model/connector.ts';
-import type { EventStream, StreamWriter } from '../../model/stream.ts';
+import type { EventStream, StreamEvent, StreamWriter } from '../../model/stream.ts';
 import { Inbox, type Taken } from '../live/inbox.ts';
 import type { LiveProgress } from '../live/live-status.ts';
 import { encodeTopic, type TopicEnvelope } from './topic-envelope.ts';
@@ -21,6 +21,8 @@ export interface TopicParts {
   readonly epoch: number;
   readonly clock: Clock;
   readonly status: LiveProgress;
+  /** Told of every batch before it is written: the journal. */
+  readonly onEvents?: ((events: readonly StreamEvent[]) => Promise<void>) | undefined;
 }
 
 /** One connection's life: events from the stream into the target, until something fails, stops it or pauses the sync. */
@@ -104,10 +106,11 @@ export class TopicAttempt {
   }
 
   async #write({ events, position }: Taken, signal: AbortSignal): Promise<void> {
-    const { sync, writer, status, unit, epoch } = this.#parts;
+    const { sync, writer, status, unit, epoch, onEvents } = this.#parts;
     // A retry of failures writes the same target.
     const leave = await sync.gate.enter();
     try {
+      await onEvents?.(events);
       const prepared = await sync.prepare(events);
       if (prepared.changes.length === 0) {
         this.#position = position;
