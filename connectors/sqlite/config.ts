@@ -57,3 +57,27 @@ export type SqliteFrom = z.output<typeof sqliteFrom>;
 
 export const sqliteTo = z.strictObject({ table: z.string().min(1).describe('Table to write; it is made when it is not there') });
 export type SqliteTo = z.output<typeof sqliteTo>;
+
+export const sqliteSide = z
+  .strictObject({
+    table: z.string().min(1).describe('Table to keep in sync'),
+    key: z
+      .union([z.string(), z.array(z.string()).min(1)])
+      .optional()
+      .describe('Column or columns that identify a row; by default the primary key'),
+    watermark: z
+      .string()
+      .optional()
+      .describe('Column that grows with every change of a row; deletes are then seen by full runs only'),
+    capture: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Reads what changed, deletes included, from a change log that triggers write; `tidemark schema apply` makes both',
+      ),
+  })
+  .refine((side) => !side.capture || side.watermark === undefined, {
+    path: ['watermark'],
+    message: 'takes capture: false, because a capture tells of every change',
+  });
+export type SqliteSideSpec = z.output<typeof sqliteSide>;

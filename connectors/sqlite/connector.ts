@@ -1,11 +1,21 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { AccessDeniedError, type Connector, type Problem, SyncError } from '@tidemark/core';
+import { AccessDeniedError, type Connector, type Problem, type SideSpec, SyncError } from '@tidemark/core';
 import { openCapture } from './capture/reader.ts';
 import { installCapture, planCapture, removeCapture } from './capture/schema.ts';
 import { type RunInProcess, SqliteClient } from './client.ts';
-import { type SqliteConfig, type SqliteFrom, type SqliteTo, sqliteConfig, sqliteFrom, sqliteTo } from './config.ts';
+import {
+  type SqliteConfig,
+  type SqliteFrom,
+  type SqliteSideSpec,
+  type SqliteTo,
+  sqliteConfig,
+  sqliteFrom,
+  sqliteSide,
+  sqliteTo,
+} from './config.ts';
+import { openSide } from './side.ts';
 import { SqliteSource, sourceLayout } from './source.ts';
 import { SqliteStreamWriter } from './stream-writer.ts';
 import { SqliteTarget } from './target.ts';
@@ -22,6 +32,7 @@ export function createConnector(ports: SqlitePorts = {}): Connector<SqliteConfig
     config: sqliteConfig,
     from: sqliteFrom,
     to: sqliteTo,
+    side: sqliteSide,
     open(config, context) {
       const path = resolve(context.baseDir, config.path);
       const place = `connections.${context.connection}`;
@@ -56,6 +67,10 @@ export function createConnector(ports: SqlitePorts = {}): Connector<SqliteConfig
         async removeSource({ table }) {
           await refuseNoFile(path);
           return table === undefined ? [] : removeCapture(client, table);
+        },
+        async openSide(spec) {
+          await refuseNoFile(path);
+          return openSide(client, spec as SideSpec<SqliteSideSpec>, context.clock);
         },
         openTarget: async (spec) => new SqliteTarget(client, spec, config.tablePrefix, context.clock),
         openStreamWriter: async (targets) => new SqliteStreamWriter(client, targets, context.clock),

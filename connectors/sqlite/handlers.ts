@@ -9,6 +9,7 @@ import { FaultError, rejectionOf } from './fault.ts';
 import type { TableFacts, TableLayout } from './layout.ts';
 import { type Finished, type FinishRequest, finishLoad } from './merge.ts';
 import { type ReadRequest, type RowsRead, readRows } from './read-rows.ts';
+import { beginMerge, finishMerge, type SideAnswer, type SideStatement } from './side-transaction.ts';
 import { Chunk, dropStaging, type LoadIdentity, type StagedReject, Staging } from './staging.ts';
 import { boundKey, statementsOf, type TableStatements, valuesOf } from './statements.ts';
 import { describeTable } from './table.ts';
@@ -76,6 +77,9 @@ export interface Handlers {
   describeCapture(table: string): CaptureFacts;
   /** Statements without parameters, all or none, in a file that need not be a target. */
   changeSchema(statements: readonly string[]): void;
+  /** Reads rows for a two-way merge and holds the write lock, until `finishMerge` or `rollbackWrite`. */
+  beginMerge(unit: string, reads: readonly ReadRequest[]): RowsRead[];
+  finishMerge(statements: readonly SideStatement[]): SideAnswer[];
   /** All or none, and the rows of each. */
   inOneTransaction(statements: readonly { readonly sql: string; readonly parameters: readonly SqlValue[] }[]): SqlValue[][][];
   /** Commits staged rows that wait for more: called when nothing more came for a while. */
@@ -275,6 +279,8 @@ export function createHandlers(path: string, busyTimeoutMs: number): Handlers {
           for (const sql of changes) writer.exec(sql);
         }, writer);
       }),
+    beginMerge: (unit, reads) => alone(() => beginMerge(database, unit, reads)),
+    finishMerge: (statements) => finishMerge(database, statements),
     inOneTransaction: (asked) =>
       alone(() => {
         const writer = database.bareWriter;

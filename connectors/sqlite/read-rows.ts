@@ -18,7 +18,7 @@ export interface RowsRead {
   readonly tails: readonly SqlValue[][];
 }
 
-export function readRows(database: Database, { sql, parameters, fields }: ReadRequest): RowsRead {
+export function readRows(database: Pick<Database, 'reader'>, { sql, parameters, fields }: ReadRequest): RowsRead {
   const statement = database.reader.prepare(sql);
   statement.setReturnArrays(true);
   statement.setReadBigInts(true);

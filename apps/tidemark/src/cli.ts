@@ -140,9 +140,14 @@ function logLevel(config: Config, options: CommonOptions & { readonly logs?: boo
 }
 
 /** Refuses a name that the configuration does not have, before anything is contacted. */
+/** Of one-way and two-way syncs. */
+export function syncNames({ syncs, pairings }: Config): readonly string[] {
+  return [...syncs.keys(), ...pairings.keys()];
+}
+
 export function knownSync(config: Config, name: string): string {
-  if (config.syncs.has(name)) return name;
-  const known = [...config.syncs.keys()];
+  const known = syncNames(config);
+  if (known.includes(name)) return name;
   const meant = didYouMean(name, known);
   throw new UsageError(`there is no sync ${name} in ${config.file}`, {
     hint: `${meant === null ? '' : `did you mean ${meant}? `}it has: ${known.join(', ') || 'none'}`,

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '@tidemark/core';
 import { Command, CommanderError } from 'commander';
 import type { Cli } from './cli.ts';
 import { checkCommand } from './commands/check.ts';
+import { conflictsCommand } from './commands/conflicts.ts';
 import { demoCommand } from './commands/demo.ts';
 import { emulatorCommand } from './commands/emulator.ts';
 import { failuresCommand } from './commands/failures.ts';
@@ -72,6 +73,7 @@ export function createProgram(cli: Cli): Command {
     replayCommand,
     journalCommand,
     failuresCommand,
+    conflictsCommand,
     verifyCommand,
     emulatorCommand,
     demoCommand,

@@ -26,7 +26,7 @@ export interface PairingsOptions {
 export type Choice = { readonly side: string } | { readonly value: FieldValue };
 
 /** What a first run of a two-way sync would do. */
-export type PairingPlan = Pick<PairingTally, 'read' | 'linked' | 'left' | 'right' | 'conflicts' | 'shown'>;
+export type PairingPlan = Pick<PairingTally, 'read' | 'linked' | 'left' | 'right' | 'failed' | 'conflicts' | 'shown'>;
 
 /** To count further tells nobody more. */
 const OPEN_SHOWN = 1000;

@@ -1,4 +1,5 @@
 import type { SyncConfig } from '../config/config.ts';
+import type { PairingConfig, PairingSide } from '../config/pairing.ts';
 import type { Connection, SchemaChange } from '../model/connector.ts';
 import type { OpenedSync } from '../pipeline/opened-sync.ts';
 
@@ -50,4 +51,15 @@ async function withTarget<T>(
   } finally {
     await access.close(opened);
   }
+}
+
+/** Of a two-way sync: what the first side lacks, and the second. */
+export async function pairingSchema(
+  { name, left, right }: PairingConfig,
+  connection: SchemaAccess['connection'],
+  what: 'planSource' | 'prepareSource' | 'removeSource',
+  signal: AbortSignal,
+): Promise<SyncSchema> {
+  const of = async (side: PairingSide) => (await connection(side.connection)[what]?.(side.spec, signal)) ?? [];
+  return { sync: name, source: await of(left), target: await of(right) };
 }

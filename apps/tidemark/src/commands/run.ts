@@ -1,6 +1,7 @@
 import type { RunReport } from '@tidemark/core';
 import { type Command, InvalidArgumentError } from 'commander';
-import { answer, type Cli, type CommonOptions, command, knownSync, type Session, withSession } from '../cli.ts';
+import { answer, type Cli, type CommonOptions, command, knownSync, type Session, syncNames, withSession } from '../cli.ts';
+import { renderPairingPlan } from '../pairing-text.ts';
 import { showProgress } from '../progress.ts';
 import { recordsOnStdout } from '../records-on-stdout.ts';
 import { renderDryRun, renderReport, succeeded } from '../run-text.ts';
@@ -42,9 +43,9 @@ export function runCommand(cli: Cli): Command {
 function chosen({ config }: Session, names: readonly string[], all: boolean): readonly string[] {
   if (all && names.length > 0) throw new UsageError('name syncs or say --all, not both');
   // What only comes as it is published cannot be run.
-  if (all) return [...config.syncs.values()].filter(({ channel }) => channel === null).map(({ name }) => name);
+  if (all) return syncNames(config).filter((name) => (config.syncs.get(name)?.channel ?? null) === null);
   if (names.length === 0) {
-    throw new UsageError('which sync?', { hint: `name one of: ${[...config.syncs.keys()].join(', ')}; or say --all` });
+    throw new UsageError('which sync?', { hint: `name one of: ${syncNames(config).join(', ')}; or say --all` });
   }
   return names.map((name) => knownSync(config, name));
 }
@@ -70,6 +71,13 @@ async function runOnce(cli: Cli, session: Session, sync: string, options: Option
 }
 
 async function dryRun(cli: Cli, session: Session, sync: string, options: Options): Promise<object> {
+  const pairing = session.config.pairings.get(sync);
+  if (pairing !== undefined) {
+    const plan = await session.engine.planPairing(sync, session.signals.stop);
+    const document = { sync, dryRun: true, ...plan };
+    if (!options.json) answer(cli, options, document, () => renderPairingPlan(pairing, plan));
+    return document;
+  }
   const display = showProgress(sync, cli.terminal, cli.clock, options.json && !cli.terminal.live);
   cli.logLine = display.print;
   try {

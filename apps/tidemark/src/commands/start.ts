@@ -20,7 +20,9 @@ export function startCommand(cli: Cli): Command {
     .option('--host <address>', 'the address for them (default: this machine only, or http.host)')
     .action(async (options: Options) => {
       const totals = await withSession(cli, { ...options, logs: true }, async ({ engine, config, log, signals }) => {
-        const scheduled = [...config.syncs.values()].filter((sync) => sync.schedule !== null || sync.full !== null || sync.live);
+        const scheduled = [...config.syncs.values(), ...config.pairings.values()].filter(
+          (sync) => sync.schedule !== null || sync.full !== null || sync.live,
+        );
         if (scheduled.length === 0) {
           throw new UsageError('no sync has a schedule, so there is nothing to start', {
             hint: 'give a sync every: 10s or cron:, or use tidemark run <sync>',

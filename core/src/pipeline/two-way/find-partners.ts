@@ -139,7 +139,7 @@ async function candidates(
     if (wanted.size === 0) return;
     const rows = await there.find([...wanted.values()], signal);
     for (const [key, want] of wanted) {
-      const same = rows.filter(({ row }) => Object.entries(want).every(([name, value]) => textOf(row[name]) === textOf(value)));
+      const same = rows.filter(({ row }) => isLike(row, want));
       if (same.length > 0) found.set(key, same);
     }
   };
@@ -156,21 +156,47 @@ async function candidates(
   const [otherKey] = there.source.schema.key;
   if (ownLink !== null) await add(wantedBy(({ row }) => field(otherKey!, row[ownLink])));
   if (there.link !== null) await add(wantedBy(({ key }) => field(there.link!, key)));
-  const match = pairing.fields.filter(({ field: { name } }) => pairing.match.includes(name));
-  if (match.length > 0) {
-    await add(
-      wantedBy(({ row }) => {
-        const wanted = newRow();
-        for (const each of match) {
-          const value = row[each[side]] ?? null;
-          if (value === null) return null;
-          wanted[each[other]] = value;
-        }
-        return wanted;
-      }),
-    );
+  if (pairing.match.length > 0) {
+    const wanted = wantedBy(({ row }) => matchOn(pairing, other, side, row));
+    await add(wanted);
+    await refuseTwins(pairing, side, lonely, wanted, found, signal);
   }
   return found;
+}
+
+/** The fields by which a record of `from` is looked for on `to`; null where one of them is empty. */
+function matchOn(pairing: OpenedPairing, to: SideName, from: SideName, row: Row): Row | null {
+  const wanted = newRow();
+  for (const field of pairing.fields) {
+    if (!pairing.match.includes(field.field.name)) continue;
+    const value = row[field[from]] ?? null;
+    if (value === null) return null;
+    wanted[field[to]] = value;
+  }
+  return wanted;
+}
+
+/** One record over there that several here are like belongs to none of them: who is met first would be chance. */
+async function refuseTwins(
+  pairing: OpenedPairing,
+  side: SideName,
+  lonely: readonly SideRow[],
+  wanted: ReadonlyMap<string, Row>,
+  found: Map<string, readonly SideRow[]>,
+  signal: AbortSignal,
+): Promise<void> {
+  const matched = lonely.filter(({ key }) => wanted.has(key) && found.has(key));
+  if (matched.length === 0) return;
+  const own = matched.map(({ row }) => matchOn(pairing, side, side, row)!);
+  const alike = await pairing[side].find(own, signal);
+  for (const [i, { key }] of matched.entries()) {
+    const same = alike.filter(({ row }) => isLike(row, own[i]!));
+    if (same.length > 1) found.set(key, [...found.get(key)!, ...same.filter((twin) => twin.key !== key)]);
+  }
+}
+
+function isLike(row: Row, wanted: Row): boolean {
+  return Object.entries(wanted).every(([name, value]) => textOf(row[name]) === textOf(value));
 }
 
 function choose(
@@ -185,7 +211,7 @@ function choose(
       .slice(0, 5)
       .map(({ key }) => key)
       .join(', ');
-    return { code: 'several_matches', message: `${candidates.length} records match it: ${keys}` };
+    return { code: 'several_matches', message: `it cannot be told from others that match as well: ${keys}` };
   }
   const [only] = candidates as [SideRow];
   const link = kept.get(only.key);

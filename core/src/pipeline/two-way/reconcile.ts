@@ -12,6 +12,8 @@ export interface ReconcileOptions {
   readonly tally: PairingTally;
   /** Decides everything and writes nothing, for a look before the first run. */
   readonly dryRun?: boolean;
+  /** Takes keys of the right side whose partners have been looked at. */
+  readonly paired?: Set<string>;
   /** What people decided about open conflicts. */
   readonly decisions?: readonly { readonly conflict: Conflict; readonly policy: Policy }[];
 }
@@ -51,11 +53,13 @@ async function reconcileOnce(
   const { signal, tally, dryRun = false } = options;
   const { partners, unpaired } = await findPartners(pairing, touched, signal);
   tally.read += partners.length + unpaired.length;
+  tally.failed += unpaired.length;
   let works: readonly Work[] = [];
   let writes = { left: noWrites, right: noWrites };
 
   // The right side is decided upon under its locks; the left, which may have none, was read just before.
   const rightKeys = partners.flatMap(({ rightKey }) => rightKey ?? []);
+  for (const key of rightKeys) options.paired?.add(key);
   const rightResults = await pairing.right.merge(
     rightKeys,
     async (rows) => {
@@ -81,7 +85,6 @@ async function reconcileOnce(
   const done: Done = { left: resultsOf(writes.left, leftResults), right };
   if (writes.left.size > 0) await keepLinks(works, pairing, done, writes);
   await keepFailures(works, { touched, unpaired }, pairing, done, writes);
-  tally.failed += unpaired.length;
   for (const side of ['left', 'right'] as const) {
     for (const [{ action }, result] of done[side]) tally.count(side, action, result);
   }

@@ -138,14 +138,13 @@ async function readEverything(run: PairingRun): Promise<void> {
 async function everyRecord(pairing: OpenedPairing, options: ReconcileOptions, stopping: () => boolean): Promise<void> {
   const { store, name } = pairing;
   const seen = { left: new Set<string>(), right: new Set<string>() };
+  const paired = new Set<string>();
   for (const side of sides) {
     for await (const keys of keysOf(pairing, side, options.signal)) {
       for (const key of keys) seen[side].add(key);
-      // The partners of the other side's records have been looked at with them.
-      const done = side === 'left' ? [] : await store.links.linksByRight(name, keys);
-      const known = new Set(done.filter(({ leftKey }) => seen.left.has(leftKey)).map(({ rightKey }) => rightKey));
-      const open = keys.filter((key) => !known.has(key));
-      await reconcile(pairing, { left: [], right: [], [side]: open }, options);
+      // The partners of the left side's records have been looked at with them.
+      const open = side === 'left' ? keys : keys.filter((key) => !paired.has(key));
+      await reconcile(pairing, { left: [], right: [], [side]: open }, { ...options, paired });
       if (stopping()) throw new StoppedError();
     }
   }

@@ -1,0 +1,89 @@
+import type { Choice, Conflict, FieldValue } from '@tidemark/core';
+import { Command } from 'commander';
+import { answer, type Cli, type CommonOptions, command, knownSync, withSession } from '../cli.ts';
+import { renderConflicts } from '../pairing-text.ts';
+import { renderReport, succeeded } from '../run-text.ts';
+import { UsageError } from '../usage-error.ts';
+
+export function conflictsCommand(cli: Cli): Command {
+  return new Command('conflicts')
+    .description('what both sides of a two-way sync changed: list, show or decide it')
+    .addCommand(listCommand(cli), { isDefault: true })
+    .addCommand(showCommand(cli))
+    .addCommand(resolveCommand(cli));
+}
+
+function listCommand(cli: Cli): Command {
+  return command(cli, 'list', 'open conflicts; with --all, also what was decided or overwritten by rule', [
+    'tidemark conflicts list',
+    'tidemark conflicts list accounts --all --limit 50',
+  ])
+    .argument('[sync]', 'only this one')
+    .option('--all', 'settled ones as well')
+    .option('--limit <n>', 'the newest so many', (text) => Math.max(1, Number.parseInt(text, 10) || 100), 100)
+    .action(async (sync: string | undefined, options: CommonOptions & { all?: boolean; limit: number }) => {
+      const conflicts = await withSession(cli, options, ({ engine, config }) =>
+        engine.conflicts({
+          ...(sync === undefined ? {} : { sync: knownSync(config, sync) }),
+          ...(options.all ? {} : { state: 'open' as const }),
+          limit: options.limit,
+        }),
+      );
+      const none = options.all ? 'no conflicts\n' : 'no open conflicts\n';
+      answer(cli, options, { conflicts }, () => (conflicts.length === 0 ? none : renderConflicts(conflicts)));
+    });
+}
+
+function showCommand(cli: Cli): Command {
+  return command(cli, 'show', 'one conflict with its values in full', ['tidemark conflicts show 17'])
+    .argument('<id>', 'as `conflicts list` shows it')
+    .action(async (id: string, options: CommonOptions) => {
+      const [conflict] = await withSession(cli, options, ({ engine }) => engine.conflicts({ ids: [id] }));
+      if (conflict === undefined)
+        throw new UsageError(`there is no conflict ${id}`, { hint: 'see tidemark conflicts list --all' });
+      answer(cli, options, conflict, () => renderOne(conflict));
+    });
+}
+
+function resolveCommand(cli: Cli): Command {
+  return command(cli, 'resolve', 'decide open conflicts: both sides get what is chosen', [
+    'tidemark conflicts resolve 17 18 --take crm',
+    'tidemark conflicts resolve 17 --value \'"Acme Ltd"\'',
+  ])
+    .argument('<ids...>', 'as `conflicts list` shows them')
+    .option('--take <connection>', 'what this side has; of a record that one side deleted: whether it exists')
+    .option('--value <json>', 'a value of your own, as JSON')
+    .action(async (ids: readonly string[], options: CommonOptions & { take?: string; value?: string }) => {
+      const choice = choiceOf(options);
+      const reports = await withSession(cli, options, ({ engine, signals }) =>
+        engine.resolveConflicts(ids, choice, { signal: new AbortController().signal, stop: signals.stop }),
+      );
+      if (!reports.every(succeeded)) cli.exitCode = 1;
+      answer(cli, options, { runs: reports }, (paint) => reports.map((report) => renderReport(report, paint)).join('\n'));
+    });
+}
+
+function choiceOf({ take, value }: { take?: string; value?: string }): Choice {
+  if ((take === undefined) === (value === undefined)) {
+    throw new UsageError('which value?', { hint: 'give either --take <connection> or --value <json>' });
+  }
+  if (take !== undefined) return { side: take };
+  try {
+    return { value: JSON.parse(value!) as FieldValue };
+  } catch {
+    throw new UsageError(`--value ${value} is not JSON`, { hint: `text goes in quotes: --value '"${value}"'` });
+  }
+}
+
+function renderOne(conflict: Conflict): string {
+  const value = (of: FieldValue) => JSON.stringify(of, null, 2).replaceAll('\n', '\n    ');
+  return [
+    `${conflict.sync}: ${conflict.leftKey} / ${conflict.rightKey}, ${conflict.field ?? 'the record itself'}`,
+    `  ${conflict.state}: ${conflict.why}`,
+    `  agreed before: ${value(conflict.base)}`,
+    `  first side:    ${value(conflict.left)}`,
+    `  second side:   ${value(conflict.right)}`,
+    ...(conflict.state === 'open' ? [] : [`  stands:        ${value(conflict.outcome)}`]),
+    '',
+  ].join('\n');
+}
