@@ -76,7 +76,11 @@ export function lostField(object: string, field: string): SchemaChangedError {
 
 /** Deletes by Id. */
 export async function deleteCollection(
-  { client, plan, to }: CollectionsContext,
+  {
+    client,
+    plan,
+    to,
+  }: Pick<CollectionsContext, 'client'> & { readonly plan: Pick<WritePlan, 'object'>; readonly to: Pick<To, 'allOrNone'> },
   ids: readonly string[],
   signal: AbortSignal,
 ): Promise<Outcome[]> {

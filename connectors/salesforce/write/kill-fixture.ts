@@ -3,12 +3,11 @@ import { config, to } from '../config.ts';
 import connector from '../connector.ts';
 
 // A process that writes versions of records to an org until it is killed, or has come to the last one:
-// `node kill-fixture.ts <store> <settings as JSON> <last version>`. Prints a line when it begins to write.
+// `node kill-fixture.ts <store> <settings as JSON> <last version> <bulkAbove>`. Prints a line when it begins to write.
 
 /** Keys that every version of one kind writes: by a job of the Bulk API, by Collections. */
 export const inAJob = 60;
 export const inACall = 15;
-export const bulkAbove = 20;
 
 export const schema: DatasetSchema = {
   name: 'versions',
@@ -26,7 +25,7 @@ export function changesOf(version: number): Change[] {
 }
 
 if (import.meta.main) {
-  const [path, settings, last] = process.argv.slice(2) as [string, string, string];
+  const [path, settings, last, bulkAbove] = process.argv.slice(2) as [string, string, string, string];
   const never = new AbortController().signal;
   const store = await openStore(path);
   // Polls and backoffs are short here, deadlines are not.
@@ -38,7 +37,7 @@ if (import.meta.main) {
   const context = { connection: 'crm', clock, random: seededRandom(1), log, fetch, baseDir: '/' };
   const connection = connector.open(config.parse(JSON.parse(settings)), context);
   const memory = { get: () => store.getValue('job'), set: (value: string | null) => store.setValue('job', value) };
-  const options = to.parse({ object: 'Enrichment__c', bulkAbove });
+  const options = to.parse({ object: 'Enrichment__c', bulkAbove: Number(bulkAbove) });
   const target = await connection.openTarget!({ to: options, unit: 'versions', schema, deletes: 'mirror', memory }, never);
   const { epoch, checkpoint } = await store.checkpoints.acquire('versions');
   process.stdout.write('writing\n');
