@@ -152,16 +152,21 @@ export const to = z.strictObject({
     .union([z.enum(['none', 'default']), z.string().regex(/^01Q\w{12}(\w{3})?$/, 'is none, default or the id of a rule (01Q…)')])
     .default('none')
     .describe('Assignment rule of Leads and Cases that runs: none, the active one (by REST only), or one by its id'),
-  allowDuplicates: z
-    .boolean()
-    .default(false)
-    .describe("Save records though a duplicate rule of the org's warns of them"),
+  allowDuplicates: z.boolean().default(false).describe("Save records though a duplicate rule of the org's warns of them"),
   allOrNone: z
     .boolean()
     .default(false)
     .describe('A refused record takes the others of its call (at most recordsPerCall) with it; never uses the Bulk API'),
 });
 export type To = z.infer<typeof to>;
+
+const { assignmentRule, allowDuplicates, recordsPerCall } = to.shape;
+
+export const side = z.strictObject({
+  object: z.string().min(1).describe('API name of the object, e.g. Account'),
+  ...{ recordsPerCall, assignmentRule, allowDuplicates },
+});
+export type SideSettings = z.infer<typeof side>;
 
 export const topicTo = z.strictObject({
   topic: topicName.describe('Platform event that is published, once for each record that comes: /event/Order_Update__e'),

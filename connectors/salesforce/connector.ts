@@ -1,13 +1,14 @@
-import type { Allowance, Connection, Connector, ConnectorContext, Problem } from '@tidemark/core';
+import type { Allowance, Connection, Connector, ConnectorContext, Problem, SideSpec } from '@tidemark/core';
 import { SyncError } from '@tidemark/core';
 import { readAllowances, requestsOf } from './allowances.ts';
 import { createApiBudget } from './api-budget.ts';
 import { createAuthenticator } from './auth.ts';
 import { createClient } from './client.ts';
-import { type AnyTo, anyTo, type Config, config, type From, from } from './config.ts';
+import { type AnyTo, anyTo, type Config, config, type From, from, type SideSettings, side } from './config.ts';
 import { createDescribes } from './describe.ts';
 import { registerSecretsOf, runSfCli } from './login-flows.ts';
 import { createOrgTime } from './org-clock.ts';
+import { openSide } from './side/side.ts';
 import { openSource } from './source.ts';
 import { streamProblems } from './stream/check-stream.ts';
 import { openKeptEvents } from './stream/kept-events.ts';
@@ -30,6 +31,7 @@ export function createConnector(ports: SalesforcePorts = {}): Connector<Config, 
     config,
     from,
     to: anyTo,
+    side,
     eventChannel: ({ topic }) => topic ?? null,
     open: (settings, context) => openConnection(settings, context, ports),
   };
@@ -86,6 +88,7 @@ function openConnection(settings: Config, context: ConnectorContext, ports: Sale
       spec.from.topic === undefined
         ? openSource({ client, context, describes, memories }, spec, signal)
         : openTopicSource({ client, describes }, spec, signal),
+    openSide: (spec, signal) => openSide({ client, context, describes, memories, time }, spec as SideSpec<SideSettings>, signal),
     openTarget: ({ to, ...spec }, signal) =>
       'topic' in to
         ? openTopicTarget({ client, describes }, { ...spec, to }, signal)

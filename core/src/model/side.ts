@@ -9,6 +9,8 @@ export interface SideSpec<Spec = unknown> {
   readonly link: string | null;
   /** Fields that take part, in this side's spelling. */
   readonly fields: readonly string[];
+  /** Those of them that may be set here; the others only flow away. */
+  readonly writes: readonly string[];
   /** Names the sync, for what the connector itself has to remember. */
   readonly unit: string;
 }
