@@ -16,7 +16,7 @@ import { Engine } from './engine.ts';
 import { altered } from './fixture.ts';
 
 /** Time stands still unless somebody moves it: who sleeps is parked. */
-class ParkedClock implements Clock {
+export class ParkedClock implements Clock {
   at = Date.UTC(2026, 0, 1);
   readonly #parked = new Set<{ readonly dueMs: number; wake(): void }>();
   now = () => this.at;
@@ -55,7 +55,7 @@ class ParkedClock implements Clock {
 }
 
 /** Lets everything run that waits for nothing but its turn. */
-async function settle(): Promise<void> {
+export async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await new Promise(setImmediate);
 }
 

@@ -1,0 +1,301 @@
+import { createMemoryConnector, type Faults, Memory } from '@tidemark/connector-memory';
+import { z } from 'zod';
+import { CheckpointExpiredError, TransientError } from '../base/errors.ts';
+import { seededRandom } from '../base/random.ts';
+import type { AnyConnector } from '../config/config.ts';
+import { parseConfig } from '../config/load-config.ts';
+import type { Connection, Source, Target } from '../model/connector.ts';
+import type { Delivery, EventStream, StreamEvent, StreamSpec } from '../model/stream.ts';
+import { newRow } from '../model/value.ts';
+import { openStore } from '../store/open-store.ts';
+import type { Store } from '../store/store.ts';
+import { Engine } from './engine.ts';
+import { ParkedClock, settle } from './live-fixture.ts';
+
+const hour = 3_600_000;
+/** As long as a bus keeps what was published on it. */
+const retentionMs = 72 * hour;
+
+export interface Published {
+  readonly key: string;
+  readonly atMs: number;
+}
+
+/** Where something may break. `acknowledged`: the target has done it, and its answer is lost. */
+export type TopicFault = 'stream' | 'write' | 'acknowledged' | 'note' | 'keep' | 'commit';
+
+interface Life {
+  readonly engine: Engine;
+  readonly stop: AbortController;
+  readonly killed: AbortController;
+  readonly ended: Promise<void>;
+}
+
+/** A bus on which somebody publishes, and a process that brings it to a target: a table in memory, or a log that takes everything twice. */
+export class TopicWorld implements AsyncDisposable {
+  readonly clock = new ParkedClock();
+  readonly target = new Memory();
+  readonly log: string[] = [];
+  readonly published: Published[] = [];
+  readonly poison = new Set<string>();
+  /** Asked at each place where something may break. */
+  breaks: (at: TopicFault) => boolean = () => false;
+  readonly #kind: 'table' | 'log';
+  readonly #store: Store;
+  readonly #events: StreamEvent[] = [];
+  readonly #streams = new Set<BusStream>();
+  /** Positions before this one mean nothing any more, though what they stood before is still there. */
+  #renumbered = 0;
+  #life: Life | null = null;
+  #seed = 0;
+
+  private constructor(kind: 'table' | 'log', store: Store) {
+    this.#kind = kind;
+    this.#store = store;
+    const { putSeen } = store;
+    const { write } = store.checkpoints;
+    store.putSeen = async (...args) => {
+      this.#mayBreak('note');
+      await putSeen.apply(store, args);
+    };
+    store.checkpoints.write = async (...args) => {
+      this.#mayBreak('keep');
+      await write.apply(store.checkpoints, args);
+    };
+  }
+
+  static async open(kind: 'table' | 'log'): Promise<TopicWorld> {
+    return new TopicWorld(kind, await openStore(':memory:'));
+  }
+
+  get engine(): Engine {
+    return this.#life!.engine;
+  }
+
+  get status() {
+    return this.engine.liveStatus()[0]!;
+  }
+
+  get isRunning(): boolean {
+    return this.#life !== null;
+  }
+
+  /** What the target holds: keys in the order in which they came, each as often as it came. */
+  held(): readonly string[] {
+    return this.#kind === 'log' ? this.log : [...this.target.dataset('copy').rows()].map(([key]) => key);
+  }
+
+  async publish(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      this.clock.at += 1000;
+      const key = `e${this.published.length}`;
+      this.published.push({ key, atMs: this.clock.at });
+      this.#put(key);
+    }
+    await this.#tell();
+  }
+
+  /** What was published last comes once more, under another position. */
+  async repeat(): Promise<void> {
+    const last = this.published.at(-1);
+    if (last !== undefined) this.#put(last.key);
+    await this.#tell();
+  }
+
+  /** The bus numbers its events anew: what was kept of them is worth nothing. */
+  renumber(): void {
+    this.#renumbered = this.#events.length;
+    for (const stream of this.#streams) stream.fail(new CheckpointExpiredError('positions have another meaning now'));
+  }
+
+  async start(): Promise<void> {
+    const yaml = JSON.stringify({
+      connections: { bus: { type: 'bus' }, dst: { type: this.#kind === 'log' ? 'log' : 'memory' } },
+      syncs: {
+        events: {
+          from: { connection: 'bus', topic: 'news' },
+          to: { connection: 'dst', ...(this.#kind === 'log' ? {} : { dataset: 'copy' }) },
+        },
+      },
+    });
+    const faults: Faults = {
+      at: (point) => this.#mayBreak(point === 'commit' ? 'commit' : 'write'),
+      reject: (row) => (this.poison.has(String(row.id)) ? { code: 'poison', message: 'refused' } : null),
+    };
+    const memory = createMemoryConnector({ memory: this.target, faults }) as unknown as AnyConnector;
+    const config = parseConfig(yaml, { file: '/tidemark.yaml', env: {}, connectors: [this.#bus(), this.#log(), memory] });
+    const log = { debug() {}, info() {}, warn() {}, error() {} };
+    const engine = new Engine({ config, store: this.#store, clock: this.clock, random: seededRandom(++this.#seed), log, fetch });
+    const stop = new AbortController();
+    const killed = new AbortController();
+    this.#life = { engine, stop, killed, ended: engine.start({ stop: stop.signal, signal: killed.signal }) };
+    await this.clock.advance(0);
+  }
+
+  async stop(): Promise<void> {
+    const life = this.#life!;
+    this.#life = null;
+    life.stop.abort();
+    await this.clock.advance(0);
+    await life.ended;
+    await life.engine[Symbol.asyncDispose]();
+  }
+
+  /** In the middle of whatever it does. */
+  async kill(): Promise<void> {
+    this.#life!.killed.abort();
+    await this.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#life !== null) await this.stop();
+    await this.#store[Symbol.asyncDispose]();
+  }
+
+  #mayBreak(at: TopicFault): void {
+    if (this.breaks(at)) throw new TransientError(`broken at ${at}`);
+  }
+
+  #put(key: string): void {
+    const position = String(this.#events.length + 1);
+    const row = Object.assign(newRow(), { id: key, n: Number(key.slice(1)) });
+    const about = { position, dataset: 'news', op: 'create', keys: [key], row, untold: [], transaction: position } as const;
+    this.#events.push({ ...about, committedAtMs: this.clock.at, stampMs: null, writer: '' });
+  }
+
+  async #tell(): Promise<void> {
+    for (const stream of this.#streams) stream.tell();
+    await settle();
+  }
+
+  /** The first event that is still there. */
+  get #retainedFrom(): number {
+    const first = this.#events.findIndex(({ committedAtMs }) => committedAtMs >= this.clock.at - retentionMs);
+    return first < 0 ? this.#events.length : first;
+  }
+
+  #openStream({ position, start }: StreamSpec): EventStream {
+    const oldest = this.#retainedFrom;
+    if (position !== null && Number(position) < Math.max(oldest, this.#renumbered)) throw new CheckpointExpiredError('too old');
+    const from = position !== null ? Number(position) : start === 'earliest' ? oldest : this.#events.length;
+    const stream = new BusStream(this.#events, from, () => this.#mayBreak('stream'));
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  #bus(): AnyConnector {
+    const refuse = (): never => {
+      throw new TransientError('events cannot be read');
+    };
+    const source: Source = {
+      schema: {
+        name: 'news',
+        key: ['id'],
+        fields: [
+          { name: 'id', type: 'text', nullable: false },
+          { name: 'n', type: 'integer', nullable: true },
+        ],
+      },
+      streamDataset: 'news',
+      eventsOnly: { start: 'earliest' },
+      origin: 'bus',
+      estimate: async () => null,
+      mark: refuse,
+      readFull: refuse,
+      async [Symbol.asyncDispose]() {},
+    };
+    return {
+      name: 'bus',
+      summary: 'Events',
+      config: z.strictObject({}),
+      from: z.strictObject({ topic: z.string() }),
+      eventChannel: (from) => (from as { topic: string }).topic,
+      open: (): Connection<unknown, unknown> => ({
+        check: async () => [],
+        openSource: async () => source,
+        openStream: async (spec) => this.#openStream(spec),
+        async [Symbol.asyncDispose]() {},
+      }),
+    };
+  }
+
+  /** A target that can only be written. */
+  #log(): AnyConnector {
+    const target: Target = {
+      batchSizeMax: 7,
+      compares: false,
+      plan: async () => [],
+      prepare: async () => [],
+      write: async (changes) => {
+        this.#mayBreak('write');
+        const results = changes.map(({ key }) => {
+          if (this.poison.has(key)) return { status: 'rejected', reason: { code: 'poison', message: 'refused' } } as const;
+          this.log.push(key);
+          return { status: 'created' } as const;
+        });
+        this.#mayBreak('acknowledged');
+        return results;
+      },
+      async [Symbol.asyncDispose]() {},
+    };
+    const open = (): Connection<unknown, unknown> => ({
+      check: async () => [],
+      openTarget: async () => target,
+      async [Symbol.asyncDispose]() {},
+    });
+    return { name: 'log', summary: 'A log', config: z.strictObject({}), to: z.strictObject({}), open };
+  }
+}
+
+class BusStream implements EventStream {
+  readonly origin = 'bus';
+  readonly #events: readonly StreamEvent[];
+  readonly #mayBreak: () => void;
+  #at: number;
+  #credit = 0;
+  #error: Error | null = null;
+  #wake: () => void = () => {};
+
+  constructor(events: readonly StreamEvent[], at: number, mayBreak: () => void) {
+    this.#events = events;
+    this.#at = at;
+    this.#mayBreak = mayBreak;
+  }
+
+  grant(events: number): void {
+    this.#credit += events;
+    this.#wake();
+  }
+
+  tell(): void {
+    this.#wake();
+  }
+
+  fail(error: Error): void {
+    this.#error = error;
+    this.#wake();
+  }
+
+  async *deliveries(signal: AbortSignal): AsyncGenerator<Delivery> {
+    signal.addEventListener('abort', () => this.#wake(), { once: true });
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      this.#mayBreak();
+      const events = this.#events.slice(this.#at, this.#at + Math.min(this.#credit, 5));
+      this.#at += events.length;
+      this.#credit -= events.length;
+      const caughtUp = this.#at === this.#events.length;
+      if (isFirst || events.length > 0) yield { events, position: String(this.#at), caughtUp, reset: false };
+      if (this.#error !== null) throw this.#error;
+      if (this.#at < this.#events.length && this.#credit > 0) continue;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        if (signal.aborted || this.#error !== null) resolve();
+      });
+      if (this.#error !== null) throw this.#error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#wake();
+  }
+}

@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type TopicFault, TopicWorld } from './topic-fixture.ts';
+
+// Nobody can read an event again. So whatever befalls a process that brings events, each of them is in the target in the end, or in a
+// stretch of time that it names as lost; and it is there once, but where the target had done what nobody could note.   (P1, P2)
+
+const hour = 3_600_000;
+
+const action = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('publish' as const), events: fc.integer({ min: 1, max: 30 }) }) },
+  fc.record({ do: fc.constant('repeat' as const) }),
+  fc.record({ do: fc.constant('stop' as const) }),
+  fc.record({ do: fc.constant('kill' as const) }),
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('start' as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(100, 7_000, hour, 30 * hour, 80 * hour) }),
+  },
+  fc.record({ do: fc.constant('renumber' as const) }),
+  fc.record({ do: fc.constant('poison' as const) }),
+  fc.record({ do: fc.constant('pause' as const) }),
+  fc.record({ do: fc.constant('resume' as const) }),
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('break' as const),
+      at: fc.constantFrom<TopicFault>('stream', 'write', 'acknowledged', 'note', 'keep', 'commit'),
+      after: fc.nat(3),
+    }),
+  },
+);
+type Action = typeof action extends fc.Arbitrary<infer T> ? T : never;
+
+/** A long time passes at a leap, as for a machine that sleeps. */
+async function pass(world: TopicWorld, ms: number): Promise<void> {
+  if (ms > 60_000) world.clock.at += ms;
+  await world.clock.advance(Math.min(ms, 10_000));
+}
+
+async function live(world: TopicWorld, actions: readonly Action[]): Promise<{ uncertain: boolean }> {
+  let uncertain = false;
+  const due = new Map<TopicFault, number>();
+  world.breaks = (at) => {
+    const left = due.get(at);
+    if (left === undefined) return false;
+    if (left > 0) {
+      due.set(at, left - 1);
+      return false;
+    }
+    due.delete(at);
+    // The log has the events, and nobody can know.
+    if (at === 'acknowledged' || at === 'note') uncertain = true;
+    return true;
+  };
+  // What was over before anybody listened was never promised.
+  await world.start();
+  for (const each of actions) {
+    if (each.do === 'publish') await world.publish(each.events);
+    else if (each.do === 'repeat') await world.repeat();
+    else if (each.do === 'wait') await pass(world, each.ms);
+    else if (each.do === 'renumber') world.renumber();
+    else if (each.do === 'poison') world.poison.add(`e${world.published.length + 1}`);
+    else if (each.do === 'break') due.set(each.at, each.after);
+    else if (each.do === 'start' && !world.isRunning) await world.start();
+    else if (each.do === 'stop' && world.isRunning) await world.stop();
+    else if (each.do === 'kill' && world.isRunning) {
+      uncertain = true;
+      await world.kill();
+    } else if (world.isRunning && (each.do === 'pause' || each.do === 'resume')) {
+      await world.engine.setPaused('events', each.do === 'pause');
+    }
+  }
+  due.clear();
+  world.poison.clear();
+  if (!world.isRunning) await world.start();
+  await world.engine.setPaused('events', false);
+  // Long enough for every wait between attempts.
+  await world.clock.advance(0.3 * hour);
+  const failures = await world.engine.failures({});
+  await world.engine.retry('events', { signal: new AbortController().signal, ids: failures.map(({ id }) => id) });
+  return { uncertain };
+}
+
+test.each(['table', 'log'] as const)('no event is lost without a word, whatever befalls the process, into a %s', (kind) =>
+  fc.assert(
+    fc.asyncProperty(fc.array(action, { maxLength: 25 }), async (actions) => {
+      await using world = await TopicWorld.open(kind);
+      const { uncertain } = await live(world, actions);
+      const held = world.held();
+      const here = new Set(held);
+      const { state, holes } = world.status;
+      expect(state).toBe('live');
+      expect(await world.engine.failures({})).toEqual([]);
+      for (const { key, atMs } of world.published) {
+        if (here.has(key)) continue;
+        expect(
+          holes.some(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs),
+          `${key} is in no hole`,
+        ).toBe(true);
+      }
+      if (kind === 'table' || !uncertain) expect(held.length).toBe(here.size);
+    }),
+    { numRuns: 60 },
+  ),
+);
