@@ -19,6 +19,8 @@ const CONTACTS = 20_000;
 const CLIENT_EVENTS = 5000;
 const STEADY = { perSecond: 200, seconds: 10 } as const;
 const WAIT_MS = 120_000;
+/** `BENCH_JOURNAL=sqlite` or `postgres`: events are kept as they came as well, in a state store of that kind. */
+const JOURNAL = process.env.BENCH_JOURNAL;
 
 /**
  * A backlog of updates, from the Pub/Sub stream into PostgreSQL. It is written to the org while Tidemark is stopped; its clock runs
@@ -131,7 +133,7 @@ export async function bench({ rows: events, rounds, quick }: BenchOptions): Prom
 
 function configuration({ loginUrl, clientId, clientSecret, pubsubEndpoint }: EmulatorCredentials, url: string, store: string) {
   return JSON.stringify({
-    store: { url: store },
+    store: { url: JOURNAL === 'postgres' ? url : store },
     connections: {
       org: {
         type: 'salesforce',
@@ -149,6 +151,7 @@ function configuration({ loginUrl, clientId, clientSecret, pubsubEndpoint }: Emu
         fields: Object.fromEntries(liveFields.map((name) => [name.toLowerCase(), name])),
         every: '1h',
         live: true,
+        ...(JOURNAL === undefined ? {} : { journal: '1d' }),
       },
     },
   });

@@ -15,13 +15,29 @@ export const keptSchemaText = (schema: KeptSchema): string =>
 
 export const readKeptSchema = (text: string): KeptSchema => JSON.parse(text) as KeptSchema;
 
-/** A describe is large: an object of 500 fields has a megabyte of picklist values, child relationships, record types. */
+/** A describe is large: an object of 500 fields has a megabyte of picklist values. This is what reading events looks at. */
+const ofObject = ['name', 'queryable', 'replicateable', 'updateable'] as const;
+const ofField = [
+  'name',
+  'type',
+  'length',
+  'precision',
+  'scale',
+  'nillable',
+  'calculated',
+  'calculatedFormula',
+  'filterable',
+  'sortable',
+  'referenceTo',
+  'relationshipName',
+  'compoundFieldName',
+  'extraTypeInfo',
+] as const;
+
 function ofUse(describe: Describe): Describe {
-  return { ...slim(describe), fields: describe.fields.map(slim) };
+  return { ...pick(describe, ofObject), fields: describe.fields.map((field) => pick(field, ofField)) };
 }
 
-function slim<T extends object>(of: T): T {
-  const isSmall = (value: unknown) =>
-    typeof value !== 'object' || value === null || (Array.isArray(value) && value.every((each) => typeof each === 'string'));
-  return Object.fromEntries(Object.entries(of).filter(([, value]) => isSmall(value))) as T;
+function pick<T extends object>(from: T, names: readonly (keyof T)[]): T {
+  return Object.fromEntries(names.filter((name) => name in from).map((name) => [name, from[name]])) as T;
 }

@@ -28,6 +28,7 @@ export interface ListenOptions {
   readonly replenish?: boolean;
   readonly over?: Partial<ConnectorContext>;
   readonly settings?: object;
+  readonly raw?: boolean;
 }
 
 export interface Listener extends AsyncDisposable {
@@ -60,6 +61,7 @@ export async function streamOrg(transport: TransportName, options: Parameters<ty
       replenish = true,
       over,
       settings,
+      raw = false,
     } = {}) {
       const connection = org.connect(
         { clock, ...over },
@@ -70,7 +72,7 @@ export async function streamOrg(transport: TransportName, options: Parameters<ty
         },
       );
       const abort = new AbortController();
-      const stream = await connection.openStream!({ channel: channel ?? null, datasets, position: from }, abort.signal);
+      const stream = await connection.openStream!({ channel: channel ?? null, datasets, position: from, raw }, abort.signal);
       return collect(stream, abort, grant, replenish);
     },
   };
