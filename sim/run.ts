@@ -1,17 +1,20 @@
 import { parseArgs } from 'node:util';
+import { runMutations } from './lib/run-mutations.ts';
 import { type RunSeedsOptions, runSeeds } from './lib/run-seeds.ts';
 import type { Outcome } from './lib/simulation.ts';
 import { simulations } from './lib/simulations.ts';
 
 const usage = `npm run sim -- <name> [--seeds 100] [--from 0] [--workers 1] [--target sqlite] [--history 200] [--json]
-npm run sim -- <name> --mutations
+npm run sim -- <name> --mutations [--only <text>] [--seeds 2000]
 
   --seeds <n>      worlds to run
   --from <seed>    the first of them; --from 7 --seeds 1 replays seed 7 exactly
   --workers <n>    processes to spread them over
   --target <name>  sqlite (exact), or postgres (the end alone is the same from run to run)
   --history <n>    also show the last n lines of what happened in a world that failed
+  --failures <n>   end after so many worlds that went wrong (5)
   --mutations      break every safeguard in turn, in a copy of the source, and show which seed catches it
+  --only <text>    of the mutations, those whose name holds this
   --json           one JSON document
 
 Simulations:
@@ -20,11 +23,13 @@ Simulations:
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    seeds: { type: 'string', default: '100' },
+    seeds: { type: 'string' },
     from: { type: 'string', default: '0' },
     workers: { type: 'string', default: '1' },
     target: { type: 'string', default: 'sqlite' },
     history: { type: 'string', default: '0' },
+    failures: { type: 'string', default: '5' },
+    only: { type: 'string', default: '' },
     mutations: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
@@ -38,17 +43,38 @@ if (values.help || !Object.hasOwn(simulations, name)) {
 }
 const show = (text: string) => void process.stderr.write(`${text}\n`);
 
-process.exitCode = await runAll();
+const range = {
+  from: count('from', values.from, 0),
+  seeds: count('seeds', values.seeds ?? (values.mutations ? '2000' : '100'), 1),
+  workers: count('workers', values.workers, 1),
+};
+process.exitCode = values.mutations ? await breakAll() : await runAll();
+
+async function breakAll(): Promise<number> {
+  const { mutations } = await simulations[name]!.load();
+  const chosen = mutations.filter((mutation) => mutation.name.includes(values.only));
+  const table = [];
+  for await (const caught of runMutations(name, chosen, range)) {
+    table.push(caught);
+    const { mutation, promise, seed, as } = caught;
+    if (!values.json)
+      console.log(`| ${mutation} | ${promise} | ${seed ?? 'not caught'} | ${as.replaceAll('|', '/').slice(0, 120)} |`);
+  }
+  if (values.json) console.log(JSON.stringify(table, null, 2));
+  const missed = table.filter(({ seed }) => seed === null).length;
+  show(`${table.length - missed} of ${table.length} mutations were caught within ${range.seeds} seeds`);
+  return missed > 0 ? 1 : 0;
+}
 
 async function runAll(): Promise<number> {
   const options: RunSeedsOptions = {
-    workers: count('workers', values.workers, 1),
-    failuresMax: 5,
+    workers: range.workers,
+    failuresMax: count('failures', values.failures, 1),
     linesMax: count('history', values.history, 0),
     target: values.target,
     ...(process.stderr.isTTY ? { onWorld: ({ seed }: Outcome) => void process.stderr.write(`\rseed ${seed} `) } : {}),
   };
-  const run = await runSeeds(name, { from: count('from', values.from, 0), seeds: count('seeds', values.seeds, 1) }, options);
+  const run = await runSeeds(name, range, options);
   const perSecond = run.worlds / run.seconds;
   if (values.json) {
     console.log(JSON.stringify({ simulation: name, ...run, worldsPerSecond: perSecond }, null, 2));

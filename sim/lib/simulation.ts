@@ -1,8 +1,6 @@
 /** A simulation that `npm run sim` offers: a world from a seed, and what became of it. */
 export interface Simulation {
-  readonly summary: string;
-  /** Named changes of the source that have to be caught. */
-  readonly mutations?: () => Promise<readonly Mutation[]>;
+  readonly mutations: readonly Mutation[];
   run(seed: number, options: SimulationOptions): Promise<Outcome>;
 }
 
@@ -25,13 +23,19 @@ export interface Outcome {
   readonly lines: readonly string[];
 }
 
-/** A safeguard broken on purpose. */
+/** A safeguard broken on purpose, to see that the simulation would notice. */
 export interface Mutation {
+  /** What is broken, in a few words. */
   readonly name: string;
-  /** What it takes away, and what that would cost a user. */
-  readonly breaks: string;
+  /** The promise that goes with it. */
+  readonly promise: string;
+  readonly edits: readonly Edit[];
+}
+
+/** A change of a source file, from the workspace's root. */
+export interface Edit {
   readonly file: string;
-  /** Occurs once in the file. */
+  /** Occurs there once. */
   readonly find: string;
   readonly replace: string;
 }

@@ -1,7 +1,5 @@
 import type { Simulation } from '../lib/simulation.ts';
+import { mutations } from './mutations.ts';
 import { runWorld } from './world.ts';
 
-export const live: Simulation = {
-  summary: 'live streams',
-  run: (seed, options) => runWorld(seed, options),
-};
+export const live: Simulation = { mutations, run: runWorld };

@@ -15,8 +15,11 @@ export class People {
   /** Transactions that were begun and are not committed yet. */
   open = 0;
   #texts = 0;
+  readonly #undeletes: boolean;
 
-  constructor(emulator: Emulator, scheduler: Scheduler, life: Life, random: Random) {
+  /** @param undeletes  whether they take things out of the recycle bin */
+  constructor(emulator: Emulator, scheduler: Scheduler, life: Life, random: Random, undeletes: boolean) {
+    this.#undeletes = undeletes;
     this.#emulator = emulator;
     this.#scheduler = scheduler;
     this.#life = life;
@@ -38,7 +41,7 @@ export class People {
     const transaction = this.#emulator.org.begin();
     this.#change(transaction, 1 + Math.floor(this.#random() * 4), 0.3);
     this.open++;
-    this.#scheduler.after(this.#life, 'late commit', 100 + this.#random() * (this.#random() < 0.5 ? 5_000 : 90_000), () => {
+    this.#scheduler.after(this.#life, 'late commit', 100 + this.#random() * (this.#random() < 0.5 ? 5_000 : 600_000), () => {
       transaction.commit();
       this.open--;
       return undefined;
@@ -82,7 +85,7 @@ export class People {
     if (id === undefined || dice < inserts) {
       this.ids[object].push(transaction.insert(object, this.#newValues(object)).id);
     } else if (dice < inserts + 0.08) transaction.delete(object, id);
-    else if (dice < inserts + 0.14) transaction.undelete(object, id);
+    else if (dice < inserts + 0.14 && this.#undeletes) transaction.undelete(object, id);
     else if (dice < inserts + 0.17) {
       const loser = this.pick(object);
       if (loser !== undefined && loser !== id) transaction.merge(object, id, [loser], this.#someValues(object));

@@ -120,7 +120,7 @@ class World {
       store,
       config: configOf(this.#mappings, plan, this.#file.path),
     };
-    this.#people = new People(emulator, this.#scheduler, this.#org, random);
+    this.#people = new People(emulator, this.#scheduler, this.#org, random, !plan.strict);
     this.#truth = new OrgHistory(emulator, this.#mappings);
     this.#actionsLeft = plan.actions;
   }
@@ -203,7 +203,10 @@ class World {
     else {
       // While something is read again, what is read is ahead of what the stream has brought.
       const [status] = running.status;
-      if (status === undefined || status.rereads.length > 0) this.#catchingUpTo = this.#truth.commits;
+      const isAlone = this.#alive.size === 1;
+      // One that was frozen has taken the stream over, and is gone; who has lost it does not take it back by itself.
+      if (isAlone && status?.state === 'stopped') running.stop();
+      if (!isAlone || status === undefined || status.rereads.length > 0) this.#catchingUpTo = this.#truth.commits;
       else if (this.#random() < 0.02) this.#look();
       if (--this.#killIn <= 0) this.#kill();
     }
@@ -224,7 +227,6 @@ class World {
   #gone(awayMs?: number): void {
     this.#process = null;
     this.#killIn = Number.POSITIVE_INFINITY;
-    this.#file.unlock();
     const waitMs = awayMs ?? this.#random() * (this.#random() < 0.7 ? 2000 : 120_000);
     this.#later('start', waitMs, () => {
       if (this.#process === null) this.#start();
