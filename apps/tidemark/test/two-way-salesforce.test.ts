@@ -1,0 +1,192 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Engine, openStore, parseConfig, type Store, seededRandom, systemClock } from '@tidemark/core';
+import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { loadConnectors } from '../src/connectors.ts';
+
+// A Salesforce object and a table of the user's, kept in sync in both directions: an org that trims, rounds, refuses and loses
+// replies on one side, a database with locks and triggers on the other (P2, P7, P8).
+
+let folder: string;
+let store: Store;
+let engine: Engine;
+let emulator: Emulator;
+let app: DatabaseSync;
+const signal = new AbortController().signal;
+
+const fieldXml = (name: string, content: string) =>
+  `<?xml version="1.0" encoding="UTF-8"?>\n<CustomField xmlns="http://soap.sforce.com/2006/04/metadata"><fullName>${name}</fullName><label>${name}</label>${content}</CustomField>\n`;
+
+async function open(over: object = {}): Promise<Engine> {
+  const { connectors } = await loadConnectors();
+  const { loginUrl, clientId, clientSecret } = emulator.credentials;
+  const config = {
+    connections: {
+      crm: { type: 'salesforce', loginUrl, auth: { flow: 'client-credentials', clientId, clientSecret } },
+      app: { type: 'sqlite', path: 'app.db' },
+    },
+    syncs: {
+      accounts: {
+        between: [
+          { connection: 'crm', object: 'Account', link: 'App_Id__c' },
+          { connection: 'app', table: 'customers', link: 'crm_id' },
+        ],
+        fields: { name: 'Name', phone: 'Phone', revenue: 'AnnualRevenue', notes: 'Description' },
+        conflicts: 'salesforce',
+        retry: { attempts: 3, delay: '1ms' },
+        ...over,
+      },
+    },
+  };
+  const parsed = parseConfig(JSON.stringify(config), { file: join(folder, 'tidemark.yaml'), env: {}, connectors });
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  // Waits between attempts are short; a limit on a reply is not one of them.
+  const sleep = (ms: number, abort?: AbortSignal) => systemClock.sleep(ms < 30_000 ? Math.min(ms, 5) : ms, abort);
+  const clock = { now: () => Date.now(), sleep };
+  return new Engine({ config: parsed, store, clock, random: seededRandom(1), log, fetch });
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tidemark-two-way-'));
+  const fields = join(folder, 'source/main/default/objects/Account/fields');
+  mkdirSync(fields, { recursive: true });
+  const link = '<type>Text</type><length>40</length><externalId>true</externalId><unique>true</unique>';
+  writeFileSync(join(fields, 'App_Id__c.field-meta.xml'), fieldXml('App_Id__c', link));
+  emulator = await startEmulator({ source: join(folder, 'source'), records: 0, clock: createClock() });
+  store = await openStore(join(folder, 'state.db'));
+  app = new DatabaseSync(join(folder, 'app.db'));
+  app.exec(
+    'CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, phone TEXT, revenue REAL, notes TEXT, crm_id TEXT UNIQUE)',
+  );
+  engine = await open();
+  await engine.applySchema(undefined, signal);
+});
+afterEach(async () => {
+  await engine[Symbol.asyncDispose]();
+  await store[Symbol.asyncDispose]();
+  app.close();
+  await emulator.close();
+  rmSync(folder, { recursive: true });
+});
+
+const insert = (values: Record<string, unknown>) => emulator.org.write((tx) => tx.insert('Account', values as never)).id!;
+const update = (id: string, values: Record<string, unknown>) =>
+  emulator.org.write((tx) => tx.update('Account', id, values as never));
+function accounts(): Record<string, unknown>[] {
+  const found = emulator.org.query('SELECT Id, Name, Phone, AnnualRevenue, Description, App_Id__c FROM Account ORDER BY Name');
+  return found.page(0, found.totalSize, 'v62.0') as Record<string, unknown>[];
+}
+const values = (row: Record<string, unknown>) => [row.Name, row.Phone, row.AnnualRevenue, row.Description];
+const customers = () =>
+  app
+    .prepare('SELECT name, phone, revenue, notes FROM customers ORDER BY name')
+    .all()
+    .map((row) => Object.values(row));
+
+async function settle(): Promise<number> {
+  let writes = 0;
+  for (let round = 0; ; round++) {
+    expect(round, 'it does not come to rest').toBeLessThan(8);
+    const { state, counts, error } = await engine.run('accounts', { signal });
+    expect({ state, error }).toEqual({ state: 'succeeded', error: null });
+    const written = counts.created + counts.updated + counts.deleted;
+    if (written === 0) return writes;
+    writes += written;
+  }
+}
+function expectEqual(): void {
+  expect(accounts().map(values)).toEqual(customers());
+  const linked = new Map(
+    app
+      .prepare('SELECT id, crm_id FROM customers')
+      .all()
+      .map(({ id, crm_id }) => [String(id), crm_id]),
+  );
+  for (const { Id, App_Id__c } of accounts()) expect(linked.get(String(App_Id__c))).toBe(Id);
+}
+
+test('both sides get what the other has, each record once, with the keys of their partners', async () => {
+  insert({ Name: 'Acme', Phone: '1', AnnualRevenue: 10.5 });
+  app.exec("INSERT INTO customers (name, notes) VALUES ('Globex', 'two\nlines')");
+  await settle();
+  expect(customers()).toEqual([
+    ['Acme', '1', 10.5, null],
+    ['Globex', null, null, 'two\nlines'],
+  ]);
+  expectEqual();
+});
+
+test('what the org stores in its own way comes back once, and then both are silent', async () => {
+  app.exec("INSERT INTO customers (name, phone) VALUES ('  Acme  ', ' 1 ')");
+  await settle();
+  expectEqual();
+  const requests = emulator.requests.totals();
+  const { counts } = await engine.run('accounts', { signal });
+  expect(counts).toMatchObject({ created: 0, updated: 0, deleted: 0 });
+  expect(emulator.requests.totals()).not.toEqual(requests);
+});
+
+test('edits of different fields join, the org wins the same one, and what is overwritten is told', async () => {
+  const id = insert({ Name: 'Acme', Phone: '1', Description: 'old' });
+  await settle();
+  update(id, { Phone: '2', Description: 'org' });
+  app.exec("UPDATE customers SET name = 'Acme Ltd', notes = 'app'");
+  await settle();
+  expect(customers()).toEqual([['Acme Ltd', '2', null, 'org']]);
+  expectEqual();
+  expect(await engine.conflicts({})).toMatchObject([
+    { field: 'notes', left: 'org', right: 'app', outcome: 'org', state: 'settled' },
+  ]);
+});
+
+test('deletes go both ways; an undelete in the org makes the record anew and once', async () => {
+  const [a] = ['a', 'b', 'c'].map((name) => insert({ Name: name }));
+  await settle();
+  emulator.org.write((tx) => tx.delete('Account', a!));
+  app.exec("DELETE FROM customers WHERE name = 'b'");
+  await settle();
+  expect(customers().map(([name]) => name)).toEqual(['c']);
+  expectEqual();
+  emulator.org.write((tx) => tx.undelete('Account', a!));
+  await settle();
+  expect(customers().map(([name]) => name)).toEqual(['a', 'c']);
+  expectEqual();
+});
+
+test('a reply that is lost after the org has made a record does not make it twice', async () => {
+  app.exec("INSERT INTO customers (name) VALUES ('Acme'), ('Globex')");
+  emulator.faults.add({ kind: 'lost-response', match: { path: '/composite/sobjects', times: 1 } });
+  await settle();
+  expect(accounts()).toHaveLength(2);
+  expectEqual();
+});
+
+test('what the org refuses is a failure with its reason; mended, it goes through (P2)', async () => {
+  app.prepare('INSERT INTO customers (name, phone) VALUES (?, ?), (?, ?)').run('Acme', '9'.repeat(60), 'Globex', '2');
+  await engine.run('accounts', { signal });
+  expect(await engine.failures({})).toMatchObject([{ code: 'STRING_TOO_LONG', place: 'crm' }]);
+  expect(accounts().map(({ Name }) => Name)).toEqual(['Globex']);
+  app.exec("UPDATE customers SET phone = '9' WHERE name = 'Acme'");
+  await settle();
+  expect(await engine.failures({})).toEqual([]);
+  expectEqual();
+});
+
+test('check says what a side lacks', async () => {
+  await engine[Symbol.asyncDispose]();
+  const missing = await open({ fields: { name: 'Nmae' } });
+  expect(await missing.check(signal)).toContainEqual(expect.objectContaining({ message: expect.stringContaining('Nmae') }));
+  await missing[Symbol.asyncDispose]();
+  engine = await open({
+    between: [
+      { connection: 'crm', object: 'Account', link: 'Phone' },
+      { connection: 'app', table: 'customers', link: 'crm_id' },
+    ],
+  });
+  expect(await engine.check(signal)).toContainEqual(
+    expect.objectContaining({ message: expect.stringContaining('Account.Phone is no unique external id') }),
+  );
+});
