@@ -75,8 +75,8 @@ export function createEventStream(parts: EventStreamParts): EventStream {
   let attempt = 0;
   let logins = 0;
   let unreachableSinceMs: number | null = null;
-  /** The consumer has been told that it is subscribed. */
-  let isTold = false;
+  /** What the consumer was told last: first of all, that it is subscribed. */
+  let standing: Omit<Delivery, 'reset'> | null = null;
   let isReconnected = false;
   let wasConnected = false;
   let heard = 0;
@@ -93,7 +93,7 @@ export function createEventStream(parts: EventStreamParts): EventStream {
   function told(delivery: Omit<Delivery, 'reset'>): Delivery {
     const reset = isReconnected;
     isReconnected = false;
-    isTold = true;
+    standing = delivery;
     return { ...delivery, reset };
   }
 
@@ -136,7 +136,14 @@ export function createEventStream(parts: EventStreamParts): EventStream {
         // The next events are on their way while these are decoded.
         credit.received(message.events.length);
         ask();
-        const { delivery, unused } = await reader.read(message, signal);
+        const reading = reader.read(message, signal);
+        if (reader.isAsking && standing?.caughtUp) {
+          reading.catch(() => {});
+          // Something more is there, though it takes a while: it may belong to the transaction before it.
+          yield told({ events: [], position: standing.position, caughtUp: false });
+          isDoubtful = true;
+        }
+        const { delivery, unused } = await reading;
         credit.grant(unused);
         ask();
         if (delivery === null) continue;
@@ -217,10 +224,10 @@ export function createEventStream(parts: EventStreamParts): EventStream {
         if (limit.aborted) return;
         await recoverUntil(error, limit);
       }
-      if (isTold && reader.after === null) {
+      if (standing !== null && reader.after === null) {
         throw new CheckpointExpiredError(`${about}: the connection was lost before the stream had told its first position`);
       }
-      isReconnected = isTold;
+      isReconnected = standing !== null;
     }
   }
 

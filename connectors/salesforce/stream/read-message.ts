@@ -11,6 +11,8 @@ export interface MessageReader {
   readonly after: string | null;
   /** The delivery for a message, and how many of its events nobody gets. Null when there is nothing to say yet. */
   read(message: StreamMessage, signal: AbortSignal): Promise<{ delivery: Omit<Delivery, 'reset'> | null; unused: number }>;
+  /** Whether what is being read has to be asked for first: what the fields of its events are. */
+  readonly isAsking: boolean;
   /** Nothing has come for so long that nothing more is there. */
   lull(): Omit<Delivery, 'reset'>;
 }
@@ -24,12 +26,16 @@ export function createMessageReader(
 ): MessageReader {
   let recent = new RecentEvents();
   let after = start;
+  let isAsking = false;
   /** The last replay id that came: others of the same id may follow as long as this one's position is held back. */
   let last = start;
 
   return {
     get after() {
       return after;
+    },
+    get isAsking() {
+      return isAsking;
     },
     lull() {
       after = last;
@@ -55,6 +61,7 @@ export function createMessageReader(
   async function read({ events: raws, latest, pending }: StreamMessage, signal: AbortSignal) {
     const events: StreamEvent[] = [];
     let unused = 0;
+    isAsking = false;
     for (let index = 0; index < raws.length; index++) {
       const raw = raws[index]!;
       const next = raws[index + 1];
@@ -64,6 +71,7 @@ export function createMessageReader(
       const before = raw.replayId !== last && last !== null ? last : after;
       const safe = isLastOfItsId ? raw.replayId : before;
       const decoded = decoder.decode(raw, positionText({ transport, replayId: safe ?? raw.replayId }), signal);
+      if (decoded instanceof Promise) isAsking = true;
       const event = decoded instanceof Promise ? await decoded : decoded;
       if (event === null) unused++;
       else if (recent.add(raw.replayId, `${raw.id}/${event.keys[0]}`))

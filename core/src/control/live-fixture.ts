@@ -214,7 +214,8 @@ export class StreamWorld implements AsyncDisposable {
       this.#events.push({ ...told, transaction: `of ${position}`, committedAtMs: this.clock.at, ...event, position });
     }
     for (const stream of this.#streams) stream.tell();
-    await settle();
+    // Silence ends a transaction.
+    await this.clock.advance(5);
   }
 
   /** Reads of the dataset wait until the answer is called: before they begin, or when they have read all. */

@@ -1,7 +1,16 @@
+import type { Clock } from '../../base/clock.ts';
 import type { Delivery, StreamEvent } from '../../model/stream.ts';
 
 /** Events that wait to be written and those on their way to us, together: memory holds no more (P9). */
 const EVENTS_MAX = 4000;
+
+/**
+ * A source says that it has nothing more at this moment, and not that a transaction is over: parts of one may come in messages of
+ * their own, one right after the other. So long a silence ends it; when events of another one follow, nothing waits.
+ */
+const SETTLE_MS = 4;
+/** Then once more: what has arrived while this process was busy is read first. */
+const LOOK_MS = 1;
 
 /** Some events to be written together. */
 export interface Taken {
@@ -14,10 +23,11 @@ export interface Taken {
 
 /**
  * What has been delivered and not yet written. Knows where transactions end: at the first event of another one, or when the source
- * has nothing more to say.
+ * has nothing more to say for a moment.
  */
 export class Inbox {
   readonly #grant: (events: number) => void;
+  readonly #clock: Pick<Clock, 'now' | 'sleep'>;
   #events: StreamEvent[] = [];
   /** So many of them, from the first, end with a transaction. */
   #whole = 0;
@@ -26,7 +36,12 @@ export class Inbox {
   #lastEnded: string | null = null;
   /** A part of a large transaction has been taken, and not its end. */
   #parted = false;
+  readonly #settleMs: number;
   #position: string | null = null;
+  #isCaughtUp = false;
+  #isSettling = false;
+  #hasLooked = false;
+  #pushedAtMs = 0;
   #failure: { readonly error: unknown } | null = null;
   #wake: (() => void) | null = null;
   /** Something happened while nobody waited. */
@@ -34,9 +49,14 @@ export class Inbox {
   /** Transactions of which a part came after they had been taken for whole. */
   splits = 0;
 
-  /** @param grant  lets the source send so many events more */
-  constructor(grant: (events: number) => void) {
+  /**
+   * @param grant  lets the source send so many events more
+   * @param settleMs  0 where every event is a transaction of its own
+   */
+  constructor(grant: (events: number) => void, clock: Pick<Clock, 'now' | 'sleep'>, settleMs = SETTLE_MS) {
     this.#grant = grant;
+    this.#clock = clock;
+    this.#settleMs = settleMs;
     grant(EVENTS_MAX);
   }
 
@@ -47,8 +67,11 @@ export class Inbox {
       this.#coming = event.transaction;
       this.#events.push(event);
     }
-    if (delivery.caughtUp && this.#coming !== null) this.#endTransaction();
     this.#position = delivery.position;
+    this.#isCaughtUp = delivery.caughtUp;
+    this.#pushedAtMs = this.#clock.now();
+    this.#hasLooked = false;
+    if (this.#coming !== null && this.#isCaughtUp) this.#settle();
     this.wake();
   }
 
@@ -103,6 +126,23 @@ export class Inbox {
     this.#woken = true;
     this.#wake?.();
     this.#wake = null;
+  }
+
+  /** Ends the transaction when nothing has come for long enough. One timer at a time, however much comes. */
+  #settle(): void {
+    if (this.#isSettling) return;
+    const leftMs = this.#pushedAtMs + this.#settleMs - this.#clock.now();
+    if (this.#settleMs === 0 || (leftMs <= 0 && this.#hasLooked)) {
+      this.#endTransaction();
+      this.wake();
+      return;
+    }
+    this.#isSettling = true;
+    this.#hasLooked = leftMs <= 0;
+    void this.#clock.sleep(Math.max(leftMs, LOOK_MS)).then(() => {
+      this.#isSettling = false;
+      if (this.#coming !== null && this.#isCaughtUp) this.#settle();
+    });
   }
 
   #endTransaction(): void {

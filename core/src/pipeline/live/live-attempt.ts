@@ -50,7 +50,7 @@ export class LiveAttempt implements Listening {
 
   constructor(parts: LiveParts, kept: LiveEnvelope | null) {
     this.#parts = parts;
-    this.#inbox = new Inbox((events) => parts.stream.grant(events));
+    this.#inbox = new Inbox((events) => parts.stream.grant(events), parts.clock);
     this.#origin = parts.stream.origin;
     this.#position = kept?.position ?? null;
     this.#toldAtMs = kept?.keptAtMs ?? parts.clock.now();

@@ -40,7 +40,7 @@ export class TopicAttempt {
     this.#parts = parts;
     this.#kept = kept;
     this.#position = kept?.position ?? null;
-    this.#inbox = new Inbox((events) => parts.stream.grant(events));
+    this.#inbox = new Inbox((events) => parts.stream.grant(events), parts.clock, 0);
     parts.status.following(parts.stream, () => this.#inbox.size, this.#position === null ? null : (kept?.heardAtMs ?? null));
     if (kept !== null && kept.origin !== parts.stream.origin) {
       throw new RequestRefusedError(
