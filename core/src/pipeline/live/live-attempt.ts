@@ -162,7 +162,8 @@ export class LiveAttempt implements Listening {
       await this.#commit();
     }
     const last = events.at(-1);
-    if (last !== undefined && whole) status.wrote(last.committedAtMs);
+    // One of which not even the header could be read tells no time.
+    if (last !== undefined && whole && last.committedAtMs > 0) status.wrote(last.committedAtMs);
     status.readGaps(countGaps(events));
     status.splits = this.#inbox.splits;
   }
