@@ -338,6 +338,21 @@ test('steps get records that are whole, and say what they lack', async () => {
   });
 });
 
+test("what a filter of the source lets in is the org's to say: rows that are there are written, and none is made", async () => {
+  await using world = await LiveWorld.open();
+  const first = await world.start('pubsub', { journal: '7d', where: "MailingCity = 'in'" });
+  await world.live(first);
+  const kent = world.insert('Contact', { LastName: 'Kent', MailingCity: 'in' });
+  world.insert('Contact', { LastName: 'Luthor', MailingCity: 'out' });
+  await vi.waitFor(() => expect(world.copied('contacts')).toHaveLength(1), { timeout: 10_000, interval: 20 });
+  await first.stop();
+  await world.closeOrg();
+  await using second = await world.engine('pubsub', { journal: '7d', where: "MailingCity = 'in'", fields: newFields });
+  const report = await replay(second);
+  expect(report).toMatchObject({ counts: { updated: 1, dropped: 1, created: 0 }, replayed: { left: [] } });
+  expect(world.copied('contacts')).toMatchObject([{ id: kent, city: 'IN' }]);
+});
+
 test('a sync of which nothing is kept says so', async () => {
   await using world = await LiveWorld.open();
   await using engine = await world.engine('pubsub', { journal: '7d' });
