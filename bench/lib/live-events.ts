@@ -21,6 +21,9 @@ export const liveFields = [
 /** What updates set: the title, which tells the number of the event, and one or two of the others. */
 export const updatedFields = ['Title', 'Department', 'Phone', 'MobilePhone'] as const;
 
+/** Of the org, when it writes a backlog. */
+export const eventsPerTransaction = 10;
+
 /** The update with this number: the same whoever asks. Neighbours touch different records. */
 export function changeAt(n: number, ids: readonly string[]): LiveEvent {
   const fields: Record<string, string> = { Title: titleOf(n), Department: `department ${n % 977}` };

@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startEmulator } from '@tidemark/emulator';
 import { input } from './child.ts';
-import { changeAt, type LiveEvent } from './live-events.ts';
+import { changeAt, eventsPerTransaction, type LiveEvent } from './live-events.ts';
 import { answer } from './spoken-child.ts';
 
 export type OrgQuestion =
   /** Writes so many updates at once. Every ten are one transaction. */
   | { readonly kind: 'produce'; readonly events: number }
   /** Writes one update a time, at a steady rate. */
-  | { readonly kind: 'steady'; readonly perSecond: number; readonly seconds: number };
+  | { readonly kind: 'steady'; readonly perSecond: number; readonly seconds: number }
+  /** What the process has spent so far. */
+  | { readonly kind: 'cpu' };
 
 export interface Produced {
   /** Where the stream stood before. */
@@ -19,8 +21,6 @@ export interface Produced {
   /** Epoch ms of each commit; only of steady ones. */
   readonly committedAtMs: readonly number[];
 }
-
-const PER_TRANSACTION = 10;
 
 /** An org whose contacts change on demand. */
 const { contacts, events } = input<{ contacts: number; events: number }>();
@@ -37,12 +37,17 @@ for (let offset = 0; offset < found.totalSize; offset += 2000) {
 let written = 0;
 answer(emulator.credentials);
 process.on('message', async (question: OrgQuestion) => {
+  if (question.kind === 'cpu') {
+    const { user, system } = process.cpuUsage();
+    answer({ cpuMs: (user + system) / 1000 });
+    return;
+  }
   const after = emulator.events.latestReplayId();
   const first = written;
   const committedAtMs: number[] = [];
   if (question.kind === 'produce') {
     const end = written + question.events;
-    while (written < end) write(Math.min(PER_TRANSACTION, end - written));
+    while (written < end) write(Math.min(eventsPerTransaction, end - written));
   } else {
     const startedAtMs = performance.now();
     for (let i = 0; i < question.perSecond * question.seconds; i++) {

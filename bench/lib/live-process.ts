@@ -3,6 +3,14 @@ import { loadConnectors } from '../../apps/tidemark/src/connectors.ts';
 import { input } from './child.ts';
 import { answer } from './spoken-child.ts';
 
+/** `memory`: what is held after a collection; needs `--expose-gc`. `stop`: ends, and tells how it was. */
+export type LiveQuestion = { readonly kind: 'memory' | 'stop' };
+
+export interface LiveMemory {
+  readonly heapMb: number;
+  readonly maxRssMb: number;
+}
+
 export interface LiveOutput {
   /** From the start of the engine until the stream was live, which is after its first load. */
   readonly startedAtMs: number;
@@ -13,7 +21,7 @@ export interface LiveOutput {
   readonly maxRssMb: number;
 }
 
-/** `tidemark start` with one stream, until it is asked anything: then it stops, and tells how it was. */
+/** The engine of `tidemark start` with one stream. It says when it is live, and answers until it is told to stop. */
 const { yaml } = input<{ yaml: string }>();
 const { connectors } = await loadConnectors();
 const config = parseConfig(yaml, { file: 'bench.yaml', env: {}, connectors });
@@ -43,7 +51,12 @@ const log = { debug() {}, info() {}, warn: complain, error: complain };
       answer({ live: true });
     }
   }, 5);
-  process.once('message', async () => {
+  process.on('message', async ({ kind }: LiveQuestion) => {
+    if (kind === 'memory') {
+      globalThis.gc!();
+      answer({ heapMb: process.memoryUsage().heapUsed / 2 ** 20, maxRssMb: maxRssMb() } satisfies LiveMemory);
+      return;
+    }
     clearInterval(looking);
     const status = engine.liveStatus()[0]!;
     const { user, system } = process.cpuUsage(cpuAtStart);
@@ -55,11 +68,15 @@ const log = { debug() {}, info() {}, warn: complain, error: complain };
       events: status.events,
       transactions: status.transactions,
       cpuMs: (user + system) / 1000,
-      maxRssMb: process.resourceUsage().maxRSS / 1024,
+      maxRssMb: maxRssMb(),
     } satisfies LiveOutput);
   });
   await ended;
   await new Promise((resolve) => process.on('disconnect', resolve));
+}
+
+function maxRssMb(): number {
+  return process.resourceUsage().maxRSS / 1024;
 }
 
 function epochMs(): number {
