@@ -45,7 +45,7 @@ export function concernsAll(error: unknown): boolean {
 }
 
 /** What no retry mends by itself, a missing right say, may be mended by somebody. */
-const REFUSED_MS = 600_000;
+export const REFUSED_MS = 600_000;
 const PASSING_MS = 60_000;
 
 /** The syncs of a stream that stand aside, and until when. */
@@ -58,14 +58,17 @@ export class Aside {
     this.#clock = clock;
   }
 
-  /** @returns false when it need not wait: what is at fault was discovered long ago, and is looked at anew first */
-  put(sync: string, error: SyncError): boolean {
+  put(sync: string, error: SyncError): void {
+    const untilMs = this.#clock.now() + (isRetryable(error) ? PASSING_MS : REFUSED_MS);
+    this.#syncs.set(sync, { reason: error.message, untilMs });
+  }
+
+  /** Whether it need not stand aside: what its source looks like was discovered long ago, and is discovered anew first. */
+  isForgiven(sync: string, error: SyncError): boolean {
     const now = this.#clock.now();
-    if (error instanceof SchemaChangedError && now - (this.#rediscoveredMs.get(sync) ?? Number.NEGATIVE_INFINITY) > REFUSED_MS) {
-      this.#rediscoveredMs.set(sync, now);
-      return false;
-    }
-    this.#syncs.set(sync, { reason: error.message, untilMs: now + (isRetryable(error) ? PASSING_MS : REFUSED_MS) });
+    const lastMs = this.#rediscoveredMs.get(sync) ?? Number.NEGATIVE_INFINITY;
+    if (!(error instanceof SchemaChangedError) || now - lastMs < REFUSED_MS) return false;
+    this.#rediscoveredMs.set(sync, now);
     return true;
   }
 

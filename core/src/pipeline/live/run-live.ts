@@ -4,7 +4,7 @@ import type { Random } from '../../base/random.ts';
 import { backoffMs, isRetryable, type RetryPolicy } from '../../base/retry.ts';
 import type { Checkpoints, Log } from '../../model/connector.ts';
 import type { EventStream, StreamEvent, StreamWriter } from '../../model/stream.ts';
-import { Aside, SyncAsideError } from './aside.ts';
+import { Aside, REFUSED_MS, SyncAsideError } from './aside.ts';
 import type { Journal } from './journal.ts';
 import { LiveAttempt } from './live-attempt.ts';
 import { decodeLive, encodeLive, type LiveEnvelope } from './live-envelope.ts';
@@ -45,8 +45,6 @@ export interface LiveOptions {
 const POSITION_MS = 70 * 3_600_000;
 /** Fields are discovered anew after this. */
 const REOPEN_MS = 3_600_000;
-/** What no retry mends by itself, a missing permission say, may be mended by somebody. */
-const REFUSED_MS = 600_000;
 const RECONNECT: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs: 500, delayMsMax: 60_000 };
 
 /**
@@ -92,7 +90,8 @@ async function followUntilStopped(options: LiveOptions, life: Life): Promise<voi
     if (stop.aborted || signal.aborted) break;
     if (error instanceof SyncAsideError) {
       const { sync, cause } = error;
-      if (!life.aside.put(sync, cause)) continue;
+      if (life.aside.isForgiven(sync, cause)) continue;
+      life.aside.put(sync, cause);
       if (life.aside.waiting().size < status.syncs.length) {
         log.warn({ stream: unit, sync, err: cause }, 'a sync cannot go on for now; the others of its stream do');
         continue;
