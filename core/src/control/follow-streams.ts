@@ -39,6 +39,8 @@ interface OpenOptions extends FollowOptions {
 
 /** How often. */
 const PUBLISH_MS = 5000;
+/** And this often when nothing has changed, so that who asks knows that somebody is there. */
+const STILL_THERE_MS = 20_000;
 
 /** A run that was asked for while another one of the same sync was under way waits for it. */
 const BUSY_MS = 1000;
@@ -90,8 +92,14 @@ export async function publishUntilEnded(
   { clock, stop, signal, publish, log }: Pick<FollowOptions, 'clock' | 'stop' | 'signal' | 'publish' | 'log'>,
 ): Promise<void> {
   const either = AbortSignal.any([stop, signal]);
+  let last = '';
+  let toldAtMs = Number.NEGATIVE_INFINITY;
   const publishOnce = async () => {
     const status = progress.tell();
+    const now = JSON.stringify(status);
+    if (now === last && clock.now() - toldAtMs < STILL_THERE_MS) return;
+    last = now;
+    toldAtMs = clock.now();
     await publish(status).catch((error) => log.warn({ stream: status.stream, err: error }, 'the status could not be kept'));
   };
   while (!either.aborted) {

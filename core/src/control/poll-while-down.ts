@@ -7,7 +7,7 @@ import type { LiveProgress } from '../pipeline/live/live-status.ts';
 /** While a stream is down, what it would have told is read this often; a sync whose own deltas are no rarer is left to them. */
 const POLL_MS = 60_000;
 /** How soon it is noticed that a stream is down, or back. */
-const LOOK_MS = 5000;
+const LOOK_MS = 15_000;
 
 export interface PollOptions {
   readonly clock: Clock;
