@@ -13,6 +13,14 @@ const RETRY_MS_MAX = 6 * 3_600_000;
 /** How far back the values last written are remembered for a target that cannot compare; the longest overlap read again. */
 const SEEN_MS = 2 * 3_600_000;
 
+export interface ApplyOptions {
+  /**
+   * Writes what was written before, though the source has not changed it: a target that cannot compare may have lost it, or had it
+   * changed by somebody else, and this is to mend it (P12).
+   */
+  readonly anew?: boolean;
+}
+
 /**
  * Brings changes to the target: through the steps, past open failures, in writes of the size that the target takes. The last
  * write carries the checkpoint, so that it is durable with or after everything it covers (P1); failures are durable before the
@@ -26,8 +34,9 @@ export function applyChanges(
   read: readonly Change[],
   checkpoint: string | null,
   failing: Set<string>,
+  options: ApplyOptions = {},
 ): Promise<void> {
-  return applyBatches(sync, scope, [read], checkpoint, failing);
+  return applyBatches(sync, scope, [read], checkpoint, failing, options);
 }
 
 /** Several batches as if they were one, but each through the steps as it was read. No record is in two of them. */
@@ -37,6 +46,7 @@ export async function applyBatches(
   batches: readonly (readonly Change[])[],
   checkpoint: string | null,
   failing: Set<string>,
+  options: ApplyOptions = {},
 ): Promise<void> {
   const { tally } = scope;
   const stepped: Change[][] = [[]];
@@ -57,7 +67,7 @@ export async function applyBatches(
     }
   }
   for (const [i, changes] of stepped.entries()) {
-    await applyStepped(sync, scope, changes, i === stepped.length - 1 ? checkpoint : null, failing);
+    await applyStepped(sync, scope, changes, i === stepped.length - 1 ? checkpoint : null, failing, options);
   }
 }
 
@@ -68,12 +78,13 @@ async function applyStepped(
   stepped: readonly Change[],
   checkpoint: string | null,
   failing: Set<string>,
+  { anew = false }: ApplyOptions,
 ): Promise<void> {
   const { config } = sync;
   let changes = stepped;
   if (config.deletes === 'ignore') changes = changes.filter((change) => change.op !== 'delete');
   if (config.onFailure === 'quarantine' && failing.size > 0) changes = await divert(sync, changes, failing);
-  if (!sync.target.compares) changes = await unseen(sync, scope, changes);
+  if (!sync.target.compares && !anew) changes = await unseen(sync, scope, changes);
 
   const size = Math.min(config.batchSize ?? Number.POSITIVE_INFINITY, sync.target.batchSizeMax);
   const chunks: (readonly Change[])[] = [];

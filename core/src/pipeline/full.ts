@@ -258,6 +258,8 @@ async function fullByWrites(
   const mark = await source.mark(scope.signal);
   let cursor: string | null = null;
   let changes: Change[] = [];
+  // Where every run is a full one, what has not changed is left alone.
+  const options = { anew: source.readDelta !== undefined };
   const size = Math.min(ROWS_IN_A_WRITE.max, Math.max(ROWS_IN_A_WRITE.min, sync.target.batchSizeMax));
   const { fields, key } = source.schema;
   for await (const page of source.readFull(null, scope.signal)) {
@@ -265,7 +267,7 @@ async function fullByWrites(
       changes = changes.concat(changesOfBlock(block, fields, key, source.stampField));
       while (changes.length >= size) {
         const rows = changes.slice(0, size);
-        await inTurn(sync, () => applyChanges(sync, scope, rows, null, failing));
+        await inTurn(sync, () => applyChanges(sync, scope, rows, null, failing, options));
         changes = changes.slice(size);
         scope.tally.progress('reading', scope.tally.read, estimate);
       }
@@ -273,7 +275,7 @@ async function fullByWrites(
     cursor = page.checkpoint ?? cursor;
     if (scope.stopping()) throw new StoppedError();
   }
-  await inTurn(sync, () => applyChanges(sync, scope, changes, null, failing));
+  await inTurn(sync, () => applyChanges(sync, scope, changes, null, failing, options));
   const checkpoint = cursor ?? mark;
   if (checkpoint === null || scope.tally.heldBy !== null) return null;
   await applyChanges(sync, scope, [], encodeEnvelope({ ...base, position: checkpoint }), failing);

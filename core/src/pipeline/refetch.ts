@@ -11,6 +11,6 @@ export async function refetch(sync: OpenedSync, scope: RunScope, keys: readonly 
     const changes = await sync.source.readKeys!(keys, scope.signal);
     const gone = changes.flatMap((change) => (change.op === 'delete' ? [change.key] : []));
     if (gone.length > 0) sync.log.warn({ sync: sync.config.name, keys: gone }, 'the source has no such records');
-    await applyChanges(sync, scope, changes, null, failing);
+    await applyChanges(sync, scope, changes, null, failing, { anew: true });
   });
 }

@@ -60,7 +60,11 @@ export async function verify(
     examples.push(...found.slice(0, EXAMPLES - examples.length));
     if (options.repair && found.length > 0) {
       const keys = found.map((difference) => difference.key);
-      await inTurn(sync, async () => applyChanges(sync, scope, await sync.source.readKeys!(keys, scope.signal), null, failing));
+      const repair = async () => {
+        const now = await sync.source.readKeys!(keys, scope.signal);
+        await applyChanges(sync, scope, now, null, failing, { anew: true });
+      };
+      await inTurn(sync, repair);
       repaired += found.length - (await secondLook(sync, scope, keys)).length;
     }
   }
