@@ -351,3 +351,22 @@ test('P1, P9: while the target is down for an hour no more is taken in than memo
   expect(world.copied('people')).toEqual(world.truth('people'));
   expect(world.status).toMatchObject({ state: 'live', splits: 0 });
 });
+
+test('P1: what is read after a stream was lost with its position, and before the new one listens, is read once more', async () => {
+  await using world = await StreamWorld.open();
+  await world.start();
+  await world.write(['people', '1', { name: 'Kent' }]);
+  await world.clock.advance(minute);
+  world.tells = false;
+  world.forgotten = 1000;
+  await world.lose(new TransientError('lost'));
+  await world.clock.advance(minute);
+  expect(world.status.rereads).toEqual(['people', 'places']);
+  world.writeUntold(['people', '1', { name: 'El' }]);
+  world.forgotten = 0;
+  world.tells = true;
+  await world.publish();
+  await world.clock.advance(minute);
+  expect(world.copied('people')).toEqual({ 1: 'El' });
+  expect(world.kept!.rereads).toEqual({});
+});
