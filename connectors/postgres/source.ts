@@ -16,6 +16,7 @@ import {
   type Source,
   type SourceSpec,
 } from '@tidemark/core';
+import { decodePosition } from './capture/position.ts';
 import { CaptureReader, openCapture } from './capture/reader.ts';
 import type { PostgresConfig, PostgresFrom } from './config.ts';
 import { type Client, type Pool, query, transaction } from './driver.ts';
@@ -62,6 +63,11 @@ export async function openSource(
     const { from, unit = 'default' } = spec;
     const captured = from.capture ? await openCapture(client, config.schema, from.table!) : null;
     if (captured !== null) refuseOtherKey(described.name, captured.table.key, spec);
+    if (captured !== null && spec.startAtMs !== null) {
+      throw new RequestRefusedError(`${described.name} is captured without a watermark, so that startAt means nothing`, {
+        hint: 'Put the bound into where.',
+      });
+    }
     const opened: Opened = {
       pool,
       schema: { name: described.name, fields: columns.map(({ field }) => field), key: key.map(({ field }) => field.name) },
@@ -143,6 +149,7 @@ class PostgresSource implements Source {
       this.#capture = capture;
       this.readDelta = (from, signal) => capture.readDelta(from, signal);
       this.waitForChange = (from, signal) => capture.waitForChange(from, signal);
+      this.describeCheckpoint = (checkpoint) => ({ read: `all that snapshot ${decodePosition(checkpoint).snapshot} sees` });
     }
     if (opened.watermark === undefined) return;
     if (opened.kind === 'time') this.stampField = opened.watermark.field.name;

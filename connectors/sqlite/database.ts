@@ -24,18 +24,20 @@ export class Database {
   /** The one that writes, of a file that holds the tables of a target. */
   get writer(): DatabaseSync {
     const { bareWriter } = this;
-    if (!this.#hasOwnTables) createOwnTables(bareWriter);
+    if (!this.#hasOwnTables) {
+      bareWriter.exec('PRAGMA journal_mode = WAL');
+      bareWriter.exec('PRAGMA synchronous = NORMAL');
+      createOwnTables(bareWriter);
+    }
     this.#hasOwnTables = true;
     return bareWriter;
   }
 
-  /** The one that writes, of a file that may be nothing but a source. */
+  /** The one that writes, of a file that may be nothing but a source: how it keeps its journal is for its owner to say. */
   get bareWriter(): DatabaseSync {
     if (this.#writer === null) {
       const database = new DatabaseSync(this.path, { timeout: this.#busyTimeoutMs });
       try {
-        database.exec('PRAGMA journal_mode = WAL');
-        database.exec('PRAGMA synchronous = NORMAL');
         // A load commits often; moving its pages into the file each time would write and sync them twice.
         database.exec('PRAGMA wal_autocheckpoint = 16000');
         // 16 MB: enough for the inner pages of a key's index, and the same for small and large tables (P9).

@@ -27,6 +27,9 @@ syncs:
     to: { connection: copy, table: accounts }
     every: 1s
     sweepMax: 100%
+  again:
+    from: { connection: app, table: accounts, capture: true }
+    to: { connection: copy, table: again }
 `,
   );
 });
@@ -78,7 +81,9 @@ test('rows and deletes travel, and removal leaves nothing behind', async () => {
   await client.query(`TRUNCATE accounts; INSERT INTO accounts VALUES (9, 'Di')`);
   expect(json(await place.call('run', 'accounts', '--json'))).toMatchObject({ kind: 'full', counts: { created: 1, deleted: 2 } });
 
-  expect(json(await place.call('schema', 'apply', '--remove', 'accounts', '--json')).syncs[0].source.length).toBeGreaterThan(5);
+  const removed = json(await place.call('schema', 'apply', '--remove', 'accounts', '--json')).syncs[0].source;
+  expect(removed.length).toBeGreaterThan(5);
+  expect(removed.at(-1)).toMatchObject({ informational: true, summary: expect.stringMatching(/^again reads this as well/) });
   expect((await client.query(ours)).rows).toEqual([]);
   expect(json(await place.call('run', 'accounts', '--json'))).toMatchObject({ state: 'failed' });
   // Made anew it has no history of the time in between.

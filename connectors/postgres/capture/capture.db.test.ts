@@ -333,6 +333,7 @@ describe('what cannot be told is refused', () => {
     ['a view', 'CREATE VIEW S.items AS SELECT 1 AS id', /is no table/],
     ['an unlogged table', 'CREATE UNLOGGED TABLE S.items (id integer PRIMARY KEY)', /unlogged/],
     ['a table with heirs', 'CREATE TABLE S.items (id integer PRIMARY KEY); CREATE TABLE S.heir () INHERITS (S.items)', /inherit/],
+    ['an heir', 'CREATE TABLE S.p (id integer); CREATE TABLE S.items (PRIMARY KEY (id)) INHERITS (S.p)', /inherit/],
     [
       'a partition',
       `CREATE TABLE S.p (id integer PRIMARY KEY) PARTITION BY LIST (id); CREATE TABLE S.items PARTITION OF S.p DEFAULT`,
@@ -368,8 +369,9 @@ describe('what cannot be told is refused', () => {
     await expect(readAll(again, from)).rejects.toThrow(CheckpointExpiredError);
   });
 
-  test('another key than the primary key', async () => {
+  test('another key than the primary key, and a start that no column tells of', async () => {
     const items = await createItems(database, plain);
+    await expect(items.open({ startAtMs: 0 })).rejects.toThrow(/startAt means nothing/);
     await expect(items.open({ from: { key: 'name' } })).rejects.toThrow(/by its primary key \(id\)/);
     await (await items.open({ from: { key: ['id'] } }))[Symbol.asyncDispose]();
   });

@@ -176,8 +176,9 @@ export function routineOf(table: CapturedTable): Statement {
   const shape = quoteText(shapeOf(table.columns.filter(({ name }) => !isOurs(name))));
   const notOurs = `a.attname NOT IN (${quoteText(STAMP)}, ${quoteText(DELETED_AT)})`;
   const isKey = `a.attname IN (${keyColumns.map(({ name }) => quoteText(name)).join(', ')})`;
+  // `OFFSET 0`: otherwise a row is made into JSON again wherever it is looked at.
   const asJson = (rows: string) =>
-    `(SELECT s.j, ${keyOfJson('s.j')} AS k FROM (SELECT to_jsonb(r) - ${quoteText(STAMP)} - ${quoteText(DELETED_AT)} AS j FROM ${rows} r) s)`;
+    `(SELECT s.j, ${keyOfJson('s.j')} AS k FROM (SELECT to_jsonb(r) - ${quoteText(STAMP)} - ${quoteText(DELETED_AT)} AS j FROM ${rows} r OFFSET 0) s OFFSET 0)`;
   const changedInJson = (before: string, after: string) =>
     `ARRAY(SELECT e.key FROM jsonb_each(${after}) e WHERE e.value IS DISTINCT FROM ${before} -> e.key)`;
 

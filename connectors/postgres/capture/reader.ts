@@ -149,14 +149,15 @@ export class CaptureReader {
   /** Pages of what `until` sees and the position does not. */
   async *#window(from: Position, until: string, signal: AbortSignal): AsyncGenerator<Batch> {
     const { pool, pageRows = PAGE_ROWS } = this.#options;
-    let after = from.part ?? { xid: '0', seq: '0' };
+    // One bound where the index begins: beside a second one it would be read from its start, through all that has been deleted.
+    let after = from.part ?? { xid: from.snapshot.split(':')[0]!, seq: '0' };
     for (;;) {
       const page = await transaction(pool, { readOnly: true, signal }, async (client) => {
         const { rows } = await query(
           client,
           `SELECT xid, seq, op, to_json(key), to_json(changed), writer, extract(epoch FROM at) * 1000 FROM ${this.#names.log}
-           WHERE xid >= pg_snapshot_xmin($1) AND xid < pg_snapshot_xmax($2)
-             AND NOT pg_visible_in_snapshot(xid, $1) AND pg_visible_in_snapshot(xid, $2) AND (xid, seq) > ($3::xid8, $4::bigint)
+           WHERE (xid, seq) > ($3::xid8, $4::bigint) AND xid < pg_snapshot_xmax($2)
+             AND NOT pg_visible_in_snapshot(xid, $1) AND pg_visible_in_snapshot(xid, $2)
            ORDER BY xid, seq LIMIT ${pageRows + 1}`,
           [from.snapshot, until, after.xid, after.seq],
         );

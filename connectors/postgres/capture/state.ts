@@ -23,7 +23,7 @@ export async function describeCaptured(client: Client, schema: string, table: st
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r','p','v','m','f')`,
     [schema, table],
   );
-  const [oid, kind, persistence, isPartition, hasChildren] = found.rows[0] ?? [];
+  const [oid, kind, persistence, isPartition, hasChildren, hasParent] = found.rows[0] ?? [];
   if (oid === undefined) {
     throw new RequestRefusedError(`There is no table ${shown}`, {
       hint: 'Names are taken as they are written, with capitals. `schema` of the connection says where to look.',
@@ -34,8 +34,11 @@ export async function describeCaptured(client: Client, schema: string, table: st
   if (persistence !== 'p')
     throw refuse('it is unlogged, and empty after a crash', 'ALTER TABLE … SET LOGGED, or use a watermark.');
   if (isPartition === 't') throw refuse('it is a partition', 'Capture the partitioned table that it belongs to.');
-  if (kind === 'r' && hasChildren === 't') {
-    throw refuse('other tables inherit from it', 'What is written to those is not seen here: use a watermark.');
+  if (kind === 'r' && (hasChildren === 't' || hasParent === 't')) {
+    throw refuse(
+      'it inherits, or is inherited from',
+      'What is written by way of the other table is not seen here: use a watermark.',
+    );
   }
   const columns = await query(
     client,

@@ -48,7 +48,7 @@ export function sharedTables(): Statement[] {
       summary: `table ${CONSUMERS}: how far each sync has read their logs`,
       sql: `CREATE TABLE IF NOT EXISTS ${CONSUMERS} (
   id TEXT PRIMARY KEY, capture TEXT NOT NULL COLLATE NOCASE, unit TEXT NOT NULL, seq INTEGER NOT NULL, in_use INTEGER NOT NULL DEFAULT 0,
-  made_at REAL NOT NULL DEFAULT (julianday('now')), seen_at REAL NOT NULL DEFAULT (julianday('now')))`,
+  seen_at REAL NOT NULL DEFAULT (julianday('now')))`,
     },
     {
       summary: `table ${WRITER}: by which Tidemark's own writes are told from others`,

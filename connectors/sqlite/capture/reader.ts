@@ -198,7 +198,7 @@ export class CaptureReader {
       {
         // Earlier checkpoints of the same sync have been followed by this one; others have not come for too long.
         sql: `DELETE FROM ${CONSUMERS} WHERE capture = ?1 AND (seen_at < julianday('now') - ${KEEP_DAYS}
-                OR unit = ?2 AND in_use = 1 AND id <> ?3 AND made_at <= (SELECT made_at FROM ${CONSUMERS} WHERE id = ?3))`,
+                OR unit = ?2 AND in_use = 1 AND rowid < (SELECT rowid FROM ${CONSUMERS} WHERE id = ?3))`,
         parameters: [table, this.#options.unit, reader],
       },
       this.#putAway(),

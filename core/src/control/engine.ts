@@ -203,6 +203,7 @@ export class Engine implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<readonly SyncSchema[]> {
     const access: SchemaAccess = {
+      syncs: [...this.config.syncs.values()],
       connection: (connection) => this.#connection(connection),
       open: (sync, whileOpening) => this.#open(sync, whileOpening),
       close,

@@ -12,6 +12,8 @@ export interface SyncSchema {
 }
 
 export interface SchemaAccess {
+  /** All of the configuration. */
+  readonly syncs: readonly SyncConfig[];
   connection(name: string): Connection<unknown, unknown>;
   open(sync: SyncConfig, signal: AbortSignal): Promise<OpenedSync>;
   close(sync: OpenedSync): Promise<void>;
@@ -32,11 +34,26 @@ export async function applySchema(sync: SyncConfig, access: SchemaAccess, signal
   return { sync: sync.name, source: source ?? [], target };
 }
 
-/** Only the source's side: the target's tables hold the user's data. */
+/** Only the source's side: the target's tables hold the user's data. Says which other syncs have lost something by it. */
 export async function removeSchema(sync: SyncConfig, access: SchemaAccess, signal: AbortSignal): Promise<SyncSchema> {
   const { from } = sync;
-  const source = from.kind === 'connection' ? await access.connection(from.connection).removeSource?.(from.spec, signal) : [];
-  return { sync: sync.name, source: source ?? [], target: [] };
+  if (from.kind !== 'connection') return { sync: sync.name, source: [], target: [] };
+  const connection = access.connection(from.connection);
+  const lacking = async ({ from: other }: SyncConfig) =>
+    other.kind === 'connection' &&
+    other.connection === from.connection &&
+    ((await connection.planSource?.(other.spec)) ?? []).length > 0;
+  const ready: SyncConfig[] = [];
+  for (const other of access.syncs) if (other.name !== sync.name && !(await lacking(other).catch(() => true))) ready.push(other);
+  const source = [...((await connection.removeSource?.(from.spec, signal)) ?? [])];
+  for (const other of ready) {
+    if (!(await lacking(other).catch(() => true))) continue;
+    source.push({
+      summary: `${other.name} reads this as well, and fails until it is applied again or reads otherwise`,
+      informational: true,
+    });
+  }
+  return { sync: sync.name, source, target: [] };
 }
 
 async function withTarget<T>(
