@@ -43,7 +43,7 @@ export type { Once } from './pipeline/once.ts';
 export type { Progress } from './pipeline/opened-sync.ts';
 export type { RunOptions, RunReport } from './pipeline/recorded-run.ts';
 export type { ReplayBound, ReplayRange } from './pipeline/replay/replay.ts';
-export type { Reason } from './pipeline/replay/replay-plan.ts';
+export type { LeftReason } from './pipeline/replay/replay-plan.ts';
 export type { Replayed, ReplayOptions, ReplayReport } from './pipeline/replay/replay-sync.ts';
 export type { StepContext, StepModule } from './pipeline/stage-run.ts';
 export type { Difference, Verdict } from './pipeline/verify.ts';

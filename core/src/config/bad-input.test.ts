@@ -338,6 +338,12 @@ const cases: readonly [what: string, text: string, expected: RegExp][] = [
     `${sync('from: { connection: org, topic: /event/E__e }\nto: { connection: app, table: t }')}    ${line}\n`,
     expected,
   ]),
+  ...Object.entries({
+    'journal: 7d': /syncs.contacts.journal: has no effect without live: true \(events are kept as the stream brings them/,
+    'journal: 5s': /syncs.contacts.journal: must be at least 1m/,
+    'journal: for a week': /syncs.contacts.journal: is not a duration/,
+    'journal: 7': /syncs.contacts.journal: takes a duration/,
+  }).map(([line, expected]): [string, string, RegExp] => [line, withLine(line), expected]),
   [
     'two syncs on one table',
     `${withLine('')}  again:\n    from: { connection: org, object: Lead }\n    to: { connection: app, table: Contacts }\n`,

@@ -305,7 +305,7 @@ export class Engine implements AsyncDisposable {
     return stats.map(({ stretch: _, sinceSeq: __, ...rest }) => ({
       ...rest,
       syncs: [...this.config.syncs.values()]
-        .filter((sync) => sync.live && liveUnit(sync) === rest.stream)
+        .filter((sync) => sync.live && sync.journalMs !== null && liveUnit(sync) === rest.stream)
         .map(({ name }) => name),
     }));
   }

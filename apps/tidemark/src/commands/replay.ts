@@ -1,4 +1,11 @@
-import { parseDuration, type Reason, type ReplayBound, type Replayed, type ReplayReport, type RunReport } from '@tidemark/core';
+import {
+  type LeftReason,
+  parseDuration,
+  type ReplayBound,
+  type Replayed,
+  type ReplayReport,
+  type RunReport,
+} from '@tidemark/core';
 import type { Command } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, type Session, withSession } from '../cli.ts';
 import { showProgress } from '../progress.ts';
@@ -78,7 +85,7 @@ async function withProgress<T>(cli: Cli, sync: string, options: Options, work: (
   }
 }
 
-const reasons: Readonly<Record<Reason, string>> = {
+const reasons: Readonly<Record<LeftReason, string>> = {
   untold: 'changed in a way that no event tells',
   partial: 'began before the journal: what their events do not carry is as it was',
   absent: 'are not in the target, and began before the journal',

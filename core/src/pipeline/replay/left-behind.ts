@@ -2,7 +2,7 @@ import { sameValue } from '../../model/compare.ts';
 import type { StreamChange, StreamWriteResult } from '../../model/stream.ts';
 import type { Row } from '../../model/value.ts';
 import type { OpenedSync, Tally } from '../opened-sync.ts';
-import type { Planned, Reason } from './replay-plan.ts';
+import type { LeftReason, Planned } from './replay-plan.ts';
 
 /**
  * Counts what became of a batch, and names the records that are not what they should be. Null results: nothing was written, and
@@ -13,7 +13,7 @@ export async function leftBehind(
   { changes, short, failures, dropped }: Planned,
   results: readonly StreamWriteResult[] | null,
   tally: Tally,
-  left: Map<string, Reason>,
+  left: Map<string, LeftReason>,
 ): Promise<void> {
   tally.dropped += dropped;
   tally.failed += failures.length;
@@ -50,7 +50,7 @@ function differs({ steps }: OpenedSync, { row: wanted }: StreamChange, row: Row)
 }
 
 /** Of a filtered source most likely one that does not pass, and then nothing is amiss. */
-function markAbsent({ config }: OpenedSync, key: string, tally: Tally, left: Map<string, Reason>): void {
+function markAbsent({ config }: OpenedSync, key: string, tally: Tally, left: Map<string, LeftReason>): void {
   if (config.where === null) left.set(key, 'absent');
   else {
     left.delete(key);

@@ -17,13 +17,13 @@ import type { KnownRecord } from './known-records.ts';
  * - `failing`: it has an open failure, and is written through that one.
  * - `busy`: new events of it came faster than they could be replayed.
  */
-export type Reason = 'untold' | 'partial' | 'absent' | 'newer' | 'failing' | 'busy';
+export type LeftReason = 'untold' | 'partial' | 'absent' | 'newer' | 'failing' | 'busy';
 
 /** What some records come to. */
 export interface Planned {
   readonly changes: readonly StreamChange[];
   /** Records that are left alone, and those of which only some fields are written. */
-  readonly short: ReadonlyMap<string, Reason>;
+  readonly short: ReadonlyMap<string, LeftReason>;
   readonly failures: readonly StepFailure[];
   readonly dropped: number;
 }
@@ -53,7 +53,7 @@ function planOfEvents({ reader, steps }: PlanParts): ReplayPlan {
   return {
     untouched: [],
     async changes(records) {
-      const short = new Map<string, Reason>();
+      const short = new Map<string, LeftReason>();
       const whole: Change[] = [];
       for (const [key, { row, torn }] of records) {
         if (torn) {
@@ -72,7 +72,11 @@ function planOfEvents({ reader, steps }: PlanParts): ReplayPlan {
 }
 
 /** A record that takes no further looking at, or undefined. */
-function plain(key: string, { gone, row, stampMs }: KnownRecord, config: SyncConfig): StreamChange | Reason | null | undefined {
+function plain(
+  key: string,
+  { gone, row, stampMs }: KnownRecord,
+  config: SyncConfig,
+): StreamChange | LeftReason | null | undefined {
   if (gone) return config.deletes === 'ignore' ? null : { op: 'delete', key, row: null, stampMs: stampMs ?? NO_STAMP };
   // Without a stamp nobody could tell it from an older one (P3).
   return stampMs === null || Object.keys(row).length === 0 ? 'untold' : undefined;
@@ -98,7 +102,7 @@ function planOfFields({ config, reader, steps, context }: PlanParts): ReplayPlan
     untouched,
     async changes(records) {
       const changes: StreamChange[] = [];
-      const short = new Map<string, Reason>();
+      const short = new Map<string, LeftReason>();
       const whole: Change[] = [];
       const sets = new Map<string, Row>();
       for (const [key, record] of records) {
@@ -176,7 +180,7 @@ function planOfSteps({ config, reader, steps }: PlanParts): ReplayPlan {
     untouched: [],
     async changes(records) {
       const changes: StreamChange[] = [];
-      const short = new Map<string, Reason>();
+      const short = new Map<string, LeftReason>();
       const whole: Change[] = [];
       for (const [key, record] of records) {
         const known = plain(key, record, config);

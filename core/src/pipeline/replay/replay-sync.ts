@@ -3,7 +3,7 @@ import type { OpenedSync } from '../opened-sync.ts';
 import { Tally } from '../opened-sync.ts';
 import { type Recording, type RunOptions, type RunReport, recorded, scopeWith } from '../recorded-run.ts';
 import { type ReplayOutcome, type ReplayParts, type ReplayRange, replay } from './replay.ts';
-import type { Reason } from './replay-plan.ts';
+import type { LeftReason } from './replay-plan.ts';
 
 export interface ReplayOptions extends RunOptions {
   readonly range: ReplayRange;
@@ -19,7 +19,7 @@ export interface Replayed {
   readonly untouched: readonly string[];
   readonly holeBeforeMs: number | null;
   /** Records that are not, or not wholly, what the mapping makes of them now, by why. */
-  readonly left: readonly { readonly key: string; readonly reason: Reason }[];
+  readonly left: readonly { readonly key: string; readonly reason: LeftReason }[];
 }
 
 export interface ReplayReport extends RunReport {

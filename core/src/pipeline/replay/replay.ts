@@ -5,7 +5,7 @@ import { newFailure } from '../apply.ts';
 import { inTurn, type OpenedSync, type RunScope, StoppedError } from '../opened-sync.ts';
 import { type KnownRecord, KnownRecords, type Share, WHOLE } from './known-records.ts';
 import { leftBehind } from './left-behind.ts';
-import type { Planned, Reason, ReplayPlan } from './replay-plan.ts';
+import type { LeftReason, Planned, ReplayPlan } from './replay-plan.ts';
 
 /** Which records to replay: those with an event between. */
 export interface ReplayRange {
@@ -27,7 +27,7 @@ export interface ReplayOutcome {
   /** When the journal has a hole: what was committed before this is not applied. Epoch ms. */
   holeBeforeMs: number | null;
   /** Records that are not, or not wholly, what the mapping makes of them now. */
-  readonly left: Map<string, Reason>;
+  readonly left: Map<string, LeftReason>;
 }
 
 export interface ReplayParts {
