@@ -197,7 +197,7 @@ export class TopicWorld implements AsyncDisposable {
         ],
       },
       streamDataset: 'news',
-      eventsOnly: { start: 'earliest' },
+      eventsOnly: { start: 'latest' },
       origin: 'bus',
       estimate: async () => null,
       mark: refuse,

@@ -53,7 +53,7 @@ async function live(world: TopicWorld, actions: readonly Action[]): Promise<{ un
     if (at === 'acknowledged' || at === 'note') uncertain = true;
     return true;
   };
-  // What was over before anybody listened was never promised.
+  // What was published before anybody listened was never promised.
   await world.start();
   for (const each of actions) {
     if (each.do === 'publish') await world.publish(each.events);

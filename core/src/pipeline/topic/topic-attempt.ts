@@ -11,6 +11,8 @@ import type { TopicSync } from './topic-sync.ts';
 const IDLE_KEEP_MS = 5000;
 /** That it still listens is kept this often: it bounds the hole that a lost position may have left. */
 const HEARD_KEEP_MS = 600_000;
+/** What is published may be on its way for so long. */
+const UNDER_WAY_MS = 60_000;
 
 export interface TopicParts {
   readonly unit: string;
@@ -35,6 +37,10 @@ export class TopicAttempt {
   /** The position has moved past events that needed no write. */
   #behind = false;
   #paused = false;
+  /** The last delivery said that nothing more was there. */
+  #caughtUp = false;
+  /** When the last event that was taken was published. */
+  #publishedMs = 0;
 
   constructor(parts: TopicParts, kept: TopicEnvelope | null) {
     this.#parts = parts;
@@ -83,6 +89,7 @@ export class TopicAttempt {
     const { stream, status } = this.#parts;
     try {
       for await (const delivery of stream.deliveries(signal)) {
+        this.#caughtUp = delivery.caughtUp;
         this.#inbox.push(delivery);
         status.heard(delivery);
       }
@@ -106,32 +113,43 @@ export class TopicAttempt {
   }
 
   async #write({ events, position }: Taken, signal: AbortSignal): Promise<void> {
-    const { sync, writer, status, unit, epoch, onEvents } = this.#parts;
+    const { sync, status, onEvents } = this.#parts;
     // A retry of failures writes the same target.
     const leave = await sync.gate.enter();
     try {
       await onEvents?.(events);
-      const prepared = await sync.prepare(events);
-      if (prepared.changes.length === 0) {
-        this.#position = position;
-        this.#behind = true;
-      } else {
-        const transaction = await writer.begin(signal);
-        try {
-          await sync.apply(transaction, prepared);
-          await transaction.commit(unit, epoch, this.#encoded(position));
-        } catch (error) {
-          await transaction.rollback().catch(() => {});
-          throw error;
-        }
-        this.#keep(position);
-        status.transactions++;
+      for (let at = 0; at < events.length; at += sync.eventsAtOnce) {
+        const some = events.slice(at, at + sync.eventsAtOnce);
+        const isLast = at + some.length >= events.length;
+        await this.#writeTogether(some, isLast ? position : some.at(-1)!.position, signal);
       }
     } finally {
       leave();
     }
     const committedAtMs = events.at(-1)?.committedAtMs ?? 0;
     if (committedAtMs > 0) status.wrote(committedAtMs);
+  }
+
+  async #writeTogether(events: readonly StreamEvent[], position: string, signal: AbortSignal): Promise<void> {
+    const { sync, writer, status, unit, epoch } = this.#parts;
+    const prepared = await sync.prepare(events);
+    const { committedAtMs } = events.at(-1)!;
+    if (committedAtMs > 0) this.#publishedMs = committedAtMs;
+    if (prepared.changes.length === 0) {
+      this.#position = position;
+      this.#behind = true;
+      return;
+    }
+    const transaction = await writer.begin(signal);
+    try {
+      await sync.apply(transaction, prepared);
+      await transaction.commit(unit, epoch, this.#encoded(position));
+    } catch (error) {
+      await transaction.rollback().catch(() => {});
+      throw error;
+    }
+    this.#keep(position);
+    status.transactions++;
   }
 
   /** Keeps where the topic stands when it is quiet, and that somebody listens. */
@@ -148,9 +166,17 @@ export class TopicAttempt {
   }
 
   #encoded(position: string): string {
-    const { stream, clock } = this.#parts;
     const holes = this.#kept?.holes ?? [];
-    return encodeTopic({ position, origin: stream.origin, again: false, heardAtMs: clock.now(), holes });
+    return encodeTopic({ position, origin: this.#parts.stream.origin, again: false, heardAtMs: this.#heardAtMs(), holes });
+  }
+
+  /** All that was published before this has been taken: till now when nothing more is there, else till the last event that was. */
+  #heardAtMs(): number {
+    const { stream, clock } = this.#parts;
+    const hasAll = this.#caughtUp && this.#inbox.size === 0 && (stream.state?.().connected ?? true);
+    if (hasAll) return clock.now() - UNDER_WAY_MS;
+    // Publishers may say what time they like.
+    return Math.max(this.#kept?.heardAtMs ?? 0, Math.min(this.#publishedMs, clock.now()));
   }
 
   #keep(position: string): void {

@@ -39,6 +39,14 @@ export class TopicSync {
     return this.opened.config.name;
   }
 
+  /** Where each write counts for itself, no more events than it takes: those before a write that fails are done, and noted. */
+  get eventsAtOnce(): number {
+    const { target, config } = this.opened;
+    return this.#seen === null
+      ? Number.POSITIVE_INFINITY
+      : Math.min(config.batchSize ?? target.batchSizeMax, target.batchSizeMax);
+  }
+
   paused(): Promise<boolean> {
     return this.opened.store.paused(this.name);
   }
