@@ -616,5 +616,7 @@ describe('circles', () => {
       );
     expect(shown(stepped('')).join()).toMatch(/is part of a circle/);
     expect(shown(stepped('exclude: [Score], '))).toEqual([]);
+    const told = stepped('').replace('run: ./step.ts', 'run: ./step.ts, reads: [Name]');
+    expect(shown(told)).toEqual([]);
   });
 });

@@ -147,6 +147,8 @@ export type StepConfig =
       readonly kind: 'run';
       readonly name: string;
       readonly file: string;
+      /** Source fields that it gets; null for all of them. */
+      readonly reads: readonly string[] | null;
       readonly options: unknown;
       readonly notes: string | null;
     };

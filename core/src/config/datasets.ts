@@ -1,4 +1,5 @@
 import type { ConnectionConfig, SyncConfig } from './config.ts';
+import { fieldsToRead } from './fields-to-read.ts';
 import { stableText } from './fingerprint.ts';
 import type { Report } from './report.ts';
 
@@ -73,10 +74,9 @@ type Fields = { readonly only: ReadonlySet<string> } | { readonly allBut: Readon
 
 const folded = (names: Iterable<string>) => new Set([...names].map((name) => name.toLowerCase()));
 
-function readsOf({ fields, steps, exclude }: SyncConfig): Fields {
-  const mappings = steps.length > 0 || fields === null ? null : [...fields.values()];
-  const names = mappings?.map((mapping) => (mapping.kind === 'field' ? [mapping.field] : mapping.reads)) ?? [null];
-  return names.includes(null) ? { allBut: folded(exclude) } : { only: folded(names.flatMap((some) => some ?? [])) };
+function readsOf(sync: SyncConfig): Fields {
+  const names = fieldsToRead(sync);
+  return names === null ? { allBut: folded(sync.exclude) } : { only: folded(names) };
 }
 
 /** A key finds the record and is not changed by it. */

@@ -21,7 +21,7 @@ export function fingerprint(sync: Omit<SyncConfig, 'fingerprint'>, connections: 
     steps: sync.steps.map((step) => {
       if (step.kind === 'filter') return { filter: step.expression };
       if (step.kind === 'map') return { map: step.fields };
-      return { run: hashFile(step.file), options: step.options };
+      return { run: hashFile(step.file), reads: step.reads ?? undefined, options: step.options };
     }),
     startAt: sync.startAt,
     deletes: sync.deletes,

@@ -222,7 +222,7 @@ function readStep(step: unknown, index: number, path: Path, context: SyncContext
   const file = moduleFile(step.run, [...path, 'run'], context);
   return parsed === undefined || file === null
     ? null
-    : { kind, name, file, options: parsed.options ?? null, notes: parsed.notes ?? null };
+    : { kind, name, file, reads: parsed.reads ?? null, options: parsed.options ?? null, notes: parsed.notes ?? null };
 }
 
 function readMappings(block: unknown, path: Path, report: Report): Map<string, FieldMapping> | null {

@@ -106,6 +106,7 @@ export const stepSchemas = {
   map: z.strictObject({ map: steps.map, ...stepExtras }),
   run: z.strictObject({
     run: steps.run,
+    reads: names('Source fields that your function needs, besides the key. Without it, all of them are read').optional(),
     options: z.unknown().optional().meta({ description: 'Given to your function as it is' }),
     ...stepExtras,
   }),

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { ConfigError, InvariantError, type Problem, RequestRefusedError, SyncError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { type Config, type SyncConfig, startAtMs } from '../config/config.ts';
+import { fieldsToRead } from '../config/fields-to-read.ts';
 import type { PairingConfig } from '../config/pairing.ts';
 import type { Allowance, Connection, ConnectorContext, Log, SchemaChange, Source, Target } from '../model/connector.ts';
 import { openCustomSource } from '../pipeline/custom-source.ts';
@@ -20,7 +21,7 @@ import {
   replaySync,
 } from '../pipeline/replay/replay-sync.ts';
 import { dryRunSync, refetchSync, retrySync, runSync, verifySync } from '../pipeline/run-sync.ts';
-import { createSteps, fieldsToRead, type Steps } from '../pipeline/steps.ts';
+import { createSteps, type Steps } from '../pipeline/steps.ts';
 import type { Verdict } from '../pipeline/verify.ts';
 import type { JournalStats } from '../store/journal-store.ts';
 import type { Conflict } from '../store/links.ts';

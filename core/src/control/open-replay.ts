@@ -1,12 +1,13 @@
 import { RequestRefusedError } from '../base/errors.ts';
 import type { SyncConfig } from '../config/config.ts';
+import { fieldsToRead } from '../config/fields-to-read.ts';
 import type { Connection, Source, Target } from '../model/connector.ts';
 import type { DatasetSchema } from '../model/schema.ts';
 import type { EventReader } from '../model/stream.ts';
 import type { OpenedSync } from '../pipeline/opened-sync.ts';
 import { planReplay } from '../pipeline/replay/replay-plan.ts';
 import type { OpenedReplay } from '../pipeline/replay/replay-sync.ts';
-import { createSteps, fieldsToRead } from '../pipeline/steps.ts';
+import { createSteps } from '../pipeline/steps.ts';
 import { PlainWriter } from '../pipeline/topic/plain-writer.ts';
 import { liveUnit } from './follow-streams.ts';
 

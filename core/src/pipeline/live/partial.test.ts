@@ -76,3 +76,18 @@ describe('a new record', () => {
     expect(compile(mapped, { filterFields: ['city'] }, { where: 'x' }).carriesAll(told, [])).toBe(false);
   });
 });
+
+describe('a step that says what it reads', () => {
+  const step = { kind: 'run', name: 'run', file: 'step.ts', reads: ['City', 'first'], options: null, notes: null };
+  const compiled = () => compile({ town: { kind: 'field', field: 'town' } }, {}, { steps: [step] });
+
+  test('P8: makes a new record of its event alone, and lets everything else pass', async () => {
+    expect(compiled().carriesAll(rowOf({ city: 'Graz', first: 'Ada' }), ['formula'])).toBe(true);
+    expect(compiled().carriesAll(rowOf({ city: 'Graz' }), [])).toBe(false);
+    expect(await compiled().update(rowOf({ last: 'L' }), [])).toEqual({ kind: 'nothing' });
+  });
+
+  test('P3: gets whole records: a change of one of its fields is read', async () => {
+    expect(await compiled().update(rowOf({ city: 'Graz' }), [])).toEqual({ kind: 'read' });
+  });
+});

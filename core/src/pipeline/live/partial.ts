@@ -1,4 +1,5 @@
 import type { SyncConfig } from '../../config/config.ts';
+import { fieldsToRead } from '../../config/fields-to-read.ts';
 import type { Source } from '../../model/connector.ts';
 import { newRow, type Row } from '../../model/value.ts';
 import type { Stage, StageContext } from '../stage.ts';
@@ -29,6 +30,12 @@ export interface Output {
   readonly stage: Stage | null;
 }
 
+/** Fields that the steps get, as the source spells them; null when they may look at any. */
+function stepsRead(sync: SyncConfig, { schema }: Source): readonly string[] | null {
+  const spelling = new Map(schema.fields.map(({ name }) => [name.toLowerCase(), name]));
+  return fieldsToRead(sync)?.map((name) => spelling.get(name.toLowerCase()) ?? name) ?? null;
+}
+
 /**
  * Compiles a sync's mapping for partial changes. A sync with steps needs whole records, because a step may look at anything; so
  * does one whose expression cannot tell what it reads.
@@ -43,7 +50,7 @@ export function compilePartial(
 ): Partial {
   const outputs = sync.steps.length > 0 ? null : outputsOf(sync, source, context);
   const everything = source.schema.fields.map(({ name }) => name);
-  const needed = new Set(outputs?.flatMap(({ reads }) => reads ?? everything) ?? everything);
+  const needed = new Set(outputs?.flatMap(({ reads }) => reads ?? everything) ?? stepsRead(sync, source) ?? everything);
   const filterFields = sync.where === null && source.filterFields === undefined ? [] : (source.filterFields ?? null);
   const alwaysRead = filterFields === null || (outputs?.some(({ reads }) => reads === null) ?? false);
   const uses = usesOf(outputs, needed, new Set([...(filterFields ?? []), ...dependentsOf(source, needed)]));

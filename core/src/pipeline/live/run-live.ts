@@ -174,6 +174,9 @@ async function follow(options: LiveOptions, { rereads, aside, owner, owners }: L
       attempt,
       syncs.map(({ name }) => name),
     );
+    attempt.subscribed.then(() =>
+      log.info({ stream: unit }, 'the stream listens: what is committed from now on is told at once'),
+    );
     try {
       await attempt.run(stop, signal, Math.min(clock.now() + REOPEN_MS, aside.untilMs));
     } catch (error) {

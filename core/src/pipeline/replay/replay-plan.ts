@@ -1,11 +1,12 @@
 import { RequestRefusedError } from '../../base/errors.ts';
 import type { SyncConfig } from '../../config/config.ts';
+import { fieldsToRead } from '../../config/fields-to-read.ts';
 import { type Change, NO_STAMP } from '../../model/change.ts';
 import type { EventReader, StreamChange } from '../../model/stream.ts';
 import { newRow, type Row } from '../../model/value.ts';
 import { type Output, outputsOf } from '../live/partial.ts';
 import type { StageContext, StepFailure } from '../stage.ts';
-import { fieldsToRead, type Steps } from '../steps.ts';
+import type { Steps } from '../steps.ts';
 import type { KnownRecord } from './known-records.ts';
 
 /**

@@ -1,0 +1,156 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
+import { createTestDatabase } from '@tidemark/testkit';
+import pg from 'pg';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Example } from '../command-line.ts';
+
+// System 003, line by line (003-1 … 003-8): the example as it stands, in a process of its own, between an org that streams over
+// gRPC and a PostgreSQL server.                                                                             (P1, P3, P5, P6)
+
+const config = fileURLToPath(new URL('tidemark.yaml', import.meta.url));
+const fieldXml =
+  '<?xml version="1.0" encoding="UTF-8"?>\n<CustomField xmlns="http://soap.sforce.com/2006/04/metadata"><fullName>Signup_Code__c</fullName><label>Signup Code</label><type>Text</type><length>20</length></CustomField>\n';
+
+let folder: string;
+let org: Emulator;
+let postgres: Awaited<ReturnType<typeof createTestDatabase>>;
+let database: pg.Client;
+let example: Example;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tidemark-cdc-enrich-'));
+  const fields = join(folder, 'main/default/objects/Account/fields');
+  mkdirSync(fields, { recursive: true });
+  writeFileSync(join(fields, 'Signup_Code__c.field-meta.xml'), fieldXml);
+  org = await startEmulator({ source: folder, records: 0, clock: createClock(), changeEvents: ['Account'] });
+  postgres = await createTestDatabase();
+  database = new pg.Client({ connectionString: postgres.url });
+  await database.connect();
+  const { loginUrl, clientId, clientSecret, pubsubEndpoint } = org.credentials;
+  example = new Example(config, () => ({
+    SF_LOGIN_URL: loginUrl,
+    SF_CLIENT_ID: clientId,
+    SF_CLIENT_SECRET: clientSecret,
+    SF_PUBSUB_ENDPOINT: `http://${pubsubEndpoint}`,
+    DATABASE_URL: postgres.url,
+  }));
+  insert({ Name: 'Old', AccountNumber: '1' });
+  // As the README says: the table first, then what tells of its changes.
+  await succeeds('run', 'accounts');
+  await succeeds('schema', 'apply', 'signup-codes');
+});
+afterEach(async () => {
+  example[Symbol.dispose]();
+  await database.end();
+  await postgres.drop();
+  await org.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function succeeds(...argv: string[]): Promise<string> {
+  const { exitCode, out, err } = await example.run(argv);
+  expect({ argv, exitCode, err: exitCode === 0 ? '' : err + out }).toEqual({ argv, exitCode: 0, err: '' });
+  return out;
+}
+const insert = (values: Record<string, string>) => org.org.write((tx) => tx.insert('Account', values)).id!;
+const rows = async (sql = 'SELECT id, account_number, name, signup_code FROM accounts ORDER BY name') =>
+  (await database.query(sql)).rows;
+const codes = () => {
+  const found = org.org.query('SELECT Id, Signup_Code__c FROM Account ORDER BY Name');
+  return new Map(
+    (found.page(0, found.totalSize, 'v62.0') as Record<string, string>[]).map((row) => [row.Id, row.Signup_Code__c]),
+  );
+};
+const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 30_000, interval: 50 });
+const follows = (running: ReturnType<Example['start']>) => running.line('err', (line) => line.includes('the stream listens'));
+
+test('accounts stay equal by change events, and a new one gets its code on both sides (003-1, 003-2, 003-3, 003-8)', async () => {
+  const running = example.start(['start']);
+  await follows(running);
+  const id = insert({ Name: 'Acme', AccountNumber: '2' });
+  await eventually(async () => expect(await rows()).toMatchObject([{ name: 'Acme', account_number: '2' }, { name: 'Old' }]));
+  const [acme] = await rows();
+  expect(acme.signup_code).toMatch(/^[A-Z2-9]{10}$/);
+  await eventually(async () => expect(codes().get(id)).toBe(acme.signup_code));
+
+  org.org.write((tx) => tx.update('Account', id, { Name: 'Acme Ltd' }));
+  await eventually(async () => expect((await rows())[0]).toMatchObject({ name: 'Acme Ltd', signup_code: acme.signup_code }));
+  org.org.write((tx) => tx.delete('Account', id));
+  await eventually(async () => expect(await rows()).toHaveLength(1));
+  running.interrupt();
+  expect((await running.ended).exitCode).toBe(0);
+});
+
+test('one transaction of the org is seen at once or not at all, in its order (003-2)', async () => {
+  const running = example.start(['start']);
+  await follows(running);
+  const ids = org.org.write((tx) =>
+    Array.from({ length: 20 }, (_, i) => tx.insert('Account', { Name: `T${i}` }).id!),
+  ) as unknown as string[];
+  const seen = new Set<number>();
+  await eventually(async () => {
+    const [{ n }] = await rows("SELECT count(*)::int AS n FROM accounts WHERE name LIKE 'T%'");
+    seen.add(n);
+    expect(n).toBe(20);
+  });
+  expect([...seen].every((n) => n === 0 || n === 20)).toBe(true);
+  expect(ids).toBeDefined();
+  running.interrupt();
+  await running.ended;
+});
+
+test('raw events are kept with schema and replay id, and are replayed after a change without asking the org (003-4, 003-8)', async () => {
+  const running = example.start(['start']);
+  await follows(running);
+  const id = insert({ Name: 'Acme', AccountNumber: '2' });
+  await eventually(async () => expect(codes().get(id)).toBeTruthy());
+  running.interrupt();
+  await running.ended;
+  const events = await rows('SELECT id, schema_id, payload, replay_id FROM tidemark_store.events ORDER BY seq');
+  expect(events.length).toBeGreaterThanOrEqual(1);
+  expect(events[0]).toMatchObject({ schema_id: expect.stringMatching(/.{10}/), payload: expect.any(Buffer) });
+  // Somebody spoiled the copy; the org is out of reach.
+  await database.query("UPDATE accounts SET name = 'spoiled', account_number = NULL WHERE id = $1", [id]);
+  const before = org.requests.totals();
+  await succeeds('replay', 'accounts');
+  expect((await rows()).find((row) => row.id === id)).toMatchObject({ name: 'Acme', account_number: '2' });
+  expect(org.requests.totals()).toEqual(before);
+});
+
+test('what happened while it was down is brought after a restart, from its replay id; past the retention it is read (003-5, 003-6)', async () => {
+  const first = example.start(['start']);
+  await follows(first);
+  const kept = insert({ Name: 'Kept', AccountNumber: '2' });
+  await eventually(async () => expect(codes().get(kept)).toBeTruthy());
+  first.interrupt();
+  await first.ended;
+  const missed = insert({ Name: 'Missed' });
+  org.org.write((tx) => tx.delete('Account', kept));
+  const second = example.start(['start']);
+  await eventually(async () => expect((await rows()).map(({ name }) => name)).toEqual(['Missed', 'Old']));
+  await eventually(async () => expect(codes().get(missed)).toBe((await rows())[0].signup_code));
+  second.interrupt();
+  await second.ended;
+
+  insert({ Name: 'Late' });
+  org.org.clock.advance(80 * 3_600_000);
+  const third = example.start(['start']);
+  await eventually(async () => expect((await rows()).map(({ name }) => name)).toEqual(['Late', 'Missed', 'Old']));
+  third.interrupt();
+  await third.ended;
+});
+
+test('the two syncs are no circle: a code that came back changes nothing, and all is silent', async () => {
+  const running = example.start(['start']);
+  await follows(running);
+  const id = insert({ Name: 'Acme' });
+  await eventually(async () => expect(codes().get(id)).toBeTruthy());
+  running.interrupt();
+  await running.ended;
+  const again = JSON.parse(await succeeds('run', 'signup-codes', '--json'));
+  expect(again.counts).toMatchObject({ created: 0, updated: 0, failed: 0 });
+});
