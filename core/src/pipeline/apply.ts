@@ -84,7 +84,9 @@ async function applyStepped(
   let changes = stepped;
   if (config.deletes === 'ignore') changes = changes.filter((change) => change.op !== 'delete');
   if (config.onFailure === 'quarantine' && failing.size > 0) changes = await divert(sync, changes, failing);
-  if (!sync.target.compares && !anew) changes = await unseen(sync, scope, changes);
+  // What holds no records but passes them on, a queue, has nothing to mend.
+  const mends = anew && sync.target.read !== undefined;
+  if (!sync.target.compares && !mends) changes = await unseen(sync, scope, changes);
 
   const size = Math.min(config.batchSize ?? Number.POSITIVE_INFINITY, sync.target.batchSizeMax);
   const chunks: (readonly Change[])[] = [];
