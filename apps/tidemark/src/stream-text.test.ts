@@ -20,6 +20,7 @@ const calm: KeptStatus = {
   events: 1204,
   transactions: 988,
   reconnects: 0,
+  records: {},
   splits: 0,
   positionMs: now - 4000,
   healed: { lost: 0, gap: 0, overflow: 0 },

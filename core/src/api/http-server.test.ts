@@ -144,6 +144,8 @@ describe('metrics', () => {
         [`tidemark_stream_lag_seconds{${stream}}`]: 0,
         [`tidemark_events_total{${stream}}`]: 1,
         [`tidemark_stream_transactions_total{${stream}}`]: expect.any(Number),
+        'tidemark_stream_records_total{sync="people",outcome="updated"}': 1,
+        'tidemark_stream_records_total{sync="people",outcome="created"}': 0,
         [`tidemark_stream_healed_total{${stream},kind="lost"}`]: 0,
         'tidemark_runs_total{sync="people",kind="full",state="succeeded"}': 1,
         'tidemark_records_total{sync="people",outcome="read"}': 1,

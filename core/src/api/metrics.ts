@@ -67,6 +67,10 @@ export async function createMetrics(engine: Measured, now: () => number): Promis
   ]);
   const events = counter('events_total', 'Events that have come', ['stream']);
   const transactions = counter('stream_transactions_total', 'Transactions written to the target', ['stream']);
+  const written = counter('stream_records_total', 'Records that streams have written, by what became of them', [
+    'sync',
+    'outcome',
+  ]);
   const reconnects = counter('stream_reconnects_total', 'Connections made anew after one was lost', ['stream']);
   const splits = counter('stream_splits_total', 'Transactions that became visible in more than one step', ['stream']);
   const healed = counter('stream_healed_total', 'Holes that were mended, by what made them', ['stream', 'kind']);
@@ -101,7 +105,7 @@ export async function createMetrics(engine: Measured, now: () => number): Promis
 
   function readStreams(): void {
     for (const each of [connected, state, lag, waiting, lastEvent, position, rereads, aside]) each.reset();
-    for (const each of [events, transactions, reconnects, splits, healed]) each.reset();
+    for (const each of [events, transactions, reconnects, splits, healed, written]) each.reset();
     for (const status of engine.liveStatus()) {
       const { stream } = status;
       connected.set({ stream, transport: status.transport ?? '' }, status.connected ? 1 : 0);
@@ -116,6 +120,9 @@ export async function createMetrics(engine: Measured, now: () => number): Promis
       transactions.inc({ stream }, status.transactions);
       reconnects.inc({ stream }, status.reconnects);
       splits.inc({ stream }, status.splits);
+      for (const [sync, outcomes] of Object.entries(status.records)) {
+        for (const [outcome, count] of Object.entries(outcomes)) written.inc({ sync, outcome }, count);
+      }
       for (const [kind, count] of Object.entries(status.healed)) healed.inc({ stream, kind }, count);
     }
   }

@@ -181,6 +181,7 @@ export class LiveAttempt implements Listening {
     this.#keptAtMs = clock.now();
     status.keptPosition();
     status.transactions++;
+    for (const sync of this.#parts.syncs) status.wroteRecords(sync.name, sync.takeOutcomes());
   }
 
   /** Keeps where the stream stands when it is quiet, now and then; at once when a hole was mended. */

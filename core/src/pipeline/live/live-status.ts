@@ -16,6 +16,13 @@ export type LiveState = 'connecting' | 'catching up' | 'live' | 'waiting' | 'pol
 /** What makes a hole: the position was lost; an event named records and no values; an event named no records. */
 export type HoleCause = 'lost' | 'gap' | 'overflow';
 
+/** Records written, by what became of them. */
+export type Outcomes = Record<'created' | 'updated' | 'deleted' | 'unchanged' | 'rejected', number>;
+
+export function noOutcomes(): Outcomes {
+  return { created: 0, updated: 0, deleted: 0, unchanged: 0, rejected: 0 };
+}
+
 /** How a stream is doing, for `status`, the metrics and the log. Times are epoch ms by our clock, unless they say otherwise. */
 export interface LiveStatus {
   /** Names the unit of work: source connection, target connection. */
@@ -42,6 +49,8 @@ export interface LiveStatus {
   readonly events: number;
   readonly transactions: number;
   readonly reconnects: number;
+  /** Of each sync that it has written to. */
+  readonly records: { readonly [sync: string]: Readonly<Outcomes> };
   /** Transactions that became visible in more than one step (P6). */
   readonly splits: number;
   /** When the position was kept that it would go on from. */
@@ -56,6 +65,7 @@ export interface LiveStatus {
   readonly holes: readonly { readonly fromMs: number; readonly toMs: number }[];
 }
 
+const outcomeNames = Object.keys(noOutcomes()) as (keyof Outcomes)[];
 /** A change that is on its way for less long is no backlog. */
 const BEHIND_MS = 10_000;
 /** A stream that has been down for so long is stood in for by deltas. */
@@ -103,6 +113,7 @@ export class LiveProgress {
   #asOfMs: number | null = null;
   #sourceNow: () => number;
   #transport: string | null = null;
+  readonly #records = new Map<string, Outcomes>();
   readonly #healed: Record<HoleCause, number> = { lost: 0, gap: 0, overflow: 0 };
   readonly #holes = new Set<{ readonly cause: HoleCause; readonly syncs: Set<string> }>();
 
@@ -144,6 +155,12 @@ export class LiveProgress {
   wrote(committedAtMs: number): void {
     this.#lastEventMs = committedAtMs;
     this.#asOfMs = Math.max(this.#asOfMs ?? committedAtMs, committedAtMs);
+  }
+
+  wroteRecords(sync: string, outcomes: Outcomes): void {
+    const known = this.#records.get(sync);
+    if (known === undefined) this.#records.set(sync, { ...outcomes });
+    else for (const name of outcomeNames) known[name] += outcomes[name];
   }
 
   keptPosition(): void {
@@ -207,6 +224,7 @@ export class LiveProgress {
       events: this.events,
       transactions: this.transactions,
       reconnects: this.#reconnects,
+      records: Object.fromEntries([...this.#records].map(([sync, outcomes]) => [sync, { ...outcomes }])),
       splits: this.splits,
       positionMs: this.#positionMs,
       healed: { ...this.#healed },

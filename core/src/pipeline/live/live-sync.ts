@@ -5,6 +5,7 @@ import { newFailure } from '../apply.ts';
 import { decodeEnvelope, reasonForFull } from '../envelope.ts';
 import type { OpenedSync } from '../opened-sync.ts';
 import { type Folded, foldEvent } from './fold-events.ts';
+import { noOutcomes, type Outcomes } from './live-status.ts';
 import type { Partial } from './partial.ts';
 import type { WriteGate } from './write-gate.ts';
 
@@ -17,6 +18,7 @@ export class LiveSync {
   isOutdated = false;
   readonly #partial: Partial;
   readonly #signal: AbortSignal;
+  #outcomes = noOutcomes();
   #failing: ReadonlySet<string> | null = null;
   /** The number of polls after which the failing keys were read. */
   #failingAsOf = -1;
@@ -72,6 +74,13 @@ export class LiveSync {
     this.gate.touch(changes.map(({ key }) => key));
   }
 
+  /** What became of records since this was asked last: of those of an open transaction, if it commits. */
+  takeOutcomes(): Outcomes {
+    const outcomes = this.#outcomes;
+    this.#outcomes = noOutcomes();
+    return outcomes;
+  }
+
   /** What the events themselves tell. Records with an open failure are left to their retry, which reads them (P2). */
   async #changes(folded: Folded): Promise<StreamChange[]> {
     const { config, steps } = this.opened;
@@ -118,6 +127,7 @@ export class LiveSync {
       const rejected = chunk.flatMap((change, i) => {
         const result = results[i]!;
         if (result.status === 'absent') absent.push(change.key);
+        else this.#outcomes[result.status]++;
         return result.status === 'rejected' ? [this.#failureOf(change, result.reason)] : [];
       });
       if (rejected.length === 0) continue;
