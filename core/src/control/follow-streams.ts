@@ -91,7 +91,11 @@ export async function publishUntilEnded(
   ended: Promise<void>,
   { clock, stop, signal, publish, log }: Pick<FollowOptions, 'clock' | 'stop' | 'signal' | 'publish' | 'log'>,
 ): Promise<void> {
-  const either = AbortSignal.any([stop, signal]);
+  // Who ends before that has lost the stream to another process, which tells of it from then on.
+  const over = new AbortController();
+  const tellNoMore = () => over.abort();
+  ended.then(tellNoMore, tellNoMore);
+  const either = AbortSignal.any([stop, signal, over.signal]);
   let last = '';
   let toldAtMs = Number.NEGATIVE_INFINITY;
   const publishOnce = async () => {

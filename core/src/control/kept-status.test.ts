@@ -33,6 +33,24 @@ test('an end that was asked for is no silence, however long ago', async () => {
   expect(believable(kept, kept.asOfMs + 1000 * minute)).toMatchObject({ state: 'stopped', reason: null });
 });
 
+test('P11: who has lost a stream to another process tells so once, and leaves the word to that one', async () => {
+  await using world = await StreamWorld.open();
+  await world.start();
+  await world.clock.advance(minute);
+  const { stream } = world.status;
+  const name = `status of ${stream}`;
+  // Another process takes the stream over, in the target.
+  const unit = world.target.units.get(stream)!;
+  world.target.units.set(stream, { ...unit, epoch: unit.epoch + 1 });
+  await world.write(['people', '1', { name: 'Kent' }]);
+  await world.clock.advance(minute);
+  const told = JSON.parse((await world.store.getValue(name))!);
+  expect(told).toMatchObject({ state: 'stopped', reason: expect.any(String) });
+  await world.store.setValue(name, 'of the other one');
+  await world.clock.advance(10 * minute);
+  expect(await world.store.getValue(name)).toBe('of the other one');
+});
+
 test('the process that follows tells what is, not what it told last', async () => {
   await using world = await StreamWorld.open();
   await world.start();
