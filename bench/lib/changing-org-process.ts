@@ -7,6 +7,7 @@ import {
   copied,
   type Together,
   type Truth,
+  theEnd,
 } from './changing-org.ts';
 import { input } from './child.ts';
 import { answer } from './spoken-child.ts';
@@ -136,6 +137,7 @@ process.on('message', ({ kind }: ChangingOrgQuestion) => {
     return;
   }
   if (changing !== null) clearInterval(changing);
+  org.write((t) => t.update('Account', together.account, { Phone: theEnd }));
   answer({
     changes,
     transactions,

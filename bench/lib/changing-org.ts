@@ -22,6 +22,9 @@ export type Truth = {
 };
 export type CopiedRow = Readonly<Record<string, string | null>>;
 
+/** The phone number of the account among those that are changed together, once nothing more will be written. */
+export const theEnd = 'the end';
+
 /** What is copied, by column of the target. */
 export const copied = {
   accounts: { id: 'Id', name: 'Name', phone: 'Phone', telltale: 'Site' },

@@ -13,6 +13,7 @@ import {
   copied,
   type Together,
   type Truth,
+  theEnd,
 } from './changing-org.ts';
 import { type CopyReader, openCopyReader } from './copy-reader.ts';
 import type { TargetConnection } from './org.ts';
@@ -88,12 +89,7 @@ export async function liveKillTest({ kills, seed, perSecond, target, folder }: L
   }
   const truth = await ask('end');
   await using last = new Tidemark(file);
-  let differences = Number.POSITIVE_INFINITY;
-  const deadlineMs = performance.now() + WAIT_MS;
-  while (differences > 0 && performance.now() < deadlineMs) {
-    await sleep(50);
-    differences = await compare(copy, truth);
-  }
+  await last.until(async () => (await isEnded(copy, together)) && isLive(await position(copy)));
   await last.stop();
   return {
     kills,
@@ -204,6 +200,12 @@ async function telltales(copy: CopyReader, { account, contacts }: Together): Pro
 
 async function isTold(copy: CopyReader, together: Together): Promise<boolean> {
   return (await telltales(copy, together)).length === 1 + together.contacts.length;
+}
+
+/** The last transaction is there, and so everything before it has to be. */
+async function isEnded(copy: CopyReader, { account }: Together): Promise<boolean> {
+  const [row] = await copy.rows(`SELECT phone FROM accounts WHERE id = '${account}'`);
+  return row?.phone === theEnd;
 }
 
 async function isWhole(copy: CopyReader, together: Together): Promise<boolean> {
