@@ -1,4 +1,4 @@
-import { CompiledQuery, type Insertable, type Selectable, sql } from 'kysely';
+import { type Insertable, type Selectable, sql } from 'kysely';
 import type { JournalEvent, JournalHead, JournalStore, KeptEvent } from './journal-store.ts';
 import { fromStored, toStored } from './stored-text.ts';
 import type { Database, Tables } from './tables.ts';
@@ -19,12 +19,12 @@ const COLUMNS = [
 ] as const;
 
 export function sqlJournal(database: Database): JournalStore {
-  const { db, dialect } = database;
+  const { db } = database;
   return {
     async append(stream, events) {
       if (events.length === 0) return;
       const rows = events.map((event) => rowOf(stream, event));
-      await (dialect === 'postgres' ? appendToPostgres(database, rows) : appendToSqlite(database, rows));
+      await (database.runEach === undefined ? appendToPostgres(database, rows) : appendToSqlite(database, rows));
     },
     async putSchema(stream, id, schema) {
       await db
@@ -162,22 +162,14 @@ async function appendToPostgres({ db }: Database, rows: readonly EventRow[]): Pr
 }
 
 /** A statement for each, prepared once, in one transaction: SQLite gains nothing from longer ones. */
-async function appendToSqlite({ db }: Database, rows: readonly EventRow[]): Promise<void> {
+async function appendToSqlite({ db, runEach }: Database, rows: readonly EventRow[]): Promise<void> {
   const insert = db
     .insertInto('events')
     .values(rows[0]!)
     .onConflict((conflict) => conflict.columns(['stream', 'replay_id', 'id']).doNothing())
     .compile();
-  await db.transaction().execute(async (transaction) => {
-    for (const row of rows) {
-      await transaction.executeQuery(
-        CompiledQuery.raw(
-          insert.sql,
-          COLUMNS.map((name) => row[name]),
-        ),
-      );
-    }
-  });
+  const values = rows.map((row) => COLUMNS.map((name) => row[name]));
+  await db.transaction().execute(async () => runEach!(insert.sql, values));
 }
 
 /** In the order of `COLUMNS`, which is that of the statement's parameters. */

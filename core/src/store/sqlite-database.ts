@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { Kysely, sql } from 'kysely';
 import { RequestRefusedError, TransientError } from '../base/errors.ts';
 import { errcodeOf, nodeSqliteDialect, SQLITE_BUSY, whenFree } from './sqlite-dialect.ts';
@@ -20,6 +20,10 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
     db: new Kysely<Tables>({ dialect: nodeSqliteDialect(handle) }),
     dialect: 'sqlite',
     among: (column, values) => sql`${sql.ref(column)} in (select value from json_each(${JSON.stringify(values)}))`,
+    runEach(statement, rows) {
+      const prepared = handle.prepare(statement);
+      for (const row of rows) prepared.run(...(row as SQLInputValue[]));
+    },
     // `begin immediate` has taken the one write lock already.
     lockForMigration: async () => {},
     translate: (error) => translateSqlite(error, path),

@@ -86,6 +86,8 @@ export interface Database {
   among(column: 'id' | 'key' | 'left_key' | 'right_key', values: readonly string[] | readonly number[]): RawBuilder<boolean>;
   /** Serializes migrations between processes, until the transaction ends. */
   lockForMigration(transaction: Kysely<Tables>): Promise<void>;
+  /** Runs one statement for each of these, within a transaction that is open; absent where a statement for all is quicker. */
+  runEach?(statement: string, rows: readonly (readonly unknown[])[]): void;
   /** A driver's error as one of ours; anything else comes back as it is. */
   translate(error: unknown): unknown;
 }
