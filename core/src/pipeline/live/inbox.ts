@@ -6,9 +6,10 @@ const EVENTS_MAX = 4000;
 
 /**
  * A source says that it has nothing more at this moment, and not that a transaction is over: parts of one may come in messages of
- * their own, one right after the other. So long a silence ends it; when events of another one follow, nothing waits.
+ * their own, one right after the other. So long a silence ends it; when events of another one follow, nothing waits. Longer would
+ * gather no more of what is sent in one go, and every change that comes alone waits for it.
  */
-const SETTLE_MS = 4;
+const SETTLE_MS = 2;
 /** Then once more: what has arrived while this process was busy is read first. */
 const LOOK_MS = 1;
 
