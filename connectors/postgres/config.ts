@@ -59,3 +59,25 @@ export const postgresTo = z.strictObject({
   table: z.string().min(1).describe('Table to write; it is created and widened as needed'),
 });
 export type PostgresTo = z.output<typeof postgresTo>;
+
+export const postgresSide = z
+  .strictObject({
+    table: z.string().min(1).describe('Table to keep in sync, in the schema of the connection'),
+    key: names.optional().describe('Column or columns that identify a row. Default: the primary key.'),
+    watermark: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Column that grows with every change: a timestamp, or a number; deletes are then seen by full runs only'),
+    capture: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Reads what changed, deletes included, from a change log that triggers write; `tidemark schema apply` makes both',
+      ),
+  })
+  .refine((side) => !side.capture || side.watermark === undefined, {
+    path: ['watermark'],
+    message: 'takes capture: false, because a capture tells of every change',
+  });
+export type PostgresSideSpec = z.output<typeof postgresSide>;

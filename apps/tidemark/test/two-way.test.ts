@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Engine, openStore, parseConfig, type RunReport, type Store, seededRandom, systemClock } from '@tidemark/core';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createTestDatabase } from '@tidemark/testkit';
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadConnectors } from '../src/connectors.ts';
 
 // Two-way syncs as a user runs them, between two real databases: what is changed on either side reaches the other, both
@@ -13,11 +15,47 @@ let folder: string;
 let store: Store;
 let engine: Engine;
 let crm: DatabaseSync;
-let app: DatabaseSync;
+let app: App;
 const signal = new AbortController().signal;
 
+/** The database of the application: what its own programs do there. */
+interface App extends AsyncDisposable {
+  readonly connection: object;
+  exec(sql: string): Promise<void>;
+  all(sql: string): Promise<unknown[][]>;
+}
+
+async function sqliteApp(): Promise<App> {
+  const database = new DatabaseSync(join(folder, 'app.db'));
+  return {
+    connection: { type: 'sqlite', path: 'app.db' },
+    exec: async (sql) => database.exec(sql.replace('gen_random_uuid()::text', '(lower(hex(randomblob(8))))')),
+    all: async (sql) =>
+      database
+        .prepare(sql)
+        .all()
+        .map((row) => Object.values(row)),
+    [Symbol.asyncDispose]: async () => database.close(),
+  };
+}
+
+async function postgresApp(): Promise<App> {
+  const { url, drop } = await createTestDatabase();
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  return {
+    connection: { type: 'postgres', url },
+    exec: async (sql) => void (await client.query(sql)),
+    all: async (sql) => (await client.query({ text: sql, rowMode: 'array' })).rows,
+    async [Symbol.asyncDispose]() {
+      await client.end();
+      await drop();
+    },
+  };
+}
+
 const config = (over: object = {}) => ({
-  connections: { crm: { type: 'sqlite', path: 'crm.db' }, app: { type: 'sqlite', path: 'app.db' } },
+  connections: { crm: { type: 'sqlite', path: 'crm.db' }, app: app.connection },
   syncs: {
     accounts: {
       between: [
@@ -38,132 +76,135 @@ async function open(over: object = {}): Promise<Engine> {
   return new Engine({ config: parsed, store, clock: systemClock, random: seededRandom(1), log, fetch });
 }
 
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'tidemark-two-way-'));
-  store = await openStore(join(folder, 'state.db'));
-  crm = new DatabaseSync(join(folder, 'crm.db'));
-  crm.exec('CREATE TABLE account (Id INTEGER PRIMARY KEY, Name TEXT, Phone TEXT, Score REAL, external_id TEXT UNIQUE)');
-  app = new DatabaseSync(join(folder, 'app.db'));
-  app.exec(
-    'CREATE TABLE customers (id TEXT PRIMARY KEY DEFAULT (lower(hex(randomblob(8)))), name TEXT NOT NULL, phone TEXT, score REAL, crm_id TEXT UNIQUE)',
-  );
-  engine = await open();
-  await engine.applySchema(undefined, signal);
-});
-afterEach(async () => {
-  await engine[Symbol.asyncDispose]();
-  await store[Symbol.asyncDispose]();
-  crm.close();
-  app.close();
-  rmSync(folder, { recursive: true });
-});
+describe.each([
+  ['SQLite', sqliteApp],
+  ['PostgreSQL', postgresApp],
+] as const)('with %s', (name, openApp) => {
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'tidemark-two-way-'));
+    store = await openStore(join(folder, 'state.db'));
+    crm = new DatabaseSync(join(folder, 'crm.db'));
+    crm.exec('CREATE TABLE account (Id INTEGER PRIMARY KEY, Name TEXT, Phone TEXT, Score REAL, external_id TEXT UNIQUE)');
+    app = await openApp();
+    await app.exec(
+      'CREATE TABLE customers (id TEXT PRIMARY KEY DEFAULT gen_random_uuid()::text, name TEXT NOT NULL, phone TEXT, score REAL, crm_id TEXT UNIQUE)',
+    );
+    engine = await open();
+    await engine.applySchema(undefined, signal);
+  });
+  afterEach(async () => {
+    await engine[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+    crm.close();
+    await app[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+  });
 
-const accounts = () =>
-  crm
-    .prepare('SELECT Name, Phone, Score FROM account ORDER BY Name')
-    .all()
-    .map((row) => Object.values(row));
-const customers = () =>
-  app
-    .prepare('SELECT name, phone, score FROM customers ORDER BY name')
-    .all()
-    .map((row) => Object.values(row));
-const run = (): Promise<RunReport> => engine.run('accounts', { signal });
-/** Until nothing is written any more. */
-async function settle(): Promise<void> {
-  for (let round = 0; ; round++) {
-    expect(round, 'it does not come to rest').toBeLessThan(6);
-    const { state, counts, error } = await run();
-    expect({ state, error }).toEqual({ state: 'succeeded', error: null });
-    if (counts.created + counts.updated + counts.deleted === 0) return;
+  const accounts = () =>
+    crm
+      .prepare('SELECT Name, Phone, Score FROM account ORDER BY Name')
+      .all()
+      .map((row) => Object.values(row));
+  const customers = () => app.all('SELECT name, phone, score FROM customers ORDER BY name');
+  const run = (): Promise<RunReport> => engine.run('accounts', { signal });
+  /** Until nothing is written any more. */
+  async function settle(): Promise<void> {
+    for (let round = 0; ; round++) {
+      expect(round, 'it does not come to rest').toBeLessThan(6);
+      const { state, counts, error } = await run();
+      expect({ state, error }).toEqual({ state: 'succeeded', error: null });
+      if (counts.created + counts.updated + counts.deleted === 0) return;
+    }
   }
-}
 
-test('records of either side are made on the other, once, and each is told its partner', async () => {
-  crm.exec("INSERT INTO account (Name, Phone) VALUES ('Acme', '1')");
-  app.exec("INSERT INTO customers (name, phone, score) VALUES ('Globex', '2', 7)");
-  await settle();
-  expect(accounts()).toEqual([
-    ['Acme', '1', null],
-    ['Globex', '2', 7],
-  ]);
-  expect(customers()).toEqual(accounts());
-  expect(crm.prepare('SELECT count(*) AS n FROM account WHERE external_id IS NOT NULL').get()).toEqual({ n: 2 });
-  expect(app.prepare('SELECT count(*) AS n FROM customers WHERE crm_id IS NOT NULL').get()).toEqual({ n: 2 });
-  expect((await engine.status('accounts'))[0]).toMatchObject({ checkpoint: { 'records in sync': '2' }, openFailures: 0 });
-});
+  test('records of either side are made on the other, once, and each is told its partner', async () => {
+    crm.exec("INSERT INTO account (Name, Phone) VALUES ('Acme', '1')");
+    await app.exec("INSERT INTO customers (name, phone, score) VALUES ('Globex', '2', 7)");
+    await settle();
+    expect(accounts()).toEqual([
+      ['Acme', '1', null],
+      ['Globex', '2', 7],
+    ]);
+    expect(await customers()).toEqual(accounts());
+    expect(crm.prepare('SELECT count(*) AS n FROM account WHERE external_id IS NOT NULL').get()).toEqual({ n: 2 });
+    expect(await app.all('SELECT name FROM customers WHERE crm_id IS NOT NULL')).toHaveLength(2);
+    expect((await engine.status('accounts'))[0]).toMatchObject({ checkpoint: { 'records in sync': '2' }, openFailures: 0 });
+  });
 
-test('edits of different fields on both sides go through side by side; of the same one they wait for a decision', async () => {
-  crm.exec("INSERT INTO account (Name, Phone) VALUES ('Acme', '1'), ('Globex', '2')");
-  await settle();
-  crm.exec("UPDATE account SET Name = 'Acme Ltd' WHERE Name = 'Acme'");
-  app.exec("UPDATE customers SET phone = '11' WHERE name = 'Acme'");
-  crm.exec("UPDATE account SET Phone = '22' WHERE Name = 'Globex'");
-  app.exec("UPDATE customers SET phone = '222' WHERE name = 'Globex'");
-  await settle();
-  expect(accounts()[0]).toEqual(['Acme Ltd', '11', null]);
-  expect(customers()[0]).toEqual(['Acme Ltd', '11', null]);
-  expect([accounts()[1]![1], customers()[1]![1]]).toEqual(['22', '222']);
+  test('edits of different fields on both sides go through side by side; of the same one they wait for a decision', async () => {
+    crm.exec("INSERT INTO account (Name, Phone) VALUES ('Acme', '1'), ('Globex', '2')");
+    await settle();
+    crm.exec("UPDATE account SET Name = 'Acme Ltd' WHERE Name = 'Acme'");
+    await app.exec("UPDATE customers SET phone = '11' WHERE name = 'Acme'");
+    crm.exec("UPDATE account SET Phone = '22' WHERE Name = 'Globex'");
+    await app.exec("UPDATE customers SET phone = '222' WHERE name = 'Globex'");
+    await settle();
+    expect(accounts()[0]).toEqual(['Acme Ltd', '11', null]);
+    expect((await customers())[0]).toEqual(['Acme Ltd', '11', null]);
+    expect([accounts()[1]![1], (await customers())[1]![1]]).toEqual(['22', '222']);
 
-  const [conflict] = await engine.conflicts({ state: 'open' });
-  expect(conflict).toMatchObject({ field: 'phone', base: '2', left: '22', right: '222' });
-  await engine.resolveConflicts([conflict!.id], { side: 'app' }, { signal });
-  await settle();
-  expect([accounts()[1]![1], customers()[1]![1]]).toEqual(['222', '222']);
-  expect(await engine.conflicts({ state: 'open' })).toEqual([]);
-  await expect(engine.resolveConflicts([conflict!.id], { side: 'crm' }, { signal })).rejects.toThrow('is settled already');
-});
+    const [conflict] = await engine.conflicts({ state: 'open' });
+    expect(conflict).toMatchObject({ field: 'phone', base: '2', left: '22', right: '222' });
+    await engine.resolveConflicts([conflict!.id], { side: 'app' }, { signal });
+    await settle();
+    expect([accounts()[1]![1], (await customers())[1]![1]]).toEqual(['222', '222']);
+    expect(await engine.conflicts({ state: 'open' })).toEqual([]);
+    await expect(engine.resolveConflicts([conflict!.id], { side: 'crm' }, { signal })).rejects.toThrow('is settled already');
+  });
 
-test('a delete goes to the other side; one that meets an edit waits for a decision, and nothing is revived', async () => {
-  crm.exec("INSERT INTO account (Name) VALUES ('a'), ('b'), ('c')");
-  await settle();
-  crm.exec("DELETE FROM account WHERE Name IN ('a', 'b')");
-  app.exec("UPDATE customers SET phone = 'edited' WHERE name = 'b'");
-  await settle();
-  expect(accounts().map(([name]) => name)).toEqual(['c']);
-  expect(customers().map(([name]) => name)).toEqual(['b', 'c']);
-  const [conflict] = await engine.conflicts({ state: 'open' });
-  expect(conflict).toMatchObject({ field: null, left: null, right: { phone: 'edited' } });
-  // It exists: made again on request.
-  await engine.resolveConflicts([conflict!.id], { side: 'app' }, { signal });
-  await settle();
-  expect(accounts()).toEqual(customers());
-  expect(accounts().map(([name]) => name)).toEqual(['b', 'c']);
-});
+  test('a delete goes to the other side; one that meets an edit waits for a decision, and nothing is revived', async () => {
+    crm.exec("INSERT INTO account (Name) VALUES ('a'), ('b'), ('c')");
+    await settle();
+    crm.exec("DELETE FROM account WHERE Name IN ('a', 'b')");
+    await app.exec("UPDATE customers SET phone = 'edited' WHERE name = 'b'");
+    await settle();
+    expect(accounts().map(([name]) => name)).toEqual(['c']);
+    expect((await customers()).map(([name]) => name)).toEqual(['b', 'c']);
+    const [conflict] = await engine.conflicts({ state: 'open' });
+    expect(conflict).toMatchObject({ field: null, left: null, right: { phone: 'edited' } });
+    // It exists: made again on request.
+    await engine.resolveConflicts([conflict!.id], { side: 'app' }, { signal });
+    await settle();
+    expect(accounts()).toEqual(await customers());
+    expect(accounts().map(([name]) => name)).toEqual(['b', 'c']);
+  });
 
-test('a field that flows one way is put back on the other side, and the overwritten value is told', async () => {
-  app.exec("INSERT INTO customers (name, score) VALUES ('Acme', 5)");
-  await settle();
-  crm.exec("UPDATE account SET Score = 9 WHERE Name = 'Acme'");
-  await settle();
-  expect(accounts()).toEqual([['Acme', null, 5]]);
-  expect(await engine.conflicts({ state: 'settled' })).toMatchObject([{ field: 'score', left: 9, outcome: 5 }]);
-});
+  test('a field that flows one way is put back on the other side, and the overwritten value is told', async () => {
+    await app.exec("INSERT INTO customers (name, score) VALUES ('Acme', 5)");
+    await settle();
+    crm.exec("UPDATE account SET Score = 9 WHERE Name = 'Acme'");
+    await settle();
+    expect(accounts()).toEqual([['Acme', null, 5]]);
+    expect(await engine.conflicts({ state: 'settled' })).toMatchObject([{ field: 'score', left: 9, outcome: 5 }]);
+  });
 
-test('a record that a side refuses is a failure with its reason, the others go on, and it is tried again (P2)', async () => {
-  crm.exec("INSERT INTO account (Name) VALUES ('good'), (NULL)");
-  const { counts } = await run();
-  expect(counts).toMatchObject({ created: 1, failed: 1 });
-  expect(await engine.failures({})).toMatchObject([{ code: 'SQLITE_CONSTRAINT_NOTNULL', place: 'app' }]);
-  crm.exec("UPDATE account SET Name = 'mended' WHERE Name IS NULL");
-  await settle();
-  expect(await engine.failures({})).toEqual([]);
-  expect(customers().map(([name]) => name)).toEqual(['good', 'mended']);
-});
+  test('a record that a side refuses is a failure with its reason, the others go on, and it is tried again (P2)', async () => {
+    crm.exec("INSERT INTO account (Name) VALUES ('good'), (NULL)");
+    const { counts } = await run();
+    expect(counts).toMatchObject({ created: 1, failed: 1 });
+    expect(await engine.failures({})).toMatchObject([
+      { code: name === 'SQLite' ? 'SQLITE_CONSTRAINT_NOTNULL' : '23502', place: 'app' },
+    ]);
+    crm.exec("UPDATE account SET Name = 'mended' WHERE Name IS NULL");
+    await settle();
+    expect(await engine.failures({})).toEqual([]);
+    expect((await customers()).map(([name]) => name)).toEqual(['good', 'mended']);
+  });
 
-test('a first meeting: what a run would link, make and overwrite is shown before, and then done', async () => {
-  await engine[Symbol.asyncDispose]();
-  engine = await open({ match: 'name', conflicts: 'app' });
-  crm.exec("INSERT INTO account (Name, Phone) VALUES ('Acme', '1'), ('Globex', '2'), ('Twin', '3')");
-  app.exec(
-    "INSERT INTO customers (name, phone) VALUES ('Acme', '1'), ('Globex', '9'), ('Initech', '4'), ('Twin', '5'), ('Twin', '6')",
-  );
-  const plan = await engine.planPairing('accounts', signal);
-  expect(plan).toMatchObject({ linked: 2, left: { created: 1 }, right: { created: 0 }, failed: 3, conflicts: 1 });
-  expect(plan.shown).toMatchObject([{ field: 'phone', left: '2', right: '9', outcome: '9' }]);
-  expect(accounts()).toHaveLength(3);
-  await run();
-  expect((await engine.failures({})).map(({ code }) => code)).toEqual(Array(3).fill('several_matches'));
-  expect(accounts().filter(([name]) => name === 'Twin')).toHaveLength(1);
-  expect(accounts().find(([name]) => name === 'Globex')).toEqual(['Globex', '9', null]);
+  test('a first meeting: what a run would link, make and overwrite is shown before, and then done', async () => {
+    await engine[Symbol.asyncDispose]();
+    engine = await open({ match: 'name', conflicts: 'app' });
+    crm.exec("INSERT INTO account (Name, Phone) VALUES ('Acme', '1'), ('Globex', '2'), ('Twin', '3')");
+    await app.exec(
+      "INSERT INTO customers (name, phone) VALUES ('Acme', '1'), ('Globex', '9'), ('Initech', '4'), ('Twin', '5'), ('Twin', '6')",
+    );
+    const plan = await engine.planPairing('accounts', signal);
+    expect(plan).toMatchObject({ linked: 2, left: { created: 1 }, right: { created: 0 }, failed: 3, conflicts: 1 });
+    expect(plan.shown).toMatchObject([{ field: 'phone', left: '2', right: '9', outcome: '9' }]);
+    expect(accounts()).toHaveLength(3);
+    await run();
+    expect((await engine.failures({})).map(({ code }) => code)).toEqual(Array(3).fill('several_matches'));
+    expect(accounts().filter(([name]) => name === 'Twin')).toHaveLength(1);
+    expect(accounts().find(([name]) => name === 'Globex')).toEqual(['Globex', '9', null]);
+  });
 });
