@@ -19,6 +19,7 @@ interface Options extends CommonOptions {
   readonly target?: string;
   readonly objects?: readonly string[];
   readonly every: string;
+  readonly live?: boolean;
   readonly set?: ReadonlyMap<string, string>;
   readonly sf?: string;
   readonly force?: boolean;
@@ -40,6 +41,7 @@ export function initCommand(cli: Cli): Command {
         .filter(Boolean),
     )
     .option('--every <duration>', 'how often', parseEvery, '10s')
+    .option('--live', 'follow the change events of the org instead (into sqlite or postgres)')
     .option('--set <connection.key=value>', 'a setting of a connection (crm and app); secrets come from the environment', collect)
     .option('--sf <user>', "use the sf CLI's login of this user name or alias")
     .option('--force', 'overwrite a configuration that is there')
@@ -109,7 +111,8 @@ export async function init(cli: Cli, options: Options, ask: Ask | null): Promise
   }
 
   const objects = await chooseObjects(options, source, datasets, ask);
-  const text = renderConfig(connections, draftSyncs(objects, source, target), { every: options.every, schema: schemaPath(file) });
+  const { every, live = false } = options;
+  const text = renderConfig(connections, draftSyncs(objects, source, target), { every, live, schema: schemaPath(file) });
   checkOwnWork(text, { file, env: fullEnv, connectors });
   const written = await writeFiles(file, text, connections, typed, options.force === true, ask);
   answer(cli, options, { written: written.map((path) => relative(process.cwd(), path)), problems }, (paint) => {
@@ -117,6 +120,7 @@ export async function init(cli: Cli, options: Options, ask: Ask | null): Promise
     lines.push(...problems.flatMap((problem) => renderProblem(problem, paint)));
     const unset = [...typed.keys()].filter(() => !written.some((path) => basename(path) === '.env'));
     if (unset.length > 0) lines.push(`set ${unset.join(', ')} in the environment or in .env`);
+    if (options.live) lines.push(`first: tidemark check --select, which selects ${objects.join(', ')} for Change Data Capture`);
     lines.push('next: tidemark plan, then tidemark run --all, then tidemark start');
     return `${lines.join('\n')}\n`;
   });

@@ -44,6 +44,16 @@ test('init, check, plan, run, verify', async () => {
   }
 });
 
+test('init --live: check names what the org does not tell of, and selects it', async () => {
+  const { out } = await init('--objects', 'Account,Contact', '--live');
+  expect(out).toContain('first: tidemark check --select, which selects Account, Contact for Change Data Capture');
+  expect(readFileSync(place.path('tidemark.yaml'), 'utf8')).toMatch(/ {2}contacts:\n.*\n.*\n {4}live: true\n/);
+  const check = await place.call('check');
+  expect(check).toMatchObject({ exitCode: 1, out: expect.stringContaining('Contact is not selected for Change Data Capture') });
+  expect((await place.call('check', '--select')).exitCode).toBe(0);
+  expect(emulator.events.selectedForChangeEvents()).toEqual(['Account', 'Contact']);
+});
+
 describe('nothing is written when', () => {
   const refused: readonly [what: string, env: NodeJS.ProcessEnv, flags: string[], expected: RegExp, exitCode: number][] = [
     [

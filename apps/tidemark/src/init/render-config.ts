@@ -10,7 +10,7 @@ export interface SyncDraft {
 export function renderConfig(
   connections: readonly FilledConnection[],
   syncs: readonly SyncDraft[],
-  options: { readonly every: string; readonly schema: string | null },
+  options: { readonly every: string; readonly live?: boolean; readonly schema: string | null },
 ): string {
   const lines = [
     ...(options.schema === null ? [] : [`# yaml-language-server: $schema=${options.schema}`]),
@@ -23,7 +23,7 @@ export function renderConfig(
       `  ${name}:`,
       `    from: ${inline(from)}`,
       `    to: ${inline(to)}`,
-      `    every: ${options.every}`,
+      options.live ? '    live: true' : `    every: ${options.every}`,
     ]),
   ];
   return `${lines.join('\n')}\n`;
