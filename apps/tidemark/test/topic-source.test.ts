@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { TopicWorld } from './topic-world.ts';
+import { orderUpdate, TopicWorld } from './topic-world.ts';
 
 // What is published on a topic gets to its target, each event once by its UUID, and none is passed over in silence (P1, P2).
 
@@ -87,5 +87,28 @@ test.each(['pubsub', 'cometd'])(
     expect(third.engine.liveStatus()).toMatchObject([{ holes }]);
     expect(world.told).toEqual([]);
     await third.stop();
+  },
+);
+
+test.each(['pubsub', 'cometd'])(
+  'a field that the event gets while it listens is brought with the first event that has it, by %s',
+  async (stream) => {
+    await using world = await TopicWorld.open();
+    const life = await world.start({}, stream);
+    await world.live(life);
+    world.publish(order(1));
+    await soon(() => expect(world.rows('OrderId__c')).toHaveLength(1));
+    world.emulator.events.definePlatformEvent({
+      name: 'Order_Update__e',
+      fields: [...orderUpdate.fields, { name: 'Extra__c', type: 'text' }],
+    });
+    world.publish(order(2, { Extra__c: 'more' }), order(3));
+    await soon(() => expect(world.rows('OrderId__c')).toHaveLength(3));
+    expect(world.rows('OrderId__c, Extra__c')).toEqual([
+      { OrderId__c: 'O1', Extra__c: null },
+      { OrderId__c: 'O2', Extra__c: 'more' },
+      { OrderId__c: 'O3', Extra__c: null },
+    ]);
+    await life.stop();
   },
 );

@@ -17,6 +17,14 @@ const action = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(100, 7_000, hour, 30 * hour, 80 * hour) }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom('leave' as const, 'cut' as const),
+      events: fc.integer({ min: 1, max: 12 }),
+      ms: fc.constantFrom(30 * hour, 80 * hour),
+    }),
+  },
   fc.record({ do: fc.constant('renumber' as const) }),
   fc.record({ do: fc.constant('poison' as const) }),
   fc.record({ do: fc.constant('pause' as const) }),
@@ -62,7 +70,17 @@ async function live(world: TopicWorld, actions: readonly Action[]): Promise<{ un
     else if (each.do === 'renumber') world.renumber();
     else if (each.do === 'poison') world.poison.add(`e${world.published.length + 1}`);
     else if (each.do === 'break') due.set(each.at, each.after);
-    else if (each.do === 'start' && !world.isRunning) await world.start();
+    else if (each.do === 'leave') {
+      if (world.isRunning) await world.stop();
+      await world.publish(each.events);
+      await pass(world, each.ms);
+      await world.start();
+    } else if (each.do === 'cut') {
+      // In the middle of what comes, and for long.
+      due.set('stream', 1);
+      await world.publish(each.events);
+      await pass(world, each.ms);
+    } else if (each.do === 'start' && !world.isRunning) await world.start();
     else if (each.do === 'stop' && world.isRunning) await world.stop();
     else if (each.do === 'kill' && world.isRunning) {
       uncertain = true;

@@ -1,5 +1,12 @@
 import type { Clock } from '../../base/clock.ts';
-import { CheckpointExpiredError, InvariantError, OwnershipLostError, RateLimitedError, SyncError } from '../../base/errors.ts';
+import {
+  CheckpointExpiredError,
+  InvariantError,
+  OwnershipLostError,
+  RateLimitedError,
+  SchemaChangedError,
+  SyncError,
+} from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { backoffMs, isRetryable, type RetryPolicy } from '../../base/retry.ts';
 import type { Checkpoints, Log } from '../../model/connector.ts';
@@ -78,7 +85,7 @@ export async function runTopic(options: TopicOptions): Promise<void> {
 }
 
 function waitAfter(error: unknown, failures: number, random: Random): number {
-  if (error instanceof CheckpointExpiredError) return RECONNECT.delayMs;
+  if (error instanceof CheckpointExpiredError || error instanceof SchemaChangedError) return RECONNECT.delayMs;
   if (error instanceof RateLimitedError) return error.retryAfterMs;
   const isPermanent = error instanceof SyncError && !isRetryable(error);
   return isPermanent ? REFUSED_MS : backoffMs(failures, RECONNECT, random);

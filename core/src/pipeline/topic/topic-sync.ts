@@ -1,3 +1,5 @@
+import { SchemaChangedError } from '../../base/errors.ts';
+import type { SyncConfig } from '../../config/config.ts';
 import { type Change, NO_STAMP } from '../../model/change.ts';
 import type { StreamEvent, StreamTransaction } from '../../model/stream.ts';
 import { newRow, type Row } from '../../model/value.ts';
@@ -6,6 +8,9 @@ import type { WriteGate } from '../live/write-gate.ts';
 import type { OpenedSync } from '../opened-sync.ts';
 import type { StepFailure } from '../stage.ts';
 import { SeenEvents } from './seen-events.ts';
+
+/** Fields for which a topic was opened anew, so that one which no discovery finds is not looked for again and again. */
+const grown = new WeakMap<SyncConfig, Set<string>>();
 
 /** Place of a failure that no step and no target made: the event's content could not be read. */
 export const UNREAD = 'event';
@@ -76,7 +81,10 @@ export class TopicSync {
 
   /** Brings them to the target, within the transaction that is open. */
   async apply(transaction: StreamTransaction, { changes, taken }: Prepared): Promise<void> {
-    for (const round of roundsOfDistinctKeys(changes)) await this.#write(transaction, round);
+    const { target } = this.opened;
+    for (const round of target.compares ? [latestOfEach(changes)] : roundsOfDistinctKeys(changes)) {
+      await this.#write(transaction, round);
+    }
     await this.#seen?.remember(taken);
   }
 
@@ -114,11 +122,21 @@ export class TopicSync {
     return new Set((await store.failures({ sync: this.name, keys })).map(({ key }) => key));
   }
 
-  /** What the schema has and the event does not is null: a field that is new, or that its publisher left out. */
+  /**
+   * What the schema has and the event does not is null: its publisher left it out.
+   * @throws {SchemaChangedError} the event has grown by a field that is to be brought: nobody can read it later
+   */
   #wholeRow(row: Row): Row {
+    const { source, config } = this.opened;
     const whole = newRow();
-    for (const { name } of this.opened.source.schema.fields) whole[name] = row[name] ?? null;
-    return whole;
+    for (const { name } of source.schema.fields) whole[name] = row[name] ?? null;
+    if (config.fields !== null || Object.keys(row).length <= source.schema.fields.length) return whole;
+    const told = grown.get(config) ?? new Set();
+    grown.set(config, told);
+    const name = Object.keys(row).find((each) => !(each in whole) && !config.exclude.includes(each) && !told.has(each));
+    if (name === undefined) return whole;
+    told.add(name);
+    throw new SchemaChangedError(`${source.schema.name} has a new field: ${name}`);
   }
 
   async #keepUnread(events: readonly StreamEvent[]): Promise<void> {
@@ -139,6 +157,11 @@ export class TopicSync {
       ),
     );
   }
+}
+
+/** A row holds what the last of its events says. */
+function latestOfEach(changes: readonly Change[]): readonly Change[] {
+  return [...new Map(changes.map((change) => [change.key, change])).values()];
 }
 
 /** A write takes each key once; two events of one key are two writes, in their order. */
