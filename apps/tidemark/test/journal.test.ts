@@ -219,6 +219,39 @@ test.each([
   },
 );
 
+test.each([
+  ['sqlite', 'the same process'],
+  ['postgres', 'the same process'],
+  ['postgres', 'another process'],
+])('replays beside a stream under load, into %s by %s, undo nothing (P3, P11)', async (target, by) => {
+  await using world = await LiveWorld.open(target);
+  const life = await world.start('pubsub', { journal: '7d' });
+  await world.live(life);
+  const ids = Array.from({ length: 20 }, (_, i) => world.insert('Contact', { LastName: `n${i}` }));
+  await world.equal();
+  await using other = await world.engine('pubsub', { journal: '7d' });
+  const engine = by === 'the same process' ? life.engine : other;
+  let writes = 0;
+  let isOver = false;
+  const writing = (async () => {
+    while (!isOver) {
+      world.org.write((t) => {
+        for (const id of ids.filter((_, i) => (i + writes) % 3 === 0)) t.update('Contact', id, { MailingCity: `c${++writes}` });
+      });
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  })();
+  for (let round = 0; round < 8; round++) {
+    const { state, counts } = await replay(engine);
+    expect({ state, failed: counts.failed }).toEqual({ state: 'succeeded', failed: 0 });
+  }
+  isOver = true;
+  await writing;
+  await world.equal();
+  await life.stop();
+  expect(writes).toBeGreaterThan(20);
+});
+
 test('what a hole may have changed is not replayed from before it, and is named (P3)', async () => {
   await using world = await LiveWorld.open();
   const first = await world.start('pubsub', { journal: '7d' });

@@ -148,3 +148,18 @@ test('a wildcard means every record that begins so', () => {
   expect(records.get('001a')).toMatchObject({ torn: true, row: {} });
   expect(records.get('003a')).toMatchObject({ torn: false, row: { a: 1, id: '003a' } });
 });
+
+test('events that come while its records are written make no share of it smaller, and are taken in (P9)', () => {
+  const records = new KnownRecords(WHOLE, { keyField: 'id', derived: new Map() }, 3);
+  const told = (key: string, a: number): StreamEvent => ({
+    ...{ position: '', dataset: 'd', transaction: '', committedAtMs: 0, writer: '', untold: [], stampMs: 5, op: 'update' },
+    keys: [key],
+    row: { a },
+  });
+  for (const each of ['k1', 'k2', 'k3']) records.add(told(each, 1), true);
+  records.complete();
+  for (let i = 0; i < 20; i++) expect(records.add(told(`new${i}`, 2), false)).toEqual([`new${i}`]);
+  records.add(told('k2', 3), false);
+  expect(records.left).toEqual([]);
+  expect([...records.selected()].map((each) => records.get(each)!.row.a)).toEqual([1, 3, 1]);
+});

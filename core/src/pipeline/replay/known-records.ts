@@ -35,6 +35,7 @@ export class KnownRecords {
   readonly #derived: ReadonlyMap<string, readonly string[] | null>;
   readonly #max: number;
   #share: Share;
+  #isComplete = false;
   /** Shares that were given up: another pass has to see to them. */
   readonly left: Share[] = [];
 
@@ -69,9 +70,15 @@ export class KnownRecords {
         this.tearAll(key.slice(0, -1));
         return 'all';
       }
-      if (this.#isOurs(key)) this.#addTo(this.#recordOf(key), key, event, selected);
+      const record = this.#isComplete ? this.#records.get(key) : this.#isOurs(key) ? this.#recordOf(key) : undefined;
+      if (record !== undefined) this.#addTo(record, key, event, selected);
     }
     return event.keys;
+  }
+
+  /** From here on events of these records are taken in, and no others: what is being written stays the same share. */
+  complete(): void {
+    this.#isComplete = true;
   }
 
   /** This record is to be replayed, and nothing is known of it. */

@@ -141,6 +141,7 @@ class Pass {
       }
       if (++read % EVENTS === 0) this.#scope.tally.progress('reading', read, estimate);
     }
+    this.records.complete();
   }
 
   async write(outcome: ReplayOutcome): Promise<void> {
