@@ -19,18 +19,18 @@ export class PrivateCopy implements Disposable {
     this.#linkPackages();
   }
 
-  /** Breaks something. @throws {Error} the code has moved on */
-  apply(edits: readonly Edit[]): void {
-    for (const { file } of edits) cpSync(join(root, file), join(this.path, file));
+  /** Breaks something. Returns how to mend it. @throws {Error} the code has moved on */
+  apply(edits: readonly Edit[]): () => void {
+    const originals = new Map<string, string>();
     for (const edit of edits) {
       const path = join(this.path, edit.file);
-      writeFileSync(path, edited(readFileSync(path, 'utf8'), edit));
+      const text = readFileSync(path, 'utf8');
+      if (!originals.has(path)) originals.set(path, text);
+      writeFileSync(path, edited(text, edit));
     }
-  }
-
-  /** As the source is. */
-  restore(edits: readonly Edit[]): void {
-    for (const { file } of edits) cpSync(join(root, file), join(this.path, file));
+    return () => {
+      for (const [path, text] of originals) writeFileSync(path, text);
+    };
   }
 
   [Symbol.dispose](): void {

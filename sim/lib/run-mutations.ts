@@ -21,9 +21,9 @@ export async function* runMutations(
 ): AsyncGenerator<Caught> {
   using copy = new PrivateCopy();
   for (const { name, promise, edits } of mutations) {
-    copy.apply(edits);
+    const mend = copy.apply(edits);
     const { failures } = await runIn(copy.path, simulation, range);
-    copy.restore(edits);
+    mend();
     const [first] = failures;
     yield { mutation: name, promise, seed: first?.seed ?? null, as: first?.failure[0] ?? '' };
   }

@@ -47,6 +47,7 @@ export async function runSeeds(name: string, { from, seeds }: Range, options: Ru
   if (options.workers <= 1) {
     const simulation = await simulations[name]!.load();
     for (let seed = take(); seed !== null; seed = take()) tell(await simulation.run(seed, { linesMax, target }));
+    await simulation.close?.();
   } else {
     const work = () => inWorker(take, (seed) => ({ name, seed, linesMax, target }), tell);
     await Promise.all(Array.from({ length: Math.min(options.workers, seeds) }, work));

@@ -2,6 +2,8 @@
 export interface Simulation {
   readonly mutations: readonly Mutation[];
   run(seed: number, options: SimulationOptions): Promise<Outcome>;
+  /** Stops what worlds shared. */
+  close?(): Promise<void>;
 }
 
 export interface SimulationOptions {

@@ -1,12 +1,14 @@
+import postgres from '@tidemark/connector-postgres';
+import sqlite from '@tidemark/connector-sqlite';
 import { type AnyConnector, type Config, Engine, parseConfig, type Random, type Store } from '@tidemark/core';
 import { Life, type Scheduler } from '@tidemark/testkit/simulation';
 import { createConnector as createSalesforce } from '../../connectors/salesforce/connector.ts';
 import { createPubSubTransport } from '../../connectors/salesforce/stream/pubsub-transport.ts';
-import { createConnector as createSqlite } from '../../connectors/sqlite/connector.ts';
 import { type Mapped, syncOf } from './mapping.ts';
-import { type Network, simulatedFetch } from './network.ts';
+import { localDelay, type Network, simulatedFetch } from './network.ts';
 import type { Plan } from './plan.ts';
 import { type GrpcWorld, simulatedGrpc } from './simulated-grpc.ts';
+import type { SimulatedTarget } from './simulated-target.ts';
 
 /** What outlives a process of the engine. */
 export interface EngineWorld {
@@ -15,6 +17,7 @@ export interface EngineWorld {
   readonly network: Network;
   readonly grpc: GrpcWorld;
   readonly store: Store;
+  readonly target: SimulatedTarget;
   readonly config: Config;
 }
 
@@ -36,7 +39,7 @@ export class EngineProcess {
       scheduler.history.add(`${scheduler.now()} ${this.life.name} ${level}: ${message} ${textOf(data)}`);
     this.#engine = new Engine({
       config: withConnectors(world.config, connectorsOf(world, this.life)),
-      store: storeOf(world.store, scheduler, this.life),
+      store: storeOf(world, this.life),
       clock: scheduler.clock(this.life, plan.engineSkewMs),
       random,
       log: { debug() {}, info: say('info'), warn: say('warn'), error: say('error') },
@@ -80,16 +83,16 @@ export class EngineProcess {
 const configs = new Map<string, Config>();
 
 /** The configuration of a world, as a user would write it. Read once for all worlds that have the same. */
-export function configOf(mappings: readonly Mapped[], plan: Plan, path: string): Config {
+export function configOf(mappings: readonly Mapped[], plan: Plan, target: SimulatedTarget): Config {
   const { strict, filtered, deletes, everyMs } = plan;
-  const name = JSON.stringify({ strict, filtered, deletes, path });
-  const config = configs.get(name) ?? readConfig(mappings, path);
+  const name = JSON.stringify([strict, filtered, deletes, target.connection]);
+  const config = configs.get(name) ?? readConfig(mappings, target);
   configs.set(name, config);
   const schedule = everyMs === null ? null : ({ kind: 'every', everyMs } as const);
   return { ...config, syncs: new Map([...config.syncs].map(([sync, settings]) => [sync, { ...settings, schedule }])) };
 }
 
-function readConfig(mappings: readonly Mapped[], path: string): Config {
+function readConfig(mappings: readonly Mapped[], target: SimulatedTarget): Config {
   const yaml = JSON.stringify({
     connections: {
       org: {
@@ -100,14 +103,14 @@ function readConfig(mappings: readonly Mapped[], path: string): Config {
         apiShare: 1,
         auth: { flow: 'client-credentials', ...credentials },
       },
-      db: { type: 'sqlite', path, busyTimeoutMs: 0 },
+      db: target.connection,
     },
     syncs: Object.fromEntries(mappings.map((mapped) => [mapped.sync, { ...syncOf(mapped), sweepMax: 1 }])),
   });
   return parseConfig(yaml, {
     file: '/tidemark.yaml',
     env: {},
-    connectors: [createSalesforce(), createSqlite()] as AnyConnector[],
+    connectors: [createSalesforce() as AnyConnector, sqlite as AnyConnector, postgres as AnyConnector],
   });
 }
 
@@ -121,17 +124,8 @@ function connectorsOf(world: EngineWorld, life: Life): Readonly<Record<string, A
         ? createPubSubTransport('pubsub.example.com:443', session, context.clock, async () => simulatedGrpc(grpc, life))
         : null,
   });
-  const files = new Set<object>();
-  const sqlite = createSqlite({
-    runInProcess: (op, work, file) => {
-      if (!files.has(file)) {
-        files.add(file);
-        life.onAbandoned(() => file.close());
-      }
-      return scheduler.outside(life, `sqlite ${op}`, work);
-    },
-  });
-  return { salesforce: salesforce as AnyConnector, sqlite: sqlite as AnyConnector };
+  const database = world.target.connector(scheduler, life, () => localDelay(world.network.random));
+  return { salesforce: salesforce as AnyConnector, [database.name]: database };
 }
 
 function withConnectors(config: Config, connectors: Readonly<Record<string, AnyConnector>>): Config {
@@ -145,14 +139,16 @@ function withConnectors(config: Config, connectors: Readonly<Record<string, AnyC
 }
 
 /** The store of all lives: each of its methods is whole or not at all, and the process may die before it and after it. */
-function storeOf(store: Store, scheduler: Scheduler, life: Life): Store {
+function storeOf({ store, scheduler, network }: EngineWorld, life: Life): Store {
+  const delay = () => localDelay(network.random);
   const outside = <T extends object>(part: T, what: string): T =>
     new Proxy(part, {
       get(target, name) {
         const value = Reflect.get(target, name, target) as unknown;
         if (name === 'checkpoints') return outside(value as object, 'store checkpoints');
         if (typeof value !== 'function' || typeof name === 'symbol') return value;
-        return (...args: unknown[]) => scheduler.outside(life, `${what} ${name}`, () => value.apply(target, args));
+        return (...args: unknown[]) =>
+          scheduler.outside(life, `${what} ${name}`, () => value.apply(target, args), { beforeMs: delay(), afterMs: delay() });
       },
     });
   return outside(store, 'store');

@@ -69,5 +69,10 @@ export function latency(random: Random): number {
   return 1 + Math.floor(random() * (random() < 0.9 ? 30 : 300));
 }
 
+/** On this machine: mostly nothing, so that what is done at once is done in one moment, and a while now and then. */
+export function localDelay(random: Random): number {
+  return random() < 0.9 ? 0 : Math.floor(random() * 40);
+}
+
 /** Without values of records and without tokens: what was asked. */
 const pathOf = (url: string) => new URL(url).pathname.replace(/^\/services\/(data\/v\d+\.0\/)?/, '');

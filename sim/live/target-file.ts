@@ -1,16 +1,39 @@
 import { rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import type { AnyConnector } from '@tidemark/core';
+import type { Life, Scheduler } from '@tidemark/testkit/simulation';
+import { createConnector } from '../../connectors/sqlite/connector.ts';
 import type { Mapped, Values } from './mapping.ts';
+import type { SimulatedTarget } from './simulated-target.ts';
 
-/** The target database as others use it: readers that see what is committed, programs that keep it locked. */
-export class TargetFile {
+/** A SQLite file, written in turn. */
+export class TargetFile implements SimulatedTarget {
   readonly path: string;
+  readonly readsAtOnce = true;
   #reader: DatabaseSync | null = null;
   #locker: DatabaseSync | null = null;
 
   constructor(path: string) {
     this.path = path;
     removeFile(path);
+  }
+
+  get connection(): object {
+    return { type: 'sqlite', path: this.path, busyTimeoutMs: 0 };
+  }
+
+  connector(scheduler: Scheduler, life: Life, delay: () => number): AnyConnector {
+    const files = new Set<object>();
+    const sqlite = createConnector({
+      runInProcess: (op, work, file) => {
+        if (!files.has(file)) {
+          files.add(file);
+          life.onAbandoned(() => file.close());
+        }
+        return scheduler.outside(life, `sqlite ${op}`, work, { beforeMs: delay(), afterMs: delay() });
+      },
+    });
+    return sqlite as AnyConnector;
   }
 
   /** All tables at one moment; null while one of them is not there yet. */
@@ -50,7 +73,7 @@ export class TargetFile {
     if (this.#locker?.isTransaction) this.#locker.exec('ROLLBACK');
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.unlock();
     this.#locker?.close();
     this.#reader?.close();

@@ -12,7 +12,9 @@ import { OrgHistory } from './org-history.ts';
 import { People } from './people.ts';
 import { type ActionKind, hour, type Plan, planOf } from './plan.ts';
 import { pubsubOf } from './simulated-grpc.ts';
+import type { Copy, SimulatedTarget } from './simulated-target.ts';
 import { TargetFile } from './target-file.ts';
+import { TargetPostgres } from './target-postgres.ts';
 
 const startMs = Date.UTC(2026, 2, 4, 5, 6, 7);
 /** The world's own time in which everything has to be mended once nothing goes wrong any more. */
@@ -44,7 +46,7 @@ class World {
   readonly #random: Random;
   readonly #scheduler: Scheduler;
   readonly #emulator: Emulator;
-  readonly #file: TargetFile;
+  readonly #target: SimulatedTarget;
   readonly #store: Store;
   readonly #network: Network;
   readonly #engineWorld: EngineWorld;
@@ -82,7 +84,8 @@ class World {
       limits: { DailyApiRequests: 10_000_000 },
     });
     const store = await openStore(':memory:');
-    return new World({ seed, plan, random, history, org, clockRef, emulator, store });
+    const target = await openTarget(options.target);
+    return new World({ seed, plan, random, history, org, clockRef, emulator, store, target });
   }
 
   private constructor(parts: {
@@ -94,6 +97,7 @@ class World {
     clockRef: { scheduler: Scheduler | null };
     emulator: Emulator;
     store: Store;
+    target: SimulatedTarget;
   }) {
     const { seed, plan, random, history, clockRef, emulator, store } = parts;
     this.#seed = seed;
@@ -104,7 +108,7 @@ class World {
     this.#org = parts.org;
     this.#scheduler = new Scheduler({ random, startMs, history, onStep: () => this.#onStep() });
     clockRef.scheduler = this.#scheduler;
-    this.#file = new TargetFile(join(folder(), `${process.pid}.db`));
+    this.#target = parts.target;
     this.#mappings = mappingsOf(plan);
     this.#network = { scheduler: this.#scheduler, random, emulator, faults: plan.faults };
     this.#engineWorld = {
@@ -118,7 +122,8 @@ class World {
         faultsNow: () => this.#network.faults,
       },
       store,
-      config: configOf(this.#mappings, plan, this.#file.path),
+      target: this.#target,
+      config: configOf(this.#mappings, plan, this.#target),
     };
     this.#people = new People(emulator, this.#scheduler, this.#org, random, !plan.strict);
     this.#truth = new OrgHistory(emulator, this.#mappings);
@@ -144,14 +149,14 @@ class World {
     this.#say('nothing goes wrong from here on');
     this.#network.faults = null;
     this.#killIn = Number.POSITIVE_INFINITY;
-    this.#file.unlock();
+    this.#target.unlock();
     for (const { sync } of this.#mappings) await this.#store.setPaused(sync, false);
     await this.#settle();
   }
 
   async close(): Promise<void> {
     for (const life of this.#alive) this.#scheduler.abandon(life);
-    this.#file.close();
+    await this.#target.close();
     await this.#emulator.close();
     await this.#store[Symbol.asyncDispose]();
   }
@@ -163,11 +168,11 @@ class World {
     let equalSinceMs: number | null = null;
     let lookAtMs = 0;
     let last: string[] = [];
-    await this.#scheduler.run(() => {
+    await this.#scheduler.run(async () => {
       if (this.#process === null) this.#start();
       if (now() < lookAtMs) return false;
       lookAtMs = now() + (equalSinceMs === null ? 2000 : calmMs / 2);
-      last = this.#truth.differences(this.#file.read(this.#mappings));
+      last = this.#truth.differences(await this.#target.read(this.#mappings));
       if (last.length > 0 && equalSinceMs !== null) throw new Wrong(['it was equal and is not any more', ...last].join('\n'));
       if (last.length === 0) {
         equalSinceMs ??= now();
@@ -235,8 +240,8 @@ class World {
 
   /** Somebody reads the target. */
   #look(): void {
-    if (!this.#plan.strict) return;
-    const copy = this.#file.read(this.#mappings);
+    if (!this.#plan.strict || !this.#target.readsAtOnce) return;
+    const copy = this.#target.read(this.#mappings) as Copy | null;
     if (copy === null) return;
     const from = Math.max(this.#catchingUpTo, this.#seen);
     const { moments, reason } = this.#truth.momentsOf(copy, from);
@@ -309,7 +314,7 @@ class World {
       });
     },
     lock: () => {
-      if (this.#file.lock()) this.#later('unlock', this.#random() * 20_000, () => this.#file.unlock());
+      if (this.#target.lock()) this.#later('unlock', this.#random() * 20_000, () => this.#target.unlock());
     },
   };
 
@@ -333,6 +338,12 @@ class World {
   #say(what: string): void {
     this.#scheduler.history.add(`${this.#scheduler.now()} world: ${what}`);
   }
+}
+
+async function openTarget(name: string): Promise<SimulatedTarget> {
+  if (name === 'postgres') return TargetPostgres.create();
+  if (name === 'sqlite') return new TargetFile(join(folder(), `${process.pid}.db`));
+  throw new Error(`there is no target ${name}: sqlite or postgres`);
 }
 
 let made: string | undefined;

@@ -23,6 +23,10 @@ export class NothingWaitsError extends Error {
   override readonly name = 'NothingWaitsError';
 }
 
+/** True time in which what is outside answers, if it does not wait for somebody of this world; and the longest that it may take. */
+const answerMs = 30;
+const answerMsMax = 30_000;
+
 /** Event loop turns after a step, in which whatever it set going comes to rest. */
 const turns = 2;
 
@@ -36,6 +40,8 @@ export class Scheduler {
   readonly #onStep: () => void;
   #parked: Parked[] = [];
   readonly #frozen = new Set<Life>();
+  /** What is under way outside, and not waited for. */
+  #beside = 0;
   #nowMs: number;
   steps = 0;
 
@@ -123,6 +129,26 @@ export class Scheduler {
     return outcome!.value;
   }
 
+  /**
+   * Work outside that may have to wait for other work of this world, as one database transaction waits for another: it is begun in
+   * its turn, and things go on meanwhile. When it is done depends on the outside: such a world is not the same twice.
+   */
+  async beside<T>(life: Life, what: string, work: () => Promise<T>): Promise<T> {
+    await this.park(life, what, 0);
+    let outcome: { readonly value: T } | { readonly error: unknown };
+    this.#beside++;
+    try {
+      outcome = { value: await work() };
+    } catch (error) {
+      outcome = { error };
+    } finally {
+      this.#beside--;
+    }
+    await this.park(life, `${what} answered`, 0);
+    if ('error' in outcome) throw outcome.error;
+    return outcome.value;
+  }
+
   /** A clock in this world, ahead of its time by `skewMs`. */
   clock(life: Life, skewMs = 0): Clock {
     return {
@@ -155,13 +181,27 @@ export class Scheduler {
    * @throws {NothingWaitsError} nobody waits and it is not done
    * @throws what `work` handed to `after` throws
    */
-  async run(done: () => boolean): Promise<void> {
+  async run(done: () => boolean | Promise<boolean>): Promise<void> {
     for (;;) {
       await rest();
-      if (done()) return;
+      if (await done()) return;
       this.#onStep();
+      if (this.#beside > 0) await this.#giveTime();
+      // A step or a look may have set something going that is about to wait.
+      if (this.#parked.length === 0) {
+        await rest();
+        if (await done()) return;
+      }
       await this.#step();
     }
+  }
+
+  /** Time would pass, and somebody may be about to answer: true time is given to that, as long as it is not waiting for us. */
+  async #giveTime(): Promise<void> {
+    const untilMs = performance.now() + (this.#parked.length === 0 ? answerMsMax : answerMs);
+    const isDue = () => this.#parked.some(({ dueMs }) => dueMs <= this.#nowMs);
+    while (this.#beside > 0 && !isDue() && performance.now() < untilMs) await new Promise((resolve) => setTimeout(resolve, 1));
+    await rest();
   }
 
   async #step(): Promise<void> {
