@@ -20,6 +20,8 @@ export async function* runMutations(
   range: { readonly from: number; readonly seeds: number; readonly workers: number },
 ): AsyncGenerator<Caught> {
   using copy = new PrivateCopy();
+  // All of them before any: a run takes long, and what does not fit is to be known at once.
+  for (const { edits } of mutations) copy.apply(edits)();
   for (const { name, promise, edits } of mutations) {
     const mend = copy.apply(edits);
     const { failures } = await runIn(copy.path, simulation, range);

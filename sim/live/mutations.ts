@@ -133,7 +133,13 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'every delivery is taken for whole transactions',
     promise: 'P6',
-    edits: [{ file: inbox, find: 'if (delivery.caughtUp && this.#coming !== null)', replace: 'if (this.#coming !== null)' }],
+    edits: [
+      {
+        file: inbox,
+        find: 'if (this.#coming !== null && this.#isCaughtUp) this.#settle();',
+        replace: 'if (this.#coming !== null) this.#endTransaction();',
+      },
+    ],
   },
   {
     name: 'no more events are asked for until whole transactions are written',

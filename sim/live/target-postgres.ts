@@ -3,6 +3,7 @@ import type { AnyConnector } from '@tidemark/core';
 import { type RunningPostgres, startPostgres } from '@tidemark/testkit';
 import type { Life, Scheduler } from '@tidemark/testkit/simulation';
 import pg from 'pg';
+import type { CopyStreamQuery } from 'pg-copy-streams';
 import { createConnector } from '../../connectors/postgres/connector.ts';
 import { type Client, openPool, type Pool } from '../../connectors/postgres/driver.ts';
 import type { Mapped, Values } from './mapping.ts';
@@ -106,7 +107,7 @@ class SimulatedPool implements Pool {
   async connect(): Promise<Client> {
     const client = await this.#scheduler.beside(this.#life, 'postgres connect', () => this.#pool.connect());
     this.#clients.add(client);
-    const query = (statement: Parameters<Client['query']>[0]) => {
+    const query = (statement: string | { readonly text: string } | CopyStreamQuery) => {
       if (typeof statement === 'object' && 'submit' in statement) {
         const stream = client.query(statement as never) as unknown as EventEmitter;
         // Of a life that was abandoned nobody listens any more.
