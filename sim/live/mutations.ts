@@ -136,7 +136,7 @@ export const mutations: readonly Mutation[] = [
     edits: [
       {
         file: inbox,
-        find: 'if (this.#coming !== null && this.#isCaughtUp) this.#settle();',
+        find: '    this.#hasLooked = false;\n    if (this.#coming !== null && this.#isCaughtUp) this.#settle();',
         replace: 'if (this.#coming !== null) this.#endTransaction();',
       },
     ],
