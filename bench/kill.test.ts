@@ -30,13 +30,16 @@ test.each(['postgres', 'sqlite'] as const)(
 
 // The same for a stream: `tidemark start` itself, while records of two objects are changed together, made, removed and brought back.
 // No delta ever runs; what the copy is in the end, the stream has brought.                                    (P1, P3, P4, P6)
-test.each(['postgres', 'sqlite'] as const)('kill -9 of a stream into %s loses nothing', { timeout: 180_000 }, async (type) => {
+test.each([
+  ['postgres', 'pubsub'],
+  ['sqlite', 'cometd'],
+] as const)('kill -9 of a stream into %s by %s loses nothing', { timeout: 180_000 }, async (type, stream) => {
   const database = type === 'postgres' ? await createTestDatabase() : null;
   const target =
     database === null
       ? ({ type: 'sqlite', path: join(folder, 'live.db') } as const)
       : ({ type: 'postgres', url: database.url } as const);
-  const report = await liveKillTest({ kills: 3, seed: 7, perSecond: 200, target, folder });
+  const report = await liveKillTest({ kills: 3, seed: 7, perSecond: 200, stream, target, folder });
   await database?.drop();
   expect(report, report.said).toMatchObject({ differences: 0, torn: 0 });
   expect(report.changes).toBeGreaterThan(0);

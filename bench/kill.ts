@@ -35,7 +35,7 @@ export async function bench({ rows }: BenchOptions): Promise<BenchReport> {
       add('pages asked for again', report.pagesRedone, 'pages');
 
       say(`${KILLS} kills of a stream into ${target.type}`);
-      const live = await liveKillTest({ kills: KILLS, seed: 1, perSecond: CHANGES_PER_SECOND, target, folder });
+      const live = await liveKillTest({ kills: KILLS, seed: 1, perSecond: CHANGES_PER_SECOND, stream: 'pubsub', target, folder });
       lost += live.differences + live.torn;
       if (live.differences > 0) say(live.said);
       add('live: kills', live.kills, 'kills');

@@ -38,6 +38,7 @@ export interface LiveKillOptions {
   readonly kills: number;
   readonly seed: number;
   readonly perSecond: number;
+  readonly stream: 'pubsub' | 'cometd';
   readonly target: TargetConnection;
   /** For the configuration and the state. */
   readonly folder: string;
@@ -51,14 +52,14 @@ const TIDEMARK = fileURLToPath(new URL('../../apps/tidemark/bin/tidemark.js', im
  * deletes and undeletes, in transactions over two objects. No delta ever runs, so that nothing but the stream can bring what changed.
  * In the end the org stands still, and the copy has to become equal, record by record (P1, P3, P4, P6).
  */
-export async function liveKillTest({ kills, seed, perSecond, target, folder }: LiveKillOptions): Promise<LiveKillReport> {
+export async function liveKillTest({ kills, seed, perSecond, stream, target, folder }: LiveKillOptions): Promise<LiveKillReport> {
   const random = seededRandom(seed);
   const given: ChangingOrgInput = { perSecond, accounts: 50, contacts: 500, seed };
   await using org = new SpokenChild('./changing-org-process.ts', given);
   const { together, ...credentials } = await org.next<EmulatorCredentials & { together: Together }>();
   const ask = (kind: ChangingOrgQuestion['kind']) => org.ask<Truth>({ kind });
   const file = join(folder, `${target.type}.json`);
-  writeFileSync(file, configuration(credentials, target, join(folder, `${target.type}-state.db`)), { mode: 0o600 });
+  writeFileSync(file, configuration(credentials, stream, target, join(folder, `${target.type}-state.db`)), { mode: 0o600 });
   await using copy = await openCopyReader(target);
   let torn = 0;
   let killsWhileLive = 0;
@@ -105,6 +106,7 @@ export async function liveKillTest({ kills, seed, perSecond, target, folder }: L
 
 function configuration(
   { loginUrl, clientId, clientSecret, pubsubEndpoint }: EmulatorCredentials,
+  stream: LiveKillOptions['stream'],
   target: TargetConnection,
   store: string,
 ): string {
@@ -121,8 +123,8 @@ function configuration(
       org: {
         type: 'salesforce',
         loginUrl,
-        stream: 'pubsub',
-        pubsubEndpoint: `http://${pubsubEndpoint}`,
+        stream,
+        ...(stream === 'pubsub' ? { pubsubEndpoint: `http://${pubsubEndpoint}` } : {}),
         auth: { flow: 'client-credentials', clientId, clientSecret },
       },
       db: target,
