@@ -277,6 +277,29 @@ describe('several readers', () => {
     expect(await items.logged()).toEqual([]);
   });
 
+  test('readers that say so at the same moment do not each leave the rows to the other', async () => {
+    const items = await createItems(database, plain);
+    const readers = await Promise.all(['a', 'b'].map((unit) => items.open({ unit })));
+    const marks = await Promise.all(readers.map(mark));
+    await database.script(`INSERT INTO ${items.table} VALUES (1)`);
+    const read = await Promise.all(readers.map((reader, i) => readAll(reader, marks[i]!)));
+    const session = database.open(1);
+    const client = await session.connect();
+    // Each is held up after it has looked for what can go, and before it commits.
+    await client.query(`SELECT pg_advisory_lock(7); CREATE FUNCTION ${items.schema}.pause() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END $$;
+      CREATE TRIGGER pause AFTER DELETE ON ${items.schema}._tidemark_log_items EXECUTE FUNCTION ${items.schema}.pause()`);
+    const acknowledged = Promise.all(readers.map((reader, i) => readAll(reader, read[i]!.checkpoint)));
+    const waiting = `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+    while ((await database.sql(waiting))[0]![0] !== '2');
+    await client.query('SELECT pg_advisory_unlock(7)');
+    await acknowledged;
+    client.release();
+    await session.end();
+    for (const reader of readers) await reader[Symbol.asyncDispose]();
+    expect(await items.logged()).toEqual([]);
+  });
+
   test('a mark keeps the log until it is read from, whatever older checkpoints of the same sync read meanwhile (P12)', async () => {
     const items = await createItems(database, plain);
     await using source = await items.open();
