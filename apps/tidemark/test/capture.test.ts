@@ -1,3 +1,6 @@
+import postgres from '@tidemark/connector-postgres';
+import sqlite from '@tidemark/connector-sqlite';
+import { type AnyConnector, Engine, loadConfig, openStore, type RunReport, systemClock } from '@tidemark/core';
 import { createTestDatabase } from '@tidemark/testkit';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -90,4 +93,37 @@ test('rows and deletes travel, and removal leaves nothing behind', async () => {
   await client.query(`DELETE FROM accounts`);
   await place.call('schema', 'apply', 'accounts');
   expect(json(await place.call('run', 'accounts', '--json'))).toMatchObject({ kind: 'full', counts: { deleted: 1 } });
+});
+
+test('while it runs, a change sets off a run, and a quiet table none', async () => {
+  await place.call('schema', 'apply', 'accounts');
+  const connectors = [postgres, sqlite] as unknown as readonly AnyConnector[];
+  const config = await loadConfig(place.path('tidemark.yaml'), { env: {}, connectors });
+  await using store = await openStore(':memory:');
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  await using engine = new Engine({ config, store, clock: systemClock, random: Math.random, log, fetch });
+  const stop = new AbortController();
+  const reports: RunReport[] = [];
+  let heard = () => {};
+  const onRun = (report: RunReport) => {
+    if (report.sync !== 'accounts') return;
+    reports.push(report);
+    heard();
+  };
+  const next = () => new Promise<void>((resolve) => (heard = resolve));
+  const first = next();
+  const running = engine.start({ stop: stop.signal, signal: new AbortController().signal, onRun });
+  await first;
+  for (const id of [3, 4]) {
+    const run = next();
+    await client.query('INSERT INTO accounts VALUES ($1, $2)', [id, 'new']);
+    await run;
+  }
+  stop.abort();
+  await running;
+  expect(reports.map(({ kind, counts }) => [kind, counts.read])).toEqual([
+    ['full', 2],
+    ['delta', 1],
+    ['delta', 1],
+  ]);
 });
