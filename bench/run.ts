@@ -19,6 +19,10 @@ const benches: Record<
     summary: 'a backlog of change events into PostgreSQL, beside bare transactions and the public client; lag at a steady rate',
     load: () => import('./live.ts'),
   },
+  write: {
+    summary: 'records into an org: API calls and time for few and many, beside scripts with jsforce',
+    load: () => import('./write.ts'),
+  },
   kill: {
     summary: 'kill -9 in the middle of loads, deltas and streams, again and again: nothing is lost',
     load: () => import('./kill.ts'),
@@ -45,7 +49,7 @@ if (values.help || bench === undefined) {
   for (const [name, { summary }] of Object.entries(benches)) console.log(`  ${name.padEnd(10)} ${summary}`);
   process.exit(values.help ? 0 : 2);
 }
-const ROWS: Record<string, string> = { kill: '20000', live: '100000' };
+const ROWS: Record<string, string> = { kill: '20000', live: '100000', write: '100000' };
 const rows = count('rows', values.rows ?? ROWS[positionals[0]!] ?? '1000000');
 const rounds = count('rounds', values.rounds);
 print(await (await bench.load()).bench({ rows, rounds, quick: values.quick }), values.json);

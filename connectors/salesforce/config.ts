@@ -135,7 +135,7 @@ export const to = z.strictObject({
     .number()
     .int()
     .nonnegative()
-    .default(2000)
+    .default(1000)
     .describe('Writes of more records than this in one go use Bulk API 2.0, others sObject Collections'),
   recordsPerCall: z
     .number()

@@ -32,8 +32,8 @@ export interface TargetParts {
   readonly describes: Describes;
 }
 
-/** Records of one job: Salesforce works them off in pieces of 10,000. */
-const batchSizeMax = 10_000;
+/** Records of one job, held in memory. Salesforce works on them in pieces of 10,000, several at once. */
+const batchSizeMax = 50_000;
 
 /** One object of the org, written by sObject Collections, or by the Bulk API when a write holds many records. */
 export async function openTarget(parts: TargetParts, spec: TargetSpec<To>, signal: AbortSignal): Promise<Target> {

@@ -10,7 +10,7 @@ import { inTurn, type OpenedSync, type RunScope, StoppedError } from './opened-s
 /** A sweep of so few rows never asks. */
 const SWEEP_ROWS_FREE = 10;
 /** Rows of one write where the target has no loader: so many at least, and at most, as the target takes them; memory holds them (P9). */
-const ROWS_IN_A_WRITE = { min: 2000, max: 10_000 };
+const ROWS_IN_A_WRITE = { min: 2000, max: 50_000 };
 
 export interface FullOptions {
   /** Overrides the sync's own `sweepMax`: the user's answer to a refused sweep. */
