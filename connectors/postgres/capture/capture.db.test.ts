@@ -35,6 +35,19 @@ test('inserts, updates and deletes are told with what changed, as rows are now',
   expect(await items.logged()).toEqual([]);
 });
 
+test('a row that leaves the filter goes, and its key may stand in the filter (P4)', async () => {
+  const items = await createItems(database, plain);
+  await using source = await items.open({ where: "id < 3 AND name <> 'out' OR id = 9", fields: ['name'] });
+  const from = await mark(source);
+  await database.script(`INSERT INTO ${items.table} VALUES (1, 'in'), (2, 'out'), (5, 'in'), (9, 'out')`);
+  const first = await readAll(source, from);
+  expect(brief(first.changes)).toEqual(['delete 2', 'delete 5', 'upsert 1', 'upsert 9']);
+  expect(first.changes.find(({ key }) => key === '1')!.row).toEqual({ id: 1, name: 'in' });
+  await database.script(`UPDATE ${items.table} SET name = 'out'`);
+  expect(brief((await readAll(source, first.checkpoint)).changes)).toEqual(['delete 1', 'delete 5']);
+  expect(brief(await source.readKeys!(['9', '1'], signal))).toEqual(['delete 1', 'upsert 9']);
+});
+
 // Of the statement: what the log holds. The row 1 (`a`) and the row 2 (`b`) are there before.
 const statements: readonly [what: string, sql: string, log: readonly string[]][] = [
   ['an upsert that updates', `INSERT INTO T VALUES (1, 'z') ON CONFLICT (id) DO UPDATE SET name = excluded.name`, ['U 1 name']],

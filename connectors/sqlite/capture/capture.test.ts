@@ -32,6 +32,18 @@ test('inserts, updates and deletes are told with what changed, as rows are now',
   expect(items.logged()).toEqual(['U 4']);
 });
 
+test('a row that leaves the filter goes (P4)', async () => {
+  await using items = await createItems(plain);
+  await using source = await items.open({ where: "id < 3 AND name <> 'out' OR id = 9", fields: ['name'] });
+  const from = await mark(source);
+  items.sql("INSERT INTO items (id, name) VALUES (1, 'in'), (2, 'out'), (5, 'in'), (9, 'out')");
+  const first = await readAll(source, from);
+  expect(brief(first.changes)).toEqual(['delete 2', 'delete 5', 'upsert 1', 'upsert 9']);
+  expect(first.changes.find(({ key }) => key === '1')!.row).toEqual({ id: 1, name: 'in' });
+  items.sql("UPDATE items SET name = 'out'");
+  expect(brief((await readAll(source, first.checkpoint)).changes)).toEqual(['delete 1', 'delete 5']);
+});
+
 // Of the statement: what the log holds. The rows 1 (`a@x`, slot 1, NULL) and 2 (`b@x`, slot 2) are there before.
 const statements: readonly [what: string, sql: string, log: readonly string[]][] = [
   [
