@@ -66,7 +66,8 @@ test('starts by itself after its delay, repeats, prints what changed as JSON, an
   const { runs } = await example.json<{ runs: Run[] }>('runs');
   const [second, first] = [runs.at(-2)!, runs.at(-1)!];
   expect(first.startedAtMs - Date.parse(started.time)).toBeGreaterThanOrEqual(1_000);
-  expect(second.startedAtMs - first.startedAtMs).toBeGreaterThanOrEqual(10_000);
+  // A run's record is made a moment after the run fell due, each time a little sooner or later.
+  expect(second.startedAtMs - first.startedAtMs).toBeGreaterThanOrEqual(9_500);
   expect(second).toMatchObject({ kind: 'delta', state: 'succeeded', counts: { read: expect.any(Number), failed: 0 } });
 });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Engine, openStore, parseConfig, type Store, seededRandom, systemClock } from '@tidemark/core';
 import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { loadConnectors } from '../src/connectors.ts';
 
 // A Salesforce object and a table of the user's, kept in sync in both directions: an org that trims, rounds, refuses and loses
@@ -22,10 +22,15 @@ const fieldXml = (name: string, content: string) =>
 
 async function open(over: object = {}): Promise<Engine> {
   const { connectors } = await loadConnectors();
-  const { loginUrl, clientId, clientSecret } = emulator.credentials;
+  const { loginUrl, clientId, clientSecret, pubsubEndpoint } = emulator.credentials;
   const config = {
     connections: {
-      crm: { type: 'salesforce', loginUrl, auth: { flow: 'client-credentials', clientId, clientSecret } },
+      crm: {
+        type: 'salesforce',
+        loginUrl,
+        pubsubEndpoint: `http://${pubsubEndpoint}`,
+        auth: { flow: 'client-credentials', clientId, clientSecret },
+      },
       app: { type: 'sqlite', path: 'app.db' },
     },
     syncs: {
@@ -55,7 +60,7 @@ beforeEach(async () => {
   mkdirSync(fields, { recursive: true });
   const link = '<type>Text</type><length>40</length><externalId>true</externalId><unique>true</unique>';
   writeFileSync(join(fields, 'App_Id__c.field-meta.xml'), fieldXml('App_Id__c', link));
-  emulator = await startEmulator({ source: join(folder, 'source'), records: 0, clock: createClock() });
+  emulator = await startEmulator({ source: join(folder, 'source'), records: 0, clock: createClock(), changeEvents: ['Account'] });
   store = await openStore(join(folder, 'state.db'));
   app = new DatabaseSync(join(folder, 'app.db'));
   app.exec(
@@ -189,4 +194,27 @@ test('check says what a side lacks', async () => {
   expect(await engine.check(signal)).toContainEqual(
     expect.objectContaining({ message: expect.stringContaining('Account.Phone is no unique external id') }),
   );
+});
+
+test('live: a change of either side reaches the other at once, its echo is swallowed, and a quiet pair asks the org nothing (P8)', async () => {
+  await engine[Symbol.asyncDispose]();
+  engine = await open({ live: true, every: '1h' });
+  const eventually = (check: () => void) => vi.waitFor(check, { timeout: 20_000, interval: 20 });
+  const stop = new AbortController();
+  const ended = engine.start({ stop: stop.signal, signal });
+  const id = insert({ Name: 'Acme', Phone: '1' });
+  await eventually(() => expect(customers()).toEqual([['Acme', '1', null, null]]));
+  app.exec("UPDATE customers SET phone = '2'");
+  await eventually(() => expect(accounts().map(values)).toEqual(customers()));
+  update(id, { Phone: '3' });
+  await eventually(() => expect(customers()).toEqual([['Acme', '3', null, null]]));
+  app.exec("INSERT INTO customers (name) VALUES ('Globex')");
+  await eventually(expectEqual);
+  app.exec("DELETE FROM customers WHERE name = 'Globex'");
+  await eventually(() => expect(accounts()).toHaveLength(1));
+  stop.abort();
+  await ended;
+  // Everything was swallowed: a look at all of it finds nothing to do.
+  expect((await engine.run('accounts', { signal, full: true })).counts).toMatchObject({ created: 0, updated: 0, deleted: 0 });
+  expect(await engine.conflicts({})).toEqual([]);
 });

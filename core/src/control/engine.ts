@@ -337,6 +337,8 @@ export class Engine implements AsyncDisposable {
       }),
     );
     syncs.push(...this.#pairings.all().map((pairing) => this.#scheduledPairing(pairing, options)));
+    const pairs = this.#pairings.all().filter((pairing) => pairing.live);
+    const followed = pairs.map((pairing) => this.#pairings.follow(pairing, options));
     const live = [...this.config.syncs.values()].filter((sync) => sync.live);
     const shared = {
       ...this.#options,
@@ -364,7 +366,7 @@ export class Engine implements AsyncDisposable {
     const trimming = trimJournals({ store: store.journal, clock, log, stop: AbortSignal.any([options.stop, options.signal]) });
     const scheduled = schedule(syncs, { clock, stop: options.stop, concurrency: RUNS_AT_ONCE });
     const watching = watchAllowances(this.#streamed(), this.#allowanceOptions(), AbortSignal.any([options.stop, options.signal]));
-    await Promise.all([following.ended, topics.ended, trimming, scheduled, watching]);
+    await Promise.all([following.ended, topics.ended, trimming, scheduled, watching, ...followed]);
   }
 
   /** What connections let their clients use, as far as it is known: of those that live syncs listen to. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { type Problem, RequestRefusedError } from '../base/errors.ts';
+import { type Problem, RequestRefusedError, TransientError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { Config } from '../config/config.ts';
 import type { PairingConfig } from '../config/pairing.ts';
@@ -7,10 +7,18 @@ import type { Connection, Log } from '../model/connector.ts';
 import type { FieldValue } from '../model/value.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
 import type { Policy } from '../pipeline/two-way/merge-record.ts';
-import type { OpenedPairing, PairingTally } from '../pipeline/two-way/opened-pairing.ts';
-import { type PreparedPairing, planPairing, retryPairing, runPairing } from '../pipeline/two-way/run-pairing.ts';
+import { type OpenedPairing, PairingTally } from '../pipeline/two-way/opened-pairing.ts';
+import { reconcile } from '../pipeline/two-way/reconcile.ts';
+import {
+  type PairingRunOptions,
+  type PreparedPairing,
+  planPairing,
+  retryPairing,
+  runPairing,
+} from '../pipeline/two-way/run-pairing.ts';
 import type { Conflict } from '../store/links.ts';
 import type { Store } from '../store/store.ts';
+import { followPairing } from './follow-pairing.ts';
 import { closePairing, openPairing } from './open-pairing.ts';
 
 export interface PairingsOptions {
@@ -20,6 +28,12 @@ export interface PairingsOptions {
   readonly random: Random;
   readonly log: Log;
   connection(name: string): Connection<unknown, unknown>;
+}
+
+export interface FollowOptions {
+  readonly stop: AbortSignal;
+  readonly signal: AbortSignal;
+  readonly onRun?: ((report: RunReport) => void) | undefined;
 }
 
 /** How somebody decides an open conflict: one side's value, or one of their own. */
@@ -35,7 +49,7 @@ const OPEN_SHOWN = 1000;
 export class Pairings implements AsyncDisposable {
   readonly #options: PairingsOptions;
   readonly #opened = new Map<string, OpenedPairing>();
-  readonly #running = new Set<string>();
+  readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(options: PairingsOptions) {
     this.#options = options;
@@ -74,8 +88,33 @@ export class Pairings implements AsyncDisposable {
     return { 'records in sync': String(await links.countLinks(name)), ...(open.length > 0 ? { 'open conflicts': count } : {}) };
   }
 
-  run(name: string, options: RunOptions): Promise<RunReport> {
+  run(name: string, options: PairingRunOptions): Promise<RunReport> {
     return this.#exclusively(name, (prepared, open) => runPairing(prepared, open, options));
+  }
+
+  /** Brings changes across as soon as either side tells of them, until `stop` aborts. */
+  follow(config: PairingConfig, options: FollowOptions): Promise<void> {
+    const { stop, signal, onRun } = options;
+    const { name } = config;
+    const paused = () => this.#options.store.paused(name);
+    return followPairing({
+      ...this.#options,
+      ...{ config, stop, signal },
+      inTurn: (work) => this.#inTurn(name, async () => work(await this.#reuseOrOpen(name, signal))),
+      touch: (side, keys) =>
+        this.#inTurn(name, async () => {
+          // What is told meanwhile is read when it goes on: the deltas' checkpoint stays behind it.
+          if (await paused()) return;
+          const pairing = await this.#reuseOrOpen(name, signal);
+          await reconcile(pairing, { left: [], right: [], [side]: keys }, { signal, tally: new PairingTally() });
+        }),
+      run: async (run) => {
+        if (await paused()) return;
+        const report = await this.run(name, { ...run, signal, stop });
+        if (report.state === 'failed') throw new TransientError(report.error?.message ?? 'the run failed');
+        onRun?.(report);
+      },
+    });
   }
 
   retry(name: string, options: RunOptions & { ids?: readonly string[] }): Promise<RunReport> {
@@ -120,34 +159,46 @@ export class Pairings implements AsyncDisposable {
     for (const name of [...this.#opened.keys()]) await this.#forget(name);
   }
 
-  async #exclusively<T extends { state: string }>(
+  async #reuseOrOpen(name: string, signal: AbortSignal): Promise<OpenedPairing> {
+    const config = this.#options.config.pairings.get(name)!;
+    const known = this.#opened.get(name) ?? (await openPairing(config, this.#options, signal));
+    this.#opened.set(name, known);
+    return known;
+  }
+
+  /** One piece of work of a sync after the other: events do not come between a run's reading and its writing. */
+  #inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(name) ?? Promise.resolve();
+    const mine = before.then(work).catch(async (error) => {
+      await this.#forget(name);
+      throw error;
+    });
+    this.#turns.set(
+      name,
+      mine.catch(() => undefined),
+    );
+    return mine;
+  }
+
+  /** A run, in its turn. Its sides stay open for the next one, unless it failed. */
+  #exclusively<T extends { state: string }>(
     name: string,
     work: (prepared: PreparedPairing, open: (signal: AbortSignal) => Promise<OpenedPairing>) => Promise<T>,
   ): Promise<T> {
-    if (this.#running.has(name)) {
-      throw new RequestRefusedError(`${name} is running already`, { hint: 'wait for it, or stop it' });
-    }
-    this.#running.add(name);
     const { store, clock, random, log } = this.#options;
     const config = this.#options.config.pairings.get(name)!;
+    const rules = { onFailure: 'quarantine', warnAfterMs: 0 } as const;
+    const prepared = { store, clock, random, log, config: { ...config, ...rules }, fingerprint: config.fingerprint };
     let opens = 0;
-    let healthy = false;
-    try {
-      const rules = { onFailure: 'quarantine', warnAfterMs: 0 } as const;
-      const prepared = { store, clock, random, log, config: { ...config, ...rules }, fingerprint: config.fingerprint };
+    return this.#inTurn(name, async () => {
       const result = await work(prepared, async (signal) => {
         // Asked again within one run: the last attempt failed, and what was open may be broken.
         if (opens++ > 0) await this.#forget(name);
-        const known = this.#opened.get(name) ?? (await openPairing(config, this.#options, signal));
-        this.#opened.set(name, known);
-        return known;
+        return this.#reuseOrOpen(name, signal);
       });
-      healthy = result.state !== 'failed';
+      if (result.state === 'failed') await this.#forget(name);
       return result;
-    } finally {
-      if (!healthy) await this.#forget(name);
-      this.#running.delete(name);
-    }
+    });
   }
 
   async #forget(name: string): Promise<void> {

@@ -24,12 +24,17 @@ interface PairingCheckpoint {
 
 export type OpenPairing = (signal: AbortSignal) => Promise<OpenedPairing>;
 
+export interface PairingRunOptions extends RunOptions {
+  /** Reads what changed on this side alone. */
+  readonly only?: SideName;
+}
+
 export interface PreparedPairing extends Recording {
   readonly fingerprint: string;
 }
 
 /** One run of a two-way sync: what changed on either side since the last one, or everything. Never throws; the report says. */
-export function runPairing(prepared: PreparedPairing, open: OpenPairing, options: RunOptions): Promise<RunReport> {
+export function runPairing(prepared: PreparedPairing, open: OpenPairing, options: PairingRunOptions): Promise<RunReport> {
   return recorded(prepared, options, async (scopeOf, decide) => {
     const pairing = await open(options.signal);
     const { store, clock, name } = pairing;
@@ -46,7 +51,7 @@ export function runPairing(prepared: PreparedPairing, open: OpenPairing, options
       if (why !== null) await readEverything(run);
       else {
         try {
-          await readChanges(run, kept!);
+          await readChanges(run, kept!, options.only === undefined ? sides : [options.only]);
         } catch (error) {
           if (!(error instanceof CheckpointExpiredError)) throw error;
           decide('full', 'the history since the last run is gone on one of the sides');
@@ -100,10 +105,10 @@ interface PairingRun {
   readonly fingerprint: string;
 }
 
-async function readChanges(run: PairingRun, kept: PairingCheckpoint): Promise<void> {
+async function readChanges(run: PairingRun, kept: PairingCheckpoint, from: readonly SideName[]): Promise<void> {
   const { pairing, scope } = run;
   let { positions } = kept;
-  for (const side of sides) {
+  for (const side of from) {
     for await (const { changes, checkpoint, window } of pairing[side].source.readDelta!(positions[side], scope.signal)) {
       scope.tally.window(window);
       await reconcileKeys(

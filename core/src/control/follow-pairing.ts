@@ -1,0 +1,128 @@
+import type { Clock } from '../base/clock.ts';
+import { CheckpointExpiredError, RateLimitedError } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import { backoffMs, type RetryPolicy } from '../base/retry.ts';
+import type { PairingConfig } from '../config/pairing.ts';
+import type { Connection, Log } from '../model/connector.ts';
+import type { Delivery } from '../model/stream.ts';
+import type { SideName } from '../pipeline/two-way/merge-record.ts';
+import type { OpenedPairing } from '../pipeline/two-way/opened-pairing.ts';
+import type { Store } from '../store/store.ts';
+
+export interface FollowPairing {
+  readonly config: PairingConfig;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly stop: AbortSignal;
+  readonly signal: AbortSignal;
+  connection(name: string): Connection<unknown, unknown>;
+  /** Work with both sides open, while no run is under way. */
+  inTurn<T>(work: (pairing: OpenedPairing) => Promise<T>): Promise<T>;
+  /** Reconciles records that may have changed. */
+  touch(side: SideName, keys: readonly string[]): Promise<void>;
+  /** A run over what changed, or over everything; of one side alone when that is all that is to be read. */
+  run(options: { readonly full: boolean; readonly only?: SideName }): Promise<void>;
+}
+
+const RECONNECT: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs: 500, delayMsMax: 60_000 };
+/** Events under way at most: the stream is told of more room as their records are reconciled. */
+const CREDIT = 100;
+/** How long a side may be quiet before its opened source is looked for anew. */
+const LOOK_AGAIN_MS = 60_000;
+
+/**
+ * Brings what changes on either side across as soon as its system tells of it: by a stream of events, or by a change log that can be
+ * waited for. Events only say which records to look at; both sides are then compared as ever, so that a repeated or an old event does
+ * nothing. What nobody tells is found by the scheduled deltas.
+ */
+export async function followPairing(options: FollowPairing): Promise<void> {
+  await Promise.all((['left', 'right'] as const).map((side) => followSide(side, options)));
+}
+
+async function followSide(side: SideName, options: FollowPairing): Promise<void> {
+  const { stop, signal, clock, random, log, config } = options;
+  const ended = AbortSignal.any([stop, signal]);
+  for (let failures = 0; !ended.aborted; ) {
+    try {
+      const dataset = await options.inTurn(async (pairing) => pairing[side].source.streamDataset);
+      const streams = dataset !== undefined && options.connection(config[side].connection).openStream !== undefined;
+      if (streams) await followStream(side, dataset, options, ended);
+      else if (!(await followLog(side, options, ended))) return;
+      failures = 0;
+    } catch (error) {
+      if (ended.aborted) return;
+      failures++;
+      const waitMs = error instanceof RateLimitedError ? error.retryAfterMs : backoffMs(failures, RECONNECT, random);
+      const place = { sync: config.name, connection: config[side].connection };
+      log.warn({ ...place, err: error, waitMs }, 'changes are not told for a while; deltas find them meanwhile');
+      await clock.sleep(waitMs, ended).catch(() => {});
+    }
+  }
+}
+
+async function followStream(side: SideName, dataset: string, options: FollowPairing, ended: AbortSignal): Promise<void> {
+  const { config, store, log } = options;
+  const { connection } = config[side];
+  const name = `stream of ${config.name}, ${connection}`;
+  const position = await store.getValue(name);
+  const spec = { channel: null, datasets: [dataset], position };
+  const forget = async (error: unknown) => {
+    if (error instanceof CheckpointExpiredError) await store.setValue(name, null);
+    throw error;
+  };
+  await using stream = await options.connection(connection).openStream!(spec, ended).catch(forget);
+  stream.grant(CREDIT);
+  let isNew = true;
+  try {
+    for await (const delivery of stream.deliveries(ended)) {
+      // What was committed before it listened is read once it does; a position that was kept needs no reading.
+      if (isNew && position === null) await options.run({ full: false });
+      if (isNew) log.info({ sync: config.name, connection }, 'the stream listens: what is committed from now on is told at once');
+      isNew = false;
+      await take(side, delivery, options);
+      if (delivery.events.length > 0 || position === null) await store.setValue(name, delivery.position);
+      stream.grant(delivery.events.length);
+    }
+  } catch (error) {
+    await forget(error);
+  }
+}
+
+async function take(side: SideName, { events }: Delivery, { touch, run }: FollowPairing): Promise<void> {
+  const keys = new Set(events.flatMap((event) => event.keys));
+  // An event that does not name its records: only a look at all of them tells.
+  if (events.some(({ op }) => op === 'overflow') || [...keys].some((key) => key.endsWith('*'))) await run({ full: true });
+  else if (keys.size > 0) await touch(side, [...keys]);
+}
+
+/** Returns whether the side has a log that can be waited for. */
+async function followLog(side: SideName, options: FollowPairing, ended: AbortSignal): Promise<boolean> {
+  const { clock, config, inTurn } = options;
+  const { store } = options;
+  const wait = await inTurn(async (pairing) => pairing[side].source.waitForChange?.bind(pairing[side].source));
+  if (wait === undefined) return false;
+  const checkpoint = await store.checkpoints.read(config.name);
+  if (checkpoint === null) {
+    // The first run makes one; it may be the other side's, or the schedule's.
+    await options.run({ full: false });
+    return true;
+  }
+  const { positions } = JSON.parse(checkpoint) as { positions: Record<SideName, string> };
+  const quiet = AbortSignal.any([ended, await timeout(clock, LOOK_AGAIN_MS, ended)]);
+  await wait(positions[side], quiet).catch((error) => {
+    if (!quiet.aborted) throw error;
+  });
+  if (!ended.aborted && !quiet.aborted) await options.run({ full: false, only: side });
+  return true;
+}
+
+async function timeout(clock: Clock, ms: number, signal: AbortSignal): Promise<AbortSignal> {
+  const over = new AbortController();
+  clock.sleep(ms, signal).then(
+    () => over.abort(),
+    () => {},
+  );
+  return over.signal;
+}
