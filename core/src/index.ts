@@ -33,6 +33,7 @@ export * from './model/change.ts';
 export * from './model/change-log.ts';
 export * from './model/column-names.ts';
 export * from './model/connector.ts';
+export * from './model/lookup.ts';
 export * from './model/schema.ts';
 export * from './model/side.ts';
 export * from './model/stream.ts';

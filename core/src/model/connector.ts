@@ -4,6 +4,7 @@ import type { Problem } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { Block } from './block.ts';
 import type { Batch, Change, WriteResult } from './change.ts';
+import type { Lookup, LookupSpec } from './lookup.ts';
 import type { DatasetSchema } from './schema.ts';
 import type { Side, SideSpec } from './side.ts';
 import type { EventReader, EventStream, StreamSpec, StreamStart, StreamWriter } from './stream.ts';
@@ -22,6 +23,8 @@ export interface Connector<Config = never, From = never, To = never> {
   readonly to?: ZodType<To>;
   /** What a side of a two-way sync takes besides `connection` and `link`; absent when it cannot be one. */
   readonly side?: ZodType;
+  /** What a `lookup:` step takes to say where to look, e.g. a table; absent when nothing can be looked up here. */
+  readonly lookup?: ZodType;
   /**
    * The channel of a source that is nothing but events: what it tells is read nowhere, so that a sync of it is always live. Null for
    * any other. Told offline, by what `from:` says.
@@ -69,6 +72,8 @@ export interface Connection<From = never, To = never> extends AsyncDisposable {
   removeSource?(from: From, signal: AbortSignal): Promise<readonly SchemaChange[]>;
   openTarget?(spec: TargetSpec<To>, signal: AbortSignal): Promise<Target>;
   openSide?(spec: SideSpec, signal: AbortSignal): Promise<Side>;
+  /** @throws {RequestRefusedError} there is no such dataset or field: names it. */
+  openLookup?(spec: LookupSpec, signal: AbortSignal): Promise<Lookup>;
   /** Listens to changes as they are committed. Absent: this system has no streams. */
   openStream?(spec: StreamSpec, signal: AbortSignal): Promise<EventStream>;
   /** What keeps such a stream from telling everything: datasets that are not captured, an allowance nearly used up. Read-only. */
