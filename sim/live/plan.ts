@@ -30,8 +30,8 @@ export interface Plan {
   readonly records: number;
   /** Things that happen. */
   readonly actions: number;
-  /** Between two of them, on average. */
-  readonly gapMs: number;
+  /** Between two of them, on average: some come in bursts. */
+  readonly gaps: { readonly burst: number; readonly shortMs: number; readonly longMs: number };
   /** How often each kind of thing happens, against each other. */
   readonly weights: Readonly<Record<ActionKind, number>>;
   readonly filtered: boolean;
@@ -78,15 +78,15 @@ export function planOf(random: Random): Plan {
       },
       stream: { cut: maybe(0.5, 0.06), repeated: maybe(0.4, 0.08), silent: maybe(0.2, 0.01), slow: maybe(0.4, 0.1) },
     },
-    killSteps: chance(0.6) ? between(1, 16) * 30 : null,
+    killSteps: chance(0.5) ? between(2, 20) * 40 : null,
     engineSkewMs: chance(0.5) ? 0 : between(-3, 3) * hour + between(-5000, 5000),
     orgSkewMs: chance(0.7) ? 0 : between(-2 * minute, 2 * minute),
     records: between(0, 6),
     actions: between(4, 24),
-    gapMs: chance(0.5) ? between(5, 200) : between(500, 20_000),
+    gaps: { burst: random(), shortMs: between(2, 200), longMs: between(500, 10_000) },
     weights: {
       write: 20,
-      large: maybe(0.3, 2),
+      large: maybe(0.35, 3),
       late: maybe(0.5, 4),
       gap: unlessStrict(maybe(0.5, 2)),
       overflow: unlessStrict(maybe(0.3, 1)),

@@ -256,7 +256,8 @@ class World {
   }
 
   #nextAction(): void {
-    const { gapMs } = this.#plan;
+    const { burst, shortMs, longMs } = this.#plan.gaps;
+    const gapMs = this.#random() < burst ? shortMs : longMs;
     this.#later('action', -Math.log(1 - this.#random()) * gapMs, () => {
       const kind = this.#pickAction();
       this.#say(kind);
@@ -277,7 +278,12 @@ class World {
 
   readonly #acts: Readonly<Record<ActionKind, (object: 'Account' | 'Contact') => void>> = {
     write: () => this.#people.write(),
-    large: () => this.#people.writeLarge(),
+    large: () => {
+      this.#people.write();
+      this.#people.writeLarge();
+      // In the middle of it is where there is most to lose.
+      if (this.#plan.killSteps !== null && this.#random() < 0.4) this.#killIn = Math.ceil(this.#random() * 40);
+    },
     late: () => this.#people.writeLate(),
     gap: () => this.#writeTold('gap-event'),
     overflow: () => this.#writeTold('overflow-event'),
