@@ -64,7 +64,7 @@ export function planOf(random: Random): Plan {
   const maybe = (p: number, value: number) => (chance(p) ? value : 0);
   const strict = chance(0.5);
   const unlessStrict = (value: number) => (strict ? 0 : value);
-  const everyMs = !strict && chance(0.4) ? between(1, 10) * minute : null;
+  const everyMs = !strict && chance(0.5) ? between(1, 10) * minute : null;
   return {
     strict,
     everyMs,
@@ -101,7 +101,8 @@ export function planOf(random: Random): Plan {
       lose: everyMs === null ? 0 : maybe(0.3, 1),
       kill: maybe(0.5, 2),
     },
-    filtered: !strict && chance(0.5),
+    // Rows that leave a filter are found by the minute: what one delta is too early for, the next one finds.
+    filtered: everyMs !== null && chance(0.7),
     deletes: chance(0.8) ? 'mirror' : 'mark',
   };
 }

@@ -1,0 +1,166 @@
+import type { Link, NewConflict } from '@tidemark/core';
+import { type Field, fields, meaningOf, orgFields, otherOf, type Side, type SideRecord } from './fields.ts';
+
+/** How a life of the engine last saw the org's records: the number of the org's commit, by Id. */
+export type Reads = Map<string, number>;
+
+export type Writer = { readonly who: 'person' } | { readonly who: 'engine'; readonly reads?: Reads };
+
+interface Deletion {
+  readonly side: Side;
+  readonly key: string;
+  readonly partner: string;
+}
+
+/** What is lost when the engine writes, and who was told of it. */
+export class Ledger {
+  /** What went wrong, as it happened. */
+  readonly wrong: string[] = [];
+  /** Edits of the org between our reading and our writing of a record: nobody that polls can see them. */
+  unseen = 0;
+  /** Overwrites that are on record, and such of values that had reached the other side before. */
+  told = 0;
+  arrived = 0;
+  /** Deletes of records that the engine had made and of which it did not know yet. */
+  unknowable = 0;
+  writes = 0;
+  readonly #person = { left: new Map<string, Map<Field, Entry>>(), right: new Map<string, Map<Field, Entry>>() };
+  readonly #received = { left: new Set<string>(), right: new Set<string>() };
+  readonly #told = { left: new Set<string>(), right: new Set<string>() };
+  readonly #linked = new Set<string>();
+  readonly #deletions: Deletion[] = [];
+  readonly #madeByUs = new Set<string>();
+  /** What has to be found in the conflicts at the end. */
+  readonly #owed: { readonly side: Side; readonly key: string; readonly field: Field; readonly value: string }[] = [];
+  readonly #tracked: readonly Field[];
+
+  /** @param untracked  fields whose values are not unique */
+  constructor(untracked: readonly Field[]) {
+    this.#tracked = fields.filter((field) => !untracked.includes(field));
+  }
+
+  /** @param at  the number of the org's commits so far */
+  changed(side: Side, key: string, before: SideRecord | null, after: SideRecord | null, by: Writer, at: number): void {
+    if (by.who === 'person') this.#byPerson(side, key, before, after, at);
+    else this.#byEngine(side, key, before, after, by.reads);
+  }
+
+  /** Conflicts that are durable now. */
+  conflicts(kept: readonly NewConflict[]): void {
+    for (const conflict of kept) {
+      for (const side of ['left', 'right'] as const) {
+        for (const value of toldBy(conflict, side)) this.#told[side].add(value);
+      }
+    }
+  }
+
+  links(kept: readonly Link[]): void {
+    for (const { leftKey, rightKey } of kept) this.#linked.add(`${leftKey} ${rightKey}`);
+  }
+
+  /** A person has decided whether a record exists. */
+  decided(leftKey: string, rightKey: string): void {
+    this.#lift({ left: leftKey, right: rightKey });
+  }
+
+  /** Everything that was overwritten and told has to be on record still. */
+  atEnd(conflicts: readonly NewConflict[]): string[] {
+    const known = { left: new Set<string>(), right: new Set<string>() };
+    for (const conflict of conflicts) {
+      for (const side of ['left', 'right'] as const) for (const value of toldBy(conflict, side)) known[side].add(value);
+    }
+    return this.#owed
+      .filter(({ side, field, value }) => !known[side].has(`${field} ${value}`))
+      .map(({ side, key, field, value }) => `${side} ${key}: ${field} ${value} was overwritten, and is no more on record`);
+  }
+
+  #byPerson(side: Side, key: string, before: SideRecord | null, after: SideRecord | null, at: number): void {
+    const entries = this.#person[side].get(key) ?? new Map<Field, Entry>();
+    this.#person[side].set(key, entries);
+    if (after === null) {
+      if (before?.partner != null) this.#delete({ side, key, partner: before.partner });
+      return;
+    }
+    // Taken out of the bin: what was deleted because of it may come back.
+    if (before === null) this.#lift({ [side]: key });
+    for (const field of this.#tracked) {
+      const value = meaningOf(field, after.values[field]);
+      if (before !== null && meaningOf(field, before.values[field]) === value) continue;
+      if (value === null) entries.delete(field);
+      // An undelete brings back what was there, whoever wrote it.
+      else if (before !== null || !entries.has(field)) {
+        if (!this.#received[side].has(`${field} ${value}`)) entries.set(field, { value, at });
+      }
+    }
+  }
+
+  #byEngine(side: Side, key: string, before: SideRecord | null, after: SideRecord | null, reads: Reads | undefined): void {
+    this.writes++;
+    if (before === null && after !== null) this.#made(side, key, after);
+    const entries = this.#person[side].get(key);
+    for (const field of this.#tracked) {
+      const was = before === null ? null : meaningOf(field, before.values[field]);
+      const is = after === null ? null : meaningOf(field, after.values[field]);
+      if (is !== null && is !== was) this.#received[side].add(`${field} ${is}`);
+      if (was === is) continue;
+      const entry = entries?.get(field);
+      if (was !== null && entry?.value === was) this.#overwritten(side, key, field, entry, reads);
+      entries?.delete(field);
+    }
+  }
+
+  #overwritten(side: Side, key: string, field: Field, { value, at }: Entry, reads: Reads | undefined): void {
+    const name = `${field} ${value}`;
+    if (this.#told[side].has(name)) {
+      this.told++;
+      this.#owed.push({ side, key, field, value });
+    } else if (this.#received[otherOf(side)].has(name)) this.arrived++;
+    else if (
+      reads !== undefined &&
+      at > (reads.get(key) ?? (this.#madeByUs.has(`${side} ${key}`) ? 0 : Number.POSITIVE_INFINITY))
+    )
+      this.unseen++;
+    else this.wrong.push(`${side} ${key}: ${field} ${value} of a person was overwritten, and nobody was told`);
+  }
+
+  #made(side: Side, key: string, { partner }: SideRecord): void {
+    this.#madeByUs.add(`${side} ${key}`);
+    const deleted = this.#deletions.find((deletion) => deletion.side === side && deletion.partner === partner);
+    if (deleted === undefined) return;
+    this.wrong.push(`${side} ${deleted.key} was deleted by a person, and is there again as ${key}`);
+  }
+
+  #delete(deletion: Deletion): void {
+    const { side, key, partner } = deletion;
+    const link = side === 'left' ? `${key} ${partner}` : `${partner} ${key}`;
+    if (this.#linked.has(link)) this.#deletions.push(deletion);
+    else this.unknowable++;
+  }
+
+  #lift(keys: { readonly left?: string; readonly right?: string }): void {
+    for (let i = this.#deletions.length - 1; i >= 0; i--) {
+      const { side, key, partner } = this.#deletions[i]!;
+      if (keys[side] === key || keys[otherOf(side)] === partner) this.#deletions.splice(i, 1);
+    }
+  }
+}
+
+interface Entry {
+  readonly value: string;
+  /** The org's commits when it was written. */
+  readonly at: number;
+}
+
+function toldBy(conflict: NewConflict, side: Side): string[] {
+  const value = conflict[side];
+  if (conflict.field !== null) {
+    const meaning = meaningOf(conflict.field as Field, value);
+    return meaning === null ? [] : [`${conflict.field} ${meaning}`];
+  }
+  // Whole records, in their side's own names.
+  const row = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return fields.flatMap((field) => {
+    const meaning = meaningOf(field, row[side === 'left' ? orgFields[field] : field]);
+    return meaning === null ? [] : [`${field} ${meaning}`];
+  });
+}

@@ -1,0 +1,98 @@
+import type { Random } from '@tidemark/core';
+import type { Faults } from '../live/plan.ts';
+
+/** What a seed decides before its world begins. */
+export interface Plan {
+  readonly conflicts: 'latest' | 'crm' | 'app' | 'manual' | 'module';
+  readonly deletes: 'propagate' | 'ignore';
+  /** Records that were never linked are found to be the same by their names. */
+  readonly match: boolean;
+  /** A field of the app that only the org may change. */
+  readonly oneWay: boolean;
+  readonly everyMs: number;
+  /** Between two runs over everything; null for none but the first. */
+  readonly fullMs: number | null;
+  readonly http: Faults['http'];
+  /** Chance by which a row that we write is locked in the org. */
+  readonly rowLocks: number;
+  /** API calls that the org allows in a day; null for more than are needed. */
+  readonly quota: number | null;
+  /** Steps of a life after which it is killed, on average; null for never. */
+  readonly killSteps: number | null;
+  /** Clocks of the machine with engine and app, and of the org, minus the true time. */
+  readonly machineSkewMs: number;
+  readonly orgSkewMs: number;
+  /** Records that are there before the first start, on each side. */
+  readonly records: number;
+  /** Things that happen. */
+  readonly actions: number;
+  /** Between two of them, on average. */
+  readonly gapMs: number;
+  readonly weights: Readonly<Record<ActionKind, number>>;
+  /** Values that are refused are mended before the end. */
+  readonly mends: boolean;
+}
+
+export type ActionKind =
+  | 'org'
+  | 'app'
+  | 'both'
+  | 'orgHeld'
+  | 'appHeld'
+  | 'resolve'
+  | 'resolveBeside'
+  | 'tokens'
+  | 'stop'
+  | 'kill'
+  | 'freeze'
+  | 'quota';
+
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+export function planOf(random: Random): Plan {
+  const chance = (p: number) => random() < p;
+  const between = (low: number, high: number) => low + Math.floor(random() * (high - low + 1));
+  const maybe = (p: number, value: number) => (chance(p) ? value : 0);
+  const one = <T>(...choices: readonly T[]): T => choices[Math.floor(random() * choices.length)]!;
+  const quota = chance(0.15) ? between(40, 200) : null;
+  return {
+    conflicts: one('latest', 'crm', 'app', 'manual', 'module'),
+    deletes: chance(0.75) ? 'propagate' : 'ignore',
+    match: chance(0.3),
+    oneWay: chance(0.3),
+    everyMs: between(1, 30) * second,
+    fullMs: chance(0.3) ? between(2, 10) * minute : null,
+    http: {
+      lost: maybe(0.3, 0.05),
+      replyLost: maybe(0.5, 0.08),
+      cutBody: maybe(0.2, 0.05),
+      unavailable: maybe(0.3, 0.05),
+      slow: maybe(0.3, 0.05),
+    },
+    rowLocks: maybe(0.3, 0.1),
+    quota,
+    killSteps: chance(0.6) ? between(1, 16) * 20 : null,
+    machineSkewMs: chance(0.6) ? 0 : between(-3, 3) * hour + between(-5000, 5000),
+    orgSkewMs: chance(0.7) ? 0 : between(-2 * minute, 2 * minute),
+    records: between(0, 4),
+    actions: between(6, 40),
+    gapMs: chance(0.5) ? between(50, 1000) : between(1000, 20_000),
+    weights: {
+      org: 10,
+      app: 10,
+      both: maybe(0.7, 5),
+      orgHeld: maybe(0.4, 2),
+      appHeld: maybe(0.4, 2),
+      resolve: maybe(0.7, 2),
+      resolveBeside: maybe(0.5, 2),
+      tokens: maybe(0.3, 1),
+      stop: maybe(0.4, 1),
+      kill: maybe(0.5, 1),
+      freeze: maybe(0.25, 1),
+      quota: quota === null ? 0 : 1,
+    },
+    mends: chance(0.7),
+  };
+}
