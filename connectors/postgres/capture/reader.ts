@@ -132,17 +132,18 @@ export class CaptureReader {
     const { pool, clock } = this.#options;
     const position = decodePosition(from);
     if (position.part !== undefined) return;
-    while (!signal.aborted) {
-      const news = await transaction(pool, { readOnly: true, signal }, async (client) => {
-        const { rows } = await query(
-          client,
-          `SELECT EXISTS (SELECT FROM ${this.#names.log} WHERE xid >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(xid, $1))`,
-          [position.snapshot],
-        );
-        return rows[0]![0] === 't';
-      });
-      if (news) return;
-      await clock.sleep(LOOK_MS, signal);
+    const isThere = async (client: Client) => {
+      const { rows } = await query(
+        client,
+        `SELECT EXISTS (SELECT FROM ${this.#names.log} WHERE xid >= pg_snapshot_xmin($1) AND NOT pg_visible_in_snapshot(xid, $1))`,
+        [position.snapshot],
+      );
+      return rows[0]![0] === 't';
+    };
+    try {
+      while (!(await transaction(pool, { readOnly: true, signal }, isThere))) await clock.sleep(LOOK_MS, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
   }
 

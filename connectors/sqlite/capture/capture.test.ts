@@ -399,6 +399,22 @@ test('removal leaves nothing behind, and another capture of the file as it is', 
   expect(await items.connection.removeSource!(other, signal)).toEqual([]);
 });
 
+test('a delta is read while another program holds the file; it puts away later', async () => {
+  await using items = await createItems(plain);
+  items.sql('PRAGMA journal_mode = WAL');
+  const other = new DatabaseSync(items.file.path);
+  await using source = await items.open();
+  const from = await mark(source);
+  items.sql('INSERT INTO items (id) VALUES (1)');
+  other.exec('BEGIN IMMEDIATE');
+  const { changes, checkpoint } = await readAll(source, from);
+  expect(brief(changes)).toEqual(['upsert 1']);
+  other.exec('INSERT INTO items (id) VALUES (2); COMMIT');
+  other.close();
+  expect(brief((await readAll(source, checkpoint)).changes)).toEqual(['upsert 2']);
+  expect(items.logged()).toEqual(['I 2']);
+});
+
 test('who waits for a change hears of it', async () => {
   await using items = await createItems(plain);
   await using source = await items.open();
@@ -408,7 +424,7 @@ test('who waits for a change hears of it', async () => {
   await waiting;
   const { checkpoint } = await readAll(source, from);
   const given = new AbortController();
-  const nothing = source.waitForChange!(checkpoint, given.signal).catch(() => {});
+  const nothing = source.waitForChange!(checkpoint, given.signal);
   given.abort();
   await nothing;
 });

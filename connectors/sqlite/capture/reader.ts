@@ -6,6 +6,7 @@ import {
   type Clock,
   type LogEntry,
   RequestRefusedError,
+  TransientError,
   touchedRecords,
   withLogFacts,
 } from '@tidemark/core';
@@ -144,7 +145,7 @@ export class CaptureReader {
     const { seq } = decode(from);
     while (!signal.aborted) {
       if ((await lookup(client, `SELECT 1 FROM ${this.#log} WHERE seq > ? LIMIT 1`, [seq])).length > 0) return;
-      await clock.sleep(LOOK_MS, signal);
+      await clock.sleep(LOOK_MS, signal).catch(() => {});
     }
   }
 
@@ -179,7 +180,12 @@ export class CaptureReader {
         hint: 'Was the file or the target restored from a backup, or does another installation read as the same sync?',
       });
     }
-    if (Number(acknowledged) < position.seq || Number(silent) === 1) await this.#acknowledge(position);
+    if (Number(acknowledged) < position.seq || Number(silent) === 1) {
+      // Another program may write for long: what can be put away can be put away later.
+      await this.#acknowledge(position).catch((error) => {
+        if (!(error instanceof TransientError)) throw error;
+      });
+    }
     return { head: Number(head), facts };
   }
 
