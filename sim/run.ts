@@ -48,6 +48,10 @@ const range = {
   seeds: count('seeds', values.seeds ?? (values.mutations ? '2000' : '100'), 1),
   workers: count('workers', values.workers, 1),
 };
+if (!['sqlite', 'postgres'].includes(values.target)) {
+  show(`--target takes sqlite or postgres, not ${values.target}`);
+  process.exit(2);
+}
 process.exitCode = values.mutations ? await breakAll() : await runAll();
 
 async function breakAll(): Promise<number> {

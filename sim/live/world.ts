@@ -286,12 +286,14 @@ class World {
     },
     late: () => this.#people.writeLate(),
     gap: () => this.#writeTold('gap-event'),
-    overflow: () => this.#writeTold('overflow-event'),
+    overflow: () => {
+      this.#writeTold('overflow-event');
+      this.#again(() => this.#writeTold('overflow-event'));
+    },
     lose: () => this.#writeTold('lost-event'),
     wildcard: (object) => {
-      // As the conversion of a field does: values change, and neither stamps nor ids tell of it.
-      this.#people.convert(object);
-      this.#emulator.events.emitGap(object, 'GAP_UPDATE', [object === 'Account' ? '001*' : '003*']);
+      this.#convert(object);
+      this.#again(() => this.#convert(object));
     },
     tokens: () => void this.#emulator.sessions.revokeAll(),
     stop: () => this.#process?.stop(),
@@ -323,6 +325,17 @@ class World {
       if (this.#target.lock()) this.#later('unlock', this.#random() * 20_000, () => this.#target.unlock());
     },
   };
+
+  /** As the conversion of a field does: values change, and neither stamps nor ids tell of it. */
+  #convert(object: 'Account' | 'Contact'): void {
+    this.#people.convert(object);
+    this.#emulator.events.emitGap(object, 'GAP_UPDATE', [object === 'Account' ? '001*' : '003*']);
+  }
+
+  /** Maybe once more, while what the first one has set going is under way. */
+  #again(call: () => void): void {
+    if (this.#random() < 0.5) this.#later('again', this.#random() * 400, call);
+  }
 
   /** A write whose first event is not the one that tells of it. */
   #writeTold(kind: 'gap-event' | 'overflow-event' | 'lost-event'): void {

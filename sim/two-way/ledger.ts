@@ -27,7 +27,9 @@ export class Ledger {
   readonly #person = { left: new Map<string, Map<Field, Entry>>(), right: new Map<string, Map<Field, Entry>>() };
   readonly #received = { left: new Set<string>(), right: new Set<string>() };
   readonly #told = { left: new Set<string>(), right: new Set<string>() };
-  readonly #linked = new Set<string>();
+  readonly #records = { left: new Map<string, SideRecord>(), right: new Map<string, SideRecord>() };
+  /** By key, the partner that a link names. */
+  readonly #partners = { left: new Map<string, string>(), right: new Map<string, string>() };
   readonly #deletions: Deletion[] = [];
   readonly #madeByUs = new Set<string>();
   /** What has to be found in the conflicts at the end. */
@@ -41,6 +43,8 @@ export class Ledger {
 
   /** @param at  the number of the org's commits so far */
   changed(side: Side, key: string, before: SideRecord | null, after: SideRecord | null, by: Writer, at: number): void {
+    if (after === null) this.#records[side].delete(key);
+    else this.#records[side].set(key, after);
     if (by.who === 'person') this.#byPerson(side, key, before, after, at);
     else this.#byEngine(side, key, before, after, by.reads);
   }
@@ -55,7 +59,10 @@ export class Ledger {
   }
 
   links(kept: readonly Link[]): void {
-    for (const { leftKey, rightKey } of kept) this.#linked.add(`${leftKey} ${rightKey}`);
+    for (const { leftKey, rightKey } of kept) {
+      this.#partners.left.set(leftKey, rightKey);
+      this.#partners.right.set(rightKey, leftKey);
+    }
   }
 
   /** A person has decided whether a record exists. */
@@ -78,7 +85,7 @@ export class Ledger {
     const entries = this.#person[side].get(key) ?? new Map<Field, Entry>();
     this.#person[side].set(key, entries);
     if (after === null) {
-      if (before?.partner != null) this.#delete({ side, key, partner: before.partner });
+      this.#deleted(side, key, before?.partner ?? null);
       return;
     }
     // Taken out of the bin: what was deleted because of it may come back.
@@ -130,11 +137,11 @@ export class Ledger {
     this.wrong.push(`${side} ${deleted.key} was deleted by a person, and is there again as ${key}`);
   }
 
-  #delete(deletion: Deletion): void {
-    const { side, key, partner } = deletion;
-    const link = side === 'left' ? `${key} ${partner}` : `${partner} ${key}`;
-    if (this.#linked.has(link)) this.#deletions.push(deletion);
-    else this.unknowable++;
+  #deleted(side: Side, key: string, named: string | null): void {
+    const naming = [...this.#records[otherOf(side)]].find(([, { partner }]) => partner === key)?.[0];
+    const partner = this.#partners[side].get(key) ?? naming;
+    if (partner !== undefined) this.#deletions.push({ side, key, partner });
+    else if (named !== null) this.unknowable++;
   }
 
   #lift(keys: { readonly left?: string; readonly right?: string }): void {

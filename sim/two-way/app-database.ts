@@ -1,0 +1,152 @@
+import { rmSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { AnyConnector } from '@tidemark/core';
+import type { Life, Scheduler } from '@tidemark/testkit/simulation';
+import { createConnector } from '../../connectors/sqlite/connector.ts';
+import type { SideRecord, Values } from './fields.ts';
+
+/** One write of a row, by whomever. */
+export interface RowChange {
+  readonly key: string;
+  readonly before: SideRecord | null;
+  readonly after: SideRecord | null;
+  readonly ours: boolean;
+}
+
+const columns = ['name', 'phone', 'revenue', 'notes', 'site', 'crm_id'] as const;
+const json = (row: string) => `json_object(${columns.map((name) => `'${name}', ${row}.${name}`).join(', ')})`;
+const julianEpochDays = 2440587.5;
+
+/** The database of an application, in a file: what its own programs do there, and a record of who wrote what. */
+export class AppDatabase {
+  readonly path: string;
+  readonly #app: DatabaseSync;
+  readonly #watcher: DatabaseSync;
+  readonly #changes: ReturnType<DatabaseSync['prepare']>;
+  #seen = 0;
+
+  /** @param now  the time on this machine */
+  constructor(path: string, now: () => number) {
+    this.path = path;
+    removeFile(path);
+    const app = new DatabaseSync(path, { timeout: 0 });
+    app.exec('PRAGMA journal_mode = WAL');
+    app.exec(`CREATE TABLE customers (
+      id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, phone TEXT, revenue REAL, notes TEXT, site TEXT, crm_id TEXT UNIQUE)`);
+    app.exec('CREATE TABLE written (seq INTEGER PRIMARY KEY, id INTEGER, was TEXT, became TEXT, writer TEXT)');
+    // The triggers of the capture ask for the time of the true clock.
+    app.function('julianday', { varargs: true }, () => julianEpochDays + now() / 86_400_000);
+    this.#app = app;
+    this.#watcher = new DatabaseSync(path, { timeout: 0 });
+    this.#changes = this.#watcher.prepare('SELECT seq, id, was, became, writer FROM written WHERE seq > ? ORDER BY seq');
+  }
+
+  get connection(): object {
+    return { type: 'sqlite', path: this.path, busyTimeoutMs: 0 };
+  }
+
+  connector(scheduler: Scheduler, life: Life, delay: () => number): AnyConnector {
+    const files = new Set<object>();
+    const sqlite = createConnector({
+      runInProcess: (op, work, file) => {
+        if (!files.has(file)) {
+          files.add(file);
+          life.onAbandoned(() => file.close());
+        }
+        return scheduler.outside(life, `sqlite ${op}`, work, { beforeMs: delay(), afterMs: delay() });
+      },
+    });
+    return sqlite as AnyConnector;
+  }
+
+  /** Once the table is captured. */
+  watch(): void {
+    const written = (on: string, id: string, was: string, became: string) =>
+      this.#app.exec(`CREATE TRIGGER watch_${on} AFTER ${on} ON customers BEGIN
+        INSERT INTO written (id, was, became, writer) VALUES (${id}, ${was}, ${became}, (SELECT units FROM _tidemark_writer)); END`);
+    written('INSERT', 'NEW.id', 'NULL', json('NEW'));
+    written('UPDATE', 'NEW.id', json('OLD'), json('NEW'));
+    written('DELETE', 'OLD.id', json('OLD'), 'NULL');
+  }
+
+  /** What was committed since somebody asked last, in its order. */
+  changes(): RowChange[] {
+    const rows = this.#changes.all(this.#seen) as unknown as Written[];
+    if (rows.length > 0) this.#seen = rows.at(-1)!.seq;
+    return rows.map(({ id, was, became, writer }) => ({
+      key: String(id),
+      before: recordOf(was),
+      after: recordOf(became),
+      ours: writer !== null,
+    }));
+  }
+
+  read(): Map<string, SideRecord> {
+    const rows = this.#watcher.prepare(`SELECT id, ${json('customers')} AS row FROM customers`).all();
+    return new Map(rows.map(({ id, row }) => [String(id), recordOf(String(row))!]));
+  }
+
+  keys(): string[] {
+    return this.#app
+      .prepare('SELECT id FROM customers ORDER BY id')
+      .all()
+      .map(({ id }) => String(id));
+  }
+
+  /** A transaction of the application. Whether it could be begun: the engine may hold the lock. */
+  begin(): boolean {
+    if (this.#app.isTransaction) return false;
+    try {
+      this.#app.exec('BEGIN IMMEDIATE');
+      return true;
+    } catch (error) {
+      if ((error as { errcode?: number }).errcode === 5) return false;
+      throw error;
+    }
+  }
+
+  commit(): void {
+    if (this.#app.isTransaction) this.#app.exec('COMMIT');
+  }
+
+  insert(values: Values): void {
+    const names = Object.keys(values);
+    this.#app
+      .prepare(`INSERT INTO customers (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`)
+      .run(...Object.values(values));
+  }
+
+  update(key: string, values: Values): void {
+    const set = Object.keys(values).map((name) => `${name} = ?`);
+    this.#app.prepare(`UPDATE customers SET ${set.join(', ')} WHERE id = ?`).run(...Object.values(values), Number(key));
+  }
+
+  delete(key: string): void {
+    this.#app.prepare('DELETE FROM customers WHERE id = ?').run(Number(key));
+  }
+
+  close(): void {
+    if (this.#app.isTransaction) this.#app.exec('ROLLBACK');
+    this.#app.close();
+    this.#watcher.close();
+    removeFile(this.path);
+  }
+}
+
+interface Written {
+  readonly seq: number;
+  readonly id: number;
+  readonly was: string | null;
+  readonly became: string | null;
+  readonly writer: string | null;
+}
+
+function recordOf(text: string | null): SideRecord | null {
+  if (text === null) return null;
+  const { crm_id, ...values } = JSON.parse(text) as Values & { readonly crm_id: string | null };
+  return { values, partner: crm_id };
+}
+
+function removeFile(path: string): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+}

@@ -1,0 +1,195 @@
+import sqlite from '@tidemark/connector-sqlite';
+import {
+  type AnyConnector,
+  type Choice,
+  type Config,
+  type Conflict,
+  Engine,
+  parseConfig,
+  type Random,
+  type Store,
+} from '@tidemark/core';
+import { Life, type Scheduler } from '@tidemark/testkit/simulation';
+import { createConnector as createSalesforce } from '../../connectors/salesforce/connector.ts';
+import { localDelay, type Network, simulatedFetch } from '../live/network.ts';
+import type { AppDatabase } from './app-database.ts';
+import { orgFields } from './fields.ts';
+import type { Reads } from './ledger.ts';
+import type { OrgSide } from './org-side.ts';
+import type { Plan } from './plan.ts';
+
+/** What outlives a process of the engine. */
+export interface EngineWorld {
+  readonly scheduler: Scheduler;
+  readonly plan: Plan;
+  readonly network: Network;
+  readonly org: OrgSide;
+  readonly app: AppDatabase;
+  readonly store: Store;
+  readonly config: Config;
+}
+
+/** One process of the engine, from its start to its death. */
+export class EngineProcess {
+  readonly life: Life;
+  readonly #world: EngineWorld;
+  readonly #engine: Engine;
+  readonly #stop = new AbortController();
+  readonly #kill = new AbortController();
+  /** Why it ended; undefined while it runs, null for an end in order. */
+  ended: { readonly error: unknown } | null | undefined;
+
+  constructor(world: EngineWorld, name: string, random: Random) {
+    this.#world = world;
+    const { scheduler, plan, network, org, app } = world;
+    this.life = new Life(name);
+    const say = (level: string) => (data: object, message: string) =>
+      scheduler.history.add(`${scheduler.now()} ${this.life.name} ${level}: ${message} ${textOf(data)}`);
+    const reads: Reads = new Map();
+    const own: Network = Object.defineProperty({ ...network, emulator: org.emulatorOf(reads) }, 'faults', {
+      get: () => network.faults,
+    });
+    const connectors: Record<string, AnyConnector> = {
+      salesforce: createSalesforce() as AnyConnector,
+      sqlite: app.connector(scheduler, this.life, () => localDelay(network.random)),
+    };
+    this.#engine = new Engine({
+      config: withConnectors(world.config, connectors),
+      store: storeOf(world, this.life),
+      clock: scheduler.clock(this.life, plan.machineSkewMs),
+      random,
+      log: { debug() {}, info: say('info'), warn: say('warn'), error: say('error') },
+      fetch: org.noting(simulatedFetch(own, this.life), reads),
+    });
+  }
+
+  /** As `tidemark start`. */
+  start(): this {
+    return this.#until(() => this.#engine.start({ stop: this.#stop.signal, signal: this.#kill.signal }));
+  }
+
+  /** As `tidemark schema apply`. */
+  applySchema(): this {
+    return this.#until(() => this.#engine.applySchema(undefined, this.#kill.signal));
+  }
+
+  /** As `tidemark conflicts resolve` in a process of its own. */
+  resolving(conflict: Conflict, choice: Choice): this {
+    return this.#until(() => this.resolve(conflict, choice));
+  }
+
+  /** Somebody decides in this process. What is refused is refused: they may try again. */
+  async resolve({ id }: Conflict, choice: Choice): Promise<void> {
+    const { history, ...scheduler } = { history: this.#world.scheduler.history, now: () => this.#world.scheduler.now() };
+    try {
+      const [report] = await this.#engine.resolveConflicts([id], choice, { signal: this.#kill.signal });
+      history.add(`${scheduler.now()} ${this.life.name} resolved ${id}: ${report?.state}`);
+    } catch (error) {
+      history.add(`${scheduler.now()} ${this.life.name} did not resolve ${id}: ${(error as Error).message}`);
+    }
+  }
+
+  /** As SIGTERM. `ended` tells when it is done. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  /** Kill -9. */
+  kill(): void {
+    this.#world.scheduler.abandon(this.life);
+    this.ended = null;
+  }
+
+  #until(work: () => Promise<unknown>): this {
+    const end = async () => {
+      await work();
+      await this.#engine[Symbol.asyncDispose]();
+    };
+    end().then(
+      () => {
+        this.ended ??= null;
+      },
+      (error: unknown) => {
+        this.ended ??= { error };
+      },
+    );
+    return this;
+  }
+}
+
+const configs = new Map<string, Config>();
+export const sync = 'accounts';
+export const credentials = { clientId: 'simulation', clientSecret: 'not a secret of anybody' };
+
+/** The configuration of a world, as a user would write it. Read once for all worlds that have the same. */
+export function configOf(plan: Plan, app: AppDatabase): Config {
+  const { conflicts, deletes, match, oneWay, everyMs, fullMs } = plan;
+  const name = JSON.stringify([conflicts, deletes, match, oneWay, app.connection]);
+  const config = configs.get(name) ?? readConfig(plan, app);
+  configs.set(name, config);
+  const every = (ms: number | null) => (ms === null ? null : ({ kind: 'every', everyMs: ms } as const));
+  const schedules = { schedule: every(everyMs), full: every(fullMs) };
+  return { ...config, pairings: new Map([...config.pairings].map(([key, pairing]) => [key, { ...pairing, ...schedules }])) };
+}
+
+function readConfig({ conflicts, deletes, match, oneWay }: Plan, app: AppDatabase): Config {
+  const yaml = JSON.stringify({
+    connections: {
+      crm: {
+        type: 'salesforce',
+        loginUrl: 'https://org.example.com',
+        apiShare: 1,
+        auth: { flow: 'client-credentials', ...credentials },
+      },
+      app: app.connection,
+    },
+    syncs: {
+      [sync]: {
+        between: [
+          { connection: 'crm', object: 'Account', link: 'App_Id__c' },
+          { connection: 'app', table: 'customers', link: 'crm_id' },
+        ],
+        fields: { ...orgFields, ...(oneWay ? { site: { field: 'Site', to: 'app' } } : {}) },
+        conflicts: conflicts === 'module' ? './decide.ts' : conflicts,
+        deletes,
+        ...(match ? { match: 'name' } : {}),
+      },
+    },
+  });
+  return parseConfig(yaml, {
+    file: `${import.meta.dirname}/tidemark.yaml`,
+    env: {},
+    connectors: [createSalesforce() as AnyConnector, sqlite as AnyConnector],
+  });
+}
+
+function withConnectors(config: Config, connectors: Readonly<Record<string, AnyConnector>>): Config {
+  const connections = new Map(
+    [...config.connections].map(([name, connection]) => [
+      name,
+      { ...connection, connector: connectors[connection.connector.name] ?? connection.connector },
+    ]),
+  );
+  return { ...config, connections };
+}
+
+/** The store of all lives: each of its methods is whole or not at all, and the process may die before it and after it. */
+function storeOf({ store, scheduler, network }: EngineWorld, life: Life): Store {
+  const delay = () => localDelay(network.random);
+  const outside = <T extends object>(part: T, what: string): T =>
+    new Proxy(part, {
+      get(target, name) {
+        const value = Reflect.get(target, name, target) as unknown;
+        if (name === 'checkpoints' || name === 'links') return outside(value as object, `store ${name}`);
+        if (typeof value !== 'function' || typeof name === 'symbol') return value;
+        return (...args: unknown[]) =>
+          scheduler.outside(life, `${what} ${name}`, () => value.apply(target, args), { beforeMs: delay(), afterMs: delay() });
+      },
+    });
+  return outside(store, 'store');
+}
+
+/** For the history: errors by their message. */
+function textOf(data: object): string {
+  return JSON.stringify(data, (_, value) => (value instanceof Error ? value.message : value));
+}

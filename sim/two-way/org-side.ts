@@ -1,0 +1,81 @@
+import type { Emulator } from '@tidemark/emulator';
+import { type Field, fields, orgFields, type SideRecord, type Value } from './fields.ts';
+import type { Reads, Writer } from './ledger.ts';
+
+/** The org's records as a side: what is there, who writes it, and when each life of the engine has read it. */
+export class OrgSide {
+  readonly #emulator: Emulator;
+  /** Commits so far. */
+  commits = 0;
+  #reads: Reads | undefined;
+  #calls = 0;
+  readonly #shown = new Map<string, { readonly ids: readonly string[]; readonly at: number }>();
+
+  constructor(
+    emulator: Emulator,
+    onChange: (key: string, before: SideRecord | null, after: SideRecord | null, by: Writer) => void,
+  ) {
+    this.#emulator = emulator;
+    emulator.org.onCommit(({ changes, origin }) => {
+      this.commits++;
+      const by: Writer = origin === '' ? { who: 'person' } : { who: 'engine', reads: this.#reads ?? new Map() };
+      for (const { object, id, before, after, kind } of changes) {
+        if (object !== 'Account') continue;
+        const was = kind === 'undelete' || before === undefined || isDeleted(before) ? null : recordOf(before);
+        const is = kind === 'delete' || kind === 'purge' || isDeleted(after) ? null : recordOf(after);
+        onChange(id, was, is, by);
+      }
+    });
+  }
+
+  read(): Map<string, SideRecord> {
+    const names = ['Id', 'App_Id__c', ...Object.values(orgFields)];
+    const found = this.#emulator.org.query(`SELECT ${names.join(', ')} FROM Account ORDER BY Id`);
+    const rows = found.page(0, found.totalSize, 'v62.0') as Record<string, unknown>[];
+    return new Map(rows.map((row) => [String(row.Id), recordOf(row)]));
+  }
+
+  /** The emulator as one life of the engine meets it: its writes are known, and what it is shown. */
+  emulatorOf(reads: Reads): Emulator {
+    const fetch: typeof globalThis.fetch = async (input, init) => {
+      this.#reads = reads;
+      const reply = await this.#emulator.fetch(input, init);
+      this.#reads = undefined;
+      const text = await reply.text();
+      const ids = [...new Set(text.match(/\b001\w{15}\b/g) ?? [])];
+      const headers = new Headers(reply.headers);
+      if (ids.length > 0) {
+        const call = String(++this.#calls);
+        this.#shown.set(call, { ids, at: this.commits });
+        headers.set('x-simulated-call', call);
+      }
+      return new Response(reply.status === 204 || reply.status === 304 ? null : text, { status: reply.status, headers });
+    };
+    return { ...this.#emulator, fetch };
+  }
+
+  /** A life of the engine whose `fetch` is this takes note of the records that it was shown. */
+  noting(fetch: typeof globalThis.fetch, reads: Reads): typeof globalThis.fetch {
+    return async (input, init) => {
+      const reply = await fetch(input, init);
+      const call = reply.headers.get('x-simulated-call');
+      const shown = call === null ? undefined : this.#shown.get(call);
+      if (shown !== undefined) {
+        this.#shown.delete(call!);
+        // What a write answers shows nobody any values.
+        if ((init?.method ?? 'GET') === 'GET' || /\/composite$/.test(String(input))) {
+          for (const id of shown.ids) reads.set(id, shown.at);
+        }
+      }
+      return reply;
+    };
+  }
+}
+
+const isDeleted = (row: Readonly<Record<string, unknown>>) => row.IsDeleted === 1 || row.IsDeleted === true;
+
+function recordOf(row: Readonly<Record<string, unknown>>): SideRecord {
+  const values: Partial<Record<Field, Value>> = {};
+  for (const field of fields) values[field] = (row[orgFields[field]] ?? null) as Value;
+  return { values, partner: (row.App_Id__c ?? null) as string | null };
+}
