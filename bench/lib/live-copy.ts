@@ -35,7 +35,8 @@ export function configuration(
         from: { connection: 'org', object: 'Contact' },
         to: { connection: 'db', table: 'contact' },
         fields: Object.fromEntries(liveFields.map((name) => [name.toLowerCase(), name])),
-        every: '1h',
+        // Far off: nothing but the stream is to bring what changed.
+        cron: '0 0 1 1 *',
         live: true,
         ...(JOURNAL === undefined ? {} : { journal: '1d' }),
       },
