@@ -257,3 +257,23 @@ test('check names what is wrong with a topic', async () => {
     await expect(world.engine({ from: { connection: 'org', topic } })).rejects.toThrow(/from.topic/);
   }
 });
+
+test.each(['pubsub', 'cometd'])(
+  `who may not read an event is told so, by check and by the topic that waits, by %s ${guide('permissions of platform events are those of objects')}`,
+  async (stream) => {
+    await using world = await TopicWorld.open();
+    const { users, org } = world.emulator;
+    const may = (read: boolean) =>
+      users.permit(org.adminUserId, {
+        objects: { Order_Update__e: { read, create: false, edit: false, delete: false, viewAll: false, modifyAll: false } },
+      });
+    may(false);
+    const life = await world.start({}, stream);
+    const problems = await life.engine.check(signal);
+    expect(problems.map(({ place, message }) => `${place} ${message}`).join('\n')).toMatch(/syncs.orders .*Order_Update__e/);
+    await soon(() =>
+      expect(life.engine.liveStatus()).toMatchObject([{ state: 'waiting', reason: expect.stringMatching(/Order_Update__e/) }]),
+    );
+    await life.stop();
+  },
+);

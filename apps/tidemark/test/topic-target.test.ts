@@ -193,3 +193,27 @@ test('a topic that is not there, and one that is spelled with other capitals', a
     expect(problems.map(({ message, hint }) => `${message} ${hint}`).join('\n')).toMatch(expected);
   }
 });
+
+test(`an answer that is lost repeats the events of its call, and none is missing (P1) ${evidence('assumed', 'nothing of the org tells an event that was published twice')}`, async () => {
+  await using world = await TopicWorld.open();
+  const all = Array.from({ length: 450 }, (_, i): [string, string] => [`O${String(i).padStart(3, '0')}`, 's']);
+  shipments(world, ...all);
+  world.emulator.faults.add({ kind: 'lost-response', match: { path: '/services/data/v62.0/composite/sobjects', nth: 2 } });
+  await using engine = await world.engine(fromTable);
+  expect(await engine.run('orders', { signal })).toMatchObject({ state: 'succeeded', openFailures: 0 });
+  const ids = shipped(world).map(([id]) => id);
+  expect([...new Set(ids)].sort()).toEqual(all.map(([id]) => id));
+  expect(ids).toHaveLength(450 + 200);
+});
+
+test(`who may not publish is told so ${evidence('documented', 'Platform Events Developer Guide, permissions of platform events are those of objects')}`, async () => {
+  await using world = await TopicWorld.open();
+  shipments(world, ['O1', 'x']);
+  const { users, org } = world.emulator;
+  users.permit(org.adminUserId, { objects: { Order_Shipped__e: { create: false } } });
+  await using engine = await world.engine(fromTable);
+  const problems = await engine.check(signal);
+  expect(problems.map(({ message, hint }) => `${message} ${hint}`).join('\n')).toMatch(
+    /may not publish Order_Shipped__e.*permission Create/,
+  );
+});

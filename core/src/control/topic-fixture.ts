@@ -87,7 +87,7 @@ export class TopicWorld implements AsyncDisposable {
 
   async publish(count: number): Promise<void> {
     for (let i = 0; i < count; i++) {
-      this.clock.at += 1000;
+      this.clock.at += 30_000;
       const key = `e${this.published.length}`;
       this.published.push({ key, atMs: this.clock.at });
       this.#put(key);

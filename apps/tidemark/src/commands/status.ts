@@ -40,9 +40,10 @@ function render(syncs: readonly SyncStatus[], nowMs: number): string {
   const ago = (ms: number | null | undefined) => (ms == null ? null : `${roughly(nowMs - ms)} ago`);
   const table = renderTable(
     ['sync', 'state', 'last run', 'last success', 'failures'],
-    syncs.map(({ sync, paused, lastRun, lastSuccess, openFailures }) => [
+    syncs.map(({ sync, paused, lastRun, lastSuccess, openFailures, stream }) => [
       sync,
-      paused ? 'paused' : (lastRun?.state ?? 'never run'),
+      // A topic is never run.
+      paused ? 'paused' : (lastRun?.state ?? stream?.state ?? 'never run'),
       lastRun === null ? null : `${lastRun.kind}, ${ago(lastRun.startedAtMs)}`,
       ago(lastSuccess?.startedAtMs),
       openFailures,

@@ -39,6 +39,9 @@ export class TopicAttempt {
   #paused = false;
   /** The last delivery said that nothing more was there. */
   #caughtUp = false;
+  #deliveredAtMs = 0;
+  /** Events that were taken from the inbox and are written after those that are being written. */
+  #inHand = 0;
   /** When the last event that was taken was published. */
   #publishedMs = 0;
 
@@ -90,6 +93,7 @@ export class TopicAttempt {
     try {
       for await (const delivery of stream.deliveries(signal)) {
         this.#caughtUp = delivery.caughtUp;
+        this.#deliveredAtMs = this.#parts.clock.now();
         this.#inbox.push(delivery);
         status.heard(delivery);
       }
@@ -120,8 +124,8 @@ export class TopicAttempt {
       await onEvents?.(events);
       for (let at = 0; at < events.length; at += sync.eventsAtOnce) {
         const some = events.slice(at, at + sync.eventsAtOnce);
-        const isLast = at + some.length >= events.length;
-        await this.#writeTogether(some, isLast ? position : some.at(-1)!.position, signal);
+        this.#inHand = events.length - at - some.length;
+        await this.#writeTogether(some, this.#inHand === 0 ? position : some.at(-1)!.position, signal);
       }
     } finally {
       leave();
@@ -170,11 +174,15 @@ export class TopicAttempt {
     return encodeTopic({ position, origin: this.#parts.stream.origin, again: false, heardAtMs: this.#heardAtMs(), holes });
   }
 
-  /** All that was published before this has been taken: till now when nothing more is there, else till the last event that was. */
+  /**
+   * All that was published before this has been taken: till it was heard last when nothing more was there, else till the last event
+   * that was taken.
+   */
   #heardAtMs(): number {
     const { stream, clock } = this.#parts;
-    const hasAll = this.#caughtUp && this.#inbox.size === 0 && (stream.state?.().connected ?? true);
-    if (hasAll) return clock.now() - UNDER_WAY_MS;
+    // Not till now: this process may just have slept.
+    const heardAtMs = Math.max(stream.state?.().lastHeardAtMs ?? 0, this.#deliveredAtMs);
+    if (this.#caughtUp && this.#inbox.size + this.#inHand === 0) return heardAtMs - UNDER_WAY_MS;
     // Publishers may say what time they like.
     return Math.max(this.#kept?.heardAtMs ?? 0, Math.min(this.#publishedMs, clock.now()));
   }
