@@ -1,8 +1,9 @@
 import { RequestRefusedError, retrying, TruncatedReplyError } from '@tidemark/core';
 import { lostField } from './collections.ts';
-import { columnsOf, JobResults, lineOf, readResults } from './ingest-csv.ts';
+import { columnsOf, emptiedBy, type JobColumn, JobResults, jobColumns, lineOf, readResults } from './ingest-csv.ts';
 import { awaitJob, type IngestContext, type JobOperation, type JobState, resultFile, uploadJob } from './ingest-job.ts';
 import { isWorthFewer, type Outcome, type Outgoing } from './outcome.ts';
+import type { WriteColumn } from './write-plan.ts';
 import { writtenText } from './write-values.ts';
 
 /** Raw bytes in a job: 150 MB are allowed, after they have been encoded in base64. UTF-8 takes up to three bytes a character. */
@@ -24,29 +25,44 @@ export async function writeByBulk(
 ): Promise<Map<Outgoing, Outcome> | null> {
   const columns = operation === 'delete' ? [] : columnsOf(records, ingest.plan.columns);
   const keyName = operation === 'upsert' || operation === 'insert' ? ingest.plan.key!.name : 'Id';
-  const header = [keyName, ...columns.map(({ path }) => path)];
+  const alike = new Map<string, { readonly emptied: ReadonlySet<WriteColumn>; readonly records: Outgoing[] }>();
+  for (const record of records) {
+    const emptied = emptiedBy(record, columns);
+    const name = emptied.map(({ path }) => path).join();
+    const group = alike.get(name) ?? { emptied: new Set(emptied), records: [] };
+    alike.set(name, group);
+    group.records.push(record);
+  }
   const outcomes = new Map<Outgoing, Outcome>();
-  let lines = [`${header.join(',')}\n`];
+  for (const { emptied, records: group } of alike.values()) {
+    // Few of a kind are not worth a job of their own.
+    if (alike.size > 1 && group.length <= ingest.to.bulkAbove) continue;
+    for (const { csv, inJob, header } of files(group, jobColumns(keyName, columns, emptied))) {
+      if (!(await runJob(ingest, operation, header, csv, inJob, outcomes, signal))) return null;
+    }
+  }
+  return outcomes;
+}
+
+/** Files of no more than a job takes. Records that no CSV can say are in none. */
+function* files(records: readonly Outgoing[], columns: readonly JobColumn[]) {
+  const header = columns.map(({ name }) => name);
+  let lines: string[] = [];
   let inJob: Outgoing[] = [];
   let characters = 0;
-  let known = true;
-  const flush = async () => {
-    if (inJob.length === 0 || !known) return;
-    known = await runJob(ingest, operation, header, lines.join(''), inJob, outcomes, signal);
-    lines = lines.slice(0, 1);
-    inJob = [];
-    characters = 0;
-  };
+  const file = () => ({ csv: `${header.join(',')}\n${lines.join('')}`, inJob, header });
   for (const record of records) {
     const line = lineOf(record, columns);
     if (line === null) continue;
-    if (characters + line.length > charactersInJob) await flush();
+    if (characters + line.length > charactersInJob && inJob.length > 0) {
+      yield file();
+      [lines, inJob, characters] = [[], [], 0];
+    }
     lines.push(line);
     inJob.push(record);
     characters += line.length;
   }
-  await flush();
-  return known ? outcomes : null;
+  if (inJob.length > 0) yield file();
 }
 
 async function runJob(

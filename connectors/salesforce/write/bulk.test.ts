@@ -179,3 +179,40 @@ describe('what may befall a job', () => {
     await client[Symbol.asyncDispose]();
   });
 });
+
+test('lookups by external id that are emptied go by a job of their own, and those of a few by Collections', async () => {
+  org.emulator.org.write((transaction) => transaction.insert('Account', { Name: 'a', Code__c: 'A1' }));
+  const target = await org.target({ names: ['Key__c', 'Account__r.Code__c'], to: bulk });
+  const change = (i: number, code: string | null) =>
+    upsert({ Key__c: `p${String(i).padStart(3, '0')}`, 'Account__r.Code__c': code });
+  await write(
+    target,
+    Array.from({ length: 60 }, (_, i) => change(i, 'A1')),
+  );
+  expect(jobs()).toHaveLength(1);
+  const results = await write(
+    target,
+    Array.from({ length: 60 }, (_, i) => change(i, i % 2 === 0 ? null : 'A1')),
+  );
+  expect(new Set(statuses(results))).toEqual(new Set(['updated']));
+  expect(jobs().map(({ recordsProcessed }) => recordsProcessed)).toEqual([60, 30, 30]);
+  const codes = () => org.records(['Account__r.Code__c'], "Key__c LIKE 'p%'").map(({ Account__r }) => Account__r !== null);
+  expect(codes()).toEqual(Array.from({ length: 60 }, (_, i) => i % 2 === 1));
+  await write(
+    target,
+    Array.from({ length: 60 }, (_, i) => change(i, i === 7 ? null : 'A1')),
+  );
+  expect(jobs()).toHaveLength(4);
+  expect(codes().filter((there) => !there)).toHaveLength(1);
+});
+
+test('characters that no XML holds arrive all the same', async () => {
+  const target = await org.target({ names: ['Key__c', 'Long__c'], to: { bulkAbove: 0 } });
+  const texts = ['\u0001', 'a\u0008b', '\uffff', 'plain'];
+  await write(
+    target,
+    texts.map((Long__c, i) => upsert({ Key__c: `x${i}`, Long__c })),
+  );
+  expect(org.records(['Long__c']).map(({ Long__c }) => Long__c)).toEqual(texts);
+  expect(jobs()).toMatchObject([{ recordsProcessed: 1 }]);
+});

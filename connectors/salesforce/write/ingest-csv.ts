@@ -11,24 +11,47 @@ const nullCell = '#N/A';
 const fieldCharactersMax = 131_072;
 const recordCharactersMax = 400_000;
 
+/** Characters that XML has no place for: what the Bulk API makes of them nobody documents. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const unspeakable = /[\u0001-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
+
 /** A written value as a cell; null when no cell can hold it. */
 export function cellOf(value: unknown): string | null {
   if (value === undefined) return '';
   const text = writtenText(value);
   if (text === null) return nullCell;
-  if (text.length > fieldCharactersMax || text.trim().toUpperCase() === nullCell) return null;
+  if (text.length > fieldCharactersMax || text.trim().toUpperCase() === nullCell || unspeakable.test(text)) return null;
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+/** A column of a job's file. */
+export interface JobColumn {
+  readonly name: string;
+  readonly cell: (record: Outgoing) => string | null;
+}
+
+/**
+ * The columns of a job of records that empty the same lookups. How a lookup is emptied by its parent's external id nobody documents:
+ * there the lookup itself is the column.
+ */
+export function jobColumns(keyName: string, columns: readonly WriteColumn[], emptied: ReadonlySet<WriteColumn>): JobColumn[] {
+  return [
+    { name: keyName, cell: ({ key }) => cellOf(key) },
+    ...columns.map((column) => ({
+      name: emptied.has(column) ? column.parent!.idField : column.path,
+      cell: ({ values }: Outgoing) => cellOf(values.get(column)),
+    })),
+  ];
+}
+
+/** Lookups by the parent's external id that a record empties. */
+export function emptiedBy({ values }: Outgoing, columns: readonly WriteColumn[]): WriteColumn[] {
+  return columns.filter((column) => column.parent !== null && values.get(column) === null);
+}
+
 /** One line of CSV with its end; null when the Bulk API cannot take this record. */
-export function lineOf({ key, values }: Outgoing, columns: readonly WriteColumn[]): string | null {
-  const cells = [cellOf(key)];
-  for (const column of columns) {
-    const value = values.get(column);
-    // How a lookup is emptied by a column of its parent's external id nobody documents.
-    if (column.parent !== null && value === null) return null;
-    cells.push(cellOf(value));
-  }
+export function lineOf(record: Outgoing, columns: readonly JobColumn[]): string | null {
+  const cells = columns.map(({ cell }) => cell(record));
   if (cells.includes(null)) return null;
   const line = cells.join(',');
   return line.length > recordCharactersMax ? null : `${line}\n`;

@@ -22,8 +22,13 @@ export interface Sending<T> {
   readonly signal: AbortSignal;
 }
 
-/** Records in a call once some were locked, then record by record. */
+/** Records in a call once some were locked; then record by record, when there are no more than so many left (P8). */
 const fewer = [25, 1] as const;
+const oneByOneMax = 200;
+
+/** So many records refused and none taken: then it is not for any of them that the org refuses. */
+const refusalsMax = 20;
+
 const wait = { attemptsMax: 3, delayMs: 500, delayMsMax: 10_000 };
 
 /** Errors of a whole call that one of its records may have caused. Others, such as a lost connection, are nobody's fault. */
@@ -36,8 +41,9 @@ const blamesARecord = new Set(['UNKNOWN_EXCEPTION', 'APEX_ERROR', 'REQUEST_RUNNI
 export async function sendPatiently<T>(records: readonly T[], sending: Sending<T>): Promise<Outcome[]> {
   const outcomes = new Array<Outcome>(records.length);
   let left = records.map((_, index) => index);
-  for (const [round, size] of [sending.callMax, ...fewer].entries()) {
-    if (left.length === 0) break;
+  const sizes = [sending.callMax, ...fewer.map((size) => Math.min(size, sending.callMax))];
+  for (const [round, size] of sizes.entries()) {
+    if (left.length === 0 || (size === 1 && left.length > oneByOneMax)) break;
     if (round > 0) {
       const { context, lockOf, signal } = sending;
       context.log.debug(
@@ -75,7 +81,8 @@ async function sendCall<T>(
     );
   } catch (error) {
     if (sending.signal.aborted) throw error;
-    if (!mayBlame(error)) {
+    // After a fault of the org's nobody can tell what it has done: only what may be done twice is sent again.
+    if (!mayBlame(error) || (sending.once !== undefined && error instanceof TransientError)) {
       // Thrown, it would have the whole write sent again, what has been done included: better these records wait by themselves.
       const begun = sending.once?.begun || outcomes.some((outcome) => outcome?.ok);
       if (sending.once === undefined || !begun || !(error instanceof SyncError)) throw error;
@@ -87,9 +94,8 @@ async function sendCall<T>(
       await sendCall(records, indexes.slice(half), outcomes, sending);
       return;
     }
-    // When nothing at all has got through, it is not for this record that the org refuses.
-    const somethingPassed = outcomes.some((outcome) => outcome?.ok);
-    if (error instanceof TransientError && !somethingPassed && records.length > 1) throw error;
+    const told = outcomes.filter((outcome) => outcome !== undefined);
+    if (told.length + 1 >= refusalsMax && !told.some(({ ok }) => ok)) throw error;
     put([refusedWith(salesforceCode(error) ?? (error as { code: string }).code, (error as Error).message)]);
   }
 }
@@ -100,4 +106,4 @@ function mayBlame(error: unknown): boolean {
   return error instanceof RequestRefusedError || blamesARecord.has(code);
 }
 
-const compareTexts = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+export const compareTexts = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

@@ -22,7 +22,7 @@ import { findRecords, foldKey } from './find-records.ts';
 import { endJobLeftBehind, type IngestContext, type JobOperation } from './ingest-job.ts';
 import { lacksParent, type Outcome, type Outgoing } from './outcome.ts';
 import { sameAsStored } from './same-as-stored.ts';
-import { sendPatiently } from './send-patiently.ts';
+import { compareTexts, sendPatiently } from './send-patiently.ts';
 import { type Operation, planWrites, type WriteColumn, type WritePlan } from './write-plan.ts';
 import { toWrite } from './write-values.ts';
 
@@ -244,7 +244,7 @@ class SalesforceTarget implements Target {
   /** Many by the Bulk API, few by Collections; and so what a job has left undone. */
   async #sendOnce(operation: JobOperation, records: readonly Outgoing[], signal: AbortSignal): Promise<readonly Outcome[]> {
     const bulk = records.length > this.#spec.to.bulkAbove && this.#mayUseBulk(operation);
-    const done = bulk ? await writeByBulk(this.#ingest, operation, records, signal) : null;
+    const done = bulk ? await writeByBulk(this.#ingest, operation, this.#byParent(records), signal) : null;
     if (bulk && done === null) this.#bulkKnowsObject = false;
     const left = done === null ? records : records.filter((record) => !done.has(record));
     const sent = await sendPatiently(left, {
@@ -274,9 +274,16 @@ class SalesforceTarget implements Target {
     return operation !== 'insert' || this.#plan.key !== null;
   }
 
+  /** Pieces of a job are worked on at once: records of one parent had better be in the same piece. */
+  #byParent(records: readonly Outgoing[]): readonly Outgoing[] {
+    if (!this.#plan.columns.some(isLookup)) return records;
+    const parents = new Map(records.map((record) => [record, this.#parentsOf(record)]));
+    return records.toSorted((a, b) => compareTexts(parents.get(a)!, parents.get(b)!));
+  }
+
   /** Records with the same parents lock each other. */
   #parentsOf({ key, values }: Outgoing): string {
-    const parents = this.#plan.columns.filter(({ field, parent }) => parent !== null || field.type === 'reference');
+    const parents = this.#plan.columns.filter(isLookup);
     return parents.length === 0 ? String(key) : parents.map((column) => String(values.get(column) ?? '')).join('\n');
   }
 
@@ -310,6 +317,8 @@ class SalesforceTarget implements Target {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 }
+
+const isLookup = ({ field, parent }: WriteColumn) => parent !== null || field.type === 'reference';
 
 const numberTypes = new Set(['double', 'int', 'currency', 'percent', 'long']);
 
