@@ -79,7 +79,7 @@ export async function openSource(
       conditions,
       origin: await originOf(client),
       estimateSql: conditions.length === 0 ? described.estimateSql : null,
-      warnings: [...(watermark?.zoneless ? [localTimes(watermark)] : []), ...(captured?.outdated ? [OUTDATED] : [])],
+      warnings: [...(watermark?.zoneless ? [localTimes(watermark)] : []), ...(captured?.warnings ?? [])],
       capture: captured === null ? undefined : { pool, table: captured.table, unit, ignoreOwn: from.own === 'ignore', clock },
     };
     return new PostgresSource(opened);
@@ -101,11 +101,6 @@ function refuseOtherKey(name: string, primaryKey: readonly string[], { from }: S
     hint: 'Leave `key` out.',
   });
 }
-
-const OUTDATED = {
-  message: 'the table has other columns than when its capture was made, or the capture is of another version',
-  hint: 'No change is missed; it is noted more slowly. `tidemark schema apply` renews the capture.',
-};
 
 /** What the sessions write there is for them to know; only they can tell whether it is UTC. */
 function localTimes({ field }: SourceColumn) {

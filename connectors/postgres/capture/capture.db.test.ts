@@ -351,6 +351,21 @@ describe('several readers', () => {
     await expect(readAll(gone, lost)).rejects.toThrow(CheckpointExpiredError);
   });
 
+  test('a reader that does not come is named, as long as the log is kept for it', async () => {
+    const items = await createItems(database, plain);
+    await using gone = await items.open({ unit: 'gone' });
+    await mark(gone);
+    const later = (days: number) =>
+      database.script(`UPDATE ${items.schema}._tidemark_consumers SET seen_at = seen_at - interval '${days} days'`);
+    const warnings = async () => {
+      await using source = await items.open();
+      return source.warnings;
+    };
+    expect(await warnings()).toEqual([]);
+    await later(3);
+    expect(await warnings()).toEqual([expect.objectContaining({ message: expect.stringContaining('kept for gone') })]);
+  });
+
   test('a position of another history of the server is refused (P1)', async () => {
     const items = await createItems(database, plain);
     await using source = await items.open();

@@ -20,6 +20,8 @@ const PAGE_ROWS = 5000;
 const LOOK_MS = 200;
 /** A reader that has not been seen for so long does not keep the log any more; when it comes back it reads in full. */
 const KEEP_DAYS = 15;
+/** From when on it is worth a word that a reader does not come. */
+const ABSENT_DAYS = 2;
 /** A reader says so often that it still reads, though there was nothing to read. */
 const SEEN_HOURS = 1;
 
@@ -37,18 +39,39 @@ export interface CaptureReaderOptions {
   readCurrent(client: Client, keys: readonly (readonly string[])[]): Promise<readonly Change[]>;
 }
 
+interface Opened {
+  readonly table: CapturedTable;
+  readonly warnings: readonly { readonly message: string; readonly hint: string }[];
+}
+
 /** @throws {RequestRefusedError} the table is not captured, or not throughout. */
-export async function openCapture(
-  client: Client,
-  schema: string,
-  table: string,
-): Promise<{ table: CapturedTable; outdated: boolean }> {
+export async function openCapture(client: Client, schema: string, table: string): Promise<Opened> {
   const captured = await describeCaptured(client, schema, table);
   const state = await readState(client, captured);
   const missing = whatIsMissing(state, captured);
-  if (missing !== null) throw notCaptured(captured, missing, `${byHand(await planned(client, schema, table))}`);
-  return { table: captured, outdated: isOutdated(state, captured) };
+  if (missing !== null) throw notCaptured(captured, missing, byHand(await planned(client, schema, table)));
+  const absent = await query(
+    client,
+    `SELECT unit, to_char(min(seen_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') FROM ${captureNames(captured).consumers}
+     WHERE capture = $1 AND seen_at < now() - interval '${ABSENT_DAYS} days' GROUP BY unit ORDER BY unit`,
+    [table],
+  );
+  return {
+    table: captured,
+    warnings: [
+      ...(isOutdated(state, captured) ? [OUTDATED] : []),
+      ...absent.rows.map(([unit, since]) => ({
+        message: `the change log grows, because it is kept for ${unit}, which has not read it since ${since} UTC`,
+        hint: `Run that sync; after ${KEEP_DAYS} days without it the log is put away, and its next run is full.`,
+      })),
+    ],
+  };
 }
+
+const OUTDATED = {
+  message: 'the table has other columns than when its capture was made, or the capture is of another version',
+  hint: 'No change is missed; it is noted more slowly. `tidemark schema apply` renews the capture.',
+};
 
 function notCaptured({ schema, table }: CapturedTable, why: string, statements: string): RequestRefusedError {
   return new RequestRefusedError(`${schema}.${table} ${why}`, {

@@ -343,6 +343,17 @@ describe('several readers', () => {
     await expect(readAll(source, from)).rejects.toThrow(CheckpointExpiredError);
   });
 
+  test('a reader that does not come is named, as long as the log is kept for it', async () => {
+    await using items = await createItems(plain);
+    await using gone = await items.open({ unit: 'gone' });
+    await mark(gone);
+    await using before = await items.open();
+    expect(before.warnings).toEqual([]);
+    items.sql('UPDATE _tidemark_consumers SET seen_at = seen_at - 3');
+    await using source = await items.open();
+    expect(source.warnings).toEqual([expect.objectContaining({ message: expect.stringContaining('kept for gone') })]);
+  });
+
   test('a checkpoint older than what was put away, one that is ahead of the log, and one of a reader that stayed away are refused (P1)', async () => {
     await using items = await createItems(plain);
     await using source = await items.open();

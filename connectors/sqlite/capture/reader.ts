@@ -23,6 +23,8 @@ const PAGE_ROWS = 5000;
 const LOOK_MS = 200;
 /** A reader that has not been seen for so long does not keep the log any more; when it comes back it reads in full. */
 const KEEP_DAYS = 15;
+/** From when on it is worth a word that a reader does not come. */
+const ABSENT_DAYS = 2;
 /** A reader says so often that it still reads, though there was nothing to read. */
 const SEEN_DAYS = 1 / 24;
 
@@ -61,7 +63,17 @@ export async function openCapture(
   const facts = await client.call('describeCapture', table);
   const missing = whatIsMissing(facts);
   if (missing !== null) throw notCaptured(table, missing, `It runs:\n${script(planned(facts))}`);
-  return { facts, warnings: warningsOf(facts) };
+  const absent = await lookup(
+    client,
+    `SELECT unit, strftime('%Y-%m-%d %H:%M', min(seen_at)) FROM ${CONSUMERS}
+     WHERE capture = ? AND seen_at < julianday('now') - ${ABSENT_DAYS} GROUP BY unit ORDER BY unit`,
+    [facts.captured.table],
+  );
+  const kept = absent.map(([unit, since]) => ({
+    message: `the change log grows, because it is kept for ${unit}, which has not read it since ${since} UTC`,
+    hint: `Run that sync; after ${KEEP_DAYS} days without it the log is put away, and its next run is full.`,
+  }));
+  return { facts, warnings: [...warningsOf(facts), ...kept] };
 }
 
 interface Warning {
