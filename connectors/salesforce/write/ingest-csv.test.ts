@@ -1,0 +1,79 @@
+import { TruncatedReplyError } from '@tidemark/core';
+import { evidence } from '@tidemark/emulator';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { scanCsv } from '../csv-scanner.ts';
+import { cellOf, JobResults, readResults } from './ingest-csv.ts';
+
+// What goes into a job's file and what comes out of its results is the same record, whatever its values hold; and a result file that
+// is not whole is never taken for one.                                                                             (P2, P13)
+
+async function* bytesOf(text: string, cut = 7): AsyncGenerator<Uint8Array> {
+  const bytes = Buffer.from(text, 'utf8');
+  for (let at = 0; at < bytes.length; at += cut) yield bytes.subarray(at, at + cut);
+}
+
+const read = async (kind: 'successful' | 'failed', header: readonly string[], csv: string) => {
+  const rows = [];
+  for await (const row of readResults(bytesOf(csv), kind, header)) rows.push(row);
+  return rows;
+};
+
+test(`errors are told by code, words and fields ${evidence('recorded', 'failedResults of a job of Opportunity; the others documented in the Bulk API 2.0 Developer Guide')}`, async () => {
+  const csv = `"sf__Id","sf__Error",Name,CloseDate
+"","INVALID_FIELD:Failed to deserialize field at col 1. Due to, '2003-04-98' is not a valid value for the type xsd:date:CloseDate --","Ann","2003-04-98"
+"001","UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record or 2 records: 001a,001b:--","Bob","2003-04-01"
+"","DUPLICATES_DETECTED:Use one of these records?:--","first
+second","2003-04-01"
+"","REQUIRED_FIELD_MISSING:Required fields are missing: [A, B]:A,B --","""quoted"", and more","2003-04-01"
+"","something else","Eve","2003-04-01"
+`;
+  const rows = await read('failed', ['Name', 'CloseDate'], csv);
+  expect(rows.map(({ key, outcome }) => [key, outcome.ok || outcome.reason.code, outcome.ok || outcome.fields])).toEqual([
+    ['Ann', 'INVALID_FIELD', ['CloseDate']],
+    ['Bob', 'UNABLE_TO_LOCK_ROW', []],
+    ['first\nsecond', 'DUPLICATES_DETECTED', []],
+    ['"quoted", and more', 'REQUIRED_FIELD_MISSING', ['A', 'B']],
+    ['Eve', 'UNKNOWN', []],
+  ]);
+  const [first] = rows;
+  expect(!first!.outcome.ok && first!.outcome.reason.message).toMatch(/^Failed to deserialize .* xsd:date \(CloseDate\)$/);
+});
+
+test('a file with fewer rows than the job told, or cut in the middle, is not whole (P13)', async () => {
+  const csv = '"sf__Id","sf__Created",Key__c\n"a01","true","a"\n"a02","false","b"\n';
+  const results = new JobResults('job');
+  await expect(results.add(readResults(bytesOf(csv), 'successful', ['Key__c']), 3)).rejects.toThrow(TruncatedReplyError);
+  await expect(read('successful', ['Key__c'], csv.slice(0, -1))).rejects.toThrow(TruncatedReplyError);
+  await results.add(readResults(bytesOf(csv), 'successful', ['Key__c']), 2);
+  expect([results.of('a'), results.of('b'), results.of('c')]).toEqual([
+    { ok: true, created: true },
+    { ok: true, created: false },
+    undefined,
+  ]);
+});
+
+test('a cell holds any text, and says which it cannot hold', () =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('#N/A', ' #n/a', '', '"', '\r\n', ' x ')), {
+        minLength: 1,
+      }),
+      async (texts) => {
+        const told = texts.flatMap((text) => cellOf(text) ?? []).filter((cell) => cell !== '');
+        const kept = texts.filter((text) => text !== '' && cellOf(text) !== null);
+        for (const text of texts) if (/^\s*#n\/a\s*$/i.test(text)) expect(cellOf(text)).toBeNull();
+        const found: string[] = [];
+        for await (const { rowCount, bytes, spans, offset } of scanCsv(
+          bytesOf(`a,b\n${told.map((cell) => `${cell},x\n`).join('')}`, 3),
+          ['a', 'b'],
+        )) {
+          for (let row = 0; row < rowCount; row++)
+            found.push(bytes.toString('utf8', spans[offset + row * 4]!, spans[offset + row * 4 + 1]!));
+        }
+        expect(found).toEqual(kept);
+        expect(cellOf(null)).toBe('#N/A');
+        expect(cellOf(undefined)).toBe('');
+      },
+    ),
+  ));
