@@ -258,6 +258,8 @@ export class Engine implements AsyncDisposable {
     refuseReading(sync, 'run');
     const opened = await this.#open(sync, options.signal);
     try {
+      // A table that is there as it should be is read as it is; one that would have to be made or widened is left alone.
+      if ((await opened.target.plan()).length === 0) await opened.target.prepare();
       return await dryRunSync(async () => opened, options);
     } finally {
       await close(opened);
@@ -723,7 +725,7 @@ export class Engine implements AsyncDisposable {
     if (opened?.source.describeCheckpoint === undefined) return;
     const envelope = decodeEnvelope(await opened.checkpoints.read(sync.watermarkKey));
     if (envelope === null) return;
-    const facts = JSON.stringify(opened.source.describeCheckpoint(envelope.position));
+    const facts = JSON.stringify(await opened.source.describeCheckpoint(envelope.position));
     if (facts !== (await this.#options.store.getValue(factsName(sync))))
       await this.#options.store.setValue(factsName(sync), facts);
   }

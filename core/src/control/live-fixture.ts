@@ -100,6 +100,8 @@ export class StreamWorld implements AsyncDisposable {
   readonly runs: string[] = [];
   /** Whether a stream says where it stands, and anything. */
   tells = true;
+  /** Which system it is. */
+  origin = 'memory';
   /** Streams tell no event behind this position, and do not say that nothing more is there. */
   tellsUpTo = Number.POSITIVE_INFINITY;
   /** Positions up to here are known no more. */
@@ -348,6 +350,7 @@ export class StreamWorld implements AsyncDisposable {
     if (shut !== undefined) throw shut;
     const reads = this.#reads;
     return altered(source, {
+      origin: this.origin,
       streamDataset: name,
       async *readFull(resume, signal) {
         await reads.get(`${name} full begin`);
@@ -374,6 +377,7 @@ export class StreamWorld implements AsyncDisposable {
         this.delivered += events;
       },
       closed: () => void this.#streams.delete(stream),
+      origin: this.origin,
     });
     this.#streams.add(stream);
     return stream;
@@ -383,13 +387,14 @@ export class StreamWorld implements AsyncDisposable {
 const told = { row: null, untold: [], stampMs: null, writer: '' } as const;
 
 class MemoryStream implements EventStream {
-  readonly origin = 'memory';
+  readonly origin: string;
   readonly #events: readonly StreamEvent[];
   readonly #options: {
     readonly datasets: readonly string[];
     tellsUpTo(): number;
     delivered(events: number): void;
     closed(): void;
+    readonly origin: string;
   };
   #at: number;
   #credit = 0;
@@ -400,11 +405,18 @@ class MemoryStream implements EventStream {
   constructor(
     events: readonly StreamEvent[],
     at: number,
-    options: { readonly datasets: readonly string[]; tellsUpTo(): number; delivered(events: number): void; closed(): void },
+    options: {
+      readonly datasets: readonly string[];
+      tellsUpTo(): number;
+      delivered(events: number): void;
+      closed(): void;
+      readonly origin: string;
+    },
   ) {
     this.#events = events;
     this.#at = at;
     this.#options = options;
+    this.origin = options.origin;
   }
 
   grant(events: number): void {

@@ -370,3 +370,29 @@ test('P1: what is read after a stream was lost with its position, and before the
   expect(world.copied('people')).toEqual({ 1: 'El' });
   expect(world.kept!.rereads).toEqual({});
 });
+
+test('another system behind the connection is refused until every sync of the stream is reset; then it begins anew', async () => {
+  await using world = await StreamWorld.open();
+  await world.write(['people', '1', { name: 'Kent' }], ['places', '1', { name: 'Metropolis' }]);
+  await world.start();
+  await world.clock.advance(minute);
+  await world.stop();
+  world.origin = 'refreshed';
+  await world.start();
+  await world.clock.advance(minute);
+  expect(world.status).toMatchObject({ connected: false, reason: expect.stringContaining('the targets hold records of memory') });
+  const { signal } = new AbortController();
+  await world.engine.reset('people', signal);
+  await world.stop();
+  await world.start();
+  await world.clock.advance(minute);
+  expect(world.status.reason).toContain('the targets hold records of memory');
+  await world.engine.reset('places', signal);
+  await world.stop();
+  await world.start();
+  await world.clock.advance(minute);
+  await world.write(['people', '1', { name: 'El' }]);
+  await world.clock.advance(minute);
+  expect(world.status).toMatchObject({ connected: true, reason: null });
+  expect(world.copied('people')).toEqual({ 1: 'El' });
+});

@@ -4,6 +4,7 @@ import type { Random } from '../../base/random.ts';
 import { backoffMs, isRetryable, type RetryPolicy } from '../../base/retry.ts';
 import type { Checkpoints, Log } from '../../model/connector.ts';
 import type { EventStream, StreamEvent, StreamWriter } from '../../model/stream.ts';
+import { decodeEnvelope } from '../envelope.ts';
 import { Aside, REFUSED_MS, SyncAsideError } from './aside.ts';
 import type { Journal } from './journal.ts';
 import { LiveAttempt } from './live-attempt.ts';
@@ -150,6 +151,7 @@ async function follow(options: LiveOptions, { rereads, aside, owner, owners }: L
     await forgetPosition(error, kept, opened, unit, epoch);
     throw error;
   }
+  if (kept !== null && kept.origin !== stream.origin && (await areReset(syncs, stream.origin))) kept = null;
   if (isTooOld) status.hole('lost', status.syncs);
   await using unheard = new AsyncDisposableStack();
   unheard.use(stream);
@@ -194,6 +196,15 @@ function refuseTakenOver(unit: string, kept: LiveEnvelope | null, owners: Set<st
   const isFirst = owners.size === 1;
   if (!isFirst && kept !== null && !owners.has(kept.owner)) throw new OwnershipLostError(`another process follows ${unit} now`);
   owners.add(kept?.owner);
+}
+
+/** Whether the user has had every sync forget the other system, or read this one already: the stream may then begin anew. */
+async function areReset(syncs: OpenedLive['syncs'], origin: string): Promise<boolean> {
+  for (const { opened } of syncs) {
+    const envelope = decodeEnvelope(await opened.checkpoints.read(opened.config.watermarkKey));
+    if (envelope !== null && envelope.origin !== origin) return false;
+  }
+  return true;
 }
 
 /** Without its position, and with every sync to be read from its own checkpoint. */
