@@ -106,8 +106,21 @@ export const from = z
       .enum(['latest', 'earliest'])
       .describe('Where a topic begins at the first start: with what is published then, or with all that is retained')
       .optional(),
-    bulkAbove: z.number().int().nonnegative().default(10_000).describe('Full reads of more records than this use Bulk API 2.0'),
-    pageRows: z.number().int().min(1).max(1_000_000).default(100_000).describe('Records in one result page of Bulk API 2.0'),
+    bulkAbove: z
+      .number()
+      .int()
+      .nonnegative()
+      .default(10_000)
+      .describe('Full reads of more records than this use Bulk API 2.0')
+      .meta({ manner: true }),
+    pageRows: z
+      .number()
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(100_000)
+      .describe('Records in one result page of Bulk API 2.0')
+      .meta({ manner: true }),
   })
   .refine(({ object, query, topic }) => [object, query, topic].filter((each) => each !== undefined).length === 1, {
     message: 'give one of object, query and topic',
@@ -136,18 +149,21 @@ export const to = z.strictObject({
     .int()
     .nonnegative()
     .default(1000)
-    .describe('Writes of more records than this in one go use Bulk API 2.0, others sObject Collections'),
+    .describe('Writes of more records than this in one go use Bulk API 2.0, others sObject Collections')
+    .meta({ manner: true }),
   recordsPerCall: z
     .number()
     .int()
     .min(1)
     .max(200)
     .default(200)
-    .describe("Records in one sObject Collections call: fewer where the org's triggers reach their limits"),
+    .describe("Records in one sObject Collections call: fewer where the org's triggers reach their limits")
+    .meta({ manner: true }),
   compare: z
     .boolean()
     .default(false)
-    .describe('Read the current values first and send only what differs: unchanged records keep their LastModifiedDate'),
+    .describe('Read the current values first and send only what differs: unchanged records keep their LastModifiedDate')
+    .meta({ manner: true }),
   assignmentRule: z
     .union([z.enum(['none', 'default']), z.string().regex(/^01Q\w{12}(\w{3})?$/, 'is none, default or the id of a rule (01Q…)')])
     .default('none')
@@ -156,7 +172,8 @@ export const to = z.strictObject({
   allOrNone: z
     .boolean()
     .default(false)
-    .describe('A refused record takes the others of its call (at most recordsPerCall) with it; never uses the Bulk API'),
+    .describe('A refused record takes the others of its call (at most recordsPerCall) with it; never uses the Bulk API')
+    .meta({ manner: true }),
 });
 export type To = z.infer<typeof to>;
 

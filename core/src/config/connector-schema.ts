@@ -18,6 +18,8 @@ export interface JsonSchema {
   readonly description?: string;
   readonly default?: unknown;
   readonly secret?: boolean;
+  /** How something is read or written, and not what: it makes no other rows. */
+  readonly manner?: boolean;
 }
 
 const inputSchemas = new WeakMap<ZodType, JsonSchema>();

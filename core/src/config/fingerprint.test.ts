@@ -19,7 +19,10 @@ const connector: AnyConnector = {
   summary: 'A database',
   config: z.strictObject({ password: z.string() }),
   from: z.strictObject({ table: z.string() }),
-  to: z.strictObject({ table: z.string() }),
+  to: z.union([
+    z.strictObject({ table: z.string(), rowsPerCall: z.number().default(1).meta({ manner: true }) }),
+    z.strictObject({ topic: z.string() }),
+  ]),
   open: () => ({ check: async () => [], async [Symbol.asyncDispose]() {} }),
 };
 
@@ -52,6 +55,11 @@ test.each<[string, Parts]>([
   ['another delete rule', { rest: 'where: a = 1; deletes: mark' }],
   ['another beginning', { rest: 'where: a = 1; startAt: -P1D' }],
 ])('%s changes it', (_, parts) => expect(fingerprintOf(parts)).not.toBe(base));
+
+test('how something is written does not change it', () => {
+  expect(fingerprintOf({ to: 'table: y, rowsPerCall: 9' })).toBe(base);
+  expect(fingerprintOf({ to: 'topic: y' })).not.toBe(base);
+});
 
 test('the code of a step changes it', () => {
   step('export default (rows) => rows.slice(1);');

@@ -1,20 +1,32 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { ZodType } from 'zod';
 import type { ConnectionConfig, SyncConfig } from './config.ts';
+import { inputSchema } from './connector-schema.ts';
 
 /**
  * A hash of everything that decides what lands in the target; kept with the checkpoint. Schedules, notes and credentials
- * are no part of it; the code of `run:` files is, because a changed function makes other rows of old records.
+ * are no part of it, nor what a connector's fields call a manner (`.meta({ manner: true })`); the code of `run:` files is, because a changed function makes other rows of old records.
  */
 export function fingerprint(sync: Omit<SyncConfig, 'fingerprint'>, connections: ReadonlyMap<string, ConnectionConfig>): string {
-  const type = (name: string) => connections.get(name)?.connector.name;
+  const connector = (name: string) => connections.get(name)?.connector;
+  const type = (name: string) => connector(name)?.name;
   const { from, to } = sync;
   const relevant = {
     from:
       from.kind === 'run'
         ? { code: hashFile(from.file), key: from.key, fields: from.fields, options: from.options }
-        : { connection: from.connection, type: type(from.connection), spec: from.spec },
-    to: { connection: to.connection, type: type(to.connection), spec: to.spec, key: to.key },
+        : {
+            connection: from.connection,
+            type: type(from.connection),
+            spec: withoutManner(from.spec, connector(from.connection)?.from),
+          },
+    to: {
+      connection: to.connection,
+      type: type(to.connection),
+      spec: withoutManner(to.spec, connector(to.connection)?.to),
+      key: to.key,
+    },
     where: sync.where,
     fields: sync.fields,
     exclude: [...sync.exclude].sort(),
@@ -27,6 +39,16 @@ export function fingerprint(sync: Omit<SyncConfig, 'fingerprint'>, connections: 
     deletes: sync.deletes,
   };
   return hashOf(relevant);
+}
+
+function withoutManner(spec: unknown, schema: ZodType | undefined): unknown {
+  if (schema === undefined || typeof spec !== 'object' || spec === null) return spec;
+  const made = inputSchema(schema);
+  const properties = [made, ...(made.anyOf ?? []), ...(made.oneOf ?? [])].flatMap((each) =>
+    Object.entries(each.properties ?? {}),
+  );
+  const manners = new Set(properties.flatMap(([name, { manner }]) => (manner === true ? [name] : [])));
+  return Object.fromEntries(Object.entries(spec).filter(([name]) => !manners.has(name)));
 }
 
 export function hashOf(value: unknown): string {
