@@ -72,3 +72,13 @@ test('a record that the org refuses is named with its field, and the others are 
   expect(results[2]).toMatchObject({ reason: { message: expect.stringContaining('Text__c') } });
   expect(org.records(['Key__c'])).toEqual([{ Key__c: 'a' }, { Key__c: 'f' }]);
 });
+
+test('two keys that the org takes for one are both refused, though they went in calls of their own', async () => {
+  const target = await org.target({ names: ['Key__c', 'Text__c'], to: { recordsPerCall: 1 } });
+  const results = await write(
+    target,
+    ['same', 'other', 'SAME', ' same '].map((Key__c) => upsert({ Key__c, Text__c: Key__c })),
+  );
+  expect(reasons(results)).toEqual(['DUPLICATE_VALUE', 'created', 'DUPLICATE_VALUE', 'DUPLICATE_VALUE']);
+  expect(org.records(['Key__c'])).toEqual([{ Key__c: 'other' }]);
+});
