@@ -312,3 +312,12 @@ test('nobody reads standard output any more: what was asked for is done all the 
   await rowsStay(world);
   await world.expectWhole();
 });
+
+test('a dry run over a table that is filled already tells what would change, and what would not', async () => {
+  await using world = await BadInputWorld.open('sqlite');
+  world.configure();
+  expect(await world.call('run', 's')).toMatchObject({ exitCode: 0 });
+  const dry = await world.call('run', 's', '--full', '--dry-run', '--json');
+  expect(JSON.parse(dry.out).counts).toMatchObject({ created: 0, updated: 0, unchanged: expect.any(Number) });
+  expect(JSON.parse(dry.out).counts.unchanged).toBeGreaterThan(0);
+});
