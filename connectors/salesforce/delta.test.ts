@@ -54,7 +54,7 @@ describe(`what a delta costs ${evidence('documented', 'REST API Developer Guide,
     org.emulator.org.clock.advance(2 * minute);
     const { batches, changes, checkpoint } = await readChanges(source, mark);
     expect([batches, changes.length]).toEqual([1, 0]);
-    expect(source.describeCheckpoint!(checkpoint).settled).toBe('2026-03-02T11:01:00.000Z');
+    expect((await source.describeCheckpoint!(checkpoint)).settled).toBe('2026-03-02T11:01:00.000Z');
   });
 
   test("getUpdated is asked once a minute of the org's time, and settled rows are not read again", async () => {
@@ -192,7 +192,7 @@ describe(`late commits (P1) ${evidence('assumed', 'that latestDateCovered stays 
     clock.advance(minute);
     const delta = await readChanges(source, checkpoint);
     expect(delta.changes.map((change) => change.row?.LastName)).toContain('late');
-    expect(source.describeCheckpoint!(delta.checkpoint).settled).toBe('2026-03-02T11:01:00.000Z');
+    expect((await source.describeCheckpoint!(delta.checkpoint)).settled).toBe('2026-03-02T11:01:00.000Z');
   });
 
   test.each([-3 * 60 * minute, -90_000, 90_000, 3 * 60 * minute])(

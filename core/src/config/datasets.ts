@@ -4,7 +4,7 @@ import { stableText } from './fingerprint.ts';
 import type { Report } from './report.ts';
 
 /** The words by which connectors name what is read or written. Other keys of `from` and `to` say how, not what. */
-export const namingKeys = ['object', 'table', 'dataset', 'path', 'file', 'collection', 'topic', 'schema'] as const;
+export const namingKeys = ['object', 'table', 'dataset', 'path', 'file', 'collection', 'topic', 'queue', 'schema'] as const;
 
 interface Dataset {
   /** The connector and what it is configured with: two connections to one system are one. */
@@ -42,8 +42,8 @@ export function checkDatasets(
     const to = datasetOf(connections.get(sync.to.connection), sync.to.spec);
     const from = sync.from.kind === 'connection' ? datasetOf(connections.get(sync.from.connection), sync.from.spec) : null;
     if (to === null) continue;
-    // What is published stands beside what others publish.
-    const other = to.names.has('topic') ? undefined : writers.find((writer) => same(writer.to, to));
+    // What is published, or put into a queue, stands beside what others put there.
+    const other = to.names.has('topic') || to.names.has('queue') ? undefined : writers.find((writer) => same(writer.to, to));
     if (other !== undefined) {
       report.error(['syncs', sync.name, 'to'], `writes what sync ${other.sync} writes`, 'give each sync a table of its own');
     }

@@ -225,9 +225,8 @@ export const laterKeys: Readonly<Record<'sync' | 'from' | 'to' | 'step', Readonl
   },
   from: {
     changes: 'change streams are not in this version: use object with every: 10s',
-    queue: 'queues are not in this version',
   },
-  to: { queue: 'queues are not in this version' },
+  to: {},
   step: {
     lookup: 'lookup steps are not in this version: use a run step',
     compare: 'compare steps are not in this version: targets leave unchanged records alone by themselves',

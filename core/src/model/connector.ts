@@ -148,6 +148,11 @@ export interface Source extends AsyncDisposable {
   readonly eventsOnly?: { readonly start: StreamStart };
   /** Field with the modification stamp (P3), a datetime of the schema; absent when the system keeps none. */
   readonly stampField?: string;
+  /**
+   * It holds changes and no state, so that nothing can be read in full: `mark` is then before the oldest change that is kept. A full
+   * run brings all of them once more and sweeps nothing, since what is not among them may well exist.
+   */
+  readonly changesOnly?: true;
   /** Which system this is, e.g. an org id. A checkpoint of another origin is refused until the user confirms. */
   readonly origin: string;
   /** What may go wrong with this dataset though it can be read, for `check`. */
@@ -176,7 +181,12 @@ export interface Source extends AsyncDisposable {
   /** These records as they are now: an upsert for each that matches the filter, a delete for each that is gone. */
   readKeys?(keys: readonly string[], signal: AbortSignal): Promise<readonly Change[]>;
   /** How far behind the newest readable change the settled bound is, for `status`; null when it has none. */
-  describeCheckpoint?(checkpoint: string): { readonly [fact: string]: string };
+  describeCheckpoint?(checkpoint: string): Facts | Promise<Facts>;
+}
+
+/** What a checkpoint means, in words. */
+export interface Facts {
+  readonly [fact: string]: string;
 }
 
 /** One page of a full read. Its blocks are read once, before the next page is asked for. */

@@ -10,8 +10,9 @@ import type { OpenedSync, RunScope } from './opened-sync.ts';
  */
 export async function dryRun(sync: OpenedSync, scope: RunScope, from: Envelope | null): Promise<void> {
   const { source } = sync;
-  if (from !== null && source.readDelta !== undefined) {
-    for await (const batch of source.readDelta(from.position, scope.signal)) {
+  const position = from?.position ?? (source.changesOnly === true ? await source.mark(scope.signal) : null);
+  if (position !== null && source.readDelta !== undefined) {
+    for await (const batch of source.readDelta(position, scope.signal)) {
       scope.tally.window(batch.window);
       await count(sync, scope, batch.changes);
     }

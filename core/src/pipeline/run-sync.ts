@@ -1,7 +1,7 @@
-import { CheckpointExpiredError, RequestRefusedError } from '../base/errors.ts';
+import { CheckpointExpiredError, InvariantError, RequestRefusedError } from '../base/errors.ts';
 import { runDelta } from './delta.ts';
 import { dryRun } from './dry-run.ts';
-import { decodeEnvelope, type Envelope, envelopeBase, reasonForFull } from './envelope.ts';
+import { decodeEnvelope, type Envelope, encodeEnvelope, envelopeBase, reasonForFull } from './envelope.ts';
 import { runFull } from './full.ts';
 import { type OpenedSync, type RunScope, Tally } from './opened-sync.ts';
 import { type Recording, type RunOptions, type RunReport, recorded, type ScopeOf, scopeWith } from './recorded-run.ts';
@@ -41,6 +41,7 @@ export async function runSync(prepared: Prepared, open: OpenSync, options: RunOp
         decide('full', 'the history since the last run is gone at the source');
       }
     } else decide('full', why);
+    if (sync.source.changesOnly === true) return runFromOldest(sync, scope, base, failing);
     const failedBefore = [...failing];
     await runFull(sync, scope, base, failing, options);
     // A full read brought every record once more: who failed before may pass now, whenever the next attempt was due.
@@ -107,6 +108,11 @@ export async function verifySync(
   options: RunOptions & { repair: boolean },
 ): Promise<Verdict> {
   const sync = await open(options.signal);
+  if (sync.source.changesOnly === true) {
+    throw new RequestRefusedError(`${prepared.config.name} reads changes, which do not tell what the target should hold`, {
+      hint: 'verify the sync that fills what it reads, or the last target against the first source',
+    });
+  }
   const tally = new Tally(options.onProgress);
   const { scope, envelope } = await takeOver(sync, scopeWith(options, tally));
   refuseOtherOrigin(sync, envelope);
@@ -125,6 +131,22 @@ export async function verifySync(
 async function takeOver(sync: OpenedSync, scopeOf: ScopeOf): Promise<{ scope: RunScope; envelope: Envelope | null }> {
   const { epoch, checkpoint } = await sync.checkpoints.acquire(sync.config.watermarkKey);
   return { scope: scopeOf(epoch), envelope: decodeEnvelope(checkpoint) };
+}
+
+/** The full run of a source that holds changes and no state. The mark is kept first, so that a crash goes on from there. */
+async function runFromOldest(
+  sync: OpenedSync,
+  scope: RunScope,
+  base: Omit<Envelope, 'position'>,
+  failing: Set<string>,
+): Promise<void> {
+  const position = await sync.source.mark(scope.signal);
+  if (position === null) throw new InvariantError('a source that holds nothing but changes has no mark');
+  const envelope = { ...base, position };
+  if (scope.tally.heldBy === null) {
+    await sync.checkpoints.write(sync.config.watermarkKey, scope.epoch, encodeEnvelope(envelope));
+  }
+  await runDelta(sync, scope, envelope, failing);
 }
 
 /** A refreshed sandbox or a mistaken URL must not be merged into another org's copy. */

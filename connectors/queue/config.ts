@@ -1,0 +1,39 @@
+import { parseDuration } from '@tidemark/core';
+import { z } from 'zod';
+
+export const queueConfig = z
+  .strictObject({
+    path: z
+      .string()
+      .min(1)
+      .refine((path) => !path.startsWith(':memory:') && !path.includes('\0'), 'must be the path of a file')
+      .optional()
+      .describe('A SQLite file; relative paths start at the configuration file. It is made when it is not there.'),
+    url: z
+      .string()
+      .regex(/^postgres(ql)?:\/\//, 'begins with postgres://')
+      .meta({ secret: true })
+      .optional()
+      .describe('In place of path: postgres://user:password@host:5432/database'),
+    schema: z.string().min(1).default('public').describe('With url: schema of the tables that keep the queues'),
+    keep: z
+      .string()
+      .refine((text) => parseDuration(text) !== null, 'is not a duration: write it like 12h or 7d')
+      .transform((text) => parseDuration(text)!)
+      .default(0)
+      .describe(
+        'Messages are kept for at least so long after they came, e.g. 7d, so that `tidemark run <sync> --full` brings them again; in any case until every sync that reads the queue has acknowledged them',
+      ),
+  })
+  .refine(({ path, url }) => (path === undefined) !== (url === undefined), 'needs either path or url');
+export type QueueConfig = z.output<typeof queueConfig>;
+
+const name = z.string().min(1).max(200);
+
+export const queueFrom = z.strictObject({ queue: name.describe('Name of the queue to read') });
+export type QueueFrom = z.output<typeof queueFrom>;
+
+export const queueTo = z.strictObject({
+  queue: name.describe('Name of the queue to append to; it is made when it is not there'),
+});
+export type QueueTo = z.output<typeof queueTo>;

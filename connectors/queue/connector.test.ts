@@ -1,0 +1,4 @@
+import { describeContracts } from './contract-fixture.ts';
+import { sqlitePlace } from './fixture.ts';
+
+describeContracts('queue in SQLite', sqlitePlace, 10);

@@ -1,0 +1,84 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Change, type DatasetSchema, newRow, type Row, type Source, systemClock, type Target } from '@tidemark/core';
+import { createTestDatabase } from '@tidemark/testkit';
+import { queueConfig } from './config.ts';
+import connector from './connector.ts';
+
+const context = {
+  connection: 'q',
+  clock: systemClock,
+  random: Math.random,
+  log: { debug() {}, info() {}, warn() {}, error() {} },
+  fetch,
+  baseDir: '/',
+};
+
+export type Connection = ReturnType<typeof connector.open>;
+
+/** A database for queues. Each `connect` is a process of its own. */
+export interface Place extends AsyncDisposable {
+  connect(settings?: { keep?: string; now?: () => number }): Connection;
+}
+
+export async function sqlitePlace(): Promise<Place> {
+  const folder = await mkdtemp(join(tmpdir(), 'tidemark-queue-'));
+  return placeOf({ path: join(folder, 'queue.db') }, () => rm(folder, { recursive: true }));
+}
+
+export async function postgresPlace(): Promise<Place> {
+  const database = await createTestDatabase();
+  return placeOf({ url: database.url }, () => database.drop());
+}
+
+function placeOf(where: object, remove: () => Promise<void>): Place {
+  const connections: Connection[] = [];
+  return {
+    connect({ keep, now } = {}) {
+      const config = queueConfig.parse({ ...where, ...(keep !== undefined && { keep }) });
+      const clock = now === undefined ? systemClock : { ...systemClock, now };
+      const connection = connector.open(config, { ...context, clock });
+      connections.push(connection);
+      return connection;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const connection of connections) await connection[Symbol.asyncDispose]();
+      await remove();
+    },
+  };
+}
+
+const never = new AbortController().signal;
+
+export function openTarget(
+  connection: Connection,
+  schema: DatasetSchema,
+  spec: { queue?: string; unit?: string; deletes?: 'mirror' | 'mark' | 'ignore' } = {},
+): Promise<Target> {
+  const { queue = 'contacts', unit = 'producer', deletes = 'mirror' } = spec;
+  return connection.openTarget!({ to: { queue }, unit, schema, deletes }, never);
+}
+
+export function openSource(connection: Connection, spec: { queue?: string; unit?: string } = {}): Promise<Source> {
+  const { queue = 'contacts', unit = 'consumer' } = spec;
+  const all = { where: undefined, fields: null, exclude: [], startAtMs: null };
+  return connection.openSource!({ from: { queue }, unit, ...all }, never);
+}
+
+/** Everything behind a checkpoint, and the checkpoint that covers it. */
+export async function readAll(source: Source, from: string): Promise<{ changes: Change[]; checkpoint: string }> {
+  const changes: Change[] = [];
+  let checkpoint = from;
+  for await (const batch of source.readDelta!(from, never)) {
+    changes.push(...batch.changes);
+    checkpoint = batch.checkpoint ?? checkpoint;
+  }
+  return { changes, checkpoint };
+}
+
+export function emptyRow(schema: DatasetSchema): Row {
+  const row = newRow();
+  for (const { name } of schema.fields) row[name] = null;
+  return row;
+}
