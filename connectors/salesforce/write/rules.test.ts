@@ -238,3 +238,18 @@ function renaming(from: string, to: string): typeof fetch {
     return new Response((await response.text()).replaceAll(to, from) || null, response);
   };
 }
+
+test(`a lookup is emptied by its own name, since by its parent's external id nobody says how ${evidence('documented', 'REST API Developer Guide and Bulk API 2.0 Developer Guide name parents by external id, and clear fields by null or #N/A')}`, async () => {
+  const sent: string[] = [];
+  const watching: typeof fetch = (input, init) => {
+    if (typeof init?.body === 'string') sent.push(init.body);
+    return fetch(input, init);
+  };
+  for (const bulkAbove of [0, 1000]) {
+    const target = await org.target({ names: ['Key__c', 'Account__r.Code__c'], to: { bulkAbove } }, { fetch: watching });
+    await write(target, [upsert({ Key__c: 'emptied', 'Account__r.Code__c': null })]);
+  }
+  expect(sent).toContain('Key__c,Account__c\nemptied,#N/A\n');
+  const records = [{ attributes: { type: 'Enrichment__c' }, Key__c: 'emptied', Account__c: null }];
+  expect(sent).toContain(JSON.stringify({ allOrNone: false, records }));
+});
