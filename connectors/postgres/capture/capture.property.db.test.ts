@@ -198,5 +198,5 @@ test('copies end equal, and no row goes back', () =>
         }
       }),
     ),
-    { numRuns: 60, examples: [[lateBehindAPage]] },
+    { numRuns: 40, examples: [[lateBehindAPage]] },
   ));
