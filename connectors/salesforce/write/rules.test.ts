@@ -253,3 +253,31 @@ test(`a lookup is emptied by its own name, since by its parent's external id nob
   const records = [{ attributes: { type: 'Enrichment__c' }, Key__c: 'emptied', Account__c: null }];
   expect(sent).toContain(JSON.stringify({ allOrNone: false, records }));
 });
+
+test(`what a duplicate rule warns of is refused, or saved when the sync says so, by either path ${evidence('documented', 'REST API Developer Guide, Duplicate Rule Header')}`, async () => {
+  org.emulator.org.duplicateRules.define({ object: 'Enrichment__c', fields: ['Text__c'], action: 'allow' });
+  for (const bulkAbove of [0, 1000]) {
+    const changes = Array.from({ length: 8 }, (_, i) =>
+      upsert({ Key__c: `d${bulkAbove}-${i}`, Text__c: `${bulkAbove} ${i % 4}` }),
+    );
+    const target = (allowDuplicates: boolean) => org.target({ names: ['Key__c', 'Text__c'], to: { bulkAbove, allowDuplicates } });
+    const refused = reasons(await write(await target(false), changes)).filter((reason) => reason !== 'created');
+    expect(refused).toEqual(Array(4).fill('DUPLICATES_DETECTED'));
+    expect(reasons(await write(await target(true), changes))).not.toContain('DUPLICATES_DETECTED');
+    expect(org.records(['Key__c'], `Key__c LIKE 'd${bulkAbove}-%'`)).toHaveLength(8);
+  }
+});
+
+test('an object that the Bulk API does not know goes by Collections, and is asked for once', async () => {
+  let asked = 0;
+  const unknown: typeof fetch = async (input, init) => {
+    if (!String(input).endsWith('/jobs/ingest')) return fetch(input, init);
+    asked++;
+    const body = [{ errorCode: 'INVALIDENTITY', message: "Entity 'Enrichment__c' is not supported by the Bulk API." }];
+    return new Response(JSON.stringify(body), { status: 400, headers: { date: new Date().toUTCString() } });
+  };
+  const target = await org.target({ names: ['Key__c', 'Text__c'], to: { bulkAbove: 1 } }, { fetch: unknown });
+  for (const _ of [1, 2]) expect(statuses(await write(target, rows(5)))).not.toContain('rejected');
+  expect(asked).toBe(1);
+  expect(org.records(['Key__c'])).toHaveLength(5);
+});
