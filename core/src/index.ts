@@ -6,7 +6,7 @@ export { type Endpoint, type HttpServer, type HttpServerOptions, PortTakenError,
 export { createMetrics, type Measured, type Metrics } from './api/metrics.ts';
 export * from './base/clock.ts';
 export * from './base/errors.ts';
-export { createFetch } from './base/fetch.ts';
+export { createFetch, publicFetch } from './base/fetch.ts';
 export { createLog, type LogLevel, type LogOptions, logLevels, type RootLog } from './base/log.ts';
 export * from './base/random.ts';
 export * from './base/retry.ts';
@@ -27,6 +27,7 @@ export type { KeptStatus } from './control/kept-status.ts';
 export type { PolicyModule } from './control/open-pairing.ts';
 export type { Choice, PairingPlan } from './control/pairings.ts';
 export type { SyncSchema } from './control/schema-changes.ts';
+export type { SyncPlan } from './control/sync-plan.ts';
 export * from './expression/expression.ts';
 export * from './model/block.ts';
 export * from './model/change.ts';

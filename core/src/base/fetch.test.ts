@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createFetch } from './fetch.ts';
+import { createFetch, publicFetch, type Resolve } from './fetch.ts';
 import { scrub } from './secrets.ts';
 
 const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url));
@@ -115,5 +115,58 @@ describe('certificates', () => {
     const url = `https://localhost:${await secureServer()}/`;
     expect(await fetchElsewhere(url, { NODE_EXTRA_CA_CERTS: fixture('test-only-ca.pem') })).toBe('secure');
     expect(await fetchElsewhere(url, {})).toMatch(/CERT|VERIFY/);
+  });
+});
+
+describe('public addresses only', () => {
+  const to = (...addresses: string[]): Resolve => {
+    let asked = 0;
+    return (_hostname, _options, done) =>
+      done(null, [{ address: addresses[Math.min(asked++, addresses.length - 1)]!, family: 4 }]);
+  };
+  const refusal = (url: string, fetch: typeof globalThis.fetch) =>
+    publicFetch(fetch)(url).then(
+      () => 'answered',
+      (error: Error) => (error.cause as Error).message,
+    );
+
+  // A URL whose host somebody else's DNS resolves leads to the machine itself, to its neighbours, or to a cloud's metadata.
+  test.each([
+    'http://127.0.0.1',
+    'http://[::1]',
+    'http://[::ffff:127.0.0.1]',
+    'http://2130706433',
+    'http://0x7f.1',
+    'http://localhost',
+    'http://a.localhost.',
+  ])('%s is refused, though something listens there', async (url) => {
+    const port = await plainServer();
+    expect(await refusal(`${url}:${port}/`, createFetch({}))).toContain('is not a public address');
+  });
+
+  test('a name is refused by the address it has when the connection is made, whatever it had before', async () => {
+    const port = await plainServer();
+    // The test that the name means this server, which an unguarded client would now reach.
+    expect(await refusal(`http://rebound.example:${port}/`, createFetch({}, to('127.0.0.1')))).toBe(
+      'rebound.example (127.0.0.1) is not a public address',
+    );
+    const both: Resolve = (_hostname, _options, done) =>
+      done(null, [
+        { address: '93.184.215.14', family: 4 },
+        { address: '10.0.0.5', family: 4 },
+      ]);
+    expect(await refusal(`http://mixed.example:${port}/`, createFetch({}, both))).toContain('10.0.0.5');
+  });
+
+  test('behind a proxy addresses are refused too, and the proxy itself may be anywhere', async () => {
+    const proxy = await proxyServer();
+    const fetch = createFetch({ HTTP_PROXY: `http://127.0.0.1:${proxy.port}` });
+    expect(await refusal('http://169.254.169.254/latest/meta-data', fetch)).toContain('169.254.169.254');
+    expect(await (await publicFetch(fetch)('http://hooks.example/a')).text()).toBe('by proxy');
+    expect(proxy.seen).toEqual(['GET http://hooks.example/a']);
+  });
+
+  test('a fetch of other making is not taken for a guarded one', () => {
+    expect(() => publicFetch(globalThis.fetch)).toThrow('createFetch');
   });
 });
