@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { AccessDeniedError, type Connector, type Problem, type SideSpec, SyncError } from '@tidemark/core';
@@ -81,8 +81,9 @@ export function createConnector(ports: SqlitePorts = {}): Connector<SqliteConfig
 }
 export default createConnector();
 
+/** Asks at once, and not in a thread of its own: of a simulated world nothing may go on outside. */
 async function refuseNoFile(path: string): Promise<void> {
-  if (await exists(path)) return;
+  if (existsSync(path)) return;
   throw new AccessDeniedError(`There is no file ${path}`, { hint: 'A source has to exist: check the path of the connection.' });
 }
 

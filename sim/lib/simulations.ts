@@ -6,4 +6,8 @@ export const simulations: Readonly<Record<string, { readonly summary: string; re
     summary: 'a stream of changes into a database: whatever befalls engine, network and target, the copy is the org in the end',
     load: async () => (await import('../live/live.ts')).live,
   },
+  'two-way': {
+    summary: 'an org and a database kept the same: whatever befalls engine, network and both sides, they are equal in the end',
+    load: async () => (await import('../two-way/two-way.ts')).twoWay,
+  },
 };

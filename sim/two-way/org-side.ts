@@ -2,6 +2,12 @@ import type { Emulator } from '@tidemark/emulator';
 import { type Field, fields, orgFields, type SideRecord, type Value } from './fields.ts';
 import type { Reads, Writer } from './ledger.ts';
 
+export interface OrgSideOptions {
+  onChange(key: string, before: SideRecord | null, after: SideRecord | null, by: Writer): void;
+  /** A write of ours to these records has come, and is not carried out yet. */
+  beforeWrite(ids: readonly string[]): void;
+}
+
 /** The org's records as a side: what is there, who writes it, and when each life of the engine has read it. */
 export class OrgSide {
   readonly #emulator: Emulator;
@@ -11,11 +17,11 @@ export class OrgSide {
   #calls = 0;
   readonly #shown = new Map<string, { readonly ids: readonly string[]; readonly at: number }>();
 
-  constructor(
-    emulator: Emulator,
-    onChange: (key: string, before: SideRecord | null, after: SideRecord | null, by: Writer) => void,
-  ) {
+  readonly #beforeWrite: OrgSideOptions['beforeWrite'];
+
+  constructor(emulator: Emulator, { onChange, beforeWrite }: OrgSideOptions) {
     this.#emulator = emulator;
+    this.#beforeWrite = beforeWrite;
     emulator.org.onCommit(({ changes, origin }) => {
       this.commits++;
       const by: Writer = origin === '' ? { who: 'person' } : { who: 'engine', reads: this.#reads ?? new Map() };
@@ -38,6 +44,8 @@ export class OrgSide {
   /** The emulator as one life of the engine meets it: its writes are known, and what it is shown. */
   emulatorOf(reads: Reads): Emulator {
     const fetch: typeof globalThis.fetch = async (input, init) => {
+      if (/\/composite\/sobjects/.test(String(input)))
+        this.#beforeWrite(String(init?.body ?? input).match(/\b001\w{15}\b/g) ?? []);
       this.#reads = reads;
       const reply = await this.#emulator.fetch(input, init);
       this.#reads = undefined;

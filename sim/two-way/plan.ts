@@ -15,6 +15,8 @@ export interface Plan {
   readonly http: Faults['http'];
   /** Chance by which a row that we write is locked in the org. */
   readonly rowLocks: number;
+  /** Chance by which somebody edits a record in the org after we have read it and before our write is there. */
+  readonly meanwhile: number;
   /** API calls that the org allows in a day; null for more than are needed. */
   readonly quota: number | null;
   /** Steps of a life after which it is killed, on average; null for never. */
@@ -72,6 +74,7 @@ export function planOf(random: Random): Plan {
       slow: maybe(0.3, 0.05),
     },
     rowLocks: maybe(0.3, 0.1),
+    meanwhile: maybe(0.4, 0.2),
     quota,
     killSteps: chance(0.6) ? between(1, 16) * 20 : null,
     machineSkewMs: chance(0.6) ? 0 : between(-3, 3) * hour + between(-5000, 5000),

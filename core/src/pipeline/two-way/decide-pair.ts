@@ -24,7 +24,7 @@ export type Action =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'merge'; readonly merge: Merge }
   | { readonly kind: 'create'; readonly on: SideName; readonly row: Row; readonly base: Base }
-  | { readonly kind: 'delete'; readonly on: SideName }
+  | { readonly kind: 'delete'; readonly on: SideName; readonly decided?: true }
   /** One side is gone, and so it stays; nothing is written. */
   | { readonly kind: 'gone'; readonly gone: NonNullable<Link['gone']> }
   /** A record that one side deleted and the other changed: a person decides, because either answer loses something. */
@@ -42,7 +42,9 @@ export function decidePair(pair: Pair, rules: readonly FieldRule[], deletes: Pai
   const there: SideName = left === null ? 'right' : 'left';
   const gone = otherSide(there);
   const row = (left ?? right)!.row;
-  if (pair.exists !== undefined) return pair.exists === gone ? { kind: 'delete', on: there } : create(gone, row, rules);
+  if (pair.exists !== undefined) {
+    return pair.exists === gone ? { kind: 'delete', on: there, decided: true } : create(gone, row, rules);
+  }
   if (link === null && orphaned) return { kind: 'contested', gone };
   // Never linked, or deleted on both sides and since undeleted on one: new to the other.
   if (link === null || link.gone === 'both') return create(gone, row, rules);

@@ -1,3 +1,4 @@
+import { sameValue } from '../../model/compare.ts';
 import type { Side, SideResult, SideWrite } from '../../model/side.ts';
 import { newRow, type Row } from '../../model/value.ts';
 import type { Conflict, Link, NewConflict } from '../../store/links.ts';
@@ -99,7 +100,7 @@ function decide(pair: Partners, pairing: OpenedPairing, { decisions = [] }: Reco
     ({ conflict }) => conflict.leftKey === pair.leftKey && conflict.rightKey === pair.rightKey && conflict.sync === pairing.name,
   );
   const rules = own.length === 0 ? pairing.fields : pairing.fields.map((rule) => decided(rule, own));
-  const existence = own.find(({ conflict }) => conflict.field === null)?.policy;
+  const existence = own.find((made) => made.conflict.field === null && isAsShown(pair, made, pairing))?.policy;
   const sides = {
     left: pair.left === null ? null : shared(pairing, 'left', pair.left),
     right: pair.right === null ? null : shared(pairing, 'right', pair.right),
@@ -108,7 +109,24 @@ function decide(pair: Partners, pairing: OpenedPairing, { decisions = [] }: Reco
   return { ...pair, action: decidePair({ ...pair, ...sides, ...exists }, rules, pairing.deletes) };
 }
 
-/** A decision is good for the values that it was made about; others since then have to be looked at anew. */
+/** Whoever decides that a record goes decides about what they were shown: edited since then, it has to be looked at anew. */
+function isAsShown(
+  pair: Partners,
+  { conflict, policy }: NonNullable<ReconcileOptions['decisions']>[number],
+  pairing: OpenedPairing,
+): boolean {
+  if (policy.kind !== 'wins') return false;
+  const there = otherSide(policy.side);
+  const shown = conflict[there] as Row | null;
+  const row = pair[there]?.row;
+  return (
+    row === undefined ||
+    pair[policy.side] !== null ||
+    pairing.fields.every((rule) => sameValue(row[rule[there]], shown?.[rule[there]], rule.field))
+  );
+}
+
+/** The value that a decision replaces is told as it is when it is replaced. */
 function decided(rule: PairField, own: NonNullable<ReconcileOptions['decisions']>): PairField {
   const made = own.find(({ conflict }) => conflict.field === rule.field.name);
   return made === undefined ? rule : { ...rule, policy: made.policy };
@@ -206,23 +224,34 @@ async function keepConflicts(works: readonly Work[], pairing: OpenedPairing): Pr
   }
 }
 
-function conflictsOf(work: Work, { name, clock }: OpenedPairing): NewConflict[] {
+function conflictsOf(work: Work, pairing: OpenedPairing): NewConflict[] {
   const { action, leftKey, rightKey } = work;
   if (leftKey === null || rightKey === null) return [];
-  const common = { sync: name, leftKey, rightKey, atMs: clock.now() };
+  const common = { sync: pairing.name, leftKey, rightKey, atMs: pairing.clock.now() };
+  const rows = { left: work.left?.row ?? null, right: work.right?.row ?? null };
   if (action.kind === 'contested') {
     const there = otherSide(action.gone);
-    const rows = { left: work.left?.row ?? null, right: work.right?.row ?? null };
     const why = work.orphaned
       ? 'deleted on one side before both had agreed'
       : `deleted on one side and changed on the other (${there}) since both agreed`;
     return [{ ...common, field: null, base: null, ...rows, state: 'open', outcome: null, why }];
+  }
+  if (action.kind === 'delete') {
+    if (action.decided || !holdsItsOwn(work, action.on, pairing)) return [];
+    const why = 'deleted on the other side; what was changed here may not flow there';
+    return [{ ...common, field: null, base: null, ...rows, state: 'settled', outcome: null, why }];
   }
   if (action.kind !== 'merge') return [];
   return action.merge.conflicts.map(({ field, base = null, left, right, state, outcome = null, why }) => ({
     ...common,
     ...{ field, base, left, right, state, outcome, why },
   }));
+}
+
+/** Whether a record that is about to go has values that the other side never had. */
+function holdsItsOwn({ base, left, right }: Work, on: SideName, pairing: OpenedPairing): boolean {
+  const { row } = shared(pairing, on, (on === 'left' ? left : right)!);
+  return pairing.fields.some(({ field }) => !sameValue(row[field.name], base[field.name]?.[on], field));
 }
 
 function identity({ leftKey, rightKey, field }: Pick<Conflict, 'leftKey' | 'rightKey' | 'field'>): string {

@@ -1,0 +1,200 @@
+import type { Random } from '@tidemark/core';
+import { type Emulator, SalesforceError, type Transaction } from '@tidemark/emulator';
+import type { Life, Scheduler } from '@tidemark/testkit/simulation';
+import type { AppDatabase } from './app-database.ts';
+import { type Field, fields, orgFields, type Value, type Values } from './fields.ts';
+
+/** Longest phone number that the org takes. */
+const phoneMax = 40;
+
+/** Who write on both sides: the org's users, and the application with its own. */
+export class People {
+  readonly #emulator: Emulator;
+  readonly #app: AppDatabase;
+  readonly #scheduler: Scheduler;
+  readonly #life: Life;
+  readonly #random: Random;
+  /** Names are few and come again: by them records are matched. */
+  readonly #sameNames: boolean;
+  /** Transactions that were begun, or could not be yet. */
+  open = 0;
+  #values = 0;
+  readonly #ids: string[] = [];
+
+  constructor(parts: {
+    emulator: Emulator;
+    app: AppDatabase;
+    scheduler: Scheduler;
+    life: Life;
+    random: Random;
+    sameNames: boolean;
+  }) {
+    this.#emulator = parts.emulator;
+    this.#app = parts.app;
+    this.#scheduler = parts.scheduler;
+    this.#life = parts.life;
+    this.#random = parts.random;
+    this.#sameNames = parts.sameNames;
+    parts.emulator.org.onCommit(({ changes }) => {
+      for (const { object, kind, id } of changes) if (object === 'Account' && kind === 'create') this.#ids.push(id);
+    });
+  }
+
+  /** A transaction in the org. @param heldMs  before it is committed: its records are locked, and get their stamps before */
+  inOrg(heldMs = 0): void {
+    const transaction = this.#emulator.org.begin();
+    for (let n = this.#few(); n > 0; n--) {
+      try {
+        this.#changeOrg(transaction);
+      } catch (error) {
+        // A record that is gone, or locked.
+        if (!(error instanceof SalesforceError)) throw error;
+      }
+    }
+    if (heldMs === 0) transaction.commit();
+    else this.#later('a transaction of the org is committed', heldMs, () => transaction.commit());
+  }
+
+  /** A transaction in the app's database. While somebody else writes there, it comes later. */
+  inApp(heldMs = 0): void {
+    this.#transact(heldMs, () => {
+      for (let n = this.#few(); n > 0; n--) this.#changeApp();
+    });
+  }
+
+  /** One record on both sides at about the same time: the same field or another one. */
+  onBoth(pairs: readonly (readonly [string, string])[]): void {
+    const pair = this.#one(pairs);
+    if (pair === undefined) return;
+    const [id, key] = pair;
+    const here = this.#some(1);
+    const there = this.#random() < 0.6 ? this.#some(1, Object.keys(here) as Field[]) : this.#some(1);
+    const inOrg = () => {
+      try {
+        this.#emulator.org.write((tx) => {
+          if (this.#random() < 0.12) tx.delete('Account', id);
+          else tx.update('Account', id, orgValues(here));
+        });
+      } catch (error) {
+        if (!(error instanceof SalesforceError)) throw error;
+      }
+    };
+    const inApp = () =>
+      this.#transact(0, () => {
+        if (this.#random() < 0.12) this.#app.delete(key);
+        else this.#app.update(key, there);
+      });
+    const [first, second] = this.#random() < 0.5 ? [inOrg, inApp] : [inApp, inOrg];
+    first();
+    this.#later('the other edit', this.#random() * (this.#random() < 0.5 ? 100 : 5000), second);
+  }
+
+  /** One edit of one of these records in the org. */
+  editOne(ids: readonly string[]): void {
+    try {
+      this.#emulator.org.write((tx) => tx.update('Account', this.#one(ids)!, orgValues(this.#some(1))));
+    } catch (error) {
+      if (!(error instanceof SalesforceError)) throw error;
+    }
+  }
+
+  /** Whatever the org refuses gets a value that it takes. */
+  mend(): void {
+    this.#transact(0, () => {
+      for (const [key, { values }] of this.#app.read()) {
+        const phone = String(values.phone ?? '');
+        if (phone.length > phoneMax || phone.startsWith('bad')) this.#app.update(key, { phone: this.#text() });
+      }
+    });
+  }
+
+  value(field: Field): Value {
+    return field === 'revenue' ? ++this.#values : this.#text();
+  }
+
+  #changeOrg(transaction: Transaction): void {
+    const random = this.#random;
+    const id = this.#one(this.#ids);
+    const dice = random();
+    if (id === undefined || dice < 0.2) transaction.insert('Account', orgValues({ ...this.#some(2), name: this.#name() }));
+    else if (dice < 0.3) transaction.delete('Account', id);
+    else if (dice < 0.36) transaction.undelete('Account', this.#one(this.#ids)!);
+    else if (dice < 0.38) {
+      const loser = this.#one(this.#ids)!;
+      if (loser !== id) transaction.merge('Account', id, [loser], orgValues(this.#some(1)));
+    } else transaction.update('Account', id, orgValues(this.#some(1 + Math.floor(random() * 2))));
+  }
+
+  #changeApp(): void {
+    const random = this.#random;
+    const key = this.#one(this.#app.keys());
+    const dice = random();
+    if (key === undefined || dice < 0.25) this.#app.insert({ ...this.#odd(this.#some(2)), name: this.#name() });
+    else if (dice < 0.35) this.#app.delete(key);
+    else this.#app.update(key, this.#odd(this.#some(1 + Math.floor(random() * 2))));
+  }
+
+  /** Values as an application may hold them: the org trims some, and refuses some. */
+  #odd(values: Values): Values {
+    const random = this.#random;
+    const odd: Partial<Record<Field, Value>> = { ...values };
+    for (const [field, value] of Object.entries(values) as [Field, Value][]) {
+      if (typeof value !== 'string') continue;
+      const dice = random();
+      if (dice < 0.1) odd[field] = `  ${value} `;
+      else if (dice < 0.13 && field !== 'name') odd[field] = '';
+      else if (dice < 0.23 && field === 'phone') odd.phone = random() < 0.5 ? `bad ${value}` : value.padEnd(phoneMax + 5, 'x');
+    }
+    return odd;
+  }
+
+  #some(count: number, among: readonly Field[] = fields): Values {
+    const values: Partial<Record<Field, Value>> = {};
+    for (let n = count; n > 0; n--) {
+      const field = this.#one(among)!;
+      if (field === 'name') values.name = this.#name();
+      else values[field] = this.#random() < 0.12 ? null : this.value(field);
+    }
+    return values;
+  }
+
+  #name(): string {
+    return this.#sameNames ? `n${Math.floor(this.#random() * 8)}` : this.#text();
+  }
+
+  /** Never the same twice, so that a value tells when it was written. */
+  #text(): string {
+    return `t${++this.#values}`;
+  }
+
+  #few(): number {
+    return this.#random() < 0.7 ? 1 : 1 + Math.floor(this.#random() * 4);
+  }
+
+  #one<T>(list: readonly T[]): T | undefined {
+    return list[Math.floor(this.#random() * list.length)];
+  }
+
+  #transact(heldMs: number, work: () => void): void {
+    if (!this.#app.begin()) {
+      this.#later('the app tries again', 20 + this.#random() * 200, () => this.#transact(heldMs, work));
+      return;
+    }
+    work();
+    if (heldMs === 0) this.#app.commit();
+    else this.#later('a transaction of the app is committed', heldMs, () => this.#app.commit());
+  }
+
+  #later(what: string, ms: number, call: () => void): void {
+    this.open++;
+    this.#scheduler.after(this.#life, what, ms, () => {
+      this.open--;
+      call();
+      return undefined;
+    });
+  }
+}
+
+function orgValues(values: Values): Record<string, Value> {
+  return Object.fromEntries(Object.entries(values).map(([field, value]) => [orgFields[field as Field], value]));
+}
