@@ -43,3 +43,40 @@ syncs: { s: { from: { connection: a, dataset: people }, to: { connection: b, dat
   expect(writtenNow()).toEqual(['1']);
   expect(verdict.differences).toBe(1);
 });
+
+test('what a source brings late, with an older stamp, is not written over what is newer (P3)', async () => {
+  const written: string[] = [];
+  const yaml = `
+connections: { a: { type: a }, b: { type: b } }
+syncs: { s: { from: { connection: a, dataset: people }, to: { connection: b, dataset: copy } } }
+`;
+  let late = false;
+  const world = await new World(yaml, {
+    source: (source) =>
+      altered(source, {
+        async *readDelta(from, signal) {
+          for await (const batch of source.readDelta!(from, signal)) {
+            const changes = batch.changes.map((change) =>
+              late ? { ...change, row: { ...change.row, name: 'old' }, stampMs: 1 } : change,
+            );
+            yield { ...batch, changes };
+          }
+        },
+      }),
+    target: (target) =>
+      altered(target, {
+        beginLoad: undefined,
+        compares: false,
+        write: (changes, commit, signal) => {
+          written.push(...changes.map(({ row }) => String(row?.name)));
+          return target.write(changes, commit, signal);
+        },
+      }),
+  }).open();
+  world.put('1', 'new', 1);
+  await world.run();
+  late = true;
+  world.put('1', 'newer', 2);
+  expect(await world.run()).toMatchObject({ counts: { unchanged: 1, updated: 0 } });
+  expect(written).toEqual(['new']);
+});

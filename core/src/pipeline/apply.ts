@@ -86,7 +86,7 @@ async function applyStepped(
   if (config.onFailure === 'quarantine' && failing.size > 0) changes = await divert(sync, changes, failing);
   // What holds no records but passes them on, a queue, has nothing to mend.
   const mends = anew && sync.target.read !== undefined;
-  if (!sync.target.compares && !mends) changes = await unseen(sync, scope, changes);
+  if (!sync.target.compares) changes = await unseen(sync, scope, changes, mends);
 
   const size = Math.min(config.batchSize ?? Number.POSITIVE_INFINITY, sync.target.batchSizeMax);
   const chunks: (readonly Change[])[] = [];
@@ -212,18 +212,23 @@ export async function forgetFailures(sync: OpenedSync, keys: readonly string[], 
   for (const key of keys) failing.delete(key);
 }
 
-/** For a target that cannot compare: leaves out what the overlap brings again just as it was written (P8). */
-async function unseen(sync: OpenedSync, scope: RunScope, changes: readonly Change[]): Promise<readonly Change[]> {
+/**
+ * For a target that cannot compare: leaves out what the overlap brings again just as it was written (P8), unless it is to be written
+ * anew, and what is older than what was written (P3).
+ */
+async function unseen(sync: OpenedSync, scope: RunScope, changes: readonly Change[], anew: boolean): Promise<readonly Change[]> {
   const seen = await sync.store.seen(
     sync.config.name,
     changes.map((change) => change.key),
   );
   return changes.filter((change) => {
     const known = seen.get(change.key);
-    const same =
-      known !== undefined && known.hash === hashOf(change) && (change.stampMs === NO_STAMP || change.stampMs <= known.stampMs);
-    if (same) scope.tally.unchanged++;
-    return !same;
+    if (known === undefined) return true;
+    const stamped = change.stampMs !== NO_STAMP;
+    const older = stamped && change.stampMs < known.stampMs;
+    const same = !anew && known.hash === hashOf(change) && (!stamped || change.stampMs <= known.stampMs);
+    if (older || same) scope.tally.unchanged++;
+    return !older && !same;
   });
 }
 
