@@ -191,6 +191,16 @@ describe.each([
     expect((await customers()).map(([name]) => name)).toEqual(['good', 'mended']);
   });
 
+  test('plan says what the next run reads and what a side lacks; what only one-way syncs can is refused with a way out', async () => {
+    expect(await engine.plan('accounts', signal)).toMatchObject([{ kind: 'full', schemaChanges: [] }]);
+    await run();
+    expect(await engine.plan('accounts', signal)).toMatchObject([{ kind: 'delta', reason: null }]);
+    await engine.removeSchema('accounts', signal);
+    const [plan] = await engine.plan('accounts', signal);
+    expect(plan!.schemaChanges.length).toBeGreaterThan(1);
+    await expect(engine.verify('accounts', { repair: false, signal })).rejects.toThrow('accounts is a two-way sync');
+  });
+
   test('a first meeting: what a run would link, make and overwrite is shown before, and then done', async () => {
     await engine[Symbol.asyncDispose]();
     engine = await open({ match: 'name', conflicts: 'app' });

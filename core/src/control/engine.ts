@@ -4,7 +4,7 @@ import type { Random } from '../base/random.ts';
 import { type Config, type SyncConfig, startAtMs } from '../config/config.ts';
 import { fieldsToRead } from '../config/fields-to-read.ts';
 import type { PairingConfig } from '../config/pairing.ts';
-import type { Allowance, Connection, ConnectorContext, Log, SchemaChange, Source, Target } from '../model/connector.ts';
+import type { Allowance, Connection, ConnectorContext, Log, Source, Target } from '../model/connector.ts';
 import { openCustomSource } from '../pipeline/custom-source.ts';
 import { decodeEnvelope, reasonForFull } from '../pipeline/envelope.ts';
 import { type Held, heldWindow } from '../pipeline/held.ts';
@@ -46,6 +46,7 @@ import { refuseReading } from './refuse-reading.ts';
 import { type Scheduled, schedule } from './scheduler.ts';
 import { applySchema, pairingSchema, planSchema, removeSchema, type SchemaAccess, type SyncSchema } from './schema-changes.ts';
 import { somethingChanged } from './something-changed.ts';
+import type { SyncPlan } from './sync-plan.ts';
 
 export interface EngineOptions {
   readonly config: Config;
@@ -54,20 +55,6 @@ export interface EngineOptions {
   readonly random: Random;
   readonly log: Log;
   readonly fetch: typeof globalThis.fetch;
-}
-
-/** What a run of a sync would change and cost. */
-export interface SyncPlan {
-  readonly sync: string;
-  /** `live`: nothing is read, what is published is brought as it comes. */
-  readonly kind: 'delta' | 'full' | 'live';
-  /** Why it would be full; null when it would not. */
-  readonly reason: string | null;
-  /** Roughly how many records a full read yields; null when unknown. */
-  readonly rows: number | null;
-  /** API calls of the next run; null where they are not counted. */
-  readonly apiCalls: number | null;
-  readonly schemaChanges: readonly SchemaChange[];
 }
 
 export interface SyncStatus {
@@ -219,7 +206,10 @@ export class Engine implements AsyncDisposable {
 
   async plan(name: string | undefined, signal: AbortSignal): Promise<readonly SyncPlan[]> {
     const plans: SyncPlan[] = [];
-    for (const sync of name === undefined ? this.config.syncs.values() : [this.#sync(name)]) {
+    const pairings = this.#pairings.all().filter((pairing) => name === undefined || pairing.name === name);
+    const single = name === undefined || pairings.length > 0 ? [] : [this.#sync(name)];
+    for (const pairing of pairings) plans.push(await this.#pairings.planRun(pairing, signal));
+    for (const sync of name === undefined ? this.config.syncs.values() : single) {
       const opened = await this.#open(sync, signal);
       try {
         const { source, target, checkpoints } = opened;
@@ -510,6 +500,11 @@ export class Engine implements AsyncDisposable {
 
   #sync(name: string): SyncConfig {
     const sync = this.config.syncs.get(name);
+    if (this.#pairings.has(name)) {
+      throw new RequestRefusedError(`${name} is a two-way sync, for which this is not there`, {
+        hint: `tidemark run ${name} --full looks at every record of both sides; with --dry-run it only tells`,
+      });
+    }
     if (sync === undefined) {
       const known = [...this.config.syncs.keys(), ...this.config.pairings.keys()].join(', ');
       throw new RequestRefusedError(`there is no sync ${name}`, { hint: `this configuration has: ${known || 'none'}` });

@@ -20,6 +20,8 @@ import type { Conflict } from '../store/links.ts';
 import type { Store } from '../store/store.ts';
 import { followPairing } from './follow-pairing.ts';
 import { closePairing, openPairing } from './open-pairing.ts';
+import { pairingSchema } from './schema-changes.ts';
+import type { SyncPlan } from './sync-plan.ts';
 
 export interface PairingsOptions {
   readonly config: Config;
@@ -119,6 +121,33 @@ export class Pairings implements AsyncDisposable {
 
   retry(name: string, options: RunOptions & { ids?: readonly string[] }): Promise<RunReport> {
     return this.#exclusively(name, (prepared, open) => retryPairing(prepared, open, options));
+  }
+
+  /** What the next run would read, and what both sides need for it. */
+  async planRun(config: PairingConfig, signal: AbortSignal): Promise<SyncPlan> {
+    const { connection, store } = this.#options;
+    const { source, target } = await pairingSchema(config, connection, 'planSource', signal);
+    const schemaChanges = [...source, ...(target ?? [])];
+    const isFirst = (await store.checkpoints.read(config.name)) === null;
+    const plan = {
+      sync: config.name,
+      kind: isFirst ? 'full' : 'delta',
+      reason: isFirst ? 'there is no checkpoint yet' : null,
+    } as const;
+    // A side that lacks something cannot be looked into yet.
+    if (schemaChanges.length > 0) return { ...plan, rows: null, apiCalls: null, schemaChanges };
+    const pairing = await openPairing(config, this.#options, signal);
+    try {
+      const costs = [await pairing.left.source.cost?.(plan.kind, signal), await pairing.right.source.cost?.(plan.kind, signal)];
+      const rows = [await pairing.left.source.estimate(signal), await pairing.right.source.estimate(signal)];
+      const sum = (numbers: readonly (number | null | undefined)[]) =>
+        numbers.every((number) => number === null || number === undefined)
+          ? null
+          : numbers.reduce<number>((total, number) => total + (number ?? 0), 0);
+      return { ...plan, rows: sum(rows), apiCalls: sum(costs), schemaChanges };
+    } finally {
+      await closePairing(pairing);
+    }
   }
 
   /** Who would be linked, made and overwritten by a run over everything. Writes nothing. */
