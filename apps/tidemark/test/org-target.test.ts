@@ -125,6 +125,14 @@ test('with compare: true a full run sends the org nothing but what somebody has 
   expect(accounts("Code__c = 'k77'")).toMatchObject([{ Website: null }]);
 });
 
+test('a full run of many records is one job, over the borders of pages (P8)', async () => {
+  await using running = await engine();
+  for (let i = 0; i < 2500; i++) put(`k${i}`, {});
+  expect(await running.run('companies', { signal })).toMatchObject({ state: 'succeeded', counts: { created: 2500 } });
+  expect(emulator.ingest.list()).toMatchObject([{ state: 'JobComplete', recordsProcessed: 2500 }]);
+  expect(accounts()).toHaveLength(2500);
+});
+
 test('check names what is in the way, at its place, and what may come twice', async () => {
   await using wrong = await engine({}, { fields: { Code__c: 'id', Websit: 'site' } });
   expect(await wrong.check(signal)).toEqual(
