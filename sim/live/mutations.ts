@@ -147,28 +147,6 @@ export const mutations: readonly Mutation[] = [
     edits: [{ file: inbox, find: '    grant(EVENTS_MAX);', replace: '    grant(100);' }],
   },
   {
-    name: 'the end of a stream ends its last transaction',
-    promise: 'P6',
-    edits: [
-      {
-        file: inbox,
-        find: '    this.#failure = { error };',
-        replace: '    if (this.#coming !== null) this.#endTransaction();\n    this.#failure = { error };',
-      },
-    ],
-  },
-  {
-    name: 'updates pay no regard to stamps',
-    promise: 'P3',
-    edits: [
-      {
-        file: 'connectors/sqlite/apply-update.ts',
-        find: 'run(...values, stamp, ...bound)',
-        replace: 'run(...values, noStamp, ...bound)',
-      },
-    ],
-  },
-  {
     name: 'polls do not look whether the stream has written since they read',
     promise: 'P3',
     edits: [

@@ -1,5 +1,6 @@
 import type { Emulator } from '@tidemark/emulator';
 import type { Mapped, Values } from './mapping.ts';
+import type { Copy } from './simulated-target.ts';
 import { differences, truthOf } from './truth.ts';
 
 /** From this commit of the org on, a record was so; null when it was not there. */
@@ -45,7 +46,7 @@ export class OrgHistory {
    * The commits, from `from` on, after which the org was just as the target is now; empty when it never was. Where it is empty the
    * second says why: a record that never was so, or two that were not so at the same time.
    */
-  momentsOf(copy: ReadonlyMap<string, ReadonlyMap<string, Values>>, from: number): { moments: number[]; reason: string } {
+  momentsOf(copy: Copy, from: number): { moments: number[]; reason: string } {
     let moments = Array.from({ length: this.commits - from + 1 }, (_, i) => from + i);
     for (const mapped of this.#mappings) {
       const rows = copy.get(mapped.table)!;
@@ -72,8 +73,32 @@ export class OrgHistory {
     return { moments, reason: '' };
   }
 
+  /**
+   * The first record that is as it was before it was seen last, or before a commit that everything is past, or as it never was; null
+   * when there is none. Takes note of what is seen now. Rows that a filter decides about come and go.
+   */
+  goneBack(copy: Copy, seen: Map<string, number>, past: number): string | null {
+    for (const mapped of this.#mappings) {
+      if (mapped.where !== null) continue;
+      const rows = copy.get(mapped.table)!;
+      for (const [key, versions] of this.#versions) {
+        const [table, id] = key.split(' ') as [string, string];
+        if (table !== mapped.table) continue;
+        const row = rows.get(id);
+        const text = row === undefined ? null : textOf(row, mapped);
+        const low = seen.get(key) ?? 0;
+        const isPast = (i: number) => (versions[i + 1]?.since ?? Number.POSITIVE_INFINITY) > past;
+        const at = versions.findIndex((version, i) => i >= low && isPast(i) && version.text === text);
+        if (at < 0)
+          return `${key} is ${text} and was seen as ${versions[low]!.text} before, of ${versions.map((v) => v.text).join(', ')}`;
+        seen.set(key, at);
+      }
+    }
+    return null;
+  }
+
   /** How target and org differ now; empty when they are equal. */
-  differences(copy: ReadonlyMap<string, ReadonlyMap<string, Values>> | null): string[] {
+  differences(copy: Copy | null): string[] {
     if (copy === null) return ['the tables are not made'];
     return this.#mappings.flatMap((mapped) => differences(mapped, truthOf(this.#emulator, mapped), copy.get(mapped.table)!));
   }

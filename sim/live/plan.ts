@@ -51,6 +51,7 @@ export type ActionKind =
   | 'pause'
   | 'lock'
   | 'freeze'
+  | 'suspend'
   | 'lose'
   | 'kill';
 
@@ -64,6 +65,7 @@ export function planOf(random: Random): Plan {
   const maybe = (p: number, value: number) => (chance(p) ? value : 0);
   const strict = chance(0.5);
   const unlessStrict = (value: number) => (strict ? 0 : value);
+  const wildcard = unlessStrict(maybe(0.3, 2));
   const everyMs = !strict && chance(0.5) ? between(1, 10) * minute : null;
   return {
     strict,
@@ -90,13 +92,15 @@ export function planOf(random: Random): Plan {
       late: maybe(0.5, 4),
       gap: unlessStrict(maybe(0.5, 2)),
       overflow: unlessStrict(maybe(0.3, 1)),
-      wildcard: unlessStrict(maybe(0.3, 1)),
+      wildcard,
       tokens: maybe(0.4, 2),
       stop: maybe(0.4, 2),
-      away: maybe(0.3, 1),
+      // What only an event tells is lost with a position that is too old.
+      away: wildcard > 0 ? 0 : maybe(0.3, 1),
       pause: unlessStrict(maybe(0.4, 2)),
       lock: maybe(0.4, 3),
       freeze: maybe(0.25, 1),
+      suspend: maybe(0.5, 2),
       // What no stream ever tells is for the deltas to find.
       lose: everyMs === null ? 0 : maybe(0.3, 1),
       kill: maybe(0.5, 2),

@@ -57,10 +57,15 @@ class World {
   readonly #mappings: ReturnType<typeof mappingsOf>;
   #process: EngineProcess | null = null;
   #lives = 0;
+  #startedAtMs = 0;
   readonly #alive = new Set<Life>();
   #whole = 0;
   /** Commits of the org that a reread may have brought ahead of their turn: until they are in, the copy is catching up. */
   #catchingUpTo = 0;
+  /** Which of its states each record was seen in last. */
+  readonly #seenOf = new Map<string, number>();
+  /** A reader has seen that everything is as new as that. */
+  #isCaughtUp = false;
   /** The copy was as after this commit, at least. */
   #seen = 0;
   #killIn = Number.POSITIVE_INFINITY;
@@ -143,6 +148,8 @@ class World {
 
   async live(): Promise<void> {
     for (let i = 0; i < this.#plan.records; i++) this.#people.write();
+    // Some of what is there has been there for long.
+    this.#scheduler.skip(this.#random() < 0.5 ? 0 : this.#random() * 48 * hour);
     this.#start();
     this.#nextAction();
     await this.#scheduler.run(() => this.#actionsLeft === 0 && this.#busy === 0 && this.#people.open === 0);
@@ -191,6 +198,7 @@ class World {
 
   #start(): void {
     const { killSteps } = this.#plan;
+    this.#startedAtMs = this.#scheduler.now();
     this.#process = new EngineProcess(this.#engineWorld, ++this.#lives, seededRandom(this.#seed * 1009 + this.#lives));
     const { life } = this.#process;
     this.#alive.add(life);
@@ -211,8 +219,9 @@ class World {
       const isAlone = this.#alive.size === 1;
       // One that was frozen has taken the stream over, and is gone; who has lost it does not take it back by itself.
       if (isAlone && status?.state === 'stopped') running.stop();
-      if (!isAlone || status === undefined || status.rereads.length > 0) this.#catchingUpTo = this.#truth.commits;
-      else if (this.#random() < 0.02) this.#look();
+      // What a former life has left to be read is known once the stream is live.
+      if (!isAlone || status === undefined || status.rereads.length > 0) this.#catchUp();
+      else if (status.state === 'live' && this.#random() < 0.03) this.#look();
       if (--this.#killIn <= 0) this.#kill();
     }
   }
@@ -240,9 +249,15 @@ class World {
 
   /** Somebody reads the target. */
   #look(): void {
-    if (!this.#plan.strict || !this.#target.readsAtOnce) return;
+    if (!this.#target.readsAtOnce) return;
     const copy = this.#target.read(this.#mappings) as Copy | null;
     if (copy === null) return;
+    if (this.#plan.strict) this.#lookAtAll(copy);
+    else this.#lookAtRecords(copy);
+  }
+
+  /** All tables, as of one moment. */
+  #lookAtAll(copy: Copy): void {
     const from = Math.max(this.#catchingUpTo, this.#seen);
     const { moments, reason } = this.#truth.momentsOf(copy, from);
     if (moments.length > 0) {
@@ -253,6 +268,21 @@ class World {
     // Behind what was read ahead: no claim yet.
     if (this.#seen < this.#catchingUpTo) return;
     throw new Wrong(`a reader saw what never was (P3, P6): ${reason}`);
+  }
+
+  /** One record after the other, where what is read again may be ahead of what the stream brings. */
+  #lookAtRecords(copy: Copy): void {
+    const { wildcard, lose } = this.#plan.weights;
+    // Of a conversion no commit tells, and of a lost event no stream.
+    if (wildcard > 0 || lose > 0) return;
+    const gone = this.#truth.goneBack(copy, this.#seenOf, this.#catchingUpTo);
+    if (gone === null) this.#isCaughtUp = true;
+    else if (this.#isCaughtUp) throw new Wrong(`a reader saw a record go back (P3): ${gone}`);
+  }
+
+  #catchUp(): void {
+    this.#catchingUpTo = this.#truth.commits;
+    this.#isCaughtUp = false;
   }
 
   #nextAction(): void {
@@ -292,8 +322,11 @@ class World {
     },
     lose: () => this.#writeTold('lost-event'),
     wildcard: (object) => {
+      // Whoever does not listen yet, or any more, is not told, and no stamp tells of it later.
+      const isHeard = () => this.#process?.status[0]?.state === 'live' && this.#scheduler.now() - this.#startedAtMs > 30_000;
+      if (!isHeard()) return;
       this.#convert(object);
-      this.#again(() => this.#convert(object));
+      this.#again(() => isHeard() && this.#convert(object));
     },
     tokens: () => void this.#emulator.sessions.revokeAll(),
     stop: () => this.#process?.stop(),
@@ -321,6 +354,8 @@ class World {
         this.#later('put down', this.#random() * 30_000, () => this.#scheduler.abandon(frozen.life));
       });
     },
+    // The whole machine sleeps: nothing happens, and then much is due at once.
+    suspend: () => this.#scheduler.skip(this.#random() < 0.5 ? 300_000 * this.#random() : this.#random() * 6 * hour),
     lock: () => {
       if (this.#target.lock()) this.#later('unlock', this.#random() * 20_000, () => this.#target.unlock());
     },
@@ -333,8 +368,8 @@ class World {
   }
 
   /** Maybe once more, while what the first one has set going is under way. */
-  #again(call: () => void): void {
-    if (this.#random() < 0.5) this.#later('again', this.#random() * 400, call);
+  #again(call: () => unknown): void {
+    if (this.#random() < 0.5) this.#later('again', this.#random() * 400, () => void call());
   }
 
   /** A write whose first event is not the one that tells of it. */
