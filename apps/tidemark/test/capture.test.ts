@@ -54,7 +54,7 @@ test('a table that is not captured yet is named with what makes it so', async ()
       severity: 'error',
       place: 'syncs.accounts',
       message: 'public.accounts is not captured yet',
-      hint: expect.stringMatching(/tidemark schema apply[\s\S]*CREATE TRIGGER/),
+      hint: expect.stringMatching(/tidemark schema apply[\s\S]*tidemark schema diff/),
     }),
   );
   expect(await place.call('run', 'accounts')).toMatchObject({ exitCode: 1, err: expect.stringContaining('is not captured yet') });

@@ -12,7 +12,6 @@ import {
 import { type Client, type Pool, query, transaction } from '../driver.ts';
 import { type CapturedTable, captureNames, triggersOf } from './definition.ts';
 import { decodePosition, encodePosition, type Position } from './position.ts';
-import { byHand, planned } from './schema.ts';
 import { describeCaptured, isOutdated, readState, whatIsMissing } from './state.ts';
 
 const PAGE_ROWS = 5000;
@@ -49,7 +48,7 @@ export async function openCapture(client: Client, schema: string, table: string)
   const captured = await describeCaptured(client, schema, table);
   const state = await readState(client, captured);
   const missing = whatIsMissing(state, captured);
-  if (missing !== null) throw notCaptured(captured, missing, byHand(await planned(client, schema, table)));
+  if (missing !== null) throw notCaptured(captured, missing, BY_HAND);
   const absent = await query(
     client,
     `SELECT unit, to_char(min(seen_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') FROM ${captureNames(captured).consumers}
@@ -72,6 +71,8 @@ const OUTDATED = {
   message: 'the table has other columns than when its capture was made, or the capture is of another version',
   hint: 'No change is missed; it is noted more slowly. `tidemark schema apply` renews the capture.',
 };
+
+const BY_HAND = '`tidemark schema diff` prints the statements, for whoever has the rights.';
 
 function notCaptured({ schema, table }: CapturedTable, why: string, statements: string): RequestRefusedError {
   return new RequestRefusedError(`${schema}.${table} ${why}`, {

@@ -16,7 +16,7 @@ import type { SqlValue } from '../values.ts';
 import { CAPTURES, CONSUMERS, logOf } from './definition.ts';
 import type { CaptureFacts } from './describe.ts';
 import { lookup } from './lookup.ts';
-import { isOutdated, planned, script, whatIsMissing } from './schema.ts';
+import { isOutdated, whatIsMissing } from './schema.ts';
 
 const PAGE_ROWS = 5000;
 /** How often the log is looked at by who waits for a change. */
@@ -62,7 +62,8 @@ export async function openCapture(
 ): Promise<{ facts: CaptureFacts; warnings: readonly Warning[] }> {
   const facts = await client.call('describeCapture', table);
   const missing = whatIsMissing(facts);
-  if (missing !== null) throw notCaptured(table, missing, `It runs:\n${script(planned(facts))}`);
+  if (missing !== null)
+    throw notCaptured(table, missing, '`tidemark schema diff` prints the statements, for whoever has the rights.');
   const absent = await lookup(
     client,
     `SELECT unit, strftime('%Y-%m-%d %H:%M', min(seen_at)) FROM ${CONSUMERS}

@@ -98,11 +98,6 @@ export function planned(facts: CaptureFacts): Statement[] {
   ];
 }
 
-/** The statements as a script, for a hint. */
-export function script(statements: readonly Statement[]): string {
-  return `BEGIN IMMEDIATE;\n${statements.map(({ sql }) => `${sql};`).join('\n')}\nCOMMIT;`;
-}
-
 function noted({ captured }: CaptureFacts, anew: boolean): Statement {
   const { table, key } = captured;
   const name = literal(table);
