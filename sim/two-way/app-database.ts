@@ -45,7 +45,8 @@ export class AppDatabase {
     return { type: 'sqlite', path: this.path, busyTimeoutMs: 0 };
   }
 
-  connector(scheduler: Scheduler, life: Life, delay: () => number): AnyConnector {
+  /** @param beforeMerge  called right before rows are read for good, under the lock */
+  connector(scheduler: Scheduler, life: Life, delay: () => number, beforeMerge: () => void): AnyConnector {
     const files = new Set<object>();
     const sqlite = createConnector({
       runInProcess: (op, work, file) => {
@@ -53,14 +54,24 @@ export class AppDatabase {
           files.add(file);
           life.onAbandoned(() => file.close());
         }
-        return scheduler.outside(life, `sqlite ${op}`, work, { beforeMs: delay(), afterMs: delay() });
+        const call = () => {
+          if (op === 'beginMerge') beforeMerge();
+          return work();
+        };
+        return scheduler.outside(life, `sqlite ${op}`, call, { beforeMs: delay(), afterMs: delay() });
       },
     });
     return sqlite as AnyConnector;
   }
 
-  /** Once the table is captured. */
-  watch(): void {
+  /** Once the table is captured. @param spells  the application writes sites in capitals, whoever sets them */
+  watch(spells: boolean): void {
+    if (spells) {
+      for (const on of ['INSERT', 'UPDATE OF site']) {
+        this.#app.exec(`CREATE TRIGGER spell_${on.slice(0, 6)} AFTER ${on} ON customers WHEN NEW.site IS NOT upper(NEW.site) BEGIN
+          UPDATE customers SET site = upper(site) WHERE id = NEW.id; END`);
+      }
+    }
     const written = (on: string, id: string, was: string, became: string) =>
       this.#app.exec(`CREATE TRIGGER watch_${on} AFTER ${on} ON customers BEGIN
         INSERT INTO written (id, was, became, writer) VALUES (${id}, ${was}, ${became}, (SELECT units FROM _tidemark_writer)); END`);

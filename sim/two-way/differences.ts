@@ -1,5 +1,5 @@
 import type { Conflict, Failure, Link } from '@tidemark/core';
-import { type Field, fields, type SideRecord } from './fields.ts';
+import { type Field, fields, meaningOf, phoneMax, type SideRecord } from './fields.ts';
 import type { Plan } from './plan.ts';
 
 export interface End {
@@ -11,8 +11,14 @@ export interface End {
 }
 
 /** How the two sides differ in what nobody is told about: no open conflict, no open failure. Empty when all is well. */
-export function differences({ left, right, links, conflicts, failures }: End, { deletes }: Plan): string[] {
-  const found: string[] = [];
+export function differences({ left, right, links, conflicts, failures }: End, { deletes, spellings }: Plan): string[] {
+  const found = failures.flatMap((failure) => {
+    const key = failure.key.startsWith(':')
+      ? failure.key.slice(1)
+      : links.find(({ leftKey }) => leftKey === failure.key)?.rightKey;
+    const isMeant = unpaired.has(failure.code) || isRefused(right.get(key ?? ''));
+    return isMeant ? [] : [`${failure.key} has failed with ${failure.code} ${failure.message}, and nothing is wrong with it`];
+  });
   const failing = new Set(failures.map(({ key }) => key));
   const isFailing = (leftKey: string | null, rightKey: string | null) =>
     (leftKey !== null && failing.has(leftKey)) || (rightKey !== null && failing.has(`:${rightKey}`));
@@ -44,7 +50,7 @@ export function differences({ left, right, links, conflicts, failures }: End, { 
     if (record.partner !== rightKey) found.push(`left ${leftKey} names right ${record.partner} and is linked with ${rightKey}`);
     if (partner.partner !== leftKey) found.push(`right ${rightKey} names left ${partner.partner} and is linked with ${leftKey}`);
     for (const field of fields) {
-      if (isOpen(leftKey, rightKey, field) || isSame(field, record.values[field], partner.values[field])) continue;
+      if (isOpen(leftKey, rightKey, field) || isSame(field, record.values[field], partner.values[field], spellings)) continue;
       const [here, there] = [record, partner].map(({ values }) => JSON.stringify(values[field] ?? null));
       found.push(`${field} is ${here} in left ${leftKey} and ${there} in right ${rightKey}`);
     }
@@ -64,7 +70,17 @@ export function differences({ left, right, links, conflicts, failures }: End, { 
   return found;
 }
 
-function isSame(field: Field, a: unknown, b: unknown): boolean {
+const unpaired = new Set(['several_matches', 'match_is_taken']);
+
+/** The org does not take it as it is. */
+function isRefused(record: SideRecord | undefined): boolean {
+  const phone = String(record?.values.phone ?? '');
+  return phone.length > phoneMax || phone.startsWith('bad');
+}
+
+function isSame(field: Field, a: unknown, b: unknown, spellings: boolean): boolean {
+  // Where each side writes it in letters of its own, it stays so.
+  if (spellings && field === 'site') return meaningOf(field, a)?.toLowerCase() === meaningOf(field, b)?.toLowerCase();
   const plain = (value: unknown) => (value === null || value === undefined ? null : field === 'revenue' ? Number(value) : value);
   return plain(a) === plain(b);
 }

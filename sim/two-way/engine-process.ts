@@ -27,6 +27,8 @@ export interface EngineWorld {
   readonly app: AppDatabase;
   readonly store: Store;
   readonly config: Config;
+  /** The engine is about to read rows of the app for good. */
+  readonly beforeMerge: () => void;
 }
 
 /** One process of the engine, from its start to its death. */
@@ -51,7 +53,7 @@ export class EngineProcess {
     });
     const connectors: Record<string, AnyConnector> = {
       salesforce: createSalesforce() as AnyConnector,
-      sqlite: app.connector(scheduler, this.life, () => localDelay(network.random)),
+      sqlite: app.connector(scheduler, this.life, () => localDelay(network.random), world.beforeMerge),
     };
     this.#engine = new Engine({
       config: withConnectors(world.config, connectors),

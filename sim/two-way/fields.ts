@@ -7,6 +7,9 @@ export const orgFields = {
   site: 'Site',
 } as const;
 
+/** Longest phone number that the org takes. */
+export const phoneMax = 40;
+
 export type Field = keyof typeof orgFields;
 export const fields = Object.keys(orgFields) as Field[];
 

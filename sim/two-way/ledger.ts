@@ -35,16 +35,30 @@ export class Ledger {
   /** What has to be found in the conflicts at the end. */
   readonly #owed: { readonly side: Side; readonly key: string; readonly field: Field; readonly value: string }[] = [];
   readonly #tracked: readonly Field[];
+  readonly #oneWay: readonly Field[];
+  /** What the org's records were, each from one of its commits on. */
+  readonly #versions = new Map<string, { readonly at: number; readonly record: SideRecord }[]>();
+  /** Pairs of which a person has decided whether they exist. */
+  readonly #decided = new Set<string>();
 
-  /** @param untracked  fields whose values are not unique */
-  constructor(untracked: readonly Field[]) {
+  /**
+   * @param untracked  fields whose values are not unique
+   * @param oneWay  fields of the app that never flow to the org
+   */
+  constructor(untracked: readonly Field[], oneWay: readonly Field[]) {
     this.#tracked = fields.filter((field) => !untracked.includes(field));
+    this.#oneWay = oneWay;
   }
 
   /** @param at  the number of the org's commits so far */
   changed(side: Side, key: string, before: SideRecord | null, after: SideRecord | null, by: Writer, at: number): void {
     if (after === null) this.#records[side].delete(key);
     else this.#records[side].set(key, after);
+    if (side === 'left' && after !== null) {
+      const versions = this.#versions.get(key) ?? [];
+      versions.push({ at, record: after });
+      this.#versions.set(key, versions);
+    }
     if (by.who === 'person') this.#byPerson(side, key, before, after, at);
     else this.#byEngine(side, key, before, after, by.reads);
   }
@@ -68,6 +82,7 @@ export class Ledger {
   /** A person has decided whether a record exists. */
   decided(leftKey: string, rightKey: string): void {
     this.#lift({ left: leftKey, right: rightKey });
+    this.#decided.add(leftKey).add(rightKey);
   }
 
   /** Everything that was overwritten and told has to be on record still. */
@@ -111,23 +126,35 @@ export class Ledger {
       if (is !== null && is !== was) this.#received[side].add(`${field} ${is}`);
       if (was === is) continue;
       const entry = entries?.get(field);
-      if (was !== null && entry?.value === was) this.#overwritten(side, key, field, entry, reads);
+      if (was !== null && entry?.value === was)
+        this.#overwritten({ side, key, field, is, isDelete: after === null }, entry, reads);
       entries?.delete(field);
     }
   }
 
-  #overwritten(side: Side, key: string, field: Field, { value, at }: Entry, reads: Reads | undefined): void {
+  #overwritten(write: Overwrite, { value, at }: Entry, reads: Reads | undefined): void {
+    const { side, key, field, isDelete } = write;
     const name = `${field} ${value}`;
-    if (this.#told[side].has(name)) {
+    // What somebody changed is deleted only when somebody has decided so: to be told of it is not enough.
+    const mayGo = !isDelete || this.#decided.has(key) || (side === 'right' && this.#oneWay.includes(field));
+    if (this.#told[side].has(name) && mayGo) {
       this.told++;
       this.#owed.push({ side, key, field, value });
     } else if (this.#received[otherOf(side)].has(name)) this.arrived++;
-    else if (
-      reads !== undefined &&
-      at > (reads.get(key) ?? (this.#madeByUs.has(`${side} ${key}`) ? 0 : Number.POSITIVE_INFINITY))
-    )
-      this.unseen++;
-    else this.wrong.push(`${side} ${key}: ${field} ${value} of a person was overwritten, and nobody was told`);
+    else if (reads !== undefined && this.#isUnseen(write, at, reads)) this.unseen++;
+    else
+      this.wrong.push(
+        `${side} ${key}: ${field} ${value} of a person was ${isDelete ? 'deleted' : 'overwritten'}, and nobody was told`,
+      );
+  }
+
+  /** Written after we had read the record last; and what we wrote there was something else than what we had read. */
+  #isUnseen({ side, key, field, is, isDelete }: Overwrite, at: number, reads: Reads): boolean {
+    const readAt = reads.get(key);
+    // To make a record that is there already is to update it.
+    if (readAt === undefined) return this.#madeByUs.has(`${side} ${key}`);
+    const seen = this.#versions.get(key)?.findLast((version) => version.at <= readAt)?.record;
+    return at > readAt && (isDelete || seen === undefined || meaningOf(field, seen.values[field]) !== is);
   }
 
   #made(side: Side, key: string, { partner }: SideRecord): void {
@@ -150,6 +177,15 @@ export class Ledger {
       if (keys[side] === key || keys[otherOf(side)] === partner) this.#deletions.splice(i, 1);
     }
   }
+}
+
+interface Overwrite {
+  readonly side: Side;
+  readonly key: string;
+  readonly field: Field;
+  /** What it is now. */
+  readonly is: string | null;
+  readonly isDelete: boolean;
 }
 
 interface Entry {

@@ -2,10 +2,7 @@ import type { Random } from '@tidemark/core';
 import { type Emulator, SalesforceError, type Transaction } from '@tidemark/emulator';
 import type { Life, Scheduler } from '@tidemark/testkit/simulation';
 import type { AppDatabase } from './app-database.ts';
-import { type Field, fields, orgFields, type Value, type Values } from './fields.ts';
-
-/** Longest phone number that the org takes. */
-const phoneMax = 40;
+import { type Field, fields, orgFields, phoneMax, type Value, type Values } from './fields.ts';
 
 /** Who write on both sides: the org's users, and the application with its own. */
 export class People {
@@ -96,6 +93,14 @@ export class People {
     } catch (error) {
       if (!(error instanceof SalesforceError)) throw error;
     }
+  }
+
+  /** One edit of one of these records in the app, unless it is busy. */
+  editOneInApp(): void {
+    const key = this.#one(this.#app.keys());
+    if (key === undefined || !this.#app.begin()) return;
+    this.#app.update(key, this.#some(1));
+    this.#app.commit();
   }
 
   /** Whatever the org refuses gets a value that it takes. */

@@ -15,7 +15,9 @@ export interface Plan {
   readonly http: Faults['http'];
   /** Chance by which a row that we write is locked in the org. */
   readonly rowLocks: number;
-  /** Chance by which somebody edits a record in the org after we have read it and before our write is there. */
+  /** Each side writes one field in letters of its own. */
+  readonly spellings: boolean;
+  /** Chance by which somebody edits a record after we have read it and before our write is there. */
   readonly meanwhile: number;
   /** API calls that the org allows in a day; null for more than are needed. */
   readonly quota: number | null;
@@ -64,7 +66,8 @@ export function planOf(random: Random): Plan {
     deletes: chance(0.75) ? 'propagate' : 'ignore',
     match: chance(0.3),
     oneWay: chance(0.3),
-    everyMs: between(1, 30) * second,
+    spellings: chance(0.1),
+    everyMs: between(4, 30) * second,
     fullMs: chance(0.3) ? between(2, 10) * minute : null,
     http: {
       lost: maybe(0.3, 0.05),

@@ -81,6 +81,12 @@ class World {
       source: `${import.meta.dirname}/org`,
       limits: { DailyApiRequests: calls },
     });
+    if (plan.spellings) {
+      const run: Parameters<typeof emulator.automation.triggers.define>[0]['run'] = ({ records }) => {
+        for (const { values, set } of records) if (typeof values.Site === 'string') set('Site', values.Site.toLowerCase());
+      };
+      emulator.automation.triggers.define({ name: 'Sites', object: 'Account', on: ['before insert', 'before update'], run });
+    }
     const store = await openStore(':memory:');
     if (options.target !== 'sqlite') throw new Error(`there is no app on ${options.target}: sqlite`);
     const app = new AppDatabase(join(folder(), `two-way-${process.pid}.db`), () => now() + plan.machineSkewMs);
@@ -106,7 +112,10 @@ class World {
     this.#store = parts.store;
     this.#scheduler = new Scheduler({ random, startMs, history, onStep: () => this.#onStep() });
     clockRef.scheduler = this.#scheduler;
-    this.#ledger = new Ledger(plan.match ? ['name'] : []);
+    this.#ledger = new Ledger(
+      [...(plan.match ? ['name' as const] : []), ...(plan.spellings ? ['site' as const] : [])],
+      plan.oneWay ? ['site'] : [],
+    );
     this.#org = new OrgSide(emulator, {
       onChange: (key, before, after, by) => {
         this.#ledger.changed('left', key, before, after, by, this.#org.commits);
@@ -127,6 +136,9 @@ class World {
       org: this.#org,
       store: observed(parts.store, this.#ledger),
       config: configOf(plan, app),
+      beforeMerge: () => {
+        if (this.#network.faults !== null && random() < plan.meanwhile) this.#people.editOneInApp();
+      },
     };
     const { match: sameNames } = plan;
     this.#people = new People({ emulator, app, scheduler: this.#scheduler, life: new Life('people'), random, sameNames });
@@ -158,7 +170,7 @@ class World {
     const { faults } = this.#network;
     this.#network.faults = null;
     await this.#ended(this.#spawn('schema').applySchema());
-    this.#app.watch();
+    this.#app.watch(this.#plan.spellings);
     this.#network.faults = faults;
     for (let i = 0; i < this.#plan.records; i++) {
       this.#people.inOrg();

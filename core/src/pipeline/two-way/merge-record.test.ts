@@ -83,6 +83,22 @@ describe('one field', () => {
       { state: 'open', why: 'the function that decides failed: no idea' },
     ]);
   });
+  test('a side that writes a value down in its own way, and may not send it, is put back a few times and then left alone', () => {
+    const rules = [rule('f', { kind: 'latest' }, 'to-right')];
+    let base = agreed({ f: 'a' });
+    let told = 0;
+    for (let round = 0; round < 10; round++) {
+      const merge = mergeRecord(base, seen({ f: 'a' }), seen({ f: 'A' }), rules);
+      told += merge.conflicts.length;
+      expect(merge.left).toEqual({});
+      if (round < 4) expect(merge.right).toEqual({ f: 'a' });
+      else expect(merge.right).toEqual({});
+      base = { ...base, ...Object.fromEntries(merge.agreed.map((each) => [each.field, each.base])) };
+    }
+    expect(told).toBe(5);
+    // The next value goes its way again.
+    expect(mergeRecord(base, seen({ f: 'b' }), seen({ f: 'A' }), rules).right).toEqual({ f: 'b' });
+  });
   test('a field that flows one way is put back where it was changed, and the change is told', () => {
     const oneWay = rule('f', { kind: 'latest' }, 'to-right');
     const merge = mergeRecord(agreed({ f: 'o' }), seen({ f: 'o' }), seen({ f: 'edited' }), [oneWay]);

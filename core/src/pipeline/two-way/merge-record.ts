@@ -124,11 +124,11 @@ export function mergeRecord(base: Base, left: Seen, right: Seen, rules: readonly
     }
 
     /** Sets the other side to what this one holds. */
-    function send(from: SideName, bounces = 0): void {
+    function send(from: SideName, bounces = 0, was = known?.[from]): void {
       const value = clash[from];
       const to = otherSide(from);
       writes[to][name] = value;
-      const carried = known === undefined ? {} : { carried: { from, was: known[from], bounces } };
+      const carried = was === undefined ? {} : { carried: { from, was, bounces } };
       agreed.push({ field: name, base: { left: value, right: value, ...carried }, after: [to] });
     }
 
@@ -138,21 +138,20 @@ export function mergeRecord(base: Base, left: Seen, right: Seen, rules: readonly
 
     function carry(from: SideName): void {
       const to = otherSide(from);
-      if (rule.flows !== 'both' && rule.flows !== `to-${to}`) {
-        send(to);
-        record('settled', `the field flows ${rule.flows.replace('-', ' ')} only`, clash[to]);
-        return;
-      }
-      // Whoever writes a value down in a way of its own answers with it, and the other may do the same.
+      const mayFlow = rule.flows === 'both' || rule.flows === `to-${to}`;
+      // Whoever writes a value down in a way of its own answers with it, and the other may do the same, or it is put back each time.
       const last = known?.carried;
       const back = last !== undefined && last.from !== from && same(last.was, clash[from]);
       const bounces = back ? last.bounces + 1 : 0;
-      if (bounces < BOUNCES_MAX) {
+      if (bounces >= BOUNCES_MAX) {
+        agree(clash.left, clash.right);
+        record('settled', 'the two sides do not keep the same value: each holds its own', clash[from]);
+      } else if (mayFlow) {
         send(from, bounces);
-        return;
+      } else {
+        send(to, bounces, clash[from]);
+        record('settled', `the field flows ${rule.flows.replace('-', ' ')} only`, clash[to]);
       }
-      agree(clash.left, clash.right);
-      record('settled', 'the two sides do not keep the same value: each holds its own', clash[from]);
     }
 
     function clashed(): void {

@@ -1,0 +1,75 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { openStore } from '../../store/open-store.ts';
+import type { Store } from '../../store/store.ts';
+import type { FieldRule, SideName } from './merge-record.ts';
+import { ModelSide } from './model-side-fixture.ts';
+import { type OpenedPairing, type PairField, PairingTally } from './opened-pairing.ts';
+import { type ReconcileOptions, reconcile } from './reconcile.ts';
+
+// What goes with a deleted record is what both sides had agreed upon, what somebody was shown and gave up, or told (P7). Found by
+// the simulation of two-way syncs.
+
+let store: Store;
+let left: ModelSide;
+let right: ModelSide;
+let pairing: OpenedPairing;
+
+beforeEach(async () => {
+  store = await openStore('sqlite::memory:');
+  left = new ModelSide('L', ['f', 'g'], () => 1);
+  right = new ModelSide('R', ['f', 'g'], () => 1);
+  const field = (name: string, flows: FieldRule['flows']): PairField => ({
+    ...{ field: { name, type: 'text', nullable: true }, left: name, right: name, flows },
+    policy: { kind: 'latest' },
+  });
+  pairing = {
+    name: 'accounts',
+    names: { left: 'crm', right: 'app' },
+    ...{ left, right, store },
+    fields: [field('f', 'both'), field('g', 'to-right')],
+    match: [],
+    deletes: 'propagate',
+    rightAheadMs: 0,
+    clock: { now: () => 1, sleep: async () => {} },
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+  };
+});
+
+async function sync(decisions?: ReconcileOptions['decisions']): Promise<void> {
+  const touched = { left: [...left.rows.keys()], right: [...right.rows.keys()] };
+  const { signal } = new AbortController();
+  await reconcile(pairing, touched, { signal, tally: new PairingTally(), ...(decisions === undefined ? {} : { decisions }) });
+}
+const open = () => store.links.conflicts({ sync: 'accounts', state: 'open' });
+const gone = (side: SideName) => ({ kind: 'wins', side }) as const;
+
+describe('a delete on the left', () => {
+  beforeEach(async () => {
+    left.create({ f: 'a', g: 'b' });
+    await sync();
+  });
+
+  test('takes the record with it, and what was changed in a field that may not flow is told', async () => {
+    right.edit('R1', 'g', 'mine');
+    left.delete('L1');
+    await sync();
+    expect([...right.rows]).toEqual([]);
+    expect(await store.links.conflicts({})).toMatchObject([{ field: null, state: 'settled', right: { f: 'a', g: 'mine' } }]);
+  });
+
+  test('that met an edit is decided for the record as it was shown, and asked about again when it was edited since', async () => {
+    right.edit('R1', 'f', 'c');
+    left.delete('L1');
+    await sync();
+    const [conflict] = await open();
+    expect(conflict).toMatchObject({ field: null, right: { f: 'c' } });
+    right.edit('R1', 'f', 'd');
+    await sync([{ conflict: conflict!, policy: gone('left') }]);
+    expect(right.rows.get('R1')?.row).toMatchObject({ f: 'd' });
+    const [again] = await open();
+    expect(again).toMatchObject({ field: null, right: { f: 'd' } });
+    await sync([{ conflict: again!, policy: gone('left') }]);
+    expect([...right.rows]).toEqual([]);
+    expect(await open()).toEqual([]);
+  });
+});
