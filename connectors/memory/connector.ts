@@ -1,6 +1,7 @@
-import type { Connector, FieldSchema, Row } from '@tidemark/core';
+import type { Connector, FieldSchema, LookupSpec, Row } from '@tidemark/core';
 import { type MemoryConfig, type MemoryFrom, type MemoryTo, memoryConfig, memoryFrom, memoryTo } from './config.ts';
 import type { Faults } from './faults.ts';
+import { openLookup } from './lookup.ts';
 import { Memory } from './memory.ts';
 import { MemorySource } from './source.ts';
 import { MemoryStreamWriter } from './stream-writer.ts';
@@ -21,6 +22,7 @@ export function createMemoryConnector(options: { memory?: Memory; faults?: Fault
     config: memoryConfig,
     from: memoryFrom,
     to: memoryTo,
+    lookup: memoryFrom,
     open(config, context) {
       // By name, so that a connection that is opened again finds what it held.
       const memory = options.memory ?? byConnection.get(context.connection) ?? new Memory();
@@ -30,6 +32,7 @@ export function createMemoryConnector(options: { memory?: Memory; faults?: Fault
         check: async () => [],
         discover: async () => [...memory.datasets.keys()],
         openSource: async (spec) => new MemorySource(memory, spec, faults),
+        openLookup: async (spec) => openLookup(memory, spec as LookupSpec<MemoryFrom>),
         openTarget: async (spec) => new MemoryTarget(memory, spec, faults, context.clock),
         openStreamWriter: async () => new MemoryStreamWriter(memory, faults),
         async [Symbol.asyncDispose]() {},

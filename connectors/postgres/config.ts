@@ -60,6 +60,11 @@ export const postgresTo = z.strictObject({
 });
 export type PostgresTo = z.output<typeof postgresTo>;
 
+export const postgresLookup = z.strictObject({
+  table: z.string().min(1).describe('Table or view in which rows are found, in the schema of the connection'),
+});
+export type PostgresLookup = z.output<typeof postgresLookup>;
+
 export const postgresSide = z
   .strictObject({
     table: z.string().min(1).describe('Table to keep in sync, in the schema of the connection'),

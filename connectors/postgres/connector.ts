@@ -1,19 +1,22 @@
-import type { Connector, SideSpec } from '@tidemark/core';
+import type { Connector, LookupSpec, SideSpec } from '@tidemark/core';
 import { installCapture, planCapture, removeCapture } from './capture/schema.ts';
 import { checkConnection, listTables } from './check.ts';
 import { PostgresCheckpoints } from './checkpoints.ts';
 import {
   type PostgresConfig,
   type PostgresFrom,
+  type PostgresLookup,
   type PostgresSideSpec,
   type PostgresTo,
   postgresConfig,
   postgresFrom,
+  postgresLookup,
   postgresSide,
   postgresTo,
 } from './config.ts';
 import { driverConfig } from './connect.ts';
 import { openPool, type Pool } from './driver.ts';
+import { openLookup } from './lookup.ts';
 import { openSide } from './side.ts';
 import { openSource } from './source.ts';
 import { openStreamWriter } from './stream-writer.ts';
@@ -32,6 +35,7 @@ export function createConnector(ports: PostgresPorts = { openPool }): Connector<
     from: postgresFrom,
     to: postgresTo,
     side: postgresSide,
+    lookup: postgresLookup,
     open(config, context) {
       const settings = driverConfig(config, context);
       let pool: Pool | undefined;
@@ -46,6 +50,7 @@ export function createConnector(ports: PostgresPorts = { openPool }): Connector<
         // Also when `capture` has left the configuration already: that is how it ends.
         removeSource: async ({ table }, signal) =>
           table === undefined ? [] : removeCapture(connect(), config.schema, table, signal),
+        openLookup: (spec, signal) => openLookup(connect(), config, spec as LookupSpec<PostgresLookup>, signal),
         openSide: (spec, signal) =>
           openSide(
             {

@@ -131,6 +131,12 @@ export const from = z
   });
 export type From = z.infer<typeof from>;
 
+/** What a lookup step takes. */
+export const lookup = z.strictObject({
+  object: z.string().min(1).describe('API name of the object in which records are found, e.g. Account'),
+});
+export type LookupSettings = z.infer<typeof lookup>;
+
 export const to = z.strictObject({
   object: z.string().min(1).describe('API name of the object that is written, e.g. Enrichment__c'),
   key: z

@@ -1,12 +1,24 @@
-import type { Allowance, Connection, Connector, ConnectorContext, Problem, SideSpec } from '@tidemark/core';
+import type { Allowance, Connection, Connector, ConnectorContext, LookupSpec, Problem, SideSpec } from '@tidemark/core';
 import { SyncError } from '@tidemark/core';
 import { readAllowances, requestsOf } from './allowances.ts';
 import { createApiBudget } from './api-budget.ts';
 import { createAuthenticator } from './auth.ts';
 import { createClient } from './client.ts';
-import { type AnyTo, anyTo, type Config, config, type From, from, type SideSettings, side } from './config.ts';
+import {
+  type AnyTo,
+  anyTo,
+  type Config,
+  config,
+  type From,
+  from,
+  type LookupSettings,
+  lookup,
+  type SideSettings,
+  side,
+} from './config.ts';
 import { createDescribes } from './describe.ts';
 import { registerSecretsOf, runSfCli } from './login-flows.ts';
+import { openLookup } from './lookup.ts';
 import { createOrgTime } from './org-clock.ts';
 import { openSide } from './side/side.ts';
 import { openSource } from './source.ts';
@@ -32,6 +44,7 @@ export function createConnector(ports: SalesforcePorts = {}): Connector<Config, 
     from,
     to: anyTo,
     side,
+    lookup,
     eventChannel: ({ topic }) => topic ?? null,
     open: (settings, context) => openConnection(settings, context, ports),
   };
@@ -88,6 +101,7 @@ function openConnection(settings: Config, context: ConnectorContext, ports: Sale
       spec.from.topic === undefined
         ? openSource({ client, context, describes, memories }, spec, signal)
         : openTopicSource({ client, describes }, spec, signal),
+    openLookup: (spec, signal) => openLookup({ client, describes }, spec as LookupSpec<LookupSettings>, signal),
     openSide: (spec, signal) => openSide({ client, context, describes, memories, time }, spec as SideSpec<SideSettings>, signal),
     openTarget: ({ to, ...spec }, signal) =>
       'topic' in to

@@ -58,6 +58,9 @@ export type SqliteFrom = z.output<typeof sqliteFrom>;
 export const sqliteTo = z.strictObject({ table: z.string().min(1).describe('Table to write; it is made when it is not there') });
 export type SqliteTo = z.output<typeof sqliteTo>;
 
+export const sqliteLookup = z.strictObject({ table: z.string().min(1).describe('Table or view in which rows are found') });
+export type SqliteLookup = z.output<typeof sqliteLookup>;
+
 export const sqliteSide = z
   .strictObject({
     table: z.string().min(1).describe('Table to keep in sync'),

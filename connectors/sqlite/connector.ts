@@ -1,20 +1,23 @@
 import { constants, existsSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { AccessDeniedError, type Connector, type Problem, type SideSpec, SyncError } from '@tidemark/core';
+import { AccessDeniedError, type Connector, type LookupSpec, type Problem, type SideSpec, SyncError } from '@tidemark/core';
 import { openCapture } from './capture/reader.ts';
 import { installCapture, planCapture, removeCapture } from './capture/schema.ts';
 import { type RunInProcess, SqliteClient } from './client.ts';
 import {
   type SqliteConfig,
   type SqliteFrom,
+  type SqliteLookup,
   type SqliteSideSpec,
   type SqliteTo,
   sqliteConfig,
   sqliteFrom,
+  sqliteLookup,
   sqliteSide,
   sqliteTo,
 } from './config.ts';
+import { openLookup } from './lookup.ts';
 import { openSide } from './side.ts';
 import { SqliteSource, sourceLayout } from './source.ts';
 import { SqliteStreamWriter } from './stream-writer.ts';
@@ -33,6 +36,7 @@ export function createConnector(ports: SqlitePorts = {}): Connector<SqliteConfig
     from: sqliteFrom,
     to: sqliteTo,
     side: sqliteSide,
+    lookup: sqliteLookup,
     open(config, context) {
       const path = resolve(context.baseDir, config.path);
       const place = `connections.${context.connection}`;
@@ -67,6 +71,10 @@ export function createConnector(ports: SqlitePorts = {}): Connector<SqliteConfig
         async removeSource({ table }) {
           await refuseNoFile(path);
           return table === undefined ? [] : removeCapture(client, table);
+        },
+        async openLookup(spec) {
+          await refuseNoFile(path);
+          return openLookup(client, spec as LookupSpec<SqliteLookup>);
         },
         async openSide(spec) {
           await refuseNoFile(path);

@@ -49,6 +49,7 @@ const sql: AnyConnector = {
   config: z.strictObject({ url: z.string().meta({ secret: true }) }),
   from: z.strictObject({ table: z.string() }),
   side: z.strictObject({ table: z.string() }),
+  lookup: z.strictObject({ table: z.string() }),
   to: z.strictObject({ table: z.string(), schema: z.string().default('public') }),
   open: () => ({ check: async () => [], async [Symbol.asyncDispose]() {} }),
 };
@@ -271,7 +272,7 @@ const cases: readonly [what: string, text: string, expected: RegExp][] = [
   [
     'a step of two kinds',
     withLine('steps: [ { filter: "A", run: ./step.ts } ]'),
-    /syncs.contacts.steps\[0\]: needs exactly one of: filter, map, run \(make it two steps\)/,
+    /syncs.contacts.steps\[0\]: needs exactly one of: filter, map, run, lookup, compare \(make it two steps\)/,
   ],
   [
     'a step file that is missing',
@@ -320,9 +321,52 @@ const cases: readonly [what: string, text: string, expected: RegExp][] = [
     /between\[0\].connection: is of type printer, which cannot be a side of a two-way sync \(use it in from: or to:/,
   ],
   [
-    'a lookup step',
-    withLine('steps: [ { lookup: { connection: app } } ]'),
-    /steps\[0\].lookup: is not in this version \(.*use a run step\)/,
+    'a lookup that does not say where',
+    withLine('steps: [ { lookup: { connection: app, key: domain, by: Domain, fields: { id: id } } } ]'),
+    /steps\[0\].lookup.table: is missing/,
+  ],
+  [
+    'a lookup that does not say by what',
+    withLine('steps: [ { lookup: { connection: app, table: firms, key: domain, fields: { id: id } } } ]'),
+    /steps\[0\].lookup.by: is missing \(.*The field here that holds this value/,
+  ],
+  [
+    'a lookup in a connection that is not there',
+    withLine('steps: [ { lookup: { connection: ap, table: firms, key: domain, by: Domain, fields: { id: id } } } ]'),
+    /steps\[0\].lookup.connection: there is no connection of this name \(did you mean app\?\)/,
+  ],
+  [
+    'a lookup in a system that finds nothing',
+    withLine('steps: [ { lookup: { connection: org, object: Firm, key: domain, by: Domain, fields: { id: id } } } ]'),
+    /steps\[0\].lookup.connection: is of type crm, in which nothing can be looked up \(use a run: step\)/,
+  ],
+  [
+    'a lookup that changes nothing',
+    withLine('steps: [ { lookup: { connection: app, table: firms, key: domain, by: Domain } } ]'),
+    /steps\[0\].lookup: has no effect \(name fields: to take .* or missing: drop or fail/,
+  ],
+  [
+    'a lookup by an expression that is none',
+    withLine('steps: [ { lookup: { connection: app, table: firms, key: domain, by: "= A &", fields: { id: id } } } ]'),
+    /steps\[0\].lookup.by: is not valid JSONata/,
+  ],
+  [
+    'a match that does not say whose field it means',
+    withLine(
+      'steps: [ { lookup: { connection: app, table: firms, key: domain, by: Domain, fields: { id: id }, match: Country = record.Country } } ]',
+    ),
+    /steps\[0\].lookup.match: looks at Country, and nobody knows whose field that is \(write found.Field for/,
+  ],
+  [
+    'a comparison in the middle',
+    withLine('steps: [ { compare: { against: target } }, { filter: A } ]'),
+    /steps\[0\].compare: has to be the last step \(it compares what arrives in the target\)/,
+  ],
+  ['a comparison with something else', withLine('steps: [ { compare: { against: source } } ]'), /steps\[0\].compare.against: /],
+  [
+    'a comparison mixed with a filter',
+    withLine('steps: [ { filter: A, compare: { against: target } } ]'),
+    /steps\[0\]: needs exactly one of/,
   ],
   ...Object.entries({
     'every: 10s': /every: has no meaning for a topic \(an event is brought as it comes/,

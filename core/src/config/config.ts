@@ -57,6 +57,8 @@ export interface SyncConfig {
   readonly fields: ReadonlyMap<string, FieldMapping> | null;
   readonly exclude: readonly string[];
   readonly steps: readonly StepConfig[];
+  /** Records that are in the target just as they arrive are left out there, though the target does not recognise them by itself. */
+  readonly compare: boolean;
   /** When deltas run by themselves; null when only on request. */
   readonly schedule: ScheduleConfig | null;
   /** Follows the source's stream of changes; the schedule is then a safety net. */
@@ -151,7 +153,40 @@ export type StepConfig =
       readonly reads: readonly string[] | null;
       readonly options: unknown;
       readonly notes: string | null;
-    };
+    }
+  | LookupConfig;
+
+export interface LookupConfig {
+  readonly kind: 'lookup';
+  readonly name: string;
+  readonly connection: string;
+  /** As the connector's `lookup` schema parsed it. */
+  readonly spec: unknown;
+  /** Field there by which records are found. */
+  readonly key: string;
+  /** Where its value comes from here. */
+  readonly by: FieldMapping;
+  /** Field here → field there. */
+  readonly fields: ReadonlyMap<string, string>;
+  readonly match: LookupMatch | null;
+  readonly missing: 'keep' | 'drop' | 'fail';
+  readonly several: 'fail' | 'first';
+  readonly batch: number;
+  /** 0: nothing is kept from one batch of records to the next. */
+  readonly cacheMs: number;
+  readonly notes: string | null;
+}
+
+/** Tells whether a record that was found is meant. */
+export interface LookupMatch {
+  /** Over `found.Field` and `record.Field`. */
+  readonly expression: string | null;
+  /** Without an expression: field there → field here, which have to be equal. */
+  readonly equal: ReadonlyMap<string, string>;
+  /** Fields that it looks at, there and here. */
+  readonly found: readonly string[];
+  readonly record: readonly string[];
+}
 
 export type ScheduleConfig =
   | { readonly kind: 'every'; readonly everyMs: number }

@@ -33,6 +33,10 @@ export function fingerprint(sync: Omit<SyncConfig, 'fingerprint'>, connections: 
     steps: sync.steps.map((step) => {
       if (step.kind === 'filter') return { filter: step.expression };
       if (step.kind === 'map') return { map: step.fields };
+      if (step.kind === 'lookup') {
+        const { connection, spec, key, by, fields, match, missing, several } = step;
+        return { lookup: { connection, type: type(connection), spec, key, by, fields, match, missing, several } };
+      }
       return { run: hashFile(step.file), reads: step.reads ?? undefined, options: step.options };
     }),
     startAt: sync.startAt,

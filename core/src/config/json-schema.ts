@@ -1,6 +1,7 @@
 import { type ZodType, z } from 'zod';
 import type { AnyConnector } from './config.ts';
 import { inputSchema, type JsonSchema } from './connector-schema.ts';
+import { lookupExtras } from './lookup-schema.ts';
 import { pairingSchema, sideExtras } from './pairing-schema.ts';
 import {
   customSourceSchema,
@@ -66,10 +67,21 @@ function syncJsonSchema(connectors: readonly AnyConnector[]): JsonSchema {
       steps: {
         type: 'array',
         description: 'What happens on the way, in order',
-        items: { anyOf: Object.values(stepSchemas).map(own) },
+        items: { anyOf: stepJsonSchemas(connectors) },
       },
     },
   };
+}
+
+/** A lookup step says where to look in the words of its connector. */
+function stepJsonSchemas(connectors: readonly AnyConnector[]): JsonSchema[] {
+  const lookups = connectors.flatMap((c) => (c.lookup === undefined ? [] : [withExtras(c.lookup, lookupExtras, c)]));
+  return Object.entries(stepSchemas).map(([kind, schema]) => {
+    const step = own(schema);
+    if (kind !== 'lookup' || lookups.length === 0) return step;
+    const { description } = step.properties!.lookup!;
+    return { ...step, properties: { ...step.properties, lookup: { ...(description && { description }), anyOf: lookups } } };
+  });
 }
 
 function pairingJsonSchema(connectors: readonly AnyConnector[]): JsonSchema {
@@ -90,6 +102,7 @@ export interface ConnectorSchemas {
   readonly from: JsonSchema | null;
   readonly to: JsonSchema | null;
   readonly side: JsonSchema | null;
+  readonly lookup: JsonSchema | null;
 }
 
 export function connectorSchemas(connectors: readonly AnyConnector[]): ConnectorSchemas[] {
@@ -102,6 +115,7 @@ export function connectorSchemas(connectors: readonly AnyConnector[]): Connector
       from: c.from === undefined ? null : own(c.from),
       to: c.to === undefined ? null : own(c.to),
       side: c.side === undefined ? null : own(c.side),
+      lookup: c.lookup === undefined ? null : own(c.lookup),
     }));
 }
 

@@ -10,7 +10,9 @@ import { inputSchema } from './connector-schema.ts';
 import { checkEventsOnly } from './events-only.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Path } from './located-yaml.ts';
+import { comparesTarget, isComparison, readCompare } from './read-compare.ts';
 import { checkName, isBlock } from './read-connections.ts';
+import { readLookup } from './read-lookup.ts';
 import type { Report } from './report.ts';
 import {
   customSourceSchema,
@@ -49,9 +51,11 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
   const input = parsed?.data;
 
   const from = isBlock(block.from) ? readSource(block.from, [...path, 'from'], context) : null;
-  const to = isBlock(block.to) ? readTarget(block.to, [...path, 'to'], context) : null;
+  const to = isBlock(block.to) ? readTarget(block.to, [...path, 'to'], context, comparesTarget(block.steps)) : null;
   const fields = readMappings(block.fields, [...path, 'fields'], report);
-  const steps = Array.isArray(block.steps) ? block.steps.map((step, i) => readStep(step, i, [...path, 'steps', i], context)) : [];
+  const written = Array.isArray(block.steps) ? block.steps : [];
+  const compare = readCompare(written, [...path, 'steps'], report);
+  const steps = written.flatMap((step, i) => (isComparison(step) ? [] : [readStep(step, i, [...path, 'steps', i], context)]));
   const channel = from === null ? null : channelOf(from, context);
   if (input !== undefined) checkTogether(input, path, report, channel);
   if (input !== undefined && channel !== null) checkEventsOnly(block, input, path, report);
@@ -71,6 +75,7 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
     fields,
     exclude: input.exclude ?? [],
     steps: steps.filter((step) => step !== null),
+    compare,
     schedule:
       scheduleOf(input, timezone) ?? (input.live === true && channel === null ? { kind: 'every', everyMs: SAFETY_NET_MS } : null),
     live: channel !== null || (input.live ?? false),
@@ -131,7 +136,8 @@ function channelOf(from: SyncSource, { connections }: SyncContext): string | nul
   return connections.get(from.connection)?.connector.eventChannel?.(from.spec) ?? null;
 }
 
-function readTarget(block: Record<string, unknown>, path: Path, context: SyncContext): SyncTarget | null {
+function readTarget(written: Record<string, unknown>, path: Path, context: SyncContext, compare: boolean): SyncTarget | null {
+  let block = written;
   const { report } = context;
   if (!('connection' in block)) {
     report.error([...path, 'connection'], 'is missing', 'name a connection');
@@ -144,6 +150,8 @@ function readTarget(block: Record<string, unknown>, path: Path, context: SyncCon
     report.error([...path, 'connection'], `is of type ${connection.connector.name}, which is no target`, 'use it in from:');
     return null;
   }
+  // A target that can compare by itself does it better: it knows how its system spells values.
+  if (compare && !('compare' in block) && canCompare(to, block)) block = { ...block, compare: true };
   const parsed = parseWithExtras(block, to, targetExtras, path, report, laterKeys.to);
   if (parsed === null) return null;
   return { connection: connection.name, spec: parsed.spec, key: parsed.extras.key ?? null, notes: parsed.extras.notes ?? null };
@@ -158,8 +166,7 @@ export function parseWithExtras<Extras extends z.ZodRawShape>(
   report: Report,
   later: Readonly<Record<string, string>>,
 ): { spec: unknown; extras: z.output<z.ZodObject<Extras>> } | null {
-  const schema = inputSchema(spec);
-  const theirs = new Set((schema.anyOf ?? [schema]).flatMap(({ properties }) => Object.keys(properties ?? {})));
+  const theirs = new Set(branchesOf(spec).flatMap((keys) => [...keys]));
   const own = Object.keys(extras);
   const pick = (keep: (key: string) => boolean) => Object.fromEntries(Object.entries(block).filter(([key]) => keep(key)));
   const checkedExtras = report.parse(
@@ -177,6 +184,17 @@ export function parseWithExtras<Extras extends z.ZodRawShape>(
   return { spec: checkedSpec.data, extras: checkedExtras.data as z.output<z.ZodObject<Extras>> };
 }
 
+function branchesOf(spec: ZodType): ReadonlySet<string>[] {
+  const schema = inputSchema(spec);
+  return (schema.anyOf ?? [schema]).map(({ properties }) => new Set(Object.keys(properties ?? {})));
+}
+
+/** Whether the kind of target that the block describes has a comparison of its own. */
+function canCompare(to: ZodType, block: Readonly<Record<string, unknown>>): boolean {
+  const theirs = Object.keys(block).filter((key) => !(key in targetExtras));
+  return branchesOf(to).some((keys) => keys.has('compare') && theirs.every((key) => keys.has(key)));
+}
+
 export function findConnection(name: unknown, path: Path, context: SyncContext): ConnectionConfig | null {
   if (typeof name !== 'string') {
     context.report.error(path, 'takes the name of a connection');
@@ -192,14 +210,10 @@ export function findConnection(name: unknown, path: Path, context: SyncContext):
 function readStep(step: unknown, index: number, path: Path, context: SyncContext): StepConfig | null {
   const { report } = context;
   if (!isBlock(step)) return null;
-  const later = Object.keys(laterKeys.step).find((key) => key in step);
-  if (later !== undefined) {
-    report.error([...path, later], 'is not in this version', laterKeys.step[later], 'key');
-    return null;
-  }
   const kinds = stepKinds.filter((kind) => kind in step);
   const kind = kinds[0];
-  if (kind === undefined || kinds.length > 1) {
+  // A comparison is read with the sync (`readCompare`), unless it is mixed with something else.
+  if (kind === undefined || kind === 'compare' || kinds.length > 1) {
     const others = Object.keys(step).filter((key) => key !== 'name' && key !== 'notes');
     if (kind === undefined && others.length === 1)
       report.unknown([...path, others[0]!], 'there is no such step', others[0]!, stepKinds, 'key');
@@ -218,6 +232,7 @@ function readStep(step: unknown, index: number, path: Path, context: SyncContext
     const fields = readMappings(step.map, [...path, 'map'], report);
     return parsed === undefined || fields === null ? null : { kind, name, fields, notes: parsed.notes ?? null };
   }
+  if (kind === 'lookup') return readLookup(step, name, path, context);
   const parsed = report.parse(stepSchemas.run, step, path)?.data;
   const file = moduleFile(step.run, [...path, 'run'], context);
   return parsed === undefined || file === null
@@ -225,7 +240,7 @@ function readStep(step: unknown, index: number, path: Path, context: SyncContext
     : { kind, name, file, reads: parsed.reads ?? null, options: parsed.options ?? null, notes: parsed.notes ?? null };
 }
 
-function readMappings(block: unknown, path: Path, report: Report): Map<string, FieldMapping> | null {
+export function readMappings(block: unknown, path: Path, report: Report): Map<string, FieldMapping> | null {
   if (!isBlock(block)) return null;
   const mappings = new Map<string, FieldMapping>();
   const byFolded = new Map<string, string>();
@@ -253,7 +268,7 @@ function readMappings(block: unknown, path: Path, report: Report): Map<string, F
   return mappings;
 }
 
-function checkedExpression(text: string, path: Path, report: Report): { readonly reads: readonly string[] | null } | null {
+export function checkedExpression(text: string, path: Path, report: Report): { readonly reads: readonly string[] | null } | null {
   try {
     // Only parsed here: nothing is evaluated, so the clock and the seed do not matter.
     return compileExpression(text, { clock: { now: () => 0, sleep: async () => {} }, random: seededRandom(0) });

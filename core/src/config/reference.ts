@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { AnyConnector } from './config.ts';
 import { inputSchema, type JsonSchema } from './connector-schema.ts';
 import { configJsonSchema, connectorSchemas } from './json-schema.ts';
+import { lookupExtras } from './lookup-schema.ts';
 import { sideExtras } from './pairing-schema.ts';
 
 /** The reference page of the configuration, from the same schemas that check it. */
@@ -38,9 +39,16 @@ export function configReference(connectors: readonly AnyConnector[]): string {
     ...['full', 'retry'].flatMap((name) => [`### ${name}`, '', table(sync.properties![name]!.properties!, [])]),
     '### A step',
     '',
-    'Each step has exactly one of `filter`, `map` and `run`.',
+    'Each step has exactly one of `filter`, `map`, `run`, `lookup` and `compare`.',
     '',
     table(Object.assign({}, ...steps.map((s) => s.properties!)) as Properties, []),
+    '### A lookup',
+    '',
+    '`lookup`, besides what its connection takes to say where to look:',
+    '',
+    table(inputSchema(z.strictObject(lookupExtras)).properties!, ['connection', 'key', 'by']),
+    '`compare` takes `against: target` and is the last step: records that are in the target just as they arrive are not written.',
+    '',
     '### A source of your own',
     '',
     '`from` with `run` instead of `connection`:',
@@ -70,6 +78,7 @@ export function configReference(connectors: readonly AnyConnector[]): string {
     );
     if (connector.from !== null) parts.push('`from`, besides `connection`:', '', ...blocks(connector.from));
     if (connector.to !== null) parts.push('`to`, besides `connection` and `key`:', '', ...blocks(connector.to));
+    if (connector.lookup !== null) parts.push('`lookup`, besides the keys of a lookup step:', '', ...blocks(connector.lookup));
     if (connector.side !== null)
       parts.push('a side of `between`, besides `connection` and `link`:', '', ...blocks(connector.side));
   }

@@ -7,7 +7,7 @@ import { formatDuration, parseDuration } from './duration.ts';
 
 const durationHint = 'write it like 10s, 5m, 1h30m or P1D';
 
-function duration(description: string, limits: { minMs?: number } = {}) {
+export function duration(description: string, limits: { minMs?: number } = {}) {
   return z
     .string({ error: () => 'takes a duration such as 10s, 5m, 1h30m or P1D' })
     .transform((text, context) => {
@@ -100,7 +100,7 @@ const steps = {
   run: z.string().min(1).meta({ description: 'A module with your own function: (rows, context) => rows' }),
 };
 const stepExtras = { name: z.string().min(1).optional().meta({ description: 'Shown in failures and logs' }), notes };
-export const stepKinds = ['filter', 'map', 'run'] as const;
+export const stepKinds = ['filter', 'map', 'run', 'lookup', 'compare'] as const;
 export const stepSchemas = {
   filter: z.strictObject({ filter: steps.filter, ...stepExtras }),
   map: z.strictObject({ map: steps.map, ...stepExtras }),
@@ -108,6 +108,16 @@ export const stepSchemas = {
     run: steps.run,
     reads: names('Source fields that your function needs, besides the key. Without it, all of them are read').optional(),
     options: z.unknown().optional().meta({ description: 'Given to your function as it is' }),
+    ...stepExtras,
+  }),
+  lookup: z.strictObject({
+    lookup: z.record(z.string(), z.unknown()).meta({ description: 'Finds records of another system and takes fields of theirs' }),
+    ...stepExtras,
+  }),
+  compare: z.strictObject({
+    compare: z.strictObject({
+      against: z.literal('target').meta({ description: 'What records are compared with' }),
+    }),
     ...stepExtras,
   }),
 };
@@ -219,7 +229,7 @@ export const topSchema = z.strictObject({
 });
 
 /** Recognised, so that the answer is "not in this version" and not "unknown". */
-export const laterKeys: Readonly<Record<'sync' | 'from' | 'to' | 'step', Readonly<Record<string, string>>>> = {
+export const laterKeys: Readonly<Record<'sync' | 'from' | 'to', Readonly<Record<string, string>>>> = {
   sync: {
     conflicts: 'is for two-way syncs: write between: with two sides instead of from: and to:',
   },
@@ -227,10 +237,6 @@ export const laterKeys: Readonly<Record<'sync' | 'from' | 'to' | 'step', Readonl
     changes: 'change streams are not in this version: use object with every: 10s',
   },
   to: {},
-  step: {
-    lookup: 'lookup steps are not in this version: use a run step',
-    compare: 'compare steps are not in this version: targets leave unchanged records alone by themselves',
-  },
 };
 
 export type SyncInput = z.output<typeof syncSchema>;

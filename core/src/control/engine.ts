@@ -5,13 +5,14 @@ import { type Config, type SyncConfig, startAtMs } from '../config/config.ts';
 import { fieldsToRead } from '../config/fields-to-read.ts';
 import type { PairingConfig } from '../config/pairing.ts';
 import type { Allowance, Connection, ConnectorContext, Log, Source, Target } from '../model/connector.ts';
+import { refuseBlindComparison } from '../pipeline/compare-target.ts';
 import { openCustomSource } from '../pipeline/custom-source.ts';
 import { decodeEnvelope, reasonForFull } from '../pipeline/envelope.ts';
 import { type Held, heldWindow } from '../pipeline/held.ts';
 import { trimJournals } from '../pipeline/live/journal.ts';
 import type { LiveProgress, LiveStatus } from '../pipeline/live/live-status.ts';
 import { WriteGate } from '../pipeline/live/write-gate.ts';
-import type { OpenedSync } from '../pipeline/opened-sync.ts';
+import { closeSync, type OpenedSync } from '../pipeline/opened-sync.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
 import {
   dryReplay,
@@ -40,6 +41,7 @@ import { driftProblems } from './drift-problems.ts';
 import { followStreams, liveUnit } from './follow-streams.ts';
 import { followTopics } from './follow-topics.ts';
 import { believable, type KeptStatus } from './kept-status.ts';
+import { openLookupIn } from './open-lookup.ts';
 import { openReplay } from './open-replay.ts';
 import { type Choice, type PairingPlan, Pairings } from './pairings.ts';
 import { refuseReading } from './refuse-reading.ts';
@@ -134,7 +136,7 @@ export class Engine implements AsyncDisposable {
           if ('message' in dataset) problems.push({ place, severity: 'error', ...dataset });
           else live.push(dataset);
         } finally {
-          await close(opened);
+          await closeSync(opened);
         }
       } catch (error) {
         problems.push(...asProblems(error, `syncs.${sync.name}`));
@@ -194,7 +196,7 @@ export class Engine implements AsyncDisposable {
       syncs: [...this.config.syncs.values()],
       connection: (connection) => this.#connection(connection),
       open: (sync, whileOpening) => this.#open(sync, whileOpening),
-      close,
+      close: closeSync,
     };
     const pairings = this.#pairings.all().filter((pairing) => name === undefined || pairing.name === name);
     const single = name === undefined || pairings.length > 0 ? [] : [this.#sync(name)];
@@ -230,7 +232,7 @@ export class Engine implements AsyncDisposable {
           schemaChanges: await target.plan(),
         });
       } finally {
-        await close(opened);
+        await closeSync(opened);
       }
     }
     return plans;
@@ -252,7 +254,7 @@ export class Engine implements AsyncDisposable {
       if ((await opened.target.plan()).length === 0) await opened.target.prepare();
       return await dryRunSync(async () => opened, options);
     } finally {
-      await close(opened);
+      await closeSync(opened);
     }
   }
 
@@ -563,11 +565,13 @@ export class Engine implements AsyncDisposable {
 
   async #open(sync: SyncConfig, signal: AbortSignal): Promise<OpenedSync> {
     const { store, clock, random, log } = this.#options;
-    const stageContext = { clock, random, log, signal, store };
+    const openLookup = openLookupIn((name) => this.#connection(name), signal);
+    const stageContext = { clock, random, log, signal, store, openLookup };
     const source = await this.#openSource(sync, signal);
     try {
       const steps: Steps = await createSteps(sync, source, stageContext);
       const target = await this.#openTarget(sync.to.connection, sync.to.spec, sync, steps.schema, signal);
+      refuseBlindComparison(sync, target);
       const checkpoints = target.checkpoints ?? store.checkpoints;
       return { config: sync, source, target, steps, checkpoints, store, clock, random, log, gate: this.#gate(sync) };
     } catch (error) {
@@ -669,7 +673,7 @@ export class Engine implements AsyncDisposable {
         if ('message' in dataset) throw new RequestRefusedError(`${sync.name} ${dataset.message}`, { hint: dataset.hint });
         found.push(dataset);
       } finally {
-        await close(opened);
+        await closeSync(opened);
       }
     }
     return someLive(found);
@@ -728,7 +732,7 @@ export class Engine implements AsyncDisposable {
   async #forget(name: string): Promise<void> {
     const opened = this.#opened.get(name);
     this.#opened.delete(name);
-    if (opened !== undefined) await close(opened.sync);
+    if (opened !== undefined) await closeSync(opened.sync);
   }
 }
 
@@ -742,11 +746,6 @@ function streamName(unit: string): string {
 
 function startName({ name, startAt }: SyncConfig): string {
   return `start of ${name}${startAt?.kind === 'ago' ? ` (${startAt.agoMs} ms before its first run)` : ''}`;
-}
-
-async function close(sync: OpenedSync): Promise<void> {
-  await sync.target[Symbol.asyncDispose]();
-  await sync.source[Symbol.asyncDispose]();
 }
 
 function asProblems(error: unknown, place: string): readonly Problem[] {

@@ -11,7 +11,7 @@ import { LiveSync } from '../pipeline/live/live-sync.ts';
 import { compilePartial } from '../pipeline/live/partial.ts';
 import { type OpenedLive, runLive } from '../pipeline/live/run-live.ts';
 import type { WriteGate } from '../pipeline/live/write-gate.ts';
-import type { OpenedSync } from '../pipeline/opened-sync.ts';
+import { closeSync, type OpenedSync } from '../pipeline/opened-sync.ts';
 import type { JournalStore } from '../store/journal-store.ts';
 import { liveRefusal } from './check-streams.ts';
 import { pollWhileDown } from './poll-while-down.ts';
@@ -142,7 +142,7 @@ async function openLive(
   const live: LiveSync[] = [];
   const refused = new Map<string, SyncError>();
   const close = async () => {
-    for (const { opened } of live) await closeSides(opened);
+    for (const { opened } of live) await closeSync(opened);
   };
   try {
     for (const sync of syncs) {
@@ -219,12 +219,7 @@ async function openSync(
     const live = new LiveSync(opened, source.streamDataset!, options.gate(sync), partial, signal);
     return live;
   } catch (error) {
-    await closeSides(opened);
+    await closeSync(opened);
     throw error;
   }
-}
-
-async function closeSides({ source, target }: OpenedSync): Promise<void> {
-  await target[Symbol.asyncDispose]();
-  await source[Symbol.asyncDispose]();
 }

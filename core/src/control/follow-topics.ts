@@ -2,6 +2,7 @@ import { RequestRefusedError } from '../base/errors.ts';
 import type { SyncConfig } from '../config/config.ts';
 import { Journal } from '../pipeline/live/journal.ts';
 import { LiveProgress } from '../pipeline/live/live-status.ts';
+import { closeSync } from '../pipeline/opened-sync.ts';
 import { PlainWriter } from '../pipeline/topic/plain-writer.ts';
 import { type OpenedTopic, runTopic } from '../pipeline/topic/run-topic.ts';
 import { TopicSync } from '../pipeline/topic/topic-sync.ts';
@@ -31,10 +32,7 @@ async function openTopic(sync: SyncConfig, options: TopicOptions, signal: AbortS
   const to = options.connection(sync.to.connection);
   const opened = await options.open(sync, signal);
   const { source, target, checkpoints } = opened;
-  const close = async () => {
-    await target[Symbol.asyncDispose]();
-    await source[Symbol.asyncDispose]();
-  };
+  const close = () => closeSync(opened);
   try {
     const { streamDataset, eventsOnly } = source;
     if (from.openStream === undefined || streamDataset === undefined || eventsOnly === undefined) {

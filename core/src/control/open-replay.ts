@@ -4,12 +4,13 @@ import { fieldsToRead } from '../config/fields-to-read.ts';
 import type { Connection, Source, Target } from '../model/connector.ts';
 import type { DatasetSchema } from '../model/schema.ts';
 import type { EventReader } from '../model/stream.ts';
-import type { OpenedSync } from '../pipeline/opened-sync.ts';
+import { closeSync, type OpenedSync } from '../pipeline/opened-sync.ts';
 import { planReplay } from '../pipeline/replay/replay-plan.ts';
 import type { OpenedReplay } from '../pipeline/replay/replay-sync.ts';
 import { createSteps } from '../pipeline/steps.ts';
 import { PlainWriter } from '../pipeline/topic/plain-writer.ts';
 import { liveUnit } from './follow-streams.ts';
+import { openLookupIn } from './open-lookup.ts';
 
 export interface OpenReplayOptions extends Pick<OpenedSync, 'store' | 'clock' | 'random' | 'log' | 'gate'> {
   readonly sync: SyncConfig;
@@ -48,7 +49,7 @@ export async function openReplay(options: OpenReplayOptions): Promise<OpenedRepl
   );
   const context = { clock, random, log, signal };
   const source = sourceOf(reader, sync);
-  const steps = await createSteps(sync, source, { ...context, store });
+  const steps = await createSteps(sync, source, { ...context, store, openLookup: openLookupIn(options.connection, signal) });
   const plan = planReplay({ config: sync, reader, steps, context });
   const target = await options.openTarget(steps.schema);
   try {
@@ -77,10 +78,10 @@ export async function openReplay(options: OpenReplayOptions): Promise<OpenedRepl
       reader,
       plan,
       openWriter: async (epoch) => (inTransactions ? to.openStreamWriter!([target]) : new PlainWriter(checkpoints, epoch)),
-      [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: () => closeSync(opened),
     };
   } catch (error) {
-    await target[Symbol.asyncDispose]();
+    await closeSync({ source, target, steps });
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import { InvariantError } from '../base/errors.ts';
 import type { Change, WriteResult } from '../model/change.ts';
 import { NO_STAMP } from '../model/change.ts';
 import type { NewFailure } from '../store/store.ts';
+import { differing } from './compare-target.ts';
 import type { OpenedSync, RunScope } from './opened-sync.ts';
 import type { StepFailure } from './stage.ts';
 
@@ -87,6 +88,9 @@ async function applyStepped(
   // What holds no records but passes them on, a queue, has nothing to mend.
   const mends = anew && sync.target.read !== undefined;
   if (!sync.target.compares) changes = await unseen(sync, scope, changes, mends);
+  const arriving = changes.length;
+  changes = await differing(sync, changes);
+  scope.tally.unchanged += arriving - changes.length;
 
   const size = Math.min(config.batchSize ?? Number.POSITIVE_INFINITY, sync.target.batchSizeMax);
   const chunks: (readonly Change[])[] = [];

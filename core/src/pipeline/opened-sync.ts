@@ -22,6 +22,12 @@ export interface OpenedSync {
   readonly gate: WriteGate | null;
 }
 
+export async function closeSync({ source, target, steps }: Pick<OpenedSync, 'source' | 'target' | 'steps'>): Promise<void> {
+  await target[Symbol.asyncDispose]();
+  await source[Symbol.asyncDispose]();
+  await steps[Symbol.asyncDispose]();
+}
+
 /** A poll's turn: nothing that the stream writes comes between. */
 export function inTurn<T>(sync: Pick<OpenedSync, 'gate'>, work: () => Promise<T>): Promise<T> {
   return sync.gate === null ? work() : sync.gate.exclusive(work);

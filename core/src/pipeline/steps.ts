@@ -3,12 +3,14 @@ import type { SyncConfig } from '../config/config.ts';
 import { type Block, blockOfRows, type Column, changesOfBlock, takeRows } from '../model/block.ts';
 import { type Change, NO_STAMP } from '../model/change.ts';
 import type { Source } from '../model/connector.ts';
+import type { Lookup } from '../model/lookup.ts';
 import type { DatasetSchema } from '../model/schema.ts';
 import { keyOf } from '../model/value.ts';
 import type { Store } from '../store/store.ts';
 import { createOnce } from './once.ts';
 import type { Item, Stage, StageContext, StepFailure } from './stage.ts';
 import { filterStage } from './stage-filter.ts';
+import { lookupStage, type OpenLookup } from './stage-lookup.ts';
 import { mapStage } from './stage-map.ts';
 import { runStage } from './stage-run.ts';
 
@@ -20,7 +22,7 @@ export interface Stepped {
 }
 
 /** Everything that happens to a record between source and target. */
-export interface Steps {
+export interface Steps extends AsyncDisposable {
   /** What reaches the target. */
   readonly schema: DatasetSchema;
   changes(changes: readonly Change[]): Promise<Stepped>;
@@ -35,7 +37,22 @@ export interface Steps {
 export async function createSteps(
   sync: SyncConfig,
   source: Pick<Source, 'schema' | 'stampField' | 'eventsOnly'>,
-  context: StageContext & { readonly store: Pick<Store, 'keepFirst' | 'keptFirst'> },
+  context: StageContext & { readonly store: Pick<Store, 'keepFirst' | 'keptFirst'>; readonly openLookup: OpenLookup },
+): Promise<Steps> {
+  const lookups: Lookup[] = [];
+  try {
+    return await compile(sync, source, context, lookups);
+  } catch (error) {
+    await closeAll(lookups);
+    throw error;
+  }
+}
+
+async function compile(
+  sync: SyncConfig,
+  source: Pick<Source, 'schema' | 'stampField' | 'eventsOnly'>,
+  context: Parameters<typeof createSteps>[2],
+  lookups: Lookup[],
 ): Promise<Steps> {
   const stages: Stage[] = [];
   const problems: Problem[] = [];
@@ -50,7 +67,11 @@ export async function createSteps(
     if (step.kind === 'filter') add(filterStage(step, schema, context));
     else if (step.kind === 'map')
       add(mapStage({ name: step.name, fields: step.fields, exclude: [] }, schema, { ...context, problems, place, open }));
-    else {
+    else if (step.kind === 'lookup') {
+      const stage = await lookupStage(step, schema, { ...context, problems, place, open });
+      lookups.push(stage.lookup);
+      add(stage);
+    } else {
       add(await runStage(step, schema, context, createOnce(context.store, `${sync.name} ${step.name}`)));
       open = true;
     }
@@ -68,7 +89,7 @@ export async function createSteps(
     });
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return new CompiledSteps(source, stages, schema);
+  return new CompiledSteps(source, stages, schema, lookups);
 }
 
 /**
@@ -102,9 +123,16 @@ class CompiledSteps implements Steps {
   readonly schema: DatasetSchema;
   readonly #source: { readonly schema: DatasetSchema; readonly stampField?: string };
   readonly #stages: readonly Stage[];
+  readonly #lookups: readonly Lookup[];
 
-  constructor(source: { schema: DatasetSchema; stampField?: string }, stages: readonly Stage[], schema: DatasetSchema) {
+  constructor(
+    source: { schema: DatasetSchema; stampField?: string },
+    stages: readonly Stage[],
+    schema: DatasetSchema,
+    lookups: readonly Lookup[],
+  ) {
     this.#source = source;
+    this.#lookups = lookups;
     this.#stages = stages;
     this.schema = schema;
   }
@@ -154,6 +182,10 @@ class CompiledSteps implements Steps {
     };
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await closeAll(this.#lookups);
+  }
+
   #stampColumn(block: Block): Column {
     const { stampField, schema } = this.#source;
     if (stampField === undefined) return { kind: 'constant', value: new Date(NO_STAMP).toISOString() };
@@ -176,6 +208,10 @@ class CompiledSteps implements Steps {
       failures: stepped.failures,
     };
   }
+}
+
+async function closeAll(lookups: readonly Lookup[]): Promise<void> {
+  for (const lookup of lookups) await lookup[Symbol.asyncDispose]();
 }
 
 const NO_KEY = (key: readonly string[]) => ({

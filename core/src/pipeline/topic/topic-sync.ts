@@ -4,6 +4,7 @@ import { type Change, NO_STAMP } from '../../model/change.ts';
 import type { StreamEvent, StreamTransaction } from '../../model/stream.ts';
 import { newRow, type Row } from '../../model/value.ts';
 import { newFailure } from '../apply.ts';
+import { differing } from '../compare-target.ts';
 import type { WriteGate } from '../live/write-gate.ts';
 import type { OpenedSync } from '../opened-sync.ts';
 import type { StepFailure } from '../stage.ts';
@@ -90,7 +91,7 @@ export class TopicSync {
 
   async #write(transaction: StreamTransaction, all: readonly Change[]): Promise<void> {
     const { target, store, config } = this.opened;
-    const changes = await this.#divert(all);
+    const changes = await differing(this.opened, await this.#divert(all));
     const size = Math.min(config.batchSize ?? Number.POSITIVE_INFINITY, target.batchSizeMax);
     for (let at = 0; at < changes.length; at += size) {
       const chunk = changes.slice(at, at + size);
