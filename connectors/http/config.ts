@@ -1,4 +1,4 @@
-import { parseDuration } from '@tidemark/core';
+import { type FieldType, parseDuration } from '@tidemark/core';
 import { z } from 'zod';
 import { isPathTemplate } from './path-template.ts';
 
@@ -134,3 +134,37 @@ export const httpTo = z
     message: 'DELETE has no body: it cannot be batched',
   });
 export type HttpTo = z.output<typeof httpTo>;
+
+const fieldTypes = [
+  'text',
+  'boolean',
+  'integer',
+  'decimal',
+  'double',
+  'date',
+  'datetime',
+  'time',
+  'json',
+  'bytes',
+] as const satisfies readonly FieldType[];
+
+export const httpLookup = z.strictObject({
+  path: pathTemplate
+    .refine((path) => [...path.matchAll(/\{(.*?)\}/g)].every(([, name]) => name === 'value'), 'can name {value} only')
+    .describe('Appended to the url. With {value} in it each value is asked for by itself, and 404 means that there is none'),
+  method: z
+    .enum(['GET', 'POST'])
+    .default('GET')
+    .describe('GET names the values in the query, ?parameter=a&parameter=b; POST sends them as {"parameter":["a","b"]}'),
+  parameter: z.string().min(1).optional().describe('Under which name the values are sent; key unless told'),
+  records: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Where in the answer the records are, e.g. data.items; unless told it is the answer itself'),
+  types: z
+    .record(z.string().min(1), z.enum(fieldTypes))
+    .default({})
+    .describe('Types of fields that are taken, e.g. { employees: integer }; others are text'),
+});
+export type HttpLookup = z.output<typeof httpLookup>;

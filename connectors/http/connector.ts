@@ -2,12 +2,14 @@ import {
   AccessDeniedError,
   type Connector,
   type ConnectorContext,
+  type LookupSpec,
   type Problem,
   RateLimitedError,
   SyncError,
 } from '@tidemark/core';
 import { HttpClient, RedirectedError, ServerFaultError } from './client.ts';
-import { type HttpConfig, type HttpTo, httpConfig, httpTo } from './config.ts';
+import { type HttpConfig, type HttpLookup, type HttpTo, httpConfig, httpLookup, httpTo } from './config.ts';
+import { HttpFinder } from './lookup.ts';
 import { reasonOf } from './reply.ts';
 import { HttpTarget } from './target.ts';
 
@@ -19,12 +21,14 @@ const connector: Connector<HttpConfig, never, HttpTo> = {
   summary: 'Sends each change to an HTTP API or webhook, and looks records up in one',
   config: httpConfig,
   to: httpTo,
+  lookup: httpLookup,
   open(config, context) {
     // Together, so that the rate limit holds for all syncs of the connection.
     const client = new HttpClient(config, context);
     return {
       check: () => check(config, context),
       openTarget: async (spec) => new HttpTarget(client, spec),
+      openLookup: async (spec) => new HttpFinder(client, spec as LookupSpec<HttpLookup>),
       async [Symbol.asyncDispose]() {},
     };
   },

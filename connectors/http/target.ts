@@ -11,14 +11,13 @@ import {
 import { type HttpClient, type HttpRequest, ServerFaultError } from './client.ts';
 import type { HttpTo } from './config.ts';
 import { eachAtOnce } from './each-at-once.ts';
+import { Faults } from './faults.ts';
 import { type Message, Messages } from './messages.ts';
 import { parsed, type Reply, reasonOf } from './reply.ts';
 import { idempotencyKey } from './signature.ts';
 
 /** Records in a write whose requests carry one each: so many at most are sent again after a crash. */
 const WRITE_RECORDS = 100;
-/** When so many records of a write end in a fault of the server and none goes through, it is not the records that are at fault. */
-const FAULTS_MAX = 3;
 /** An answer about each record of a batch takes no more. */
 const MULTI_STATUS_BYTES = 4 * 1024 * 1024;
 
@@ -179,25 +178,6 @@ export class HttpTarget implements Target {
       const reason = reasonOf({ status: answer.status, headers: jsonHeaders, body: JSON.stringify(answer) });
       return rejected({ code: `HTTP_${answer.status}`, message: reason });
     });
-  }
-}
-
-/** Tells a server that is broken from a record that it stumbles over. */
-class Faults {
-  #passed = false;
-  readonly #errors: ServerFaultError[] = [];
-
-  add(error: ServerFaultError): void {
-    this.#errors.push(error);
-    this.throwIfServers();
-  }
-
-  passed(): void {
-    this.#passed = true;
-  }
-
-  throwIfServers(): void {
-    if (!this.#passed && this.#errors.length >= FAULTS_MAX) throw this.#errors[0];
   }
 }
 
