@@ -19,6 +19,8 @@ export type Connection = ReturnType<typeof connector.open>;
 
 /** A database for queues. Each `connect` is a process of its own. */
 export interface Place extends AsyncDisposable {
+  /** Of the database server; absent where there is none. */
+  readonly url?: string;
   connect(settings?: { keep?: string; now?: () => number }): Connection;
 }
 
@@ -29,7 +31,7 @@ export async function sqlitePlace(): Promise<Place> {
 
 export async function postgresPlace(): Promise<Place> {
   const database = await createTestDatabase();
-  return placeOf({ url: database.url }, () => database.drop());
+  return { url: database.url, ...placeOf({ url: database.url }, () => database.drop()) };
 }
 
 function placeOf(where: object, remove: () => Promise<void>): Place {

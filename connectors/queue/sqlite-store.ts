@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import { AccessDeniedError, type Clock, type Random, RequestRefusedError, SyncError, TransientError } from '@tidemark/core';
 import { createStatements, type Session, type SqlValue, type Store, type TableName } from './store.ts';
 
@@ -68,6 +69,8 @@ export class SqliteStore implements Store {
   async #attempts<T>(begin: string, work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const giveUpAtMs = this.#clock.now() + BUSY_MS;
     for (;;) {
+      // Statements here wait for nothing: without this a long read would let nothing else in the process have its turn.
+      await setImmediate();
       signal?.throwIfAborted();
       try {
         return await this.#once(begin, work);
