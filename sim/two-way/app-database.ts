@@ -24,6 +24,8 @@ export class AppDatabase {
   readonly #watcher: DatabaseSync;
   readonly #changes: ReturnType<DatabaseSync['prepare']>;
   #seen = 0;
+  /** Nothing was written since somebody looked. */
+  #looked = false;
 
   /** @param now  the time on this machine */
   constructor(path: string, now: () => number) {
@@ -55,6 +57,7 @@ export class AppDatabase {
           life.onAbandoned(() => file.close());
         }
         const call = () => {
+          this.#looked = false;
           if (op === 'beginMerge') beforeMerge();
           return work();
         };
@@ -82,6 +85,8 @@ export class AppDatabase {
 
   /** What was committed since somebody asked last, in its order. */
   changes(): RowChange[] {
+    if (this.#looked) return [];
+    this.#looked = true;
     const rows = this.#changes.all(this.#seen) as unknown as Written[];
     if (rows.length > 0) this.#seen = rows.at(-1)!.seq;
     return rows.map(({ id, was, became, writer }) => ({
@@ -117,6 +122,7 @@ export class AppDatabase {
   }
 
   commit(): void {
+    this.#looked = false;
     if (this.#app.isTransaction) this.#app.exec('COMMIT');
   }
 

@@ -34,6 +34,7 @@ export interface EngineWorld {
 /** One process of the engine, from its start to its death. */
 export class EngineProcess {
   readonly life: Life;
+  readonly startedMs: number;
   readonly #world: EngineWorld;
   readonly #engine: Engine;
   readonly #stop = new AbortController();
@@ -45,6 +46,7 @@ export class EngineProcess {
     this.#world = world;
     const { scheduler, plan, network, org, app } = world;
     this.life = new Life(name);
+    this.startedMs = scheduler.now();
     const say = (level: string) => (data: object, message: string) =>
       scheduler.history.add(`${scheduler.now()} ${this.life.name} ${level}: ${message} ${textOf(data)}`);
     const reads: Reads = new Map();
@@ -82,12 +84,13 @@ export class EngineProcess {
 
   /** Somebody decides in this process. What is refused is refused: they may try again. */
   async resolve({ id }: Conflict, choice: Choice): Promise<void> {
-    const { history, ...scheduler } = { history: this.#world.scheduler.history, now: () => this.#world.scheduler.now() };
+    const { scheduler } = this.#world;
+    const say = (what: string) => scheduler.history.add(`${scheduler.now()} ${this.life.name} ${what}`);
     try {
       const [report] = await this.#engine.resolveConflicts([id], choice, { signal: this.#kill.signal });
-      history.add(`${scheduler.now()} ${this.life.name} resolved ${id}: ${report?.state}`);
+      say(`resolved ${id}: ${report?.state}`);
     } catch (error) {
-      history.add(`${scheduler.now()} ${this.life.name} did not resolve ${id}: ${(error as Error).message}`);
+      say(`did not resolve ${id}: ${(error as Error).message}`);
     }
   }
 

@@ -38,6 +38,9 @@ export class Ledger {
   readonly #oneWay: readonly Field[];
   /** What the org's records were, each from one of its commits on. */
   readonly #versions = new Map<string, { readonly at: number; readonly record: SideRecord }[]>();
+  readonly #clock: LedgerClock;
+  /** Since when a record has its name. */
+  readonly #named = { left: new Map<string, number>(), right: new Map<string, number>() };
   /** Pairs of which a person has decided whether they exist. */
   readonly #decided = new Set<string>();
 
@@ -45,7 +48,8 @@ export class Ledger {
    * @param untracked  fields whose values are not unique
    * @param oneWay  fields of the app that never flow to the org
    */
-  constructor(untracked: readonly Field[], oneWay: readonly Field[]) {
+  constructor(clock: LedgerClock, untracked: readonly Field[], oneWay: readonly Field[]) {
+    this.#clock = clock;
     this.#tracked = fields.filter((field) => !untracked.includes(field));
     this.#oneWay = oneWay;
   }
@@ -54,6 +58,7 @@ export class Ledger {
   changed(side: Side, key: string, before: SideRecord | null, after: SideRecord | null, by: Writer, at: number): void {
     if (after === null) this.#records[side].delete(key);
     else this.#records[side].set(key, after);
+    if (before === null || before.values.name !== after?.values.name) this.#named[side].set(key, this.#clock.nowMs());
     if (side === 'left' && after !== null) {
       const versions = this.#versions.get(key) ?? [];
       versions.push({ at, record: after });
@@ -74,6 +79,7 @@ export class Ledger {
 
   links(kept: readonly Link[]): void {
     for (const { leftKey, rightKey } of kept) {
+      this.#matched({ left: leftKey, right: rightKey });
       this.#partners.left.set(leftKey, rightKey);
       this.#partners.right.set(rightKey, leftKey);
     }
@@ -94,6 +100,23 @@ export class Ledger {
     return this.#owed
       .filter(({ side, field, value }) => !known[side].has(`${field} ${value}`))
       .map(({ side, key, field, value }) => `${side} ${key}: ${field} ${value} was overwritten, and is no more on record`);
+  }
+
+  /** Two that nobody had made for each other are linked: neither may have had a twin that would have done as well. */
+  #matched(keys: Readonly<Record<Side, string>>): void {
+    const { left, right } = { left: this.#records.left.get(keys.left), right: this.#records.right.get(keys.right) };
+    const isNew = !this.#partners.left.has(keys.left) && !this.#partners.right.has(keys.right);
+    if (!isNew || left === undefined || right === undefined || left.partner === keys.right || right.partner === keys.left) return;
+    for (const side of ['left', 'right'] as const) {
+      const isOld = (key: string) => (this.#named[side].get(key) ?? 0) < this.#clock.sinceMs();
+      const name = this.#records[side].get(keys[side])!.values.name;
+      const twin = [...this.#records[side]].find(
+        ([key, { values, partner }]) =>
+          key !== keys[side] && values.name === name && partner === null && !this.#partners[side].has(key) && isOld(key),
+      );
+      if (twin === undefined || !isOld(keys[side])) continue;
+      this.wrong.push(`left ${keys.left} and right ${keys.right} were linked, and ${side} ${twin[0]} is called ${name} as well`);
+    }
   }
 
   #byPerson(side: Side, key: string, before: SideRecord | null, after: SideRecord | null, at: number): void {
@@ -177,6 +200,12 @@ export class Ledger {
       if (keys[side] === key || keys[otherOf(side)] === partner) this.#deletions.splice(i, 1);
     }
   }
+}
+
+interface LedgerClock {
+  nowMs(): number;
+  /** When the oldest process of the engine that is alive was started: what is older was there when it read. */
+  sinceMs(): number;
 }
 
 interface Overwrite {

@@ -5,7 +5,7 @@ import { runWorld } from './world.ts';
 // the end but for what is listed as open, nothing is there twice or again, every overwrite is told, and all is silent (P2, P7).
 
 const options = { linesMax: 0, target: 'sqlite' };
-const SEEDS = 20;
+const SEEDS = 70;
 
 test('whatever befalls a two-way sync, both sides are equal in the end', { timeout: 900_000 }, async () => {
   for (let seed = 0; seed < SEEDS; seed++) {

@@ -113,6 +113,7 @@ class World {
     this.#scheduler = new Scheduler({ random, startMs, history, onStep: () => this.#onStep() });
     clockRef.scheduler = this.#scheduler;
     this.#ledger = new Ledger(
+      { nowMs: () => this.#scheduler.now(), sinceMs: () => Math.min(...[...this.#alive].map((process) => process.startedMs)) },
       [...(plan.match ? ['name' as const] : []), ...(plan.spellings ? ['site' as const] : [])],
       plan.oneWay ? ['site'] : [],
     );
@@ -176,6 +177,9 @@ class World {
       this.#people.inOrg();
       this.#people.inApp();
     }
+    this.#look();
+    // What was there before is older than the engine.
+    this.#scheduler.skip(1);
     const { rowLocks, quota } = this.#plan;
     if (rowLocks > 0) this.#emulator.faults.add({ kind: 'row-lock', match: { seed: this.#seed }, params: { share: rowLocks } });
     if (quota !== null) this.#emulator.limits.DailyApiRequests.max = quota;
