@@ -61,8 +61,11 @@ export function planOf(random: Random): Plan {
   const maybe = (p: number, value: number) => (chance(p) ? value : 0);
   const one = <T>(...choices: readonly T[]): T => choices[Math.floor(random() * choices.length)]!;
   const quota = chance(0.15) ? between(40, 200) : null;
+  const conflicts = one('latest', 'crm', 'app', 'manual', 'manual', 'module') as Plan['conflicts'];
+  // Where much is asked, people answer.
+  const asked = conflicts === 'manual' || conflicts === 'module';
   return {
-    conflicts: one('latest', 'crm', 'app', 'manual', 'module'),
+    conflicts,
     deletes: chance(0.75) ? 'propagate' : 'ignore',
     match: chance(0.3),
     oneWay: chance(0.3),
@@ -88,11 +91,11 @@ export function planOf(random: Random): Plan {
     weights: {
       org: 10,
       app: 10,
-      both: maybe(0.7, 5),
+      both: maybe(0.7, asked ? 12 : 5),
       orgHeld: maybe(0.4, 2),
       appHeld: maybe(0.4, 2),
-      resolve: maybe(0.7, 4),
-      resolveBeside: maybe(0.5, 3),
+      resolve: maybe(0.7, asked ? 8 : 3),
+      resolveBeside: maybe(0.5, asked ? 6 : 3),
       tokens: maybe(0.3, 1),
       stop: maybe(0.4, 1),
       kill: maybe(0.5, 1),
