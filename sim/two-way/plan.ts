@@ -70,7 +70,7 @@ export function planOf(random: Random): Plan {
     match: chance(0.3),
     oneWay: chance(0.3),
     spellings: chance(0.1),
-    everyMs: between(4, 30) * second,
+    everyMs: between(4, 20) * second,
     fullMs: chance(0.3) ? between(2, 10) * minute : null,
     http: {
       lost: maybe(0.3, 0.05),
@@ -87,7 +87,7 @@ export function planOf(random: Random): Plan {
     orgSkewMs: chance(0.7) ? 0 : between(-2 * minute, 2 * minute),
     records: between(0, 4),
     actions: between(6, 40),
-    gapMs: chance(0.5) ? between(50, 1000) : between(1000, 20_000),
+    gapMs: chance(0.25) ? between(50, 1000) : between(1000, 15_000),
     weights: {
       org: 10,
       app: 10,
