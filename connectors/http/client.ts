@@ -22,6 +22,8 @@ const WAIT_HERE_MS_MAX = 60_000;
 /** Without a wait of its own a limit is tried again like any other fault. */
 const LIMITED_MS = 1000;
 const REDIRECTS_MAX = 3;
+/** They belong into `auth`, and are put here all the same. */
+const SECRET_HEADER = /authorization|cookie|key|password|secret|signature|token/i;
 
 export interface HttpRequest {
   readonly method: string;
@@ -29,8 +31,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly body?: string;
   readonly idempotencyKey?: string;
-  /** Most bytes of a successful answer, for whoever needs the whole of it. */
-  readonly wholeUpTo?: number;
+  /** How much of an answer is read, for whoever needs more than that it is there. */
+  readonly bytesMax?: number;
   /** Instead of the connection's. */
   readonly retries?: number;
 }
@@ -48,6 +50,7 @@ export class HttpClient {
     this.concurrency = config.concurrency;
     this.#limit = config.rateLimit === undefined ? null : new RateLimit(context.clock, config.rateLimit);
     if (config.auth?.type === 'basic') registerSecret(basicCredentials(config.auth));
+    for (const [name, value] of Object.entries(config.headers)) if (SECRET_HEADER.test(name)) registerSecret(value);
   }
 
   /**
@@ -104,7 +107,7 @@ export class HttpClient {
     for (let redirects = 0; ; redirects++) {
       const response = await this.#fetch(url, request, stop);
       const next = redirects < REDIRECTS_MAX ? redirectOf(response, url, request.method) : null;
-      if (next === null) return readReply(response, request.wholeUpTo ?? null);
+      if (next === null) return readReply(response, request.bytesMax);
       await response.body?.cancel();
       url = next;
     }

@@ -107,7 +107,7 @@ export class HttpFinder implements Lookup {
   /** An answer, or why there is none to these values though the server answers to others. `faults` counts single values. */
   async #ask(request: HttpRequest, faults: Faults | null, signal: AbortSignal): Promise<Reply | Refused> {
     try {
-      const reply = await this.#client.send({ ...request, wholeUpTo: ANSWER_BYTES_MAX }, signal);
+      const reply = await this.#client.send({ ...request, bytesMax: ANSWER_BYTES_MAX }, signal);
       faults?.passed();
       return reply;
     } catch (error) {
@@ -128,7 +128,11 @@ export class HttpFinder implements Lookup {
     return this.#spec.lookup.parameter ?? this.#spec.key;
   }
 
-  #recordsIn({ body, status }: Reply): readonly FieldValue[] {
+  #recordsIn({ body, status, cut }: Reply): readonly FieldValue[] {
+    if (cut) {
+      const hint = 'ask for fewer at once (batch), or for fewer fields if the API can be told so';
+      throw new RequestRefusedError(`the answer of ${this.#spec.lookup.path} is longer than ${ANSWER_BYTES_MAX} bytes`, { hint });
+    }
     if (status === 204) return [];
     const answer = parseExact(body);
     if (answer === null) throw new UnexpectedReplyError(`${this.#spec.lookup.path} answered ${status}, and no JSON`);

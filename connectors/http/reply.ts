@@ -1,4 +1,4 @@
-import { RequestRefusedError, scrub } from '@tidemark/core';
+import { scrub } from '@tidemark/core';
 
 /** What is kept of a reply that refuses something: enough for its reason. */
 const REASON_BYTES = 64 * 1024;
@@ -8,10 +8,12 @@ export interface Reply {
   readonly status: number;
   readonly headers: Headers;
   readonly body: string;
+  /** There was more of it than was read. */
+  readonly cut: boolean;
 }
 
 /** The body as text. Longer ones are cut, and told so by `cut`: nobody's reply fills our memory. */
-export async function readBody(response: Response, bytesMax: number): Promise<{ text: string; cut: boolean }> {
+async function readBody(response: Response, bytesMax: number): Promise<{ text: string; cut: boolean }> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   if (response.body === null) return { text: '', cut: false };
@@ -24,21 +26,18 @@ export async function readBody(response: Response, bytesMax: number): Promise<{ 
   return { text: Buffer.concat(chunks).toString('utf8'), cut: false };
 }
 
-/** A whole reply of a lookup, or the first of one that only confirms. */
-export async function readReply(response: Response, wholeUpTo: number | null): Promise<Reply> {
-  const { text, cut } = await readBody(response, response.ok && wholeUpTo !== null ? wholeUpTo : REASON_BYTES);
-  if (cut && response.ok && wholeUpTo !== null) {
-    const hint = 'ask for fewer records in one request: batch';
-    throw new RequestRefusedError(`the answer is longer than ${wholeUpTo} bytes`, { hint });
-  }
-  return { status: response.status, headers: response.headers, body: text };
+/** What answers well is read as far as its reader needs, anything else for its reason. */
+export async function readReply(response: Response, bytesMax = REASON_BYTES): Promise<Reply> {
+  const { status, headers, ok } = response;
+  const { text, cut } = await readBody(response, ok ? bytesMax : REASON_BYTES);
+  return { status, headers, body: text, cut };
 }
 
 /** Where APIs put the reason why they refuse something: RFC 9457 and what is usual besides. */
 const reasonNames = ['message', 'detail', 'error_description', 'error', 'errors', 'title', 'reason', 'description'];
 
 /** Why something was refused, in the system's own words: one short line without secrets. */
-export function reasonOf({ status, headers, body }: Reply): string {
+export function reasonOf({ status, headers, body }: Omit<Reply, 'cut'>): string {
   const type = headers.get('content-type') ?? '';
   let words: string | null = null;
   if (/json/i.test(type) || /^\s*[[{]/.test(body)) words = reasonIn(parsed(body), 0);

@@ -218,6 +218,12 @@ describe('answers', () => {
     await expect(write(...['bad1', 'bad2', 'bad3', 'bad4'].map((id) => upsert(contact(id), 1)))).rejects.toThrow(TransientError);
   });
 
+  test('what is taken with a long answer is taken', async () => {
+    await using server = await startServer(() => ({ status: 200, body: 'x'.repeat(6_000_000) }));
+    const { write } = await openTarget(server.url, { path: '/a' });
+    expect(await write(upsert(contact('a'), 1))).toEqual([{ status: 'updated' }]);
+  });
+
   test('when a write is given again after a fault, what was answered before is not sent again', async () => {
     let down = true;
     await using server = await startServer(({ path }) => (path === '/c' && down ? 503 : 200));

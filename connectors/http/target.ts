@@ -39,7 +39,7 @@ export class HttpTarget implements Target {
   readonly #spec: TargetSpec<HttpTo>;
   readonly #messages: Messages;
   /**
-   * What was answered in a write that did not come to its end, by idempotency key: the engine gives the same changes again, and
+   * What went well in a write that did not come to its end, by idempotency key: the engine gives the same changes again, and
    * none is sent twice for the sake of another.
    */
   readonly #answered = new Map<string, readonly WriteResult[]>();
@@ -108,7 +108,7 @@ export class HttpTarget implements Target {
       const first = await this.#deliver(records.slice(0, half), faults, signal);
       return [...first, ...(await this.#deliver(records.slice(half), faults, signal))];
     }
-    this.#answered.set(key, answers);
+    if (answers.every(({ status }) => status !== 'rejected')) this.#answered.set(key, answers);
     return answers;
   }
 
@@ -125,7 +125,7 @@ export class HttpTarget implements Target {
       method,
       path,
       idempotencyKey: key,
-      wholeUpTo: MULTI_STATUS_BYTES,
+      bytesMax: MULTI_STATUS_BYTES,
       ...(body === null ? {} : { body }),
     };
     let reply: Reply;
@@ -168,7 +168,7 @@ export class HttpTarget implements Target {
   /** 207: the answer says of each record what became of it. One that cannot be understood is never taken for success. */
   #multiStatus(records: readonly Sent[], reply: Reply): readonly WriteResult[] {
     const each: unknown = parsed(reply.body);
-    const understood = Array.isArray(each) && each.length === records.length && each.every(hasStatus);
+    const understood = !reply.cut && Array.isArray(each) && each.length === records.length && each.every(hasStatus);
     if (!understood) {
       const message = `answered 207, and not with an array of ${records.length} objects that each have a status`;
       throw new UnexpectedReplyError(message, { hint: 'set batch: 1 to have each record answered by itself' });
