@@ -44,7 +44,13 @@ export function sqlFailures(database: Database): Pick<Store, FailureMethods> {
           if (!failing.has(toStored(change.key))) continue;
           await transaction
             .updateTable('failures')
-            .set({ op: change.op, row: rowText(change.row), stamp_ms: newest(sql`${stampOf(change)}`, sql.ref('stamp_ms')) })
+            .set({
+              op: change.op,
+              row: rowText(change.row),
+              stamp_ms: newest(sql`${stampOf(change)}`, sql.ref('stamp_ms')),
+              // It has been through the steps: a retry that cannot read its record must not send it through them again.
+              place: 'target',
+            })
             .where('sync', '=', toStored(sync))
             .where('key', '=', toStored(change.key))
             .where(sql<boolean>`not ${older(sql`${stampOf(change)}`, sql.ref('stamp_ms'))}`)

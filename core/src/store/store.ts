@@ -85,7 +85,7 @@ export interface Store extends AsyncDisposable {
 
   /** Adds or merges into the open failure of the same key: attempts + 1, first time and id kept. */
   putFailures(failures: readonly NewFailure[]): Promise<void>;
-  /** A later change of failing records: replaces the change, not the reason; spends no attempt. */
+  /** A later change of failing records, as it would have been written: replaces the change, not the reason; spends no attempt. */
   mergeIntoFailures(sync: string, changes: readonly Pick<Failure, 'key' | 'op' | 'row' | 'stampMs'>[]): Promise<void>;
   failures(filter: {
     sync?: string;
