@@ -68,7 +68,6 @@ export class HttpClient {
       try {
         return await this.#attempt(request, signal);
       } catch (error) {
-        signal.throwIfAborted();
         const again = error instanceof TransientError || error instanceof NotConnectedError || error instanceof RateLimitedError;
         if (!again || attempt > retries) throw error;
         const asked = error instanceof RateLimitedError ? error.retryAfterMs : 0;

@@ -174,13 +174,19 @@ function draftSyncs(objects: readonly string[], source: AnyConnector, target: An
   const toKey = namingKey(target, 'to');
   return objects.map((object) => {
     const name = tableName(object);
-    const dataset = toKey === 'path' || toKey === 'file' ? `${name}.jsonl` : name;
     return {
       name,
       from: { connection: 'crm', [fromKey]: object },
-      to: { connection: 'app', ...(toKey === null ? {} : { [toKey]: dataset }) },
+      to: { connection: 'app', ...(toKey === null ? {} : { [toKey]: datasetName(target, toKey, name) }) },
     };
   });
+}
+
+/** A file has an ending, a path of a server begins at its root. */
+function datasetName(target: AnyConnector, key: string, name: string): string {
+  if (key !== 'path' && key !== 'file') return name;
+  const file = `${name}.jsonl`;
+  return target.to?.safeParse({ [key]: file }).success === false ? `/${name}` : file;
 }
 
 /** What we write must pass our own check, else the mistake is ours. */

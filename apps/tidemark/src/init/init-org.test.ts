@@ -1,4 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { type Emulator, startEmulator } from '@tidemark/emulator';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Answer, Workplace } from '../testing.ts';
@@ -52,6 +54,26 @@ test('init --live: check names what the org does not tell of, and selects it', a
   expect(check).toMatchObject({ exitCode: 1, out: expect.stringContaining('Contact is not selected for Change Data Capture') });
   expect((await place.call('check', '--select')).exitCode).toBe(0);
   expect(emulator.events.selectedForChangeEvents()).toEqual(['Account', 'Contact']);
+});
+
+test('init for an HTTP API: a path for each object, and records arrive there', async () => {
+  const paths: string[] = [];
+  const api = createServer((request, response) => {
+    paths.push(`${request.method} ${request.url}`);
+    request.resume().on('end', () => response.end());
+  });
+  await new Promise<void>((done) => api.listen(0, '127.0.0.1', done));
+  try {
+    const url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
+    const flags = ['--target', 'http', '--set', `app.url=${url}`, '--set', 'app.allowPrivate=true', '--objects', 'Contact'];
+    expect(await place.call('init', '--yes', ...flags)).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(place.path('tidemark.yaml'), 'utf8')).toContain('path: /contacts }');
+    expect((await place.call('run', 'contacts')).exitCode).toBe(0);
+    expect(paths.filter((path) => path === 'POST /contacts').length).toBeGreaterThan(0);
+  } finally {
+    api.close();
+    api.closeAllConnections();
+  }
 });
 
 describe('nothing is written when', () => {
