@@ -32,6 +32,9 @@ export interface Found {
   readonly unpaired: readonly Unpaired[];
 }
 
+/** What was read so long ago is read again before it is decided upon: a look-up in an org may have waited for its reply. */
+const STALE_MS = 2000;
+
 /**
  * Who belongs to whom: by the link that is kept, else by the key that one side keeps of the other, else, on a first meeting, by the
  * fields that the user named for it. A record without a partner stands alone; what becomes of it is decided later.
@@ -47,30 +50,25 @@ export async function findPartners(
     left: touched.left.filter((key) => !linked.left.has(key)),
     right: touched.right.filter((key) => !linked.right.has(key)),
   };
+  const readAtMs = pairing.clock.now();
   const rows = {
-    left: await read(pairing, 'left', [...linked.left, ...alone.left], signal),
+    left: await read(pairing, 'left', alone.left, signal),
     right: await read(pairing, 'right', alone.right, signal),
   };
-  const partners: Partners[] = links.map((link) => ({
-    ...link,
-    link,
-    base: JSON.parse(link.base) as Base,
-    left: rows.left.get(link.leftKey) ?? null,
-    right: null,
-  }));
+  const found: Partners[] = [];
   const unpaired: Unpaired[] = [];
   const taken = { left: new Set<string>(), right: new Set<string>() };
   for (const side of ['left', 'right'] as const) {
     const lonely = alone[side].flatMap((key) => rows[side].get(key) ?? []).filter(({ key }) => !taken[side].has(key));
-    const found = await candidates(pairing, side, lonely, signal);
+    const likely = await candidates(pairing, side, lonely, signal);
     const other = otherSide(side);
     const kept = await linksBy(
       pairing,
       other,
-      [...found.values()].flatMap((rows) => rows.map(({ key }) => key)),
+      [...likely.values()].flatMap((rows) => rows.map(({ key }) => key)),
     );
     for (const row of lonely) {
-      const partner = choose(found.get(row.key) ?? [], kept, taken[other], other);
+      const partner = choose(likely.get(row.key) ?? [], kept, taken[other], other);
       if (typeof partner === 'object' && partner !== null && 'code' in partner) {
         unpaired.push({ side, row, ...partner });
         continue;
@@ -81,10 +79,20 @@ export async function findPartners(
       const keys = { [side]: row.key, [other]: partner?.key ?? named } as Record<SideName, string | null>;
       const pair = { [side]: row, [other]: partner } as Record<SideName, SideRow | null>;
       const orphaned = named === null ? {} : { orphaned: true as const };
-      partners.push({ leftKey: keys.left, rightKey: keys.right, link: null, base: {}, ...orphaned, ...pair });
+      found.push({ leftKey: keys.left, rightKey: keys.right, link: null, base: {}, ...orphaned, ...pair });
     }
   }
-  return { partners, unpaired };
+  // The left side has no locks: the shorter the time from its reading to the writing, the fewer edits fall in between.
+  const isStale = pairing.clock.now() - readAtMs > STALE_MS;
+  const again = isStale ? found.flatMap(({ left }) => left?.key ?? []) : [];
+  const latest = await read(pairing, 'left', [...linked.left, ...again], signal);
+  const known = links.map((link): Partners => {
+    const left = latest.get(link.leftKey) ?? null;
+    return { ...link, link, base: JSON.parse(link.base) as Base, left, right: null };
+  });
+  // Who has gone meanwhile is told so by the write.
+  const made = found.map((pair) => ({ ...pair, left: latest.get(pair.leftKey ?? '') ?? pair.left }));
+  return { partners: [...known, ...made], unpaired };
 }
 
 /** The key of the partner that a record itself tells. A key that is its own as well (one key on both sides) tells of nobody. */
