@@ -25,6 +25,10 @@ export function differences({ left, right, links, conflicts, failures }: End, { 
   const open = conflicts.filter(({ state }) => state === 'open');
   const isOpen = (leftKey: string, rightKey: string, field: string | null) =>
     open.some((each) => each.leftKey === leftKey && each.rightKey === rightKey && each.field === field);
+  for (const { leftKey, rightKey, field } of open) {
+    if (field === null && left.has(leftKey) && right.has(rightKey))
+      found.push(`it is asked whether left ${leftKey} and right ${rightKey} exist, and both do`);
+  }
   const byRight = new Map(links.map((link) => [link.rightKey, link]));
   const byLeft = new Map(links.map((link) => [link.leftKey, link]));
 

@@ -73,3 +73,19 @@ describe('a delete on the left', () => {
     expect(await open()).toEqual([]);
   });
 });
+
+test('an edit on the left that is made while partners of other records are looked for is seen', async () => {
+  left.create({ f: 'a', g: 'b' });
+  await sync();
+  right.edit('R1', 'f', 'mine');
+  right.create({ f: 'new', g: null });
+  const find = left.find.bind(left);
+  left.find = (wanted) => {
+    left.edit('L1', 'f', 'theirs');
+    return find(wanted);
+  };
+  await sync();
+  expect(left.rows.get('L1')?.row).toMatchObject({ f: 'theirs' });
+  expect(right.rows.get('R1')?.row).toMatchObject({ f: 'theirs' });
+  expect(await store.links.conflicts({})).toMatchObject([{ field: 'f', left: 'theirs', right: 'mine', outcome: 'theirs' }]);
+});
