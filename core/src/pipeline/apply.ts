@@ -87,7 +87,8 @@ async function applyStepped(
   if (config.onFailure === 'quarantine' && failing.size > 0) changes = await divert(sync, changes, failing);
   // What holds no records but passes them on, a queue, has nothing to mend.
   const mends = anew && sync.target.read !== undefined;
-  if (!sync.target.compares) changes = await unseen(sync, scope, changes, mends);
+  // Where the target is asked what it holds, what was written once is no answer.
+  if (!sync.target.compares && !config.compare) changes = await unseen(sync, scope, changes, mends);
   const arriving = changes.length;
   changes = await differing(sync, changes);
   scope.tally.unchanged += arriving - changes.length;
