@@ -126,6 +126,15 @@ describe('a batch of values', () => {
     await expect(lookup.find(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'], never)).rejects.toThrow(expected);
   });
 
+  test('a server that answers 500 to everything is not asked again and again for each value', async () => {
+    await using server = await startServer(() => 500);
+    await using lookup = await openLookup(server.url, {}, { connection: { retries: 9 } });
+    const values = Array.from({ length: 64 }, (_, i) => String(i));
+    await expect(lookup.find(values, never)).rejects.toThrow(TransientError);
+    // Down to the first three values with all retries, and each half of what remains once.
+    expect(server.received.length).toBeLessThan(10 * 10 + 2 * 64);
+  });
+
   test('a value of another type than was said is named, not passed on', async () => {
     await using server = await startServer(() => json([{ domain: 'a', name: 'x' }]));
     await using lookup = await openLookup(server.url, { types: { name: 'integer' } });

@@ -73,7 +73,7 @@ export class HttpFinder implements Lookup {
     }
     const { method } = this.#spec.lookup;
     const body = method === 'POST' ? { body: JSON.stringify({ [this.#parameter]: text }) } : {};
-    const reply = await this.#ask({ method, path: filled.path, ...body }, faults, signal);
+    const reply = await this.#ask({ method, path: filled.path, ...body }, 1, faults, signal);
     if (!('refused' in reply) && (reply.status === 404 || reply.status === 410)) return;
     const answer = wholeAnswer(reply);
     if ('refused' in answer) found.set(text, answer);
@@ -85,7 +85,7 @@ export class HttpFinder implements Lookup {
     if (texts.length === 0) return;
     const request = this.#requestFor(texts);
     const tooLong = request.path.length > PATH_LENGTH_MAX;
-    const reply = tooLong ? LONG_REQUEST : await this.#ask(request, texts.length > 1 ? null : faults, signal);
+    const reply = tooLong ? LONG_REQUEST : await this.#ask(request, texts.length, faults, signal);
     if (!('refused' in reply) && ABOUT_REQUEST.includes(reply.status)) {
       const hint = 'check path, method and the rights of these credentials';
       throw new RequestRefusedError(`${this.#spec.lookup.method} ${this.#spec.lookup.path} ${reasonOf(reply)}`, { hint });
@@ -104,15 +104,18 @@ export class HttpFinder implements Lookup {
     for (const text of texts) this.#take(text, byText.get(text) ?? [], found);
   }
 
-  /** An answer, or why there is none to these values though the server answers to others. `faults` counts single values. */
-  async #ask(request: HttpRequest, faults: Faults | null, signal: AbortSignal): Promise<Reply | Refused> {
+  /** An answer, or why there is none to these values though the server answers to others. A batch need not be faulty as a whole. */
+  async #ask(request: HttpRequest, values: number, faults: Faults, signal: AbortSignal): Promise<Reply | Refused> {
     try {
-      const reply = await this.#client.send({ ...request, bytesMax: ANSWER_BYTES_MAX }, signal);
-      faults?.passed();
+      const reply = await this.#client.send(
+        { ...request, ...(faults.areServers ? { retries: 0 } : {}), bytesMax: ANSWER_BYTES_MAX },
+        signal,
+      );
+      faults.passed();
       return reply;
     } catch (error) {
       if (!(error instanceof ServerFaultError)) throw error;
-      faults?.add(error);
+      if (values === 1) faults.add(error);
       return { refused: { code: `HTTP_${error.status}`, message: error.message } };
     }
   }

@@ -216,6 +216,21 @@ describe('answers', () => {
     const results = await write(upsert(contact('a'), 1), upsert(contact('bad1'), 1));
     expect(results.map((result) => (result.status === 'rejected' ? result.reason.code : 'ok'))).toEqual(['ok', 'HTTP_500']);
     await expect(write(...['bad1', 'bad2', 'bad3', 'bad4'].map((id) => upsert(contact(id), 1)))).rejects.toThrow(TransientError);
+    // One that it takes tells that it is there, wherever it stands among them.
+    for (const ids of [
+      ['a', 'bad1', 'bad2', 'bad3', 'bad4'],
+      ['bad1', 'bad2', 'bad3', 'bad4', 'a'],
+    ]) {
+      const statuses = (await write(...ids.map((id) => upsert(contact(id), 1)))).map(({ status }) => status);
+      expect(statuses).toEqual(ids.map((id) => (id === 'a' ? 'updated' : 'rejected')));
+    }
+  });
+
+  test('a server that answers 500 to everything is not asked again and again for each record', async () => {
+    await using server = await startServer(() => 500);
+    const { write } = await openTarget(server.url, { path: '/{Id}' }, { connection: { retries: 9, concurrency: 1 } });
+    await expect(write(...Array.from({ length: 20 }, (_, i) => upsert(contact(`k${i}`), 1)))).rejects.toThrow(TransientError);
+    expect(server.received).toHaveLength(3 * 10 + 17);
   });
 
   test('what is taken with a long answer is taken', async () => {

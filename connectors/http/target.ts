@@ -127,6 +127,7 @@ export class HttpTarget implements Target {
       idempotencyKey: key,
       bytesMax: MULTI_STATUS_BYTES,
       ...(body === null ? {} : { body }),
+      ...(faults.areServers ? { retries: 0 } : {}),
     };
     let reply: Reply;
     try {
