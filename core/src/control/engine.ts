@@ -568,14 +568,16 @@ export class Engine implements AsyncDisposable {
     const openLookup = openLookupIn((name) => this.#connection(name), signal);
     const stageContext = { clock, random, log, signal, store, openLookup };
     const source = await this.#openSource(sync, signal);
+    let steps: Steps | undefined;
     try {
-      const steps: Steps = await createSteps(sync, source, stageContext);
+      steps = await createSteps(sync, source, stageContext);
       const target = await this.#openTarget(sync.to.connection, sync.to.spec, sync, steps.schema, signal);
       refuseBlindComparison(sync, target);
       const checkpoints = target.checkpoints ?? store.checkpoints;
       return { config: sync, source, target, steps, checkpoints, store, clock, random, log, gate: this.#gate(sync) };
     } catch (error) {
       await source[Symbol.asyncDispose]();
+      await steps?.[Symbol.asyncDispose]();
       throw error;
     }
   }
