@@ -71,9 +71,12 @@ export class Ledger {
   /** Conflicts that are durable now. */
   conflicts(kept: readonly NewConflict[]): void {
     for (const conflict of kept) {
+      const { leftKey, rightKey, field, state } = conflict;
       for (const side of ['left', 'right'] as const) {
         for (const value of toldBy(conflict, side)) this.#told[side].add(value);
       }
+      if (field === null && state === 'open' && this.#isOld('left', leftKey) && this.#isOld('right', rightKey))
+        this.wrong.push(`it is asked whether left ${leftKey} and right ${rightKey} exist, and both do`);
     }
   }
 
@@ -108,15 +111,23 @@ export class Ledger {
     const isNew = !this.#partners.left.has(keys.left) && !this.#partners.right.has(keys.right);
     if (!isNew || left === undefined || right === undefined || left.partner === keys.right || right.partner === keys.left) return;
     for (const side of ['left', 'right'] as const) {
-      const isOld = (key: string) => (this.#named[side].get(key) ?? 0) < this.#clock.sinceMs();
       const name = this.#records[side].get(keys[side])!.values.name;
       const twin = [...this.#records[side]].find(
         ([key, { values, partner }]) =>
-          key !== keys[side] && values.name === name && partner === null && !this.#partners[side].has(key) && isOld(key),
+          key !== keys[side] &&
+          values.name === name &&
+          partner === null &&
+          !this.#partners[side].has(key) &&
+          this.#isOld(side, key),
       );
-      if (twin === undefined || !isOld(keys[side])) continue;
+      if (twin === undefined || !this.#isOld(side, keys[side])) continue;
       this.wrong.push(`left ${keys.left} and right ${keys.right} were linked, and ${side} ${twin[0]} is called ${name} as well`);
     }
+  }
+
+  /** Whoever of the engine is alive has always seen it there, under this name. */
+  #isOld(side: Side, key: string): boolean {
+    return this.#records[side].has(key) && (this.#named[side].get(key) ?? 0) < this.#clock.sinceMs();
   }
 
   #byPerson(side: Side, key: string, before: SideRecord | null, after: SideRecord | null, at: number): void {

@@ -79,7 +79,7 @@ export function planOf(random: Random): Plan {
       unavailable: maybe(0.3, 0.05),
       slow: maybe(0.3, 0.05),
     },
-    rowLocks: maybe(0.3, 0.1),
+    rowLocks: maybe(0.4, one(0.1, 0.6)),
     meanwhile: maybe(0.4, 0.2),
     quota,
     killSteps: chance(0.6) ? between(1, 16) * 20 : null,
