@@ -72,7 +72,9 @@ describe('values of a record in a path', () => {
     expect(addressBelow('https://api.example.com/v1', pathOf('/.{a}', '%2e'))?.pathname).toBe('/v1/.%252e');
     expect(addressBelow('https://api.example.com/v1', '/a/../../b')).toBeNull();
     expect(addressBelow('https://api.example.com/v1', '/%2e%2E/b')).toBeNull();
+    expect(addressBelow('https://api.example.com/v1', '/a/../b')).toBeNull();
     expect(addressBelow('https://api.example.com', '@evil.example/')).toBeNull();
+    expect(addressBelow('https://api.example.com', '.evil.example/')).toBeNull();
     expect(addressBelow('https://api.example.com', '//evil.example/')?.host).toBe('api.example.com');
   });
 });
