@@ -109,7 +109,8 @@ export class Ledger {
   #matched(keys: Readonly<Record<Side, string>>): void {
     const { left, right } = { left: this.#records.left.get(keys.left), right: this.#records.right.get(keys.right) };
     const isNew = !this.#partners.left.has(keys.left) && !this.#partners.right.has(keys.right);
-    if (!isNew || left === undefined || right === undefined || left.partner === keys.right || right.partner === keys.left) return;
+    const isMade = this.#madeByUs.has(`left ${keys.left}`) || this.#madeByUs.has(`right ${keys.right}`);
+    if (!isNew || isMade || left === undefined || right === undefined) return;
     for (const side of ['left', 'right'] as const) {
       const name = this.#records[side].get(keys[side])!.values.name;
       const twin = [...this.#records[side]].find(

@@ -32,9 +32,6 @@ export interface Found {
   readonly unpaired: readonly Unpaired[];
 }
 
-/** What was read so long ago is read again before it is decided upon: a look-up in an org may have waited for its reply. */
-const STALE_MS = 2000;
-
 /**
  * Who belongs to whom: by the link that is kept, else by the key that one side keeps of the other, else, on a first meeting, by the
  * fields that the user named for it. A record without a partner stands alone; what becomes of it is decided later.
@@ -50,7 +47,6 @@ export async function findPartners(
     left: touched.left.filter((key) => !linked.left.has(key)),
     right: touched.right.filter((key) => !linked.right.has(key)),
   };
-  const readAtMs = pairing.clock.now();
   const rows = {
     left: await read(pairing, 'left', alone.left, signal),
     right: await read(pairing, 'right', alone.right, signal),
@@ -83,8 +79,7 @@ export async function findPartners(
     }
   }
   // The left side has no locks: the shorter the time from its reading to the writing, the fewer edits fall in between.
-  const isStale = pairing.clock.now() - readAtMs > STALE_MS;
-  const again = isStale ? found.flatMap(({ left }) => left?.key ?? []) : [];
+  const again = found.flatMap(({ left, rightKey }) => (left === null || rightKey === null ? [] : [left.key]));
   const latest = await read(pairing, 'left', [...linked.left, ...again], signal);
   const known = links.map((link): Partners => {
     const left = latest.get(link.leftKey) ?? null;
