@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type Choice, type Conflict, type LinkStore, openStore, type Random, type Store, seededRandom } from '@tidemark/core';
 import { type Emulator, type OrgClock, startEmulator } from '@tidemark/emulator';
 import { History, Life, NothingWaitsError, Scheduler } from '@tidemark/testkit/simulation';
@@ -66,7 +67,7 @@ class World {
 
   static async open(seed: number, options: SimulationOptions): Promise<World> {
     // Read from the disk before the world begins, which does not wait for it.
-    await import('./decide.ts');
+    await import(pathToFileURL(join(import.meta.dirname, 'decide.ts')).href);
     const random = seededRandom(seed);
     const plan = planOf(random);
     const history = new History(options.linesMax);
