@@ -189,7 +189,9 @@ export class Ledger {
     // To make a record that is there already is to update it.
     if (readAt === undefined) return this.#madeByUs.has(`${side} ${key}`);
     const seen = this.#versions.get(key)?.findLast((version) => version.at <= readAt)?.record;
-    return at > readAt && (isDelete || seen === undefined || meaningOf(field, seen.values[field]) !== is);
+    // An empty text of the app's is sent where the org has none, as which the org takes it.
+    const isEmpty = [...this.#records.right.values()].some(({ values }) => values[field] === '');
+    return at > readAt && (isDelete || isEmpty || seen === undefined || meaningOf(field, seen.values[field]) !== is);
   }
 
   #made(side: Side, key: string, { partner }: SideRecord): void {
