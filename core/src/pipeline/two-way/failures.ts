@@ -2,7 +2,7 @@ import type { NewFailure } from '../../store/store.ts';
 import type { Unpaired } from './find-partners.ts';
 import type { SideName } from './merge-record.ts';
 import type { OpenedPairing } from './opened-pairing.ts';
-import type { Done, Work, Writes } from './reconcile.ts';
+import type { Done, Work, Writes } from './work.ts';
 
 /** The next try of a record that a side refused. */
 const AGAIN_MS = 60_000;

@@ -2,11 +2,12 @@ import { sameValue } from '../../model/compare.ts';
 import type { Side, SideResult, SideWrite } from '../../model/side.ts';
 import { newRow, type Row } from '../../model/value.ts';
 import type { Conflict, Link, NewConflict } from '../../store/links.ts';
-import { type Action, decidePair } from './decide-pair.ts';
+import { decidePair } from './decide-pair.ts';
 import { keepFailures } from './failures.ts';
 import { findPartners, type Partners } from './find-partners.ts';
 import { type Base, otherSide, type Policy, type SideName } from './merge-record.ts';
 import { type OpenedPairing, type PairField, type PairingTally, shared, sideRow } from './opened-pairing.ts';
+import type { Done, Work, Writes } from './work.ts';
 
 export interface ReconcileOptions {
   readonly signal: AbortSignal;
@@ -18,13 +19,6 @@ export interface ReconcileOptions {
   /** What people decided about open conflicts. */
   readonly decisions?: readonly { readonly conflict: Conflict; readonly policy: Policy }[];
 }
-
-/** A pair, and what is to be done about it. */
-export interface Work extends Partners {
-  readonly action: Action;
-}
-
-export type Done = Readonly<Record<SideName, ReadonlyMap<Work, SideResult>>>;
 
 /** How often a pair is looked at again at once; what still moves after that is told by its next change. */
 const ROUNDS_MAX = 3;
@@ -92,7 +86,6 @@ async function reconcileOnce(
   return lookAgain(works, done);
 }
 
-export type Writes = ReadonlyMap<Work, SideWrite>;
 const noWrites: Writes = new Map();
 
 function decide(pair: Partners, pairing: OpenedPairing, { decisions = [] }: ReconcileOptions): Work {
