@@ -87,7 +87,9 @@ export class EngineProcess {
     const { scheduler } = this.#world;
     const say = (what: string) => scheduler.history.add(`${scheduler.now()} ${this.life.name} ${what}`);
     try {
-      const [report] = await this.#engine.resolveConflicts([id], choice, { signal: this.#kill.signal });
+      const {
+        runs: [report],
+      } = await this.#engine.resolveConflicts([id], choice, { signal: this.#kill.signal });
       say(`resolved ${id}: ${report?.state}`);
     } catch (error) {
       say(`did not resolve ${id}: ${(error as Error).message}`);

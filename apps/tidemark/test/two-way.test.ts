@@ -162,6 +162,10 @@ describe.each([
     expect((await customers()).map(([name]) => name)).toEqual(['b', 'c']);
     const [conflict] = await engine.conflicts({ state: 'open' });
     expect(conflict).toMatchObject({ field: null, left: null, right: { phone: 'edited' } });
+    // A decision is about the record as it was shown: edited since then, it has to be looked at anew.
+    await app.exec("UPDATE customers SET phone = 'again' WHERE name = 'b'");
+    const { stillOpen } = await engine.resolveConflicts([conflict!.id], { side: 'crm' }, { signal });
+    expect(stillOpen).toMatchObject([{ id: conflict!.id, right: { phone: 'again' } }]);
     // It exists: made again on request.
     await engine.resolveConflicts([conflict!.id], { side: 'app' }, { signal });
     await settle();

@@ -424,8 +424,15 @@ export class Engine implements AsyncDisposable {
     return this.#options.store.links.conflicts(filter);
   }
 
-  /** Carries out what somebody decided about open conflicts; those of one sync at a time. */
-  async resolveConflicts(ids: readonly string[], choice: Choice, options: RunOptions): Promise<readonly RunReport[]> {
+  /**
+   * Carries out what somebody decided about open conflicts; those of one sync at a time. Answers also which are still open: their
+   * records have changed since they were shown, and have to be looked at anew.
+   */
+  async resolveConflicts(
+    ids: readonly string[],
+    choice: Choice,
+    options: RunOptions,
+  ): Promise<{ readonly runs: readonly RunReport[]; readonly stillOpen: readonly Conflict[] }> {
     const found = await this.conflicts({ ids });
     const missing = ids.filter((id) => !found.some((conflict) => conflict.id === id));
     if (missing.length > 0) {
@@ -436,7 +443,7 @@ export class Engine implements AsyncDisposable {
       const own = found.filter((conflict) => conflict.sync === sync);
       reports.push(await this.#pairings.resolve(own, choice, options));
     }
-    return reports;
+    return { runs: reports, stillOpen: await this.conflicts({ ids, state: 'open' }) };
   }
 
   /** Gives records up: they stay as the target has them until they change again. */

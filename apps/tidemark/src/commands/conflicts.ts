@@ -55,11 +55,14 @@ function resolveCommand(cli: Cli): Command {
     .option('--value <json>', 'a value of your own, as JSON')
     .action(async (ids: readonly string[], options: CommonOptions & { take?: string; value?: string }) => {
       const choice = choiceOf(options);
-      const reports = await withSession(cli, options, ({ engine, signals }) =>
+      const { runs, stillOpen } = await withSession(cli, options, ({ engine, signals }) =>
         engine.resolveConflicts(ids, choice, { signal: new AbortController().signal, stop: signals.stop }),
       );
-      if (!reports.every(succeeded)) cli.exitCode = 1;
-      answer(cli, options, { runs: reports }, (paint) => reports.map((report) => renderReport(report, paint)).join('\n'));
+      if (!runs.every(succeeded) || stillOpen.length > 0) cli.exitCode = 1;
+      answer(cli, options, { runs, stillOpen }, (paint) => {
+        const again = stillOpen.map(({ id }) => `conflict ${id} is still open: the record has changed since; look at it again\n`);
+        return [...runs.map((report) => renderReport(report, paint)), ...again].join('\n');
+      });
     });
 }
 
