@@ -220,7 +220,9 @@ class World {
       // One that was frozen has taken the stream over, and is gone; who has lost it does not take it back by itself.
       if (isAlone && status?.state === 'stopped') running.stop();
       // What a former life has left to be read is known once the stream is live.
-      if (!isAlone || status === undefined || status.rereads.length > 0) this.#catchUp();
+      // A sync that stands aside is behind the others, and read again when it comes back.
+      const isBehind = status === undefined || status.rereads.length > 0 || Object.keys(status.aside).length > 0;
+      if (!isAlone || isBehind) this.#catchUp();
       else if (status.state === 'live' && this.#random() < 0.03) this.#look();
       if (--this.#killIn <= 0) this.#kill();
     }
