@@ -4,8 +4,9 @@ import { type AnyConnector, type Config, Engine, parseConfig, type Random, type 
 import { Life, type Scheduler } from '@tidemark/testkit/simulation';
 import { createConnector as createSalesforce } from '../../connectors/salesforce/connector.ts';
 import { createPubSubTransport } from '../../connectors/salesforce/stream/pubsub-transport.ts';
+import { storeOf, textOf, withConnectors } from '../lib/engine-life.ts';
+import { localDelay, type Network, simulatedFetch } from '../lib/network.ts';
 import { type Mapped, syncOf } from './mapping.ts';
-import { localDelay, type Network, simulatedFetch } from './network.ts';
 import type { Plan } from './plan.ts';
 import { type GrpcWorld, simulatedGrpc } from './simulated-grpc.ts';
 import type { SimulatedTarget } from './simulated-target.ts';
@@ -126,35 +127,4 @@ function connectorsOf(world: EngineWorld, life: Life): Readonly<Record<string, A
   });
   const database = world.target.connector(scheduler, life, () => localDelay(world.network.random));
   return { salesforce: salesforce as AnyConnector, [database.name]: database };
-}
-
-function withConnectors(config: Config, connectors: Readonly<Record<string, AnyConnector>>): Config {
-  const connections = new Map(
-    [...config.connections].map(([name, connection]) => [
-      name,
-      { ...connection, connector: connectors[connection.connector.name] ?? connection.connector },
-    ]),
-  );
-  return { ...config, connections };
-}
-
-/** The store of all lives: each of its methods is whole or not at all, and the process may die before it and after it. */
-function storeOf({ store, scheduler, network }: EngineWorld, life: Life): Store {
-  const delay = () => localDelay(network.random);
-  const outside = <T extends object>(part: T, what: string): T =>
-    new Proxy(part, {
-      get(target, name) {
-        const value = Reflect.get(target, name, target) as unknown;
-        if (name === 'checkpoints') return outside(value as object, 'store checkpoints');
-        if (typeof value !== 'function' || typeof name === 'symbol') return value;
-        return (...args: unknown[]) =>
-          scheduler.outside(life, `${what} ${name}`, () => value.apply(target, args), { beforeMs: delay(), afterMs: delay() });
-      },
-    });
-  return outside(store, 'store');
-}
-
-/** For the history: errors by their message. */
-function textOf(data: object): string {
-  return JSON.stringify(data, (_, value) => (value instanceof Error ? value.message : value));
 }

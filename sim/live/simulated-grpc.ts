@@ -14,7 +14,7 @@ import { grpcStatus, PubSubError } from '../../emulator/src/pubsub/errors.ts';
 import type { FetchRequest as ServerRequest, FetchResponse as ServerResponse } from '../../emulator/src/pubsub/messages.ts';
 import { subscribe } from '../../emulator/src/pubsub/subscribe.ts';
 import { getSchema, getTopic } from '../../emulator/src/pubsub/topics.ts';
-import { latency } from './network.ts';
+import { latency } from '../lib/network.ts';
 import type { Faults } from './plan.ts';
 
 /** The emulator's own Pub/Sub service, in the world's time. */

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openStore, type Random, type Store, seededRandom } from '@tidemark/core';
 import { type Emulator, type OrgClock, startEmulator } from '@tidemark/emulator';
-import { History, Life, NothingWaitsError, Scheduler } from '@tidemark/testkit/simulation';
+import { History, Life, Scheduler } from '@tidemark/testkit/simulation';
+import type { Network } from '../lib/network.ts';
+import { outcomeOf, Wrong } from '../lib/outcome.ts';
 import type { Outcome, SimulationOptions } from '../lib/simulation.ts';
 import { configOf, credentials, EngineProcess, type EngineWorld } from './engine-process.ts';
 import { mappingsOf } from './mapping.ts';
-import type { Network } from './network.ts';
 import { OrgHistory } from './org-history.ts';
 import { People } from './people.ts';
 import { type ActionKind, hour, type Plan, planOf } from './plan.ts';
@@ -23,21 +24,8 @@ const settleMs = 60 * 60_000;
 const calmMs = 20_000;
 const stepsMax = 200_000;
 
-class Wrong extends Error {}
-
 export async function runWorld(seed: number, options: SimulationOptions): Promise<Outcome> {
-  const world = await World.open(seed, options);
-  let failure: readonly string[] = [];
-  try {
-    await world.live();
-  } catch (error) {
-    if (error instanceof Wrong) failure = error.message.split('\n');
-    else if (error instanceof NothingWaitsError) failure = ['everybody waits for somebody else'];
-    else failure = [`${(error as Error).stack ?? error}`];
-  } finally {
-    await world.close();
-  }
-  return world.outcome(failure);
+  return outcomeOf(await World.open(seed, options));
 }
 
 class World {

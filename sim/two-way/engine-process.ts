@@ -11,7 +11,8 @@ import {
 } from '@tidemark/core';
 import { Life, type Scheduler } from '@tidemark/testkit/simulation';
 import { createConnector as createSalesforce } from '../../connectors/salesforce/connector.ts';
-import { localDelay, type Network, simulatedFetch } from '../live/network.ts';
+import { storeOf, textOf, withConnectors } from '../lib/engine-life.ts';
+import { localDelay, type Network, simulatedFetch } from '../lib/network.ts';
 import type { AppDatabase } from './app-database.ts';
 import { orgFields } from './fields.ts';
 import type { Reads } from './ledger.ts';
@@ -168,35 +169,4 @@ function readConfig({ conflicts, deletes, match, oneWay }: Plan, app: AppDatabas
     env: {},
     connectors: [createSalesforce() as AnyConnector, sqlite as AnyConnector],
   });
-}
-
-function withConnectors(config: Config, connectors: Readonly<Record<string, AnyConnector>>): Config {
-  const connections = new Map(
-    [...config.connections].map(([name, connection]) => [
-      name,
-      { ...connection, connector: connectors[connection.connector.name] ?? connection.connector },
-    ]),
-  );
-  return { ...config, connections };
-}
-
-/** The store of all lives: each of its methods is whole or not at all, and the process may die before it and after it. */
-function storeOf({ store, scheduler, network }: EngineWorld, life: Life): Store {
-  const delay = () => localDelay(network.random);
-  const outside = <T extends object>(part: T, what: string): T =>
-    new Proxy(part, {
-      get(target, name) {
-        const value = Reflect.get(target, name, target) as unknown;
-        if (name === 'checkpoints' || name === 'links') return outside(value as object, `store ${name}`);
-        if (typeof value !== 'function' || typeof name === 'symbol') return value;
-        return (...args: unknown[]) =>
-          scheduler.outside(life, `${what} ${name}`, () => value.apply(target, args), { beforeMs: delay(), afterMs: delay() });
-      },
-    });
-  return outside(store, 'store');
-}
-
-/** For the history: errors by their message. */
-function textOf(data: object): string {
-  return JSON.stringify(data, (_, value) => (value instanceof Error ? value.message : value));
 }

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Choice, type Conflict, type LinkStore, openStore, type Random, type Store, seededRandom } from '@tidemark/core';
 import { type Emulator, type OrgClock, startEmulator } from '@tidemark/emulator';
-import { History, Life, NothingWaitsError, Scheduler } from '@tidemark/testkit/simulation';
+import { History, Life, Scheduler } from '@tidemark/testkit/simulation';
+import type { Network } from '../lib/network.ts';
+import { outcomeOf, Wrong } from '../lib/outcome.ts';
 import type { Outcome, SimulationOptions } from '../lib/simulation.ts';
-import type { Network } from '../live/network.ts';
 import { AppDatabase } from './app-database.ts';
 import { differences } from './differences.ts';
 import { configOf, credentials, EngineProcess, type EngineWorld, sync } from './engine-process.ts';
@@ -24,21 +25,8 @@ const stepsMax = 200_000;
 /** More than any world needs in a day. */
 const calls = 10_000_000;
 
-class Wrong extends Error {}
-
 export async function runWorld(seed: number, options: SimulationOptions): Promise<Outcome> {
-  const world = await World.open(seed, options);
-  let failure: readonly string[] = [];
-  try {
-    await world.live();
-  } catch (error) {
-    if (error instanceof Wrong) failure = error.message.split('\n');
-    else if (error instanceof NothingWaitsError) failure = ['everybody waits for somebody else'];
-    else failure = [`${(error as Error).stack ?? error}`];
-  } finally {
-    await world.close();
-  }
-  return world.outcome(failure);
+  return outcomeOf(await World.open(seed, options));
 }
 
 class World {

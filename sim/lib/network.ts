@@ -1,7 +1,7 @@
 import type { Random } from '@tidemark/core';
 import type { Emulator } from '@tidemark/emulator';
 import type { Life, Scheduler } from '@tidemark/testkit/simulation';
-import type { Faults } from './plan.ts';
+import type { Faults } from '../live/plan.ts';
 
 /** Between an engine and the org: how long things take, and what becomes of them. */
 export interface Network {
