@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['{core,connectors,emulator,testkit,apps,examples,bench,sim,tools}/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
+    setupFiles: ['testkit/src/property-seed.ts'],
     globalSetup: ['testkit/src/global-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,

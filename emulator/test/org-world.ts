@@ -353,13 +353,14 @@ export class OrgWorld {
       contentType: 'CSV',
       ...(kind === 'upsert' ? { externalIdFieldName: externalId[object] } : {}),
     });
-    if (made?.status !== 200) return;
+    // A reply can be cut before its first byte; the job is then nobody's.
+    if (made?.status !== 200 || made.json === undefined) return;
     const job = `${data}/jobs/ingest/${made.json.id}`;
     await this.ask(user, 'PUT', `${job}/batches`, csv, 'text/csv');
     await this.ask(user, 'PATCH', job, { state: abort ? 'Aborted' : 'UploadComplete' });
     // Asking is what makes the work go on.
     const state = await this.ask(user, 'GET', job);
-    if (state?.status === 200) this.count(`job ${state.json.state}`);
+    if (state?.status === 200) this.count(`job ${state.json?.state}`);
     for (const which of ['successfulResults', 'failedResults', 'unprocessedrecords'])
       await this.ask(user, 'GET', `${job}/${which}`);
   }

@@ -91,6 +91,7 @@ class SimulatedPool implements Pool {
   readonly #scheduler: Scheduler;
   readonly #life: Life;
   readonly #clients = new Set<Client>();
+  #ended: Promise<void> | undefined;
 
   constructor(pool: Pool, scheduler: Scheduler, life: Life) {
     this.options = pool.options;
@@ -100,7 +101,7 @@ class SimulatedPool implements Pool {
     // What was open is rolled back by the server.
     life.onAbandoned(() => {
       for (const client of this.#clients) client.release(true);
-      void pool.end();
+      void this.#endPool();
     });
   }
 
@@ -128,10 +129,16 @@ class SimulatedPool implements Pool {
   }
 
   end(): Promise<void> {
-    return this.#scheduler.beside(this.#life, 'postgres end', () => this.#pool.end());
+    return this.#scheduler.beside(this.#life, 'postgres end', () => this.#endPool());
   }
 
   on(event: 'error' | 'connect', listener: (subject: never) => void): void {
     this.#pool.on(event, listener);
+  }
+
+  /** A life can be abandoned while it ends its pool; a pool refuses to be ended twice. */
+  #endPool(): Promise<void> {
+    this.#ended ??= this.#pool.end();
+    return this.#ended;
   }
 }
