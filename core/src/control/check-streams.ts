@@ -1,5 +1,9 @@
 import { type Problem, RequestRefusedError } from '../base/errors.ts';
+import type { SyncConfig } from '../config/config.ts';
 import type { Connection, Source } from '../model/connector.ts';
+import type { OpenedSync } from '../pipeline/opened-sync.ts';
+import type { EngineParts } from './engine-options.ts';
+import type { Syncs } from './syncs.ts';
 
 /** A live sync, and the dataset whose changes it wants to be told. */
 export interface LiveDataset {
@@ -7,8 +11,6 @@ export interface LiveDataset {
   readonly connection: string;
   readonly dataset: string;
 }
-
-export type Connections = (name: string) => Connection<unknown, unknown>;
 
 /** Why a sync cannot follow a stream, whatever is set up; null when it can. */
 export function liveRefusal(
@@ -33,10 +35,13 @@ export function liveRefusal(
 }
 
 /** What keeps streams from telling everything, each problem at the syncs that miss something by it. */
-export async function checkStreams(live: readonly LiveDataset[], connections: Connections): Promise<readonly Problem[]> {
+export async function checkStreams(
+  live: readonly LiveDataset[],
+  connection: EngineParts['connection'],
+): Promise<readonly Problem[]> {
   const problems: Problem[] = [];
   for (const [name, datasets] of byConnection(live)) {
-    const found = await connections(name).checkStream?.({ channel: null, datasets });
+    const found = await connection(name).checkStream?.({ channel: null, datasets });
     for (const { dataset, ...problem } of found ?? []) {
       if (dataset === undefined) problems.push(problem);
       else {
@@ -57,30 +62,52 @@ export interface Captured {
 /** Has every connection tell what live syncs listen for. @throws what keeps one from it; those before it are done */
 export async function captureStreams(
   live: readonly LiveDataset[],
-  connections: Connections,
+  connection: EngineParts['connection'],
   signal: AbortSignal,
 ): Promise<readonly Captured[]> {
   const captured: Captured[] = [];
-  for (const [connection, datasets] of byConnection(live)) {
-    const capture = connections(connection).captureDatasets;
-    if (capture !== undefined) captured.push({ connection, datasets: await capture(datasets, signal) });
+  for (const [name, datasets] of byConnection(live)) {
+    const capture = connection(name).captureDatasets;
+    if (capture !== undefined) captured.push({ connection: name, datasets: await capture(datasets, signal) });
   }
   return captured;
 }
 
 /** The same as files, each connection's in a folder of its own when there are several. */
-export function captureFiles(live: readonly LiveDataset[], connections: Connections): ReadonlyMap<string, string> {
+export function captureFiles(live: readonly LiveDataset[], connection: EngineParts['connection']): ReadonlyMap<string, string> {
   const all = byConnection(live);
   const files = new Map<string, string>();
-  for (const [connection, datasets] of all) {
-    const own = connections(connection).captureFiles?.(datasets) ?? new Map<string, string>();
-    for (const [path, text] of own) files.set(all.size > 1 ? `${connection}/${path}` : path, text);
+  for (const [name, datasets] of all) {
+    const own = connection(name).captureFiles?.(datasets) ?? new Map<string, string>();
+    for (const [path, text] of own) files.set(all.size > 1 ? `${name}/${path}` : path, text);
   }
   return files;
 }
 
-/** @throws {RequestRefusedError} nothing is live, so that nothing has to be selected */
-export function someLive(live: readonly LiveDataset[]): readonly LiveDataset[] {
+/** What a live sync listens for, or why it cannot. */
+export function liveDataset(
+  { name, from, to }: SyncConfig,
+  { source, target }: OpenedSync,
+  connection: EngineParts['connection'],
+): LiveDataset | Pick<Problem, 'message' | 'hint'> {
+  const publisher = from.kind === 'connection' ? from.connection : '';
+  const refusal = liveRefusal(publisher === '' ? {} : connection(publisher), source, connection(to.connection), target);
+  return refusal ?? { sync: name, connection: publisher, dataset: source.streamDataset! };
+}
+
+/** @throws {RequestRefusedError} a sync that cannot be live; or none is, so that nothing has to be selected */
+export async function liveDatasets(
+  syncs: Syncs,
+  connection: EngineParts['connection'],
+  signal: AbortSignal,
+): Promise<readonly LiveDataset[]> {
+  const live: LiveDataset[] = [];
+  for (const sync of syncs.all()) {
+    if (!sync.live || sync.channel !== null) continue;
+    const dataset = await syncs.opening(sync, signal, async (opened) => liveDataset(sync, opened, connection));
+    if ('message' in dataset) throw new RequestRefusedError(`${sync.name} ${dataset.message}`, { hint: dataset.hint });
+    live.push(dataset);
+  }
   if (live.length > 0) return live;
   throw new RequestRefusedError('no sync is live, so nothing has to be told of', { hint: 'give a sync live: true first' });
 }

@@ -200,7 +200,7 @@ test('a schedule runs its syncs though nobody asks to be told (P1)', async () =>
   world.clock.sleep = () => new Promise((resolve) => stop.signal.addEventListener('abort', () => resolve()));
   await using engine = world.engine();
   const ended = engine.start({ stop: stop.signal, signal: new AbortController().signal });
-  await expect.poll(() => world.held()).toEqual(world.truth());
+  await expect.poll(() => world.held(), { timeout: 20_000 }).toEqual(world.truth());
   stop.abort();
   await ended;
 });

@@ -1,10 +1,22 @@
+import type { Clock } from '../base/clock.ts';
 import type { LiveStatus } from '../pipeline/live/live-status.ts';
+import type { Store } from '../store/store.ts';
 
 /** What the process that follows a stream told last, and when that was. */
 export type KeptStatus = LiveStatus & { readonly asOfMs: number };
 
 /** It tells every few seconds: who has not told for so long is gone, or frozen. */
 const SILENT_MS = 60_000;
+
+/** Tells other processes how a stream is doing. */
+export function keepStatus(store: Store, clock: Clock): (status: LiveStatus) => Promise<void> {
+  return (status) => store.setValue(statusName(status.stream), JSON.stringify({ ...status, asOfMs: clock.now() }));
+}
+
+/** As another process has told; null when none has. */
+export async function readStatus(unit: string, store: Store, clock: Clock): Promise<KeptStatus | null> {
+  return believable(JSON.parse((await store.getValue(statusName(unit))) ?? 'null'), clock.now());
+}
 
 /** A process that was killed has told nobody of its end. */
 export function believable(kept: KeptStatus | null, nowMs: number): KeptStatus | null {
@@ -18,4 +30,8 @@ export function believable(kept: KeptStatus | null, nowMs: number): KeptStatus |
     sinceMs: kept.asOfMs,
     lagMs: kept.lagMs === null ? null : kept.lagMs + nowMs - kept.asOfMs,
   };
+}
+
+function statusName(unit: string): string {
+  return `status of ${unit}`;
 }

@@ -1,9 +1,5 @@
-import type { Clock } from '../base/clock.ts';
 import { type Problem, RequestRefusedError, TransientError } from '../base/errors.ts';
-import type { Random } from '../base/random.ts';
-import type { Config } from '../config/config.ts';
 import type { PairingConfig } from '../config/pairing.ts';
-import type { Connection, Log } from '../model/connector.ts';
 import type { FieldValue } from '../model/value.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
 import type { Policy } from '../pipeline/two-way/merge-record.ts';
@@ -17,20 +13,11 @@ import {
   runPairing,
 } from '../pipeline/two-way/run-pairing.ts';
 import type { Conflict } from '../store/links.ts';
-import type { Store } from '../store/store.ts';
+import type { EngineParts } from './engine-options.ts';
 import { followPairing } from './follow-pairing.ts';
 import { closePairing, openPairing } from './open-pairing.ts';
 import { pairingSchema } from './schema-changes.ts';
 import type { SyncPlan } from './sync-plan.ts';
-
-export interface PairingsOptions {
-  readonly config: Config;
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  connection(name: string): Connection<unknown, unknown>;
-}
 
 export interface FollowOptions {
   readonly stop: AbortSignal;
@@ -49,11 +36,11 @@ const OPEN_SHOWN = 1000;
 
 /** The two-way syncs of a configuration, as the engine runs them. */
 export class Pairings implements AsyncDisposable {
-  readonly #options: PairingsOptions;
+  readonly #options: EngineParts;
   readonly #opened = new Map<string, OpenedPairing>();
   readonly #turns = new Map<string, Promise<unknown>>();
 
-  constructor(options: PairingsOptions) {
+  constructor(options: EngineParts) {
     this.#options = options;
   }
 

@@ -1,7 +1,8 @@
 import type { SyncConfig } from '../config/config.ts';
 import type { PairingConfig, PairingSide } from '../config/pairing.ts';
-import type { Connection, SchemaChange } from '../model/connector.ts';
-import type { OpenedSync } from '../pipeline/opened-sync.ts';
+import type { SchemaChange } from '../model/connector.ts';
+import type { EngineParts } from './engine-options.ts';
+import type { Syncs } from './syncs.ts';
 
 /** What the two systems of a sync lack, or what was made there. */
 export interface SyncSchema {
@@ -12,25 +13,22 @@ export interface SyncSchema {
 }
 
 export interface SchemaAccess {
-  /** All of the configuration. */
-  readonly syncs: readonly SyncConfig[];
-  connection(name: string): Connection<unknown, unknown>;
-  open(sync: SyncConfig, signal: AbortSignal): Promise<OpenedSync>;
-  close(sync: OpenedSync): Promise<void>;
+  readonly syncs: Syncs;
+  readonly connection: EngineParts['connection'];
 }
 
 export async function planSchema(sync: SyncConfig, access: SchemaAccess, signal: AbortSignal): Promise<SyncSchema> {
   const { from } = sync;
   const source = from.kind === 'connection' ? await access.connection(from.connection).planSource?.(from.spec) : [];
   if (source !== undefined && source.length > 0) return { sync: sync.name, source, target: null };
-  return { sync: sync.name, source: [], target: await withTarget(sync, access, signal, (opened) => opened.target.plan()) };
+  return { sync: sync.name, source: [], target: await access.syncs.opening(sync, signal, ({ target }) => target.plan()) };
 }
 
 /** The source first: what arrives at the target is known only then. */
 export async function applySchema(sync: SyncConfig, access: SchemaAccess, signal: AbortSignal): Promise<SyncSchema> {
   const { from } = sync;
   const source = from.kind === 'connection' ? await access.connection(from.connection).prepareSource?.(from.spec, signal) : [];
-  const target = await withTarget(sync, access, signal, (opened) => opened.target.prepare());
+  const target = await access.syncs.opening(sync, signal, (opened) => opened.target.prepare());
   return { sync: sync.name, source: source ?? [], target };
 }
 
@@ -44,7 +42,8 @@ export async function removeSchema(sync: SyncConfig, access: SchemaAccess, signa
     other.connection === from.connection &&
     ((await connection.planSource?.(other.spec)) ?? []).length > 0;
   const ready: SyncConfig[] = [];
-  for (const other of access.syncs) if (other.name !== sync.name && !(await lacking(other).catch(() => true))) ready.push(other);
+  for (const other of access.syncs.all())
+    if (other.name !== sync.name && !(await lacking(other).catch(() => true))) ready.push(other);
   const source = [...((await connection.removeSource?.(from.spec, signal)) ?? [])];
   for (const other of ready) {
     if (!(await lacking(other).catch(() => true))) continue;
@@ -56,24 +55,10 @@ export async function removeSchema(sync: SyncConfig, access: SchemaAccess, signa
   return { sync: sync.name, source, target: [] };
 }
 
-async function withTarget<T>(
-  sync: SyncConfig,
-  access: SchemaAccess,
-  signal: AbortSignal,
-  work: (opened: OpenedSync) => Promise<T>,
-): Promise<T> {
-  const opened = await access.open(sync, signal);
-  try {
-    return await work(opened);
-  } finally {
-    await access.close(opened);
-  }
-}
-
 /** Of a two-way sync: what the first side lacks, and the second. */
 export async function pairingSchema(
   { name, left, right }: PairingConfig,
-  connection: SchemaAccess['connection'],
+  connection: EngineParts['connection'],
   what: 'planSource' | 'prepareSource' | 'removeSource',
   signal: AbortSignal,
 ): Promise<SyncSchema> {

@@ -1,0 +1,35 @@
+import { RequestRefusedError } from '../base/errors.ts';
+import type { Connection, ConnectorContext } from '../model/connector.ts';
+import type { EngineOptions } from './engine-options.ts';
+
+/** The connections of a configuration, each opened when it is first asked for. */
+export class Connections implements AsyncDisposable {
+  readonly #options: EngineOptions;
+  readonly #opened = new Map<string, Connection<unknown, unknown>>();
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  /** @throws {RequestRefusedError} the configuration has none of that name */
+  get(name: string): Connection<unknown, unknown> {
+    const known = this.#opened.get(name);
+    if (known !== undefined) return known;
+    const { config, clock, random, log, fetch } = this.#options;
+    const configured = config.connections.get(name);
+    if (configured === undefined) throw new RequestRefusedError(`there is no connection ${name}`);
+    const context: ConnectorContext = { connection: name, clock, random, log, fetch, baseDir: config.baseDir };
+    const opened = configured.connector.open(configured.config, context);
+    this.#opened.set(name, opened);
+    return opened;
+  }
+
+  /** Those that were asked for. */
+  opened(): Iterable<readonly [name: string, connection: Connection<unknown, unknown>]> {
+    return this.#opened;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const connection of this.#opened.values()) await connection[Symbol.asyncDispose]();
+  }
+}

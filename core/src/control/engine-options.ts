@@ -1,0 +1,20 @@
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import type { Config } from '../config/config.ts';
+import type { Connection, Log } from '../model/connector.ts';
+import type { Store } from '../store/store.ts';
+
+export interface EngineOptions {
+  readonly config: Config;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly fetch: typeof globalThis.fetch;
+}
+
+/** What the parts of an engine work with. */
+export interface EngineParts extends EngineOptions {
+  /** @throws {RequestRefusedError} the configuration has none of that name */
+  connection(name: string): Connection<unknown, unknown>;
+}
