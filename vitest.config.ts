@@ -7,6 +7,8 @@ export default defineConfig({
     setupFiles: ['testkit/src/property-seed.ts'],
     globalSetup: ['testkit/src/global-setup.ts'],
     testTimeout: 60_000,
+    // A second is too short where every core is busy.
+    expect: { poll: { timeout: 20_000 } },
     hookTimeout: 120_000,
   },
 });
