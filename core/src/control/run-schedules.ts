@@ -13,6 +13,7 @@ import { type Scheduled, schedule } from './scheduler.ts';
 import { somethingChanged } from './something-changed.ts';
 import { streamed } from './streamed.ts';
 import type { Syncs } from './syncs.ts';
+import { trimRuns } from './trim-runs.ts';
 
 /** Every run at once is a connection more; a queue of runs costs only time. */
 const RUNS_AT_ONCE = 8;
@@ -66,6 +67,7 @@ export function runSchedules(
     streams.ended,
     topics.ended,
     trimJournals({ store: store.journal, clock, log, stop: either }),
+    trimRuns(store, clock, log, either),
     schedule(scheduled, { clock, stop, concurrency: RUNS_AT_ONCE }),
     watchAllowances(streamed(syncs.all()), parts, either),
     ...pairings

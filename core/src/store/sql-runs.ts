@@ -5,7 +5,12 @@ import type { Database, Tables } from './tables.ts';
 
 const NO_COUNTS: Counts = { read: 0, created: 0, updated: 0, unchanged: 0, deleted: 0, failed: 0, dropped: 0 };
 
-export function sqlRuns({ db }: Database): Pick<Store, 'startRun' | 'updateRun' | 'runs' | 'lastSuccess' | 'closeAbandonedRuns'> {
+/** Kinds that read no window, whatever comes of them. */
+const OF_SINGLE_RECORDS = ['retry', 'replay'];
+
+export function sqlRuns({
+  db,
+}: Database): Pick<Store, 'startRun' | 'updateRun' | 'runs' | 'lastSuccess' | 'closeAbandonedRuns' | 'trimRuns'> {
   return {
     async startRun({ sync, kind, startedAtMs }) {
       const run = await db
@@ -31,7 +36,7 @@ export function sqlRuns({ db }: Database): Pick<Store, 'startRun' | 'updateRun' 
         .selectAll()
         .where('sync', '=', toStored(sync))
         .where('state', '=', 'succeeded')
-        .where('kind', 'not in', ['retry', 'replay'])
+        .where('kind', 'not in', OF_SINGLE_RECORDS)
         .orderBy('id', 'desc')
         .limit(1)
         .executeTakeFirst();
@@ -48,6 +53,20 @@ export function sqlRuns({ db }: Database): Pick<Store, 'startRun' | 'updateRun' 
         .where('sync', '=', toStored(sync))
         .where('state', '=', 'running')
         .execute();
+    },
+    async trimRuns(finishedBeforeMs) {
+      const last = db
+        .selectFrom('runs')
+        .select(({ fn }) => fn.max('id').as('id'))
+        .groupBy('sync');
+      const lastSuccess = last.where('state', '=', 'succeeded').where('kind', 'not in', OF_SINGLE_RECORDS);
+      const { numDeletedRows } = await db
+        .deleteFrom('runs')
+        .where('finished_at_ms', '<', finishedBeforeMs)
+        .where('id', 'not in', last)
+        .where('id', 'not in', lastSuccess)
+        .executeTakeFirst();
+      return Number(numDeletedRows);
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { Checkpoints } from '../model/connector.ts';
 import type { Row } from '../model/value.ts';
+import type { CallStore } from './call-store.ts';
 import type { JournalStore } from './journal-store.ts';
 import type { LinkStore } from './links.ts';
 
@@ -72,6 +73,7 @@ export interface Store extends AsyncDisposable {
   /** Events as they came, of syncs that keep them. */
   readonly journal: JournalStore;
   readonly links: LinkStore;
+  readonly calls: CallStore;
 
   startRun(run: Pick<Run, 'sync' | 'kind' | 'startedAtMs'>): Promise<string>;
   /** Progress while it runs, and its end. */
@@ -82,6 +84,8 @@ export interface Store extends AsyncDisposable {
   lastSuccess(sync: string): Promise<Run | null>;
   /** Marks runs that a crash left `running` as failed. Called by the owner of the sync. */
   closeAbandonedRuns(sync: string, atMs: number): Promise<void>;
+  /** Forgets runs that ended before then, but for the last of each sync and its last success. @returns how many */
+  trimRuns(finishedBeforeMs: number): Promise<number>;
 
   /** Adds or merges into the open failure of the same key: attempts + 1, first time and id kept. */
   putFailures(failures: readonly NewFailure[]): Promise<void>;

@@ -2,6 +2,7 @@ import type { Failure, NewFailure, Row, Run, Store } from '@tidemark/core';
 import { NO_STAMP, OwnershipLostError } from '@tidemark/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describeCalls } from './store-calls.ts';
 import { describeJournal } from './store-journal.ts';
 import { describeLinks } from './store-links.ts';
 
@@ -30,6 +31,7 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
 
     describeJournal(() => ({ store, reopen: () => place.open() }));
     describeLinks(() => ({ store, newSync }));
+    describeCalls(() => ({ store, newSync }));
 
     describe('runs', () => {
       test('a run is told in full, from its start through progress to its end', async () => {
@@ -102,6 +104,23 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
           { id: done, state: 'succeeded', finishedAtMs: 7, error: null },
         ]);
         expect(await store.runs({ sync: other })).toMatchObject([{ id: alive, state: 'running' }]);
+      });
+
+      test('old runs are forgotten, but for the last of a sync, its last success and what still runs', async () => {
+        const [sync, other] = [newSync(), newSync()];
+        const runs = [await begin(sync), await begin(sync), await begin(sync), await begin(sync), await begin(sync)];
+        const [success, young] = [runs[1]!, runs[4]!];
+        for (const [i, run] of runs.entries()) {
+          const state = run === success ? 'succeeded' : 'failed';
+          await store.updateRun(run, { state, finishedAtMs: run === young ? 100 : 10 + i });
+        }
+        const alone = await begin(other);
+        await store.updateRun(alone, { state: 'failed', finishedAtMs: 10 });
+        const running = await begin(other);
+        expect(await store.trimRuns(100)).toBeGreaterThanOrEqual(4);
+        expect((await store.runs({ sync })).map(({ id }) => id)).toEqual([young, success]);
+        expect((await store.runs({ sync: other })).map(({ id }) => id)).toEqual([running]);
+        expect(await store.trimRuns(100)).toBe(0);
       });
 
       const begin = (sync: string) => store.startRun({ sync, kind: 'delta', startedAtMs: 1 });
