@@ -25,12 +25,20 @@ export class AccessDeniedError extends SyncError {
 
 /** Quota spent, or 429 with a wait. The engine waits `retryAfterMs` and spends no attempt. */
 export class RateLimitedError extends SyncError {
-  readonly code = 'rate_limited';
+  readonly code: string = 'rate_limited';
   readonly retryAfterMs: number;
   constructor(message: string, options: { retryAfterMs: number; cause?: unknown; hint?: string }) {
     super(message, options);
     this.retryAfterMs = options.retryAfterMs;
   }
+}
+
+/**
+ * A call that was not made, or was refused, because the calls of 24 hours that are for such work are spent (P8). A run ends and is
+ * made when there are some again, at the earliest after `retryAfterMs`; it keeps nobody else waiting meanwhile.
+ */
+export class OverBudgetError extends RateLimitedError {
+  override readonly code: string = 'over_budget';
 }
 
 /** Timeout, lock, 5xx. The engine tries the same piece of work again, up to the attempt limit. */

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts';
-import { NotConnectedError, RateLimitedError, TransientError, TruncatedReplyError } from './errors.ts';
+import { NotConnectedError, OverBudgetError, RateLimitedError, TransientError, TruncatedReplyError } from './errors.ts';
 import type { Random } from './random.ts';
 
 export interface RetryPolicy {
@@ -29,7 +29,7 @@ export function backoffMs(attempt: number, policy: RetryPolicy, random: Random):
 /**
  * Runs `work` until it succeeds, fails for good, or has used up its attempts.
  * A rate limit waits as long as it says and spends no attempt; an attempt that `progressed` before it failed starts the count
- * anew, so that long work is not given up for faults that lie hours apart. `onRetry` hears of each wait before it begins.
+ * anew, so that long work is not given up for faults that lie hours apart. A budget that is spent for hours is waited for elsewhere. `onRetry` hears of each wait before it begins.
  */
 export async function retrying<T>(
   work: (attempt: number) => Promise<T>,
@@ -50,7 +50,7 @@ export async function retrying<T>(
       options.signal?.throwIfAborted();
       if (options.progressed?.()) attempt = 1;
       const limited = error instanceof RateLimitedError;
-      if (!isRetryable(error) || (!limited && attempt >= policy.attemptsMax)) throw error;
+      if (error instanceof OverBudgetError || !isRetryable(error) || (!limited && attempt >= policy.attemptsMax)) throw error;
       const waitMs = limited ? error.retryAfterMs : backoffMs(attempt, policy, options.random);
       options.onRetry?.(error, waitMs, attempt);
       await options.clock.sleep(waitMs, options.signal);

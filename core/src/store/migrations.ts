@@ -11,6 +11,7 @@ export const migrations: readonly Migration[] = [
   { version: 1, up: createTables },
   { version: 2, up: createJournal },
   { version: 3, up: createLinks },
+  { version: 4, up: createCalls },
 ];
 
 async function createTables(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {
@@ -75,4 +76,10 @@ async function createLinks(transaction: Kysely<Tables>, dialect: Database['diale
   await transaction.schema.createIndex('conflicts_by_record').on('conflicts').columns(['sync', 'left_key', 'field']).execute();
   await sql`create table ${sql.table('made_values')} (
     scope text not null, key text not null, value text not null, primary key (scope, key))`.execute(transaction);
+}
+
+async function createCalls(transaction: Kysely<Tables>): Promise<void> {
+  await sql`create table ${sql.table('api_calls')} (
+    connection text not null, from_ms bigint not null, priority text not null, calls bigint not null,
+    primary key (connection, from_ms, priority))`.execute(transaction);
 }

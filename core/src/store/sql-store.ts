@@ -1,3 +1,4 @@
+import { sqlCalls } from './sql-calls.ts';
 import { sqlCheckpoints } from './sql-checkpoints.ts';
 import { sqlFailures } from './sql-failures.ts';
 import { sqlJournal } from './sql-journal.ts';
@@ -15,7 +16,7 @@ export function sqlStore(database: Database): Store {
   const { db, among } = database;
   const rest: Omit<
     Store,
-    'checkpoints' | 'journal' | 'links' | keyof ReturnType<typeof sqlRuns> | keyof ReturnType<typeof sqlFailures>
+    'checkpoints' | 'journal' | 'links' | 'calls' | keyof ReturnType<typeof sqlRuns> | keyof ReturnType<typeof sqlFailures>
   > = {
     async setPaused(sync, paused) {
       if (paused) {
@@ -125,6 +126,7 @@ export function sqlStore(database: Database): Store {
       checkpoints: translating(sqlCheckpoints(database), database),
       journal: translating(sqlJournal(database), database),
       links: translating(sqlLinks(database), database),
+      calls: translating(sqlCalls(database), database),
       ...sqlRuns(database),
       ...sqlFailures(database),
       ...rest,

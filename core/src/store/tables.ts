@@ -75,6 +75,8 @@ export interface Tables {
     payload: Uint8Array;
   };
   event_schemas: { stream: string; id: string; schema: string };
+  /** Calls made of a system, by stretches of time. */
+  api_calls: { connection: string; from_ms: number; priority: string; calls: number };
   journals: { stream: string; dataset: string; stretch: string; since_seq: number; retention_ms: number };
 }
 
