@@ -140,7 +140,7 @@ export function createEventStream(parts: EventStreamParts): EventStream {
         if (reader.isAsking && standing?.caughtUp) {
           reading.catch(() => {});
           // Something more is there, though it takes a while: it may belong to the transaction before it.
-          yield told({ events: [], position: standing.position, caughtUp: false });
+          yield told({ ...standing, events: [], caughtUp: false });
           isDoubtful = true;
         }
         const { delivery, unused } = await reading;

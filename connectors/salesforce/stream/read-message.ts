@@ -39,11 +39,10 @@ export function createMessageReader(
     },
     lull() {
       after = last;
-      return {
-        events: [],
-        position: last === null ? unheardPosition(transport) : positionText({ transport, replayId: last }),
-        caughtUp: true,
-      };
+      const nothing = { events: [], caughtUp: true };
+      // A proxy, or a server that is busy, may hold a subscription back for longer than anybody waits for a word of it.
+      if (last === null) return { ...nothing, position: unheardPosition(transport), assumed: true };
+      return { ...nothing, position: positionText({ transport, replayId: last }) };
     },
     async read(message, signal) {
       const reached = { after, last };

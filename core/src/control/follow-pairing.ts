@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { CheckpointExpiredError, RateLimitedError } from '../base/errors.ts';
+import { CheckpointExpiredError, OwnershipLostError, RateLimitedError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { backoffMs, type RetryPolicy } from '../base/retry.ts';
 import type { PairingConfig } from '../config/pairing.ts';
@@ -29,6 +29,9 @@ export interface FollowPairing {
 const RECONNECT: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs: 500, delayMsMax: 60_000 };
 /** Events under way at most: the stream is told of more room as their records are reconciled. */
 const CREDIT = 100;
+/** Another process has the sync, for one run perhaps: it is left to finish, for so long at most, looked at so often. */
+const OTHERS_RUN_MS = 10 * 60_000;
+const OTHERS_LOOK_MS = 2000;
 /** How long a side may be quiet before its opened source is looked for anew. */
 const LOOK_AGAIN_MS = 60_000;
 
@@ -44,8 +47,12 @@ export async function followPairing(options: FollowPairing): Promise<void> {
 async function followSide(side: SideName, options: FollowPairing): Promise<void> {
   const { stop, signal, clock, random, log, config } = options;
   const ended = AbortSignal.any([stop, signal]);
+  let lost = false;
   for (let failures = 0; !ended.aborted; ) {
     try {
+      // What the other one has not come to is read as it takes the sync over again.
+      if (lost) await options.run({ full: false });
+      lost = false;
       const dataset = await options.inTurn(async (pairing) => pairing[side].source.streamDataset);
       const streams = dataset !== undefined && options.connection(config[side].connection).openStream !== undefined;
       if (streams) await followStream(side, dataset, options, ended);
@@ -53,6 +60,15 @@ async function followSide(side: SideName, options: FollowPairing): Promise<void>
       failures = 0;
     } catch (error) {
       if (ended.aborted) return;
+      if (error instanceof OwnershipLostError) {
+        lost = true;
+        log.warn(
+          { sync: config.name, err: error },
+          'another process has taken the sync over: it is left to it until its run ends',
+        );
+        await othersRunEnds(options, ended).catch(() => {});
+        continue;
+      }
       failures++;
       const waitMs = error instanceof RateLimitedError ? error.retryAfterMs : backoffMs(failures, RECONNECT, random);
       const place = { sync: config.name, connection: config[side].connection };
@@ -75,10 +91,13 @@ async function followStream(side: SideName, dataset: string, options: FollowPair
   await using stream = await options.connection(connection).openStream!(spec, ended).catch(forget);
   stream.grant(CREDIT);
   let isNew = true;
+  let isAssumed = false;
   try {
     for await (const delivery of stream.deliveries(ended)) {
-      // What was committed before it listened is read once it does; a position that was kept needs no reading.
-      if (isNew && position === null) await options.run({ full: false });
+      // What was committed before it listened is read once it does, and once more when it was only taken to; a position that was
+      // kept needs no reading.
+      if ((isNew && position === null) || (isAssumed && !delivery.assumed)) await options.run({ full: false });
+      isAssumed = delivery.assumed === true;
       if (isNew) log.info({ sync: config.name, connection }, 'the stream listens: what is committed from now on is told at once');
       isNew = false;
       await take(side, delivery, options);
@@ -116,6 +135,15 @@ async function followLog(side: SideName, options: FollowPairing, ended: AbortSig
   });
   if (!ended.aborted && !quiet.aborted) await options.run({ full: false, only: side });
   return true;
+}
+
+async function othersRunEnds({ store, clock, config }: FollowPairing, ended: AbortSignal): Promise<void> {
+  const untilMs = clock.now() + OTHERS_RUN_MS;
+  do {
+    await clock.sleep(OTHERS_LOOK_MS, ended);
+    const [latest] = await store.runs({ sync: config.name, limit: 1 });
+    if (latest?.state !== 'running') return;
+  } while (clock.now() < untilMs);
 }
 
 async function timeout(clock: Clock, ms: number, signal: AbortSignal): Promise<AbortSignal> {

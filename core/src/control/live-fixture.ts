@@ -100,6 +100,8 @@ export class StreamWorld implements AsyncDisposable {
   readonly runs: string[] = [];
   /** Whether a stream says where it stands, and anything. */
   tells = true;
+  /** A stream that has nothing to say is only taken to listen. */
+  assumes = false;
   /** Which system it is. */
   origin = 'memory';
   /** Streams tell no event behind this position, and do not say that nothing more is there. */
@@ -373,6 +375,7 @@ export class StreamWorld implements AsyncDisposable {
     const stream = new MemoryStream(this.#events, position === null ? this.#events.length : Number(position), {
       datasets,
       tellsUpTo: () => (this.tells ? this.tellsUpTo : -1),
+      assumes: () => this.assumes,
       delivered: (events) => {
         this.delivered += events;
       },
@@ -392,6 +395,7 @@ class MemoryStream implements EventStream {
   readonly #options: {
     readonly datasets: readonly string[];
     tellsUpTo(): number;
+    assumes(): boolean;
     delivered(events: number): void;
     closed(): void;
     readonly origin: string;
@@ -408,6 +412,7 @@ class MemoryStream implements EventStream {
     options: {
       readonly datasets: readonly string[];
       tellsUpTo(): number;
+      assumes(): boolean;
       delivered(events: number): void;
       closed(): void;
       readonly origin: string;
@@ -446,7 +451,8 @@ class MemoryStream implements EventStream {
         this.#credit -= heard.length;
         this.#options.delivered(heard.length);
         const caughtUp = this.#at === this.#events.length;
-        yield { events: heard, position: String(this.#at), caughtUp, reset: false };
+        const assumed = events.length === 0 && this.#options.assumes();
+        yield { events: heard, position: String(this.#at), caughtUp, reset: false, assumed };
         continue;
       }
       await new Promise<void>((resolve) => {

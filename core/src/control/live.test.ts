@@ -371,6 +371,43 @@ test('P1: what is read after a stream was lost with its position, and before the
   expect(world.kept!.rereads).toEqual({});
 });
 
+test('P1: what was committed while a silent stream was only taken to listen is read at its first word', async () => {
+  await using world = await StreamWorld.open();
+  await world.write(['people', '1', { name: 'Kent' }]);
+  world.assumes = true;
+  await world.start();
+  await world.clock.advance(minute);
+  expect(world.status).toMatchObject({ state: 'live', rereads: [] });
+  // The source did not listen yet, and its stream will never tell of this.
+  world.writeUntold(['people', '1', { name: 'El' }]);
+  await world.write(['places', '1', { name: 'Metropolis' }]);
+  await world.clock.advance(minute);
+  expect(world.copied('people')).toEqual({ 1: 'El' });
+  expect(world.kept!.rereads).toEqual({});
+  // That was it: from here on it is known to listen.
+  const runs = world.runs.length;
+  await world.write(['places', '1', { name: 'Gotham' }]);
+  await world.clock.advance(minute);
+  expect(world.runs).toHaveLength(runs);
+});
+
+test('P1: what a first word brings to be read is kept with its position, so that no crash passes it over', async () => {
+  await using world = await StreamWorld.open();
+  world.assumes = true;
+  await world.start();
+  await world.clock.advance(minute);
+  world.writeUntold(['people', '1', { name: 'El' }]);
+  const read = world.holdReads('people', 'delta');
+  await world.write(['places', '1', { name: 'Metropolis' }]);
+  await world.clock.advance(minute);
+  expect(world.kept).toMatchObject({ position: '1', rereads: { people: 'delta' } });
+  world.kill();
+  read();
+  await world.start();
+  await world.clock.advance(minute);
+  expect(world.copied('people')).toEqual({ 1: 'El' });
+});
+
 test('another system behind the connection is refused until every sync of the stream is reset; then it begins anew', async () => {
   await using world = await StreamWorld.open();
   await world.write(['people', '1', { name: 'Kent' }], ['places', '1', { name: 'Metropolis' }]);

@@ -66,6 +66,11 @@ export interface Delivery {
   readonly caughtUp: boolean;
   /** The first one after the connection was lost and made again. */
   readonly reset: boolean;
+  /**
+   * Nothing has come, and from that it is assumed that the system listens. What it begins with may be later than this: what was
+   * committed up to the first delivery that is not assumed may never be told.
+   */
+  readonly assumed?: boolean;
 }
 
 /**

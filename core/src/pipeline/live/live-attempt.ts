@@ -109,13 +109,18 @@ export class LiveAttempt implements Listening {
   /** What has to be read again is not what was kept of it. */
   changed(): void {
     this.#unkept = true;
+    this.#parts.status.rereads = this.#parts.rereads.names;
     this.#inbox.wake();
   }
 
   async #listen(signal: AbortSignal): Promise<void> {
-    const { stream, status, clock } = this.#parts;
+    const { stream, status, clock, syncs, rereads } = this.#parts;
+    let isAssumed = false;
     try {
       for await (const delivery of stream.deliveries(signal)) {
+        // The first word of a source that was only taken to listen: what was committed before it, nobody may have told.
+        if (isAssumed && !delivery.assumed) for (const { name } of syncs) rereads.mark(name, 'delta');
+        isAssumed = delivery.assumed === true;
         this.#toldAtMs = clock.now();
         this.#inbox.push(delivery);
         status.heard(delivery);
