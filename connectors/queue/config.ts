@@ -1,4 +1,4 @@
-import { parseDuration } from '@tidemark/core';
+import { type DatasetSchema, parseDuration } from '@tidemark/core';
 import { z } from 'zod';
 
 export const queueConfig = z
@@ -31,7 +31,10 @@ export type QueueConfig = z.output<typeof queueConfig>;
 const name = z.string().min(1).max(200);
 
 export const queueFrom = z.strictObject({ queue: name.describe('Name of the queue to read') });
-export type QueueFrom = z.output<typeof queueFrom>;
+export type QueueFrom = z.output<typeof queueFrom> & {
+  /** Of an inbox, which there is before anything has been put into it. */
+  readonly schema?: DatasetSchema;
+};
 
 export const queueTo = z.strictObject({
   queue: name.describe('Name of the queue to append to; it is made when it is not there'),

@@ -2,6 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type Connector, type ConnectorContext, type Problem, SyncError } from '@tidemark/core';
 import { type QueueConfig, type QueueFrom, type QueueTo, queueConfig, queueFrom, queueTo } from './config.ts';
+import { QueueInbox } from './inbox.ts';
 import { PostgresStore } from './postgres-store.ts';
 import { Queues } from './queue.ts';
 import { openSource } from './source.ts';
@@ -17,6 +18,16 @@ export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
     config: queueConfig,
     from: queueFrom,
     to: queueTo,
+    inbox: {
+      // A file of its own: two connections that write one file of SQLite keep each other waiting.
+      beside: (store) =>
+        store.kind === 'postgres'
+          ? queueConfig.parse({ url: store.url, schema: 'tidemark_store' })
+          : store.file === ':memory:'
+            ? null
+            : queueConfig.parse({ path: `${store.file.replace(/\.(db|sqlite3?)$/, '')}.hooks.db` }),
+      from: ({ name, schema }) => ({ queue: name, schema }),
+    },
     open(config, context) {
       let opened: Queues | undefined;
       const queues = () => (opened ??= new Queues(openStore(config, context)));
@@ -25,6 +36,7 @@ export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
         discover: () => queues().names(),
         openSource: (spec, signal) => openSource({ queues: queues(), spec, keepMs: config.keep, clock: context.clock }, signal),
         openTarget: async (spec) => new QueueTarget(queues(), spec, context.clock),
+        openInbox: (spec) => QueueInbox.open(queues(), spec, context.clock),
         openStreamWriter: async () => new QueueStreamWriter(queues(), context.clock),
         async [Symbol.asyncDispose]() {
           await opened?.store.close();

@@ -25,16 +25,13 @@ export class PostgresStore implements Store {
 
   table = (name: TableName): string => `${quoted(this.#schema)}.${quoted(`_tidemark_queue_${name}`)}`;
 
-  async exists(signal?: AbortSignal): Promise<boolean> {
-    if (this.#ensured) return true;
-    return this.read(async (session) => {
-      const rows = await session.query('SELECT to_regclass($1)::text', [this.table('checkpoints')]);
-      return rows[0]![0] !== null;
-    }, signal);
+  exists(signal?: AbortSignal): Promise<boolean> {
+    return this.#has('checkpoints', signal);
   }
 
   async ensure(): Promise<void> {
-    if (await this.exists()) {
+    // The latest of them: an earlier version of ours made fewer.
+    if (await this.#has('post_tokens')) {
       this.#ensured = true;
       return;
     }
@@ -60,6 +57,14 @@ export class PostgresStore implements Store {
 
   async close(): Promise<void> {
     await this.#pool.end();
+  }
+
+  async #has(table: TableName, signal?: AbortSignal): Promise<boolean> {
+    if (this.#ensured) return true;
+    return this.read(async (session) => {
+      const rows = await session.query('SELECT to_regclass($1)::text', [this.table(table)]);
+      return rows[0]![0] !== null;
+    }, signal);
   }
 
   async #transaction<T>(begin: string, work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {

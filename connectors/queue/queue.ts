@@ -48,6 +48,7 @@ export interface Commit {
 export class Queues {
   readonly store: Store;
   readonly checkpoints: Checkpoints;
+  readonly #listening = new Set<() => void>();
 
   constructor(store: Store) {
     this.store = store;
@@ -79,6 +80,25 @@ export class Queues {
         });
       },
     };
+  }
+
+  /** Something has been appended in this process: its readers need not wait until they look again. */
+  announce(): void {
+    for (const listener of [...this.#listening]) listener();
+  }
+
+  /** Resolves when something is appended in this process, or the signal aborts. */
+  announced(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#listening.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      if (signal.aborted) return resolve();
+      this.#listening.add(done);
+      signal.addEventListener('abort', done);
+    });
   }
 
   async names(): Promise<string[]> {
@@ -116,15 +136,17 @@ export class Queues {
       await this.#checkEpoch(session, commit.unit, commit.epoch);
       // In one order everywhere, so that two who append to the same queues never wait for each other.
       for (const { queue, changes } of appends.toSorted((a, b) => (a.queue < b.queue ? -1 : 1))) {
-        if (changes.length > 0) await this.#appendTo(session, queue, changes, nowMs);
+        if (changes.length > 0) await this.appendTo(session, queue, changes, nowMs);
       }
       if (commit.checkpoint === null) return;
       const sql = `UPDATE ${this.store.table('checkpoints')} SET checkpoint = $2 WHERE unit = $1`;
       await session.query(sql, [commit.unit, commit.checkpoint]);
     }, signal);
+    this.announce();
   }
 
-  async #appendTo(session: Session, queue: string, changes: readonly Change[], nowMs: number): Promise<void> {
+  /** As part of a transaction. Answers the number of the last one. */
+  async appendTo(session: Session, queue: string, changes: readonly Change[], nowMs: number): Promise<number> {
     const counted = await session.query(
       `UPDATE ${this.store.table('queues')} SET last_seq = last_seq + $2 WHERE name = $1 RETURNING last_seq`,
       [queue, changes.length],
@@ -147,6 +169,7 @@ export class Queues {
         parameters,
       );
     }
+    return last as number;
   }
 
   /** Messages after `after`, up to and with `until`, in order. */

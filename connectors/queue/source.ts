@@ -32,7 +32,8 @@ export interface QueueSourceOptions {
 /** @throws {RequestRefusedError} nothing has ever been put into it. */
 export async function openSource(options: QueueSourceOptions, signal: AbortSignal): Promise<Source> {
   const { queues, spec, clock } = options;
-  const name = spec.from.queue;
+  const { queue: name, schema } = spec.from;
+  if (schema !== undefined) await queues.prepare(name, schema);
   if (spec.where !== undefined) {
     throw new RequestRefusedError(`The queue ${name} takes no where:`, { hint: 'Use steps: with a filter.' });
   }
@@ -147,13 +148,24 @@ class QueueSource implements Source {
   }
 
   async waitForChange(from: string, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
     const { seq, isStart } = decodePosition(from);
     while (!signal.aborted) {
       const { lastSeq, goneSeq } = await this.#now(signal);
       if (lastSeq > Math.max(seq, isStart ? goneSeq : 0)) return;
-      await clock.sleep(LOOK_MS, signal);
+      await this.#look(signal);
     }
+  }
+
+  /** Until something is appended here, or it is time to see what other processes have appended. */
+  async #look(signal: AbortSignal): Promise<void> {
+    const { clock, queues } = this.#options;
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    const [slept, told] = [clock.sleep(LOOK_MS, either).catch(() => {}), queues.announced(either)];
+    await Promise.race([slept, told]);
+    over.abort();
+    await Promise.all([slept, told]);
+    signal.throwIfAborted();
   }
 
   async describeCheckpoint(checkpoint: string): Promise<{ readonly [fact: string]: string }> {

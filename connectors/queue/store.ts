@@ -23,12 +23,12 @@ export interface Store {
   close(): Promise<void>;
 }
 
-export type TableName = 'queues' | 'messages' | 'consumers' | 'checkpoints';
+export type TableName = 'queues' | 'messages' | 'consumers' | 'checkpoints' | 'posts' | 'post_tokens';
 
 /**
  * `queues.last_seq` is the counter of a queue and its lock at once: who appends raises it first and holds the row until the commit.
  * So messages become visible in the order of their numbers, and who has read one has passed none that is still to come (P1).
- * `slot` spreads keys over 256 slots, for readers that one day share a queue.
+ * `slot` spreads keys over 256 slots, for readers that one day share a queue. `posts` tell what was handed over at once.
  */
 export function createStatements(table: (name: TableName) => string): readonly string[] {
   return [
@@ -39,5 +39,12 @@ export function createStatements(table: (name: TableName) => string): readonly s
     `CREATE TABLE IF NOT EXISTS ${table('consumers')} (queue text NOT NULL, consumer text NOT NULL, seq bigint NOT NULL,
        seen_ms bigint NOT NULL, PRIMARY KEY (queue, consumer))`,
     `CREATE TABLE IF NOT EXISTS ${table('checkpoints')} (unit text PRIMARY KEY, epoch bigint NOT NULL, checkpoint text)`,
+    `CREATE TABLE IF NOT EXISTS ${table('posts')} (id text PRIMARY KEY, queue text NOT NULL, first_seq bigint NOT NULL,
+       last_seq bigint NOT NULL, digest text NOT NULL, keys_json text NOT NULL, outcomes_json text, at_ms bigint NOT NULL)`,
+    `CREATE INDEX IF NOT EXISTS _tidemark_queue_posts_waiting ON ${table('posts')} (queue, first_seq) WHERE outcomes_json IS NULL`,
+    `CREATE INDEX IF NOT EXISTS _tidemark_queue_posts_by_age ON ${table('posts')} (queue, at_ms)`,
+    `CREATE TABLE IF NOT EXISTS ${table('post_tokens')} (queue text NOT NULL, token text NOT NULL, post text NOT NULL,
+       at_ms bigint NOT NULL, PRIMARY KEY (queue, token))`,
+    `CREATE INDEX IF NOT EXISTS _tidemark_queue_post_tokens_by_age ON ${table('post_tokens')} (queue, at_ms)`,
   ];
 }

@@ -98,6 +98,8 @@ export type SyncSource =
       readonly connection: string;
       /** As the connector's `from` schema parsed it. */
       readonly spec: unknown;
+      /** What it holds is sent to us by HTTP. */
+      readonly hook?: HookConfig;
       readonly notes: string | null;
     }
   | {
@@ -110,6 +112,36 @@ export type SyncSource =
       readonly options: unknown;
       readonly notes: string | null;
     };
+
+/** Who may send records to a sync, and what they may look like. */
+export interface HookConfig {
+  readonly auth: HookAuth;
+  readonly key: readonly string[];
+  readonly fields: readonly HookField[];
+  readonly extra: 'refuse' | 'ignore';
+  /** Field with the time of a record's last change at the sender; null when there is none. */
+  readonly stamp: string | null;
+  readonly rateLimit: { readonly requests: number; readonly perMs: number } | null;
+  readonly bodyBytesMax: number;
+}
+
+export type HookAuth =
+  | { readonly kind: 'bearer'; readonly tokens: readonly string[] }
+  | {
+      readonly kind: 'hmac';
+      readonly secrets: readonly string[];
+      /** In lower case. */
+      readonly signatureHeader: string;
+      readonly timestampHeader: string;
+      readonly toleranceMs: number;
+    };
+
+export interface HookField {
+  readonly name: string;
+  readonly type: FieldType;
+  readonly required: boolean;
+  readonly maxLength: number | null;
+}
 
 export interface SyncTarget {
   readonly connection: string;

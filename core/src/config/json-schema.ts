@@ -1,6 +1,7 @@
 import { type ZodType, z } from 'zod';
 import type { AnyConnector } from './config.ts';
 import { inputSchema, type JsonSchema } from './connector-schema.ts';
+import { hookSourceSchema } from './hook-schema.ts';
 import { lookupExtras } from './lookup-schema.ts';
 import { pairingSchema, sideExtras } from './pairing-schema.ts';
 import {
@@ -54,10 +55,11 @@ function syncJsonSchema(connectors: readonly AnyConnector[]): JsonSchema {
     properties: {
       ...sync.properties,
       from: {
-        description: 'Where records come from: a connection, or a module of your own',
+        description: 'Where records come from: a connection, a module of your own, or whoever sends them to a hook',
         anyOf: [
           ...connectors.flatMap((c) => (c.from === undefined ? [] : [withExtras(c.from, sourceExtras, c)])),
           own(customSourceSchema),
+          own(hookSourceSchema),
         ],
       },
       to: {

@@ -7,6 +7,7 @@ import type { Environment } from './environment.ts';
 import { locateYaml } from './located-yaml.ts';
 import type { PairingConfig } from './pairing.ts';
 import { guardSecrets, isBlock, readConnections } from './read-connections.ts';
+import { connectionForHooks } from './read-hook.ts';
 import { readPairing } from './read-pairing.ts';
 import { readSync } from './read-sync.ts';
 import { Report } from './report.ts';
@@ -53,7 +54,14 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
   const connectionBlocks = isBlock(top.connections) ? top.connections : {};
   const syncBlocks = isBlock(top.syncs) ? top.syncs : {};
   const connections = readConnections(connectionBlocks, options.connectors, report, file);
-  const context = { report, connections, declared: Object.keys(connectionBlocks), baseDir };
+  const store = report.parse(storeSchema, top.store ?? {}, ['store'])?.data;
+  if (isBlock(top.store)) guardSecrets(storeSchema, { url: top.store.url }, ['store'], report, file);
+  const storeConfig = store && readStore(store.url, baseDir, report);
+  const context = { report, connections, declared: Object.keys(connectionBlocks), baseDir, file };
+  if (Object.values(syncBlocks).some(hasHook) && storeConfig != null) {
+    const forHooks = connectionForHooks(storeConfig, options.connectors);
+    if (forHooks !== null) connections.set(forHooks.name, forHooks);
+  }
   const syncs = new Map<string, SyncConfig>();
   const pairings = new Map<string, PairingConfig>();
   for (const [name, block] of Object.entries(syncBlocks)) {
@@ -67,11 +75,8 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
   }
   checkDatasets(syncs, connections, report);
   checkWatermarkKeys(syncs, report);
-  const store = report.parse(storeSchema, top.store ?? {}, ['store'])?.data;
-  if (isBlock(top.store)) guardSecrets(storeSchema, { url: top.store.url }, ['store'], report, file);
   const log = report.parse(logSchema, top.log ?? {}, ['log'])?.data;
   const http = report.parse(httpSchema, top.http ?? {}, ['http'])?.data;
-  const storeConfig = store && readStore(store.url, baseDir, report);
 
   const errors = report.problems.filter((p) => p.severity === 'error');
   if (errors.length > 0 || storeConfig === undefined || storeConfig === null || log === undefined || http === undefined) {
@@ -89,6 +94,11 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
     notes: typeof top.notes === 'string' ? top.notes : null,
     warnings: inFileOrder(report.problems),
   };
+}
+
+/** One that names no place of its own for what comes in. */
+function hasHook(sync: unknown): boolean {
+  return isBlock(sync) && isBlock(sync.from) && 'hook' in sync.from && !('connection' in sync.from);
 }
 
 function readStore(url: string, baseDir: string, report: Report): StoreConfig | null {

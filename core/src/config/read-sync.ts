@@ -12,6 +12,7 @@ import { fingerprint } from './fingerprint.ts';
 import type { Path } from './located-yaml.ts';
 import { comparesTarget, isComparison, readCompare } from './read-compare.ts';
 import { checkName, isBlock } from './read-connections.ts';
+import { HOOK_MS, readHook } from './read-hook.ts';
 import { readLookup } from './read-lookup.ts';
 import type { Report } from './report.ts';
 import {
@@ -32,6 +33,8 @@ export interface SyncContext {
   /** All that the file names, so that a wrong one is not reported as lacking. */
   readonly declared: readonly string[];
   readonly baseDir: string;
+  /** The file that is read, for what is said of its rights. */
+  readonly file: string;
 }
 
 /** How often a live sync reads what changed, in case a change was not told. */
@@ -50,7 +53,7 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
   const parsed = report.parse(syncSchema, block, path, { later: laterKeys.sync });
   const input = parsed?.data;
 
-  const from = isBlock(block.from) ? readSource(block.from, [...path, 'from'], context) : null;
+  const from = isBlock(block.from) ? readSource(name, block.from, [...path, 'from'], context) : null;
   const to = isBlock(block.to) ? readTarget(block.to, [...path, 'to'], context, comparesTarget(block.steps)) : null;
   const fields = readMappings(block.fields, [...path, 'fields'], report);
   const written = Array.isArray(block.steps) ? block.steps : [];
@@ -76,8 +79,7 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
     exclude: input.exclude ?? [],
     steps: steps.filter((step) => step !== null),
     compare,
-    schedule:
-      scheduleOf(input, timezone) ?? (input.live === true && channel === null ? { kind: 'every', everyMs: SAFETY_NET_MS } : null),
+    schedule: scheduleOf(input, timezone) ?? scheduleUnlessTold(input, from, channel),
     live: channel !== null || (input.live ?? false),
     channel,
     journalMs: input.journal ?? null,
@@ -101,7 +103,13 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
   return { ...sync, fingerprint: fingerprint(sync, context.connections) };
 }
 
-function readSource(block: Record<string, unknown>, path: Path, context: SyncContext): SyncSource | null {
+/** A sync that is told of changes runs by itself. */
+function scheduleUnlessTold({ live }: SyncInput, from: SyncSource, channel: string | null): ScheduleConfig | null {
+  if (from.kind === 'connection' && from.hook !== undefined) return { kind: 'every', everyMs: HOOK_MS };
+  return live === true && channel === null ? { kind: 'every', everyMs: SAFETY_NET_MS } : null;
+}
+
+function readSource(sync: string, block: Record<string, unknown>, path: Path, context: SyncContext): SyncSource | null {
   const { report } = context;
   if ('run' in block && !('connection' in block)) {
     const custom = report.parse(customSourceSchema, block, path)?.data;
@@ -116,8 +124,10 @@ function readSource(block: Record<string, unknown>, path: Path, context: SyncCon
       notes: custom.notes ?? null,
     };
   }
+  if ('hook' in block) return readHook(sync, block, path, context);
   if (!('connection' in block)) {
-    report.error([...path, 'connection'], 'is missing', 'name a connection, or write run: with a module of your own');
+    const hint = 'name a connection, or write run: with a module of your own, or hook: for what others send';
+    report.error([...path, 'connection'], 'is missing', hint);
     return null;
   }
   const connection = findConnection(block.connection, [...path, 'connection'], context);
@@ -303,6 +313,12 @@ function checkTogether(input: SyncInput, path: Path, report: Report, channel: st
   checkSchedules(input, path, report);
   if (input.live === true && isBlock(input.from) && 'run' in input.from) {
     report.error([...path, 'live'], 'needs a connection that streams its changes', 'use every: with a source of your own');
+  }
+  if (isBlock(input.from) && 'hook' in input.from) {
+    if (input.live === true)
+      report.error([...path, 'live'], 'has no meaning for a hook', 'what comes in is brought on at once', 'key');
+    if (input.where !== undefined)
+      report.error([...path, 'where'], 'has no meaning for a hook', 'use steps: with a filter', 'key');
   }
   const scheduled = input.every !== undefined || input.cron !== undefined || input.live === true || channel !== null;
   if (input.startDelay !== undefined && !scheduled) {

@@ -24,7 +24,7 @@ export function duration(description: string, limits: { minMs?: number } = {}) {
     .meta({ description });
 }
 
-const notes = z.string().optional().meta({ description: 'Kept and shown in the generated documentation' });
+export const notes = z.string().optional().meta({ description: 'Kept and shown in the generated documentation' });
 
 const names = (description: string) => z.array(z.string().min(1)).meta({ description });
 
@@ -122,7 +122,18 @@ export const stepSchemas = {
   }),
 };
 
-const fieldTypes = ['text', 'boolean', 'integer', 'decimal', 'double', 'date', 'datetime', 'time', 'json', 'bytes'] as const;
+export const fieldTypes = [
+  'text',
+  'boolean',
+  'integer',
+  'decimal',
+  'double',
+  'date',
+  'datetime',
+  'time',
+  'json',
+  'bytes',
+] as const;
 
 /** `from` with a module of the user's. */
 export const customSourceSchema = z.strictObject({
@@ -212,10 +223,12 @@ export const httpSchema = z.strictObject({
   port: z
     .union([z.int().min(0).max(65_535), z.literal('off')], { error: () => 'takes a port, 0 for a free one, or off' })
     .optional()
-    .meta({ description: 'Where `tidemark start` answers metrics and health; 4600 unless told otherwise, `off` for nowhere' }),
+    .meta({
+      description: 'Where `tidemark start` answers hooks, metrics and health; 4600 unless told otherwise, `off` for nowhere',
+    }),
   host: z.string().min(1).optional().meta({
     description:
-      'The address it listens at; this machine only unless told otherwise. Others need no login: keep them away otherwise',
+      'The address it listens at; this machine only unless told otherwise. Metrics and health need no login: keep others away otherwise',
   }),
 });
 
@@ -224,7 +237,7 @@ export const topSchema = z.strictObject({
   syncs: block.meta({ description: 'What is kept in sync, by name' }),
   store: block.optional().meta({ description: 'Where runs, failures and checkpoints are kept' }),
   log: block.optional(),
-  http: block.optional().meta({ description: 'Metrics and health of `tidemark start`' }),
+  http: block.optional().meta({ description: 'Hooks, metrics and health of `tidemark start`' }),
   notes,
 });
 

@@ -8,6 +8,8 @@ export interface Change {
   readonly op: 'upsert' | 'delete';
   /** See `keyOf`. */
   readonly key: string;
+  /** Its key in the source, where steps or `to.key` gave it another one. */
+  readonly sourceKey?: string;
   /** All mapped fields for an upsert; for a delete null. */
   readonly row: Row | null;
   /** The source's own modification stamp, epoch ms; `NO_STAMP` when it keeps none. Never compared with another clock. */
@@ -31,7 +33,11 @@ export interface Batch {
 
 /** What a target did with one change. */
 export type WriteResult =
-  | { readonly status: 'created' | 'updated' | 'deleted' | 'unchanged' }
+  | {
+      readonly status: 'created' | 'updated' | 'deleted' | 'unchanged';
+      /** Its id in the target, where that has told another than the key. */
+      readonly id?: string;
+    }
   | { readonly status: 'rejected'; readonly reason: Rejection };
 
 /** Why a target refused one record. Becomes a failure (P2). */

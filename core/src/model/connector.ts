@@ -4,6 +4,7 @@ import type { Problem } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { Block } from './block.ts';
 import type { Batch, Change, WriteResult } from './change.ts';
+import type { Inbox, InboxSpec } from './inbox.ts';
 import type { Lookup, LookupSpec } from './lookup.ts';
 import type { DatasetSchema } from './schema.ts';
 import type { Side, SideSpec } from './side.ts';
@@ -30,8 +31,19 @@ export interface Connector<Config = never, From = never, To = never> {
    * any other. Told offline, by what `from:` says.
    */
   eventChannel?(from: From): string | null;
+  /** How it keeps what is handed over to a sync of ours; absent when it cannot. */
+  readonly inbox?: InboxKind<Config, From>;
   /** Cheap and offline: nothing is contacted before the connection is used. */
   open(config: Config, context: ConnectorContext): Connection<From, To>;
+}
+
+export interface InboxKind<Config = never, From = never> {
+  /** A connection beside the state store, for users who name none; null where there is no such place. */
+  beside(
+    store: { readonly kind: 'sqlite'; readonly file: string } | { readonly kind: 'postgres'; readonly url: string },
+  ): Config | null;
+  /** What `from:` would say to read this inbox. */
+  from(spec: InboxSpec): From;
 }
 
 /** The only way in which a connector touches the world besides its own driver. */
@@ -72,6 +84,8 @@ export interface Connection<From = never, To = never> extends AsyncDisposable {
   removeSource?(from: From, signal: AbortSignal): Promise<readonly SchemaChange[]>;
   openTarget?(spec: TargetSpec<To>, signal: AbortSignal): Promise<Target>;
   openSide?(spec: SideSpec, signal: AbortSignal): Promise<Side>;
+  /** Makes it when it is not there. Closed with the connection. */
+  openInbox?(spec: InboxSpec): Promise<Inbox>;
   /** @throws {RequestRefusedError} there is no such dataset or field: names it. */
   openLookup?(spec: LookupSpec, signal: AbortSignal): Promise<Lookup>;
   /** Listens to changes as they are committed. Absent: this system has no streams. */
