@@ -5,6 +5,7 @@ const merge = inFile('core/src/pipeline/two-way/merge-record.ts');
 const decide = inFile('core/src/pipeline/two-way/decide-pair.ts');
 const partners = inFile('core/src/pipeline/two-way/find-partners.ts');
 const reconcile = inFile('core/src/pipeline/two-way/reconcile.ts');
+const conflicts = inFile('core/src/pipeline/two-way/conflicts.ts');
 const running = inFile('core/src/pipeline/two-way/run-pairing.ts');
 
 /** Every safeguard of a two-way sync, taken away one at a time. */
@@ -36,14 +37,14 @@ export const mutations: readonly Mutation[] = [
     promise: 'P7',
     edits: [
       reconcile(
-        'await pairing.store.links.putLinks(pairing.name, kept);',
+        'await pairing.store.links.putLinks(ownerOf(pairing), kept);',
         `for (const link of done.left.size === 0 ? [] : kept) {
     const [change] = await pairing.left.source.readKeys!([link.leftKey], new AbortController().signal);
     const base = JSON.parse(link.base);
     for (const { field, left } of pairing.fields) if (change?.row && base[field.name]) base[field.name].left = change.row[left] ?? null;
     Object.assign(link, { base: JSON.stringify(base) });
   }
-  await pairing.store.links.putLinks(pairing.name, kept);`,
+  await pairing.store.links.putLinks(ownerOf(pairing), kept);`,
       ),
     ],
   },
@@ -72,10 +73,10 @@ export const mutations: readonly Mutation[] = [
     name: 'a conflict is kept after the overwrite',
     promise: 'P2',
     edits: [
-      reconcile('      await keepConflicts(works, pairing);\n', ''),
+      reconcile('      records = await keepConflicts(works, pairing, open);\n', ''),
       reconcile(
         '  const right = resultsOf(writes.right, rightResults);\n',
-        '  const right = resultsOf(writes.right, rightResults);\n  await keepConflicts(works, pairing);\n',
+        '  const right = resultsOf(writes.right, rightResults);\n  records = await keepConflicts(works, pairing, []);\n',
       ),
     ],
   },
@@ -150,7 +151,7 @@ export const mutations: readonly Mutation[] = [
     name: 'what goes with a deleted record and never flowed is not told',
     promise: 'P7',
     edits: [
-      reconcile(
+      conflicts(
         'if (action.decided || !holdsItsOwn(work, action.on, pairing)) return [];',
         'if (action.decided || holdsItsOwn(work, action.on, pairing) || true) return [];',
       ),

@@ -394,12 +394,13 @@ class World {
 /** The store, with the ledger told of what is durable now. */
 function observed(store: Store, ledger: Ledger): Store {
   const links = override(store.links, {
-    async putConflicts(conflicts) {
-      await store.links.putConflicts(conflicts);
+    async putConflicts(owner, conflicts) {
+      const ids = await store.links.putConflicts(owner, conflicts);
       ledger.conflicts(conflicts);
+      return ids;
     },
-    async putLinks(name, kept) {
-      await store.links.putLinks(name, kept);
+    async putLinks(owner, kept) {
+      await store.links.putLinks(owner, kept);
       ledger.links(kept);
     },
   } satisfies Partial<LinkStore>);

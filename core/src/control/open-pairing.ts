@@ -6,7 +6,7 @@ import type { FieldSchema } from '../model/schema.ts';
 import type { Side } from '../model/side.ts';
 import type { FieldValue } from '../model/value.ts';
 import type { FieldClash, Policy, SideName } from '../pipeline/two-way/merge-record.ts';
-import type { OpenedPairing, PairField } from '../pipeline/two-way/opened-pairing.ts';
+import type { OpenedPairing, Ownership, PairField } from '../pipeline/two-way/opened-pairing.ts';
 import { importUserModule } from '../pipeline/user-module.ts';
 import type { Store } from '../store/store.ts';
 
@@ -28,7 +28,12 @@ const sides = ['left', 'right'] as const;
  * Opens both sides of a two-way sync.
  * @throws {ConfigError} a field that a side does not have.
  */
-export async function openPairing(config: PairingConfig, context: PairingContext, signal: AbortSignal): Promise<OpenedPairing> {
+export async function openPairing(
+  config: PairingConfig,
+  context: PairingContext,
+  signal: AbortSignal,
+  ownership: Ownership = { epoch: null },
+): Promise<OpenedPairing> {
   const { store, clock, log } = context;
   const opened: Partial<Record<SideName, Side>> = {};
   try {
@@ -44,6 +49,7 @@ export async function openPairing(config: PairingConfig, context: PairingContext
       deletes: config.deletes,
       rightAheadMs: await aheadMs(left, right, signal),
       store,
+      ownership,
       clock,
       log,
     };

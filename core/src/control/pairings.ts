@@ -3,7 +3,7 @@ import type { PairingConfig } from '../config/pairing.ts';
 import type { FieldValue } from '../model/value.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
 import type { Policy } from '../pipeline/two-way/merge-record.ts';
-import { type OpenedPairing, PairingTally } from '../pipeline/two-way/opened-pairing.ts';
+import { type OpenedPairing, type Ownership, PairingTally, takeOver } from '../pipeline/two-way/opened-pairing.ts';
 import { reconcile } from '../pipeline/two-way/reconcile.ts';
 import {
   type PairingRunOptions,
@@ -39,6 +39,8 @@ export class Pairings implements AsyncDisposable {
   readonly #options: EngineParts;
   readonly #opened = new Map<string, OpenedPairing>();
   readonly #turns = new Map<string, Promise<unknown>>();
+  /** Outlives what is open: whoever has lost a sync and opens it anew still has lost it. */
+  readonly #owned = new Map<string, Ownership>();
 
   constructor(options: EngineParts) {
     this.#options = options;
@@ -95,6 +97,8 @@ export class Pairings implements AsyncDisposable {
           // What is told meanwhile is read when it goes on: the deltas' checkpoint stays behind it.
           if (await paused()) return;
           const pairing = await this.#reuseOrOpen(name, signal);
+          // Only a run takes a sync over that another process has: it reads what that one may have left.
+          if (pairing.ownership.epoch === null) await takeOver(pairing);
           await reconcile(pairing, { left: [], right: [], [side]: keys }, { signal, tally: new PairingTally() });
         }),
       run: async (run) => {
@@ -177,7 +181,9 @@ export class Pairings implements AsyncDisposable {
 
   async #reuseOrOpen(name: string, signal: AbortSignal): Promise<OpenedPairing> {
     const config = this.#options.config.pairings.get(name)!;
-    const known = this.#opened.get(name) ?? (await openPairing(config, this.#options, signal));
+    const ownership = this.#owned.get(name) ?? { epoch: null };
+    this.#owned.set(name, ownership);
+    const known = this.#opened.get(name) ?? (await openPairing(config, this.#options, signal, ownership));
     this.#opened.set(name, known);
     return known;
   }

@@ -22,8 +22,11 @@ export interface Conflict {
   readonly base: FieldValue;
   readonly left: FieldValue;
   readonly right: FieldValue;
-  /** `open` waits for somebody's decision; `settled` went by the policy or was decided. */
-  readonly state: 'open' | 'settled';
+  /**
+   * `open` waits for somebody's decision; `settled` went by the policy or was decided. `writing` is an overwrite that is about to be
+   * made: it becomes `settled` once its side has acknowledged it, and goes when it was not made.
+   */
+  readonly state: 'open' | 'writing' | 'settled';
   /** The value that stands; null while it is open. */
   readonly outcome: FieldValue;
   readonly why: string;
@@ -38,27 +41,44 @@ export interface Decision {
   readonly choice: 'left' | 'right' | { readonly value: FieldValue };
 }
 
+/** Whoever writes owns the sync by this epoch of its checkpoint. */
+export interface LinkOwner {
+  readonly sync: string;
+  readonly epoch: number;
+}
+
 /** Links, bases and conflicts of two-way syncs: they belong to neither side, so the store keeps them. Every method is atomic. */
 export interface LinkStore {
   linksByLeft(sync: string, keys: readonly string[]): Promise<readonly Link[]>;
   linksByRight(sync: string, keys: readonly string[]): Promise<readonly Link[]>;
-  /** By both keys: a link to a record that had another one before takes its place. */
-  putLinks(sync: string, links: readonly Link[]): Promise<void>;
+  /**
+   * By both keys: a link to a record that had another one before takes its place.
+   * @throws {OwnershipLostError} the epoch is not the latest; nothing was written (P11).
+   */
+  putLinks(owner: LinkOwner, links: readonly Link[]): Promise<void>;
   /** All of them, by their left keys, some at a time. */
   linksAfter(sync: string, leftKey: string, limit: number): Promise<readonly Link[]>;
   countLinks(sync: string): Promise<number>;
   /** Forgets those that have been gone on both sides since before. */
   removeGoneLinks(sync: string, beforeMs: number): Promise<number>;
-  /** An open conflict of the same field takes the new values; a settled one that says the same is kept once. */
-  putConflicts(conflicts: readonly NewConflict[]): Promise<void>;
+  /**
+   * An open conflict of the same field takes the new values; a settled one that says the same is kept once. Answers their ids.
+   * @throws {OwnershipLostError} the epoch is not the latest, even when there is nothing to keep (P11).
+   */
+  putConflicts(owner: LinkOwner, conflicts: readonly NewConflict[]): Promise<readonly string[]>;
   conflicts(filter: {
     sync?: string;
-    state?: Conflict['state'];
+    state?: Conflict['state'] | readonly Conflict['state'][];
     ids?: readonly string[];
     keys?: readonly { leftKey: string; rightKey: string }[];
     limit?: number;
   }): Promise<readonly Conflict[]>;
+  /** Open ones that have come to nothing. */
   settleConflicts(ids: readonly string[], outcome: { readonly why: string; readonly value: FieldValue }): Promise<void>;
+  /** What was being written has been written. One that decides an open conflict of the same field takes its place, under its id. */
+  confirmConflicts(ids: readonly string[], note?: string): Promise<void>;
+  /** What was being written has not been written. */
+  dropConflicts(ids: readonly string[]): Promise<void>;
   /** All of a sync: it begins anew. */
   removeLinks(sync: string): Promise<void>;
 }

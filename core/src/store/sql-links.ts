@@ -1,6 +1,7 @@
 import type { Insertable, Kysely, Selectable } from 'kysely';
+import { OwnershipLostError } from '../base/errors.ts';
 import type { FieldValue } from '../model/value.ts';
-import type { Conflict, Link, LinkStore, NewConflict } from './links.ts';
+import type { Conflict, Link, LinkOwner, LinkStore, NewConflict } from './links.ts';
 import { fromStored, toStored } from './stored-text.ts';
 import type { Database, Tables } from './tables.ts';
 
@@ -8,7 +9,16 @@ import type { Database, Tables } from './tables.ts';
 const ROWS_MAX = 1_000;
 
 export function sqlLinks(database: Database): LinkStore {
-  const { db, among } = database;
+  const { db, among, dialect } = database;
+
+  /** Holds the epoch until the transaction ends: nobody takes over between this look and the commit (P11). */
+  async function refuseFormerOwner(transaction: Kysely<Tables>, { sync, epoch }: LinkOwner): Promise<void> {
+    const own = transaction.selectFrom('checkpoints').select('epoch').where('unit', '=', toStored(sync));
+    // SQLite has one writer, and this transaction is it.
+    const kept = await (dialect === 'postgres' ? own.forShare() : own).executeTakeFirst();
+    if (kept?.epoch === epoch) return;
+    throw new OwnershipLostError(`${sync} is owned by another worker: its epoch is no longer ${epoch}`);
+  }
 
   async function linksBy(column: 'left_key' | 'right_key', sync: string, keys: readonly string[]): Promise<readonly Link[]> {
     if (keys.length === 0) return [];
@@ -33,9 +43,11 @@ export function sqlLinks(database: Database): LinkStore {
   return {
     linksByLeft: (sync, keys) => linksBy('left_key', sync, keys),
     linksByRight: (sync, keys) => linksBy('right_key', sync, keys),
-    async putLinks(sync, links) {
+    async putLinks(owner, links) {
       if (links.length === 0) return;
+      const { sync } = owner;
       await db.transaction().execute(async (transaction) => {
+        await refuseFormerOwner(transaction, owner);
         // Whoever had one of these records as its partner loses it.
         await removeLinksOf(transaction, sync, links);
         for (let at = 0; at < links.length; at += ROWS_MAX) {
@@ -73,40 +85,29 @@ export function sqlLinks(database: Database): LinkStore {
         .executeTakeFirstOrThrow();
       return Number(removed.numDeletedRows);
     },
-    async putConflicts(conflicts) {
-      if (conflicts.length === 0) return;
-      await db.transaction().execute(async (transaction) => {
+    async putConflicts(owner, conflicts) {
+      if (conflicts.length === 0) {
+        await refuseFormerOwner(db, owner);
+        return [];
+      }
+      return db.transaction().execute(async (transaction) => {
+        await refuseFormerOwner(transaction, owner);
+        const ids: string[] = [];
         for (const conflict of conflicts) {
           const row = rowOfConflict(conflict);
-          // The open one of the field takes the new values; a settled one that says the same was told before a crash.
-          let same = transaction
-            .selectFrom('conflicts')
-            .select('id')
-            .where('sync', '=', row.sync)
-            .where('left_key', '=', row.left_key)
-            .where('right_key', '=', row.right_key)
-            .where('field', row.field == null ? 'is' : '=', row.field ?? null)
-            .orderBy('id', 'desc')
-            .limit(1);
-          same =
-            row.state === 'open'
-              ? same.where('state', '=', 'open')
-              : same
-                  .where('state', '=', 'settled')
-                  .where('base_value', '=', row.base_value)
-                  .where('left_value', '=', row.left_value)
-                  .where('right_value', '=', row.right_value)
-                  .where('at_ms', '=', row.at_ms);
-          const known = await same.executeTakeFirst();
-          if (known === undefined) await transaction.insertInto('conflicts').values(row).execute();
-          else await transaction.updateTable('conflicts').set(row).where('id', '=', known.id).execute();
+          const known = row.state === 'writing' ? undefined : await sameConflict(transaction, row);
+          if (known !== undefined) await transaction.updateTable('conflicts').set(row).where('id', '=', known.id).execute();
+          const { id } =
+            known ?? (await transaction.insertInto('conflicts').values(row).returning('id').executeTakeFirstOrThrow());
+          ids.push(String(id));
         }
+        return ids;
       });
     },
     async conflicts({ sync, state, ids, keys, limit }) {
       let query = db.selectFrom('conflicts').selectAll().orderBy('id', 'desc');
       if (sync !== undefined) query = query.where('sync', '=', toStored(sync));
-      if (state !== undefined) query = query.where('state', '=', state);
+      if (state !== undefined) query = query.where('state', 'in', [state].flat());
       if (ids !== undefined) query = query.where(among('id', ids.map(Number).filter(Number.isSafeInteger)));
       if (keys !== undefined) {
         query = query.where(
@@ -130,13 +131,74 @@ export function sqlLinks(database: Database): LinkStore {
         .where(among('id', ids.map(Number)))
         .execute();
     },
+    async confirmConflicts(ids, note) {
+      if (ids.length === 0) return;
+      await db.transaction().execute(async (transaction) => {
+        const written = await transaction
+          .selectFrom('conflicts')
+          .selectAll()
+          .where(among('id', ids.map(Number)))
+          .where('state', '=', 'writing')
+          .execute();
+        for (const { id, ...row } of written) {
+          const settled = { ...row, state: 'settled', why: note === undefined ? row.why : `${row.why} (${toStored(note)})` };
+          // Whoever has been shown the open one finds under its id what has become of it.
+          const open = await sameConflict(transaction, { ...row, state: 'open' });
+          if (open !== undefined) await transaction.deleteFrom('conflicts').where('id', '=', id).execute();
+          await transaction
+            .updateTable('conflicts')
+            .set(settled)
+            .where('id', '=', open?.id ?? id)
+            .execute();
+        }
+      });
+    },
+    async dropConflicts(ids) {
+      if (ids.length === 0) return;
+      await db
+        .deleteFrom('conflicts')
+        .where(among('id', ids.map(Number)))
+        .where('state', '=', 'writing')
+        .execute();
+    },
     async removeLinks(sync) {
       await db.transaction().execute(async (transaction) => {
         await transaction.deleteFrom('links').where('sync', '=', toStored(sync)).execute();
         await transaction.deleteFrom('conflicts').where('sync', '=', toStored(sync)).where('state', '=', 'open').execute();
+        // Whether it was made nobody will find out any more; better told than lost.
+        await transaction
+          .updateTable('conflicts')
+          .set({ state: 'settled' })
+          .where('sync', '=', toStored(sync))
+          .where('state', '=', 'writing')
+          .execute();
       });
     },
   };
+}
+
+/** The open one of the field, which takes the new values; a settled one that says the same, which was told before a crash. */
+function sameConflict(
+  transaction: Kysely<Tables>,
+  row: Insertable<Tables['conflicts']>,
+): Promise<{ readonly id: number } | undefined> {
+  const same = transaction
+    .selectFrom('conflicts')
+    .select('id')
+    .where('sync', '=', row.sync)
+    .where('left_key', '=', row.left_key)
+    .where('right_key', '=', row.right_key)
+    .where('field', row.field == null ? 'is' : '=', row.field ?? null)
+    .where('state', '=', row.state)
+    .orderBy('id', 'desc')
+    .limit(1);
+  if (row.state === 'open') return same.executeTakeFirst();
+  return same
+    .where('base_value', '=', row.base_value)
+    .where('left_value', '=', row.left_value)
+    .where('right_value', '=', row.right_value)
+    .where('at_ms', '=', row.at_ms)
+    .executeTakeFirst();
 }
 
 function rowOfLink(sync: string, { leftKey, rightKey, base, gone, changedAtMs }: Link): Insertable<Tables['links']> {

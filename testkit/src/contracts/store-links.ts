@@ -1,4 +1,4 @@
-import type { Link, NewConflict, Store } from '@tidemark/core';
+import { type Link, type LinkOwner, type NewConflict, OwnershipLostError, type Store } from '@tidemark/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
@@ -11,6 +11,10 @@ export function describeLinks(place: () => { store: Store; newSync(): string }):
     gone: null,
     changedAtMs: 1,
     ...over,
+  });
+  const owner = async (sync: string): Promise<LinkOwner> => ({
+    sync,
+    epoch: (await place().store.checkpoints.acquire(sync)).epoch,
   });
   const conflict = (sync: string, over: Partial<NewConflict> = {}): NewConflict => ({
     ...{ sync, leftKey: 'l', rightKey: 'r', field: 'f', base: 'o', left: 'a', right: 'b' },
@@ -26,7 +30,7 @@ export function describeLinks(place: () => { store: Store; newSync(): string }):
           const sync = newSync();
           let model: [string, string][] = [];
           for (const [left, right] of pairs) {
-            await store.links.putLinks(sync, [link(left, right, { base: JSON.stringify({ left }) })]);
+            await store.links.putLinks(await owner(sync), [link(left, right, { base: JSON.stringify({ left }) })]);
             model = [...model.filter(([l, r]) => l !== left && r !== right), [left, right]];
           }
           const found = await store.links.linksByLeft(sync, ['a', 'b\0', 'c', 'd']);
@@ -45,7 +49,7 @@ export function describeLinks(place: () => { store: Store; newSync(): string }):
       const many = Array.from({ length: 5000 }, (_, i) =>
         link(`l${i}`, `r${i}`, { gone: i % 2 === 0 ? 'both' : null, changedAtMs: i }),
       );
-      await store.links.putLinks(sync, many);
+      await store.links.putLinks(await owner(sync), many);
       expect(await store.links.countLinks(sync)).toBe(2500);
       expect(await store.links.removeGoneLinks(sync, 1000)).toBe(500);
       expect(await store.links.linksByRight(sync, ['r998', 'r999', 'r1000'])).toHaveLength(2);
@@ -56,13 +60,13 @@ export function describeLinks(place: () => { store: Store; newSync(): string }):
     test('an open conflict is one row with the latest values; what was settled twice, by a crash, is told once', async () => {
       const { store, newSync } = place();
       const sync = newSync();
-      await store.links.putConflicts([conflict(sync), conflict(sync, { left: { deep: ['\0'] }, atMs: 2 })]);
+      await store.links.putConflicts(await owner(sync), [conflict(sync), conflict(sync, { left: { deep: ['\0'] }, atMs: 2 })]);
       const [open, ...more] = await store.links.conflicts({ sync });
       expect(more).toEqual([]);
       expect(open).toMatchObject({ left: { deep: ['\0'] }, state: 'open', outcome: null });
       const settled = conflict(sync, { state: 'settled', outcome: 'a', field: null });
-      await store.links.putConflicts([settled]);
-      await store.links.putConflicts([settled]);
+      await store.links.putConflicts(await owner(sync), [settled]);
+      await store.links.putConflicts(await owner(sync), [settled]);
       expect(await store.links.conflicts({ sync, state: 'settled' })).toHaveLength(1);
       expect(await store.links.conflicts({ sync, keys: [{ leftKey: 'l', rightKey: 'other' }] })).toEqual([]);
       await store.links.settleConflicts([open!.id], { why: 'decided', value: 'b' });
@@ -71,12 +75,49 @@ export function describeLinks(place: () => { store: Store; newSync(): string }):
       ]);
     });
 
+    test('an overwrite that is about to be made is told as made, or goes; one that decides an open conflict takes its place', async () => {
+      const { store, newSync } = place();
+      const sync = newSync();
+      const [open] = await store.links.putConflicts(await owner(sync), [conflict(sync)]);
+      const writing = { state: 'writing', outcome: 'b', why: 'decided' } as const;
+      const ids = await store.links.putConflicts(await owner(sync), [
+        conflict(sync, { ...writing, left: 'c' }),
+        conflict(sync, { ...writing, field: 'g' }),
+        conflict(sync, { ...writing, field: 'h\0' }),
+      ]);
+      expect(await store.links.conflicts({ sync, state: ['open', 'writing'] })).toHaveLength(4);
+      await store.links.confirmConflicts([ids[0]!]);
+      await store.links.confirmConflicts([ids[2]!], 'as far as known');
+      await store.links.dropConflicts([...ids, open!]);
+      expect(await store.links.conflicts({ sync })).toMatchObject([
+        { id: ids[2], field: 'h\0', state: 'settled', why: 'decided (as far as known)' },
+        { id: open, field: 'f', state: 'settled', left: 'c', outcome: 'b', why: 'decided' },
+      ]);
+    });
+
+    test('a former owner keeps nothing, and is told so even when it has nothing to keep (P11)', async () => {
+      const { store, newSync } = place();
+      const sync = newSync();
+      await expect(store.links.putConflicts({ sync, epoch: 1 }, [])).rejects.toThrow(OwnershipLostError);
+      const former = await owner(sync);
+      await store.links.putLinks(former, [link('l', 'r')]);
+      await owner(sync);
+      await expect(store.links.putLinks(former, [link('l', 'other')])).rejects.toThrow(OwnershipLostError);
+      await expect(store.links.putConflicts(former, [conflict(sync)])).rejects.toThrow(OwnershipLostError);
+      await expect(store.links.putConflicts(former, [])).rejects.toThrow(OwnershipLostError);
+      expect(await store.links.linksByLeft(sync, ['l'])).toMatchObject([{ rightKey: 'r' }]);
+      expect(await store.links.conflicts({ sync })).toEqual([]);
+    });
+
     test('a sync that begins anew has no links and nothing open; what was overwritten stays told', async () => {
       const { store, newSync } = place();
       const [sync, other] = [newSync(), newSync()];
-      await store.links.putLinks(sync, [link('l', 'r')]);
-      await store.links.putLinks(other, [link('l', 'r')]);
-      await store.links.putConflicts([conflict(sync), conflict(sync, { field: 'g', state: 'settled', outcome: 'a' })]);
+      await store.links.putLinks(await owner(sync), [link('l', 'r')]);
+      await store.links.putLinks(await owner(other), [link('l', 'r')]);
+      await store.links.putConflicts(await owner(sync), [
+        conflict(sync),
+        conflict(sync, { field: 'g', state: 'settled', outcome: 'a' }),
+      ]);
       await store.links.removeLinks(sync);
       expect(await store.links.countLinks(sync)).toBe(0);
       expect(await store.links.countLinks(other)).toBe(1);

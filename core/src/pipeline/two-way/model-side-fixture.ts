@@ -17,6 +17,8 @@ export class ModelSide implements Side {
   writes = 0;
   /** Values of fields that the engine replaced, by people's edits that no write of the engine had made. */
   readonly overwritten: { key: string; field: string; value: FieldValue }[] = [];
+  /** Every value that the engine put another one in the place of, whoever had made it. */
+  readonly replaced: { key: string; field: string; value: FieldValue }[] = [];
   /** Fields that the engine set to what it had just read there. */
   idle = 0;
   /** Every value that the engine ever set here. */
@@ -110,6 +112,7 @@ export class ModelSide implements Side {
     this.writes++;
     if (write.op === 'delete') {
       for (const [field, value] of Object.entries(found.row)) {
+        this.replaced.push({ key: write.key, field, value });
         if (!this.#ours.has(`${write.key} ${field}`)) this.overwritten.push({ key: write.key, field, value });
       }
       this.delete(write.key);
@@ -118,6 +121,7 @@ export class ModelSide implements Side {
         const id = `${write.key} ${field}`;
         const before = found.row[field] ?? null;
         if ((this.#read.get(write.key)?.[field] ?? null) === value) this.idle++;
+        this.replaced.push({ key: write.key, field, value: before });
         if (!this.#ours.has(id) && before !== null && before !== value)
           this.overwritten.push({ key: write.key, field, value: before });
         this.received.add(value);

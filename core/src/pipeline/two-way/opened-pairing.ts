@@ -1,8 +1,9 @@
 import type { Clock } from '../../base/clock.ts';
+import { InvariantError } from '../../base/errors.ts';
 import type { Log } from '../../model/connector.ts';
 import type { Side, SideResult, SideRow } from '../../model/side.ts';
 import { newRow, type Row } from '../../model/value.ts';
-import type { NewConflict } from '../../store/links.ts';
+import type { LinkOwner, NewConflict } from '../../store/links.ts';
 import type { Store } from '../../store/store.ts';
 import type { Action, PairDeletes } from './decide-pair.ts';
 import type { FieldRule, SideName } from './merge-record.ts';
@@ -11,6 +12,11 @@ import type { FieldRule, SideName } from './merge-record.ts';
 export interface PairField extends FieldRule {
   readonly left: string;
   readonly right: string;
+}
+
+export interface Ownership {
+  /** Null as long as this process has never owned the sync. */
+  epoch: number | null;
 }
 
 /** A two-way sync with its two sides open. */
@@ -27,8 +33,23 @@ export interface OpenedPairing {
   /** How far the right side's clock is ahead of the left's. */
   readonly rightAheadMs: number;
   readonly store: Store;
+  /** By which this process owns the sync; whoever takes it over raises it, and is told of by every later write to the store (P11). */
+  readonly ownership: Ownership;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+/** As whom this process writes to the store. */
+export function ownerOf({ name, ownership }: OpenedPairing): LinkOwner {
+  if (ownership.epoch === null) throw new InvariantError(`${name} was never taken over`);
+  return { sync: name, epoch: ownership.epoch };
+}
+
+/** Takes the sync over from whoever owned it. */
+export async function takeOver({ name, store, ownership }: OpenedPairing): Promise<string | null> {
+  const { epoch, checkpoint } = await store.checkpoints.acquire(name);
+  ownership.epoch = epoch;
+  return checkpoint;
 }
 
 /** A side's record in the shared names. */

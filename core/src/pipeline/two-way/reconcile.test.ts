@@ -3,7 +3,7 @@ import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
 import type { FieldRule, SideName } from './merge-record.ts';
 import { ModelSide } from './model-side-fixture.ts';
-import { type OpenedPairing, type PairField, PairingTally } from './opened-pairing.ts';
+import { type OpenedPairing, type PairField, PairingTally, takeOver } from './opened-pairing.ts';
 import { type ReconcileOptions, reconcile } from './reconcile.ts';
 
 // What goes with a deleted record is what both sides had agreed upon, what somebody was shown and gave up, or told (P7). Found by
@@ -30,9 +30,11 @@ beforeEach(async () => {
     match: [],
     deletes: 'propagate',
     rightAheadMs: 0,
+    ownership: { epoch: null },
     clock: { now: () => 1, sleep: async () => {} },
     log: { debug() {}, info() {}, warn() {}, error() {} },
   };
+  await takeOver(pairing);
 });
 
 async function sync(decisions?: ReconcileOptions['decisions']): Promise<void> {

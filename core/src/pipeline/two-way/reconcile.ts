@@ -1,12 +1,13 @@
 import { sameValue } from '../../model/compare.ts';
 import type { Side, SideResult, SideWrite } from '../../model/side.ts';
 import { newRow, type Row } from '../../model/value.ts';
-import type { Conflict, Link, NewConflict } from '../../store/links.ts';
+import type { Conflict, Link } from '../../store/links.ts';
+import { conclude, concludeLeftBehind, conflictsOf, keepConflicts, type Records } from './conflicts.ts';
 import { decidePair } from './decide-pair.ts';
 import { keepFailures } from './failures.ts';
 import { findPartners, type Partners } from './find-partners.ts';
 import { type Base, otherSide, type Policy, type SideName } from './merge-record.ts';
-import { type OpenedPairing, type PairField, type PairingTally, shared, sideRow } from './opened-pairing.ts';
+import { type OpenedPairing, ownerOf, type PairField, type PairingTally, shared, sideRow } from './opened-pairing.ts';
 import type { Done, Work, Writes } from './work.ts';
 
 export interface ReconcileOptions {
@@ -51,6 +52,7 @@ async function reconcileOnce(
   tally.failed += unpaired.length;
   let works: readonly Work[] = [];
   let writes = { left: noWrites, right: noWrites };
+  let records: Records = { writing: [], moot: [] };
 
   // The right side is decided upon under its locks; the left, which may have none, was read just before.
   const rightKeys = partners.flatMap(({ rightKey }) => rightKey ?? []);
@@ -58,13 +60,15 @@ async function reconcileOnce(
   const rightResults = await pairing.right.merge(
     rightKeys,
     async (rows) => {
-      works = partners.map((pair) => decide({ ...pair, right: rows.get(pair.rightKey ?? '') ?? null }, pairing, options));
+      const pairs = partners.map((pair) => ({ ...pair, right: rows.get(pair.rightKey ?? '') ?? null }));
+      const open = dryRun ? [] : await openConflicts(pairs, pairing);
+      works = pairs.map((pair) => decide(pair, pairing, options));
       writes = { left: writesTo('left', works, pairing), right: writesTo('right', works, pairing) };
       tally.linked += works.filter(({ link, left, right }) => link === null && left !== null && right !== null).length;
-      tally.tell(works.flatMap((work) => conflictsOf(work, pairing)));
+      tally.tell(works.flatMap((work) => conflictsOf(work, pairing).map(({ conflict }) => conflict)));
       if (dryRun) return [];
       // Durable before anything is overwritten.
-      await keepConflicts(works, pairing);
+      records = await keepConflicts(works, pairing, open);
       return [...writes.right.values()];
     },
     signal,
@@ -74,16 +78,28 @@ async function reconcileOnce(
     return { left: [], right: [] };
   }
   const right = resultsOf(writes.right, rightResults);
+  records = await conclude(records, pairing, { left: new Map(), right }, ['right']);
   // What was agreed with the right side must not be forgotten by a crash before the left is written.
   await keepLinks(works, pairing, { left: new Map(), right }, writes);
   const leftResults = writes.left.size === 0 ? [] : await pairing.left.merge([], async () => [...writes.left.values()], signal);
   const done: Done = { left: resultsOf(writes.left, leftResults), right };
+  await conclude(records, pairing, done, ['right', 'left']);
   if (writes.left.size > 0) await keepLinks(works, pairing, done, writes);
   await keepFailures(works, { touched, unpaired }, pairing, done, writes);
   for (const side of ['left', 'right'] as const) {
     for (const [{ action }, result] of done[side]) tally.count(side, action, result);
   }
   return lookAgain(works, done);
+}
+
+/** What is open of these pairs. What an earlier attempt has left half done among their conflicts is concluded first. */
+async function openConflicts(pairs: readonly Partners[], pairing: OpenedPairing): Promise<readonly Conflict[]> {
+  const keys = pairs.flatMap(({ leftKey, rightKey }) => (leftKey === null || rightKey === null ? [] : [{ leftKey, rightKey }]));
+  if (keys.length === 0) return [];
+  const found = await pairing.store.links.conflicts({ sync: pairing.name, state: ['open', 'writing'], keys });
+  const leftBehind = found.filter(({ state }) => state === 'writing');
+  await concludeLeftBehind(pairs, leftBehind, pairing);
+  return found.filter(({ state }) => state === 'open');
 }
 
 const noWrites: Writes = new Map();
@@ -169,7 +185,7 @@ async function keepLinks(
     const link = linkOf(work, done, writes);
     return link === null ? [] : [{ ...link, changedAtMs }];
   });
-  await pairing.store.links.putLinks(pairing.name, kept);
+  await pairing.store.links.putLinks(ownerOf(pairing), kept);
 }
 
 function linkOf(work: Work, done: Done, writes: Readonly<Record<SideName, Writes>>): Omit<Link, 'changedAtMs'> | null {
@@ -200,59 +216,6 @@ function linkOf(work: Work, done: Done, writes: Readonly<Record<SideName, Writes
     default:
       return null;
   }
-}
-
-async function keepConflicts(works: readonly Work[], pairing: OpenedPairing): Promise<void> {
-  const found = works.flatMap((work) => conflictsOf(work, pairing));
-  await pairing.store.links.putConflicts(found);
-  const keys = works.flatMap(({ leftKey, rightKey }) => (leftKey === null || rightKey === null ? [] : [{ leftKey, rightKey }]));
-  // What was open and is so no more: somebody made the two equal, or decided.
-  const open = keys.length === 0 ? [] : await pairing.store.links.conflicts({ sync: pairing.name, state: 'open', keys });
-  const still = new Set(found.filter(({ state }) => state === 'open').map(identity));
-  for (const conflict of open) {
-    if (still.has(identity(conflict))) continue;
-    const work = works.find(({ leftKey, rightKey }) => leftKey === conflict.leftKey && rightKey === conflict.rightKey);
-    const value = work?.left?.row[fieldOn(pairing, conflict.field, 'left')] ?? null;
-    await pairing.store.links.settleConflicts([conflict.id], { why: 'it was decided, or the two sides became equal', value });
-  }
-}
-
-function conflictsOf(work: Work, pairing: OpenedPairing): NewConflict[] {
-  const { action, leftKey, rightKey } = work;
-  if (leftKey === null || rightKey === null) return [];
-  const common = { sync: pairing.name, leftKey, rightKey, atMs: pairing.clock.now() };
-  const rows = { left: work.left?.row ?? null, right: work.right?.row ?? null };
-  if (action.kind === 'contested') {
-    const there = otherSide(action.gone);
-    const why = work.orphaned
-      ? 'deleted on one side before both had agreed'
-      : `deleted on one side and changed on the other (${there}) since both agreed`;
-    return [{ ...common, field: null, base: null, ...rows, state: 'open', outcome: null, why }];
-  }
-  if (action.kind === 'delete') {
-    if (action.decided || !holdsItsOwn(work, action.on, pairing)) return [];
-    const why = 'deleted on the other side; what was changed here may not flow there';
-    return [{ ...common, field: null, base: null, ...rows, state: 'settled', outcome: null, why }];
-  }
-  if (action.kind !== 'merge') return [];
-  return action.merge.conflicts.map(({ field, base = null, left, right, state, outcome = null, why }) => ({
-    ...common,
-    ...{ field, base, left, right, state, outcome, why },
-  }));
-}
-
-/** Whether a record that is about to go has values that the other side never had. */
-function holdsItsOwn({ base, left, right }: Work, on: SideName, pairing: OpenedPairing): boolean {
-  const { row } = shared(pairing, on, (on === 'left' ? left : right)!);
-  return pairing.fields.some(({ field }) => !sameValue(row[field.name], base[field.name]?.[on], field));
-}
-
-function identity({ leftKey, rightKey, field }: Pick<Conflict, 'leftKey' | 'rightKey' | 'field'>): string {
-  return JSON.stringify([leftKey, rightKey, field]);
-}
-
-function fieldOn({ fields }: OpenedPairing, name: string | null, side: SideName): string {
-  return fields.find(({ field }) => field.name === name)?.[side] ?? '';
 }
 
 function lookAgain(works: readonly Work[], done: Done): { left: string[]; right: string[] } {

@@ -3,9 +3,10 @@ import { rowsOfBlock } from '../../model/block.ts';
 import { keyOf } from '../../model/value.ts';
 import { type RunScope, StoppedError } from '../opened-sync.ts';
 import { type Recording, type RunOptions, type RunReport, recorded } from '../recorded-run.ts';
+import { UNKNOWN } from './conflicts.ts';
 import { touchedBy } from './failures.ts';
 import type { SideName } from './merge-record.ts';
-import { type OpenedPairing, PairingTally } from './opened-pairing.ts';
+import { type OpenedPairing, ownerOf, PairingTally, takeOver } from './opened-pairing.ts';
 import { type ReconcileOptions, reconcile } from './reconcile.ts';
 
 /** Records reconciled together: one query of an org reads them, and one transaction of a database holds their locks. */
@@ -38,13 +39,14 @@ export function runPairing(prepared: PreparedPairing, open: OpenPairing, options
   return recorded(prepared, options, async (scopeOf, decide) => {
     const pairing = await open(options.signal);
     const { store, clock, name } = pairing;
-    const { epoch, checkpoint } = await store.checkpoints.acquire(name);
-    const scope = scopeOf(epoch);
+    const checkpoint = await takeOver(pairing);
+    const scope = scopeOf(ownerOf(pairing).epoch);
     const tally = new PairingTally();
     const kept = decode(checkpoint);
     refuseOtherOrigin(pairing, kept);
     try {
       await retryDue(pairing, { signal: scope.signal, tally });
+      await concludeAll(pairing, { signal: scope.signal, tally });
       const why = reasonForFull(prepared, pairing, kept, options.full ?? false);
       decide(why === null ? 'delta' : 'full', why);
       const run: PairingRun = { pairing, scope, tally, fingerprint: prepared.fingerprint };
@@ -82,8 +84,8 @@ export function retryPairing(
   return recorded(prepared, options, async (scopeOf, decide) => {
     decide('retry', null);
     const pairing = await open(options.signal);
-    const { epoch } = await pairing.store.checkpoints.acquire(pairing.name);
-    const scope = scopeOf(epoch);
+    await takeOver(pairing);
+    const scope = scopeOf(ownerOf(pairing).epoch);
     const tally = new PairingTally();
     try {
       if (options.decisions === undefined) {
@@ -200,6 +202,20 @@ async function retryDue(
   const filter = which === 'due' ? { dueAtMs: clock.now() } : which === 'all' ? {} : { ids: which };
   const failures = await store.failures({ sync: name, ...filter });
   if (failures.length > 0) await reconcile(pairing, touchedBy(failures.map(({ key }) => key)), options);
+}
+
+/** Looks at every pair that was about to be overwritten when something broke off, whatever it was that had touched it. */
+async function concludeAll(pairing: OpenedPairing, options: ReconcileOptions): Promise<void> {
+  const { links } = pairing.store;
+  const leftBehind = () => links.conflicts({ sync: pairing.name, state: 'writing', limit: RECORDS_MAX });
+  for (let found = await leftBehind(); found.length > 0; found = await leftBehind()) {
+    await reconcile(pairing, { left: found.map(({ leftKey }) => leftKey), right: [] }, options);
+    // Those of records that belong to others by now.
+    await links.confirmConflicts(
+      found.map(({ id }) => id),
+      UNKNOWN,
+    );
+  }
 }
 
 async function keep({ pairing, scope, fingerprint }: PairingRun, positions: PairingCheckpoint['positions']): Promise<void> {

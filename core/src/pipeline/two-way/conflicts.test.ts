@@ -1,0 +1,253 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { OwnershipLostError, TransientError } from '../../base/errors.ts';
+import { openStore } from '../../store/open-store.ts';
+import type { Store } from '../../store/store.ts';
+import { UNKNOWN } from './conflicts.ts';
+import type { Policy } from './merge-record.ts';
+import { ModelSide } from './model-side-fixture.ts';
+import { type OpenedPairing, type PairField, PairingTally, takeOver } from './opened-pairing.ts';
+import { reconcile } from './reconcile.ts';
+
+// The store and the two sides commit each on its own. Wherever that breaks off: every overwrite is on record, once, and no record
+// tells of one that was not made (P2, P7). And who has lost a sync writes nothing any more (P11).
+
+const signal = new AbortController().signal;
+let store: Store;
+let left: ModelSide;
+let right: ModelSide;
+/** Breaks the engine off at its nth step from here: before it, or after it. */
+let crash: { after: number; done: boolean } | null;
+
+beforeEach(async () => {
+  store = await openStore('sqlite::memory:');
+  left = new ModelSide('L', ['f', 'g'], () => 1);
+  right = new ModelSide('R', ['f', 'g'], () => 1);
+  crash = null;
+});
+
+/** Every call is two steps: it may not come to pass, or its answer may not come back. */
+function breaking<T extends object>(whole: T, names: readonly (keyof T)[]): T {
+  return new Proxy(whole, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target) as unknown;
+      if (typeof value !== 'function') return value;
+      const method = value.bind(target) as (...values: unknown[]) => Promise<unknown>;
+      if (!names.includes(name as keyof T)) return method;
+      return async (...values: unknown[]) => {
+        step();
+        const result = await method(...values);
+        step();
+        return result;
+      };
+    },
+  });
+}
+
+function step(): void {
+  if (crash === null || crash.done) return;
+  if (crash.after-- > 0) return;
+  crash.done = true;
+  throw new TransientError('killed');
+}
+
+/** A new life of the engine. */
+async function sync(f: Policy, g: Policy = f, decisions?: Parameters<typeof reconcile>[2]['decisions']): Promise<boolean> {
+  const links = breaking(store.links, ['putLinks', 'putConflicts', 'confirmConflicts', 'dropConflicts', 'settleConflicts']);
+  const field = (name: string, policy: Policy): PairField => ({
+    ...{ field: { name, type: 'text', nullable: true }, left: name, right: name, flows: 'both', policy },
+  });
+  const pairing: OpenedPairing = {
+    ...{ name: 'accounts', names: { left: 'crm', right: 'app' } },
+    left: breaking(left, ['merge']),
+    right: breaking(right, ['merge']),
+    store: new Proxy(store, { get: (target, name) => (name === 'links' ? links : Reflect.get(target, name)) }),
+    fields: [field('f', f), field('g', g)],
+    ...{ match: [], deletes: 'propagate', rightAheadMs: 0, ownership: { epoch: null } },
+    clock: { now: () => 1, sleep: async () => {} },
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+  };
+  await takeOver(pairing);
+  const touched = { left: [...left.rows.keys()], right: [...right.rows.keys()] };
+  try {
+    await reconcile(pairing, touched, { signal, tally: new PairingTally(), ...(decisions === undefined ? {} : { decisions }) });
+    return true;
+  } catch (error) {
+    if (!(error instanceof TransientError)) throw error;
+    return false;
+  }
+}
+
+const wins = (side: 'left' | 'right'): Policy => ({ kind: 'wins', side });
+const told = async () =>
+  (await store.links.conflicts({})).map(({ field, left, right, outcome, state }) => [field, left, right, outcome, state]);
+
+/** One record on both sides, of which both have changed both fields. */
+async function clash(): Promise<void> {
+  left.create({ f: 'f', g: 'g' });
+  await sync(wins('left'));
+  left.edit('L1', 'f', 'left f');
+  left.edit('L1', 'g', 'left g');
+  right.edit('R1', 'f', 'right f');
+  right.edit('R1', 'g', 'right g');
+}
+
+const steps = Array.from({ length: 26 }, (_, at) => at);
+
+describe.each(steps)('killed at step %i', (at) => {
+  test('of overwrites on both sides, each is told once when all is done', async () => {
+    await clash();
+    crash = { after: at, done: false };
+    const through = await sync(wins('left'), wins('right'));
+    expect(through, 'the last step is none').toBe(!crash.done);
+    if (at === steps.at(-1)) expect(through).toBe(true);
+    crash = null;
+    await sync(wins('left'), wins('right'));
+    expect(await told()).toEqual([
+      ['g', 'left g', 'right g', 'right g', 'settled'],
+      ['f', 'left f', 'right f', 'left f', 'settled'],
+    ]);
+    expect(left.rows.get('L1')!.row).toMatchObject({ f: 'left f', g: 'right g' });
+    expect(right.rows.get('R1')!.row).toMatchObject({ f: 'left f', g: 'right g' });
+  });
+
+  test('and then made equal by somebody: only what was overwritten before is told', async () => {
+    await clash();
+    crash = { after: at, done: false };
+    await sync(wins('left'));
+    crash = null;
+    const made = right.replaced.filter(({ value }) => value === 'right f' || value === 'right g').length;
+    if (made === 0) for (const field of ['f', 'g']) left.edit('L1', field, `right ${field}`);
+    await sync(wins('left'));
+    expect(await told()).toHaveLength(made);
+    expect((await told()).every(([, , , , state]) => state === 'settled')).toBe(true);
+  });
+
+  test('of what somebody decided, the conflict is open until it is done, and then settled under its id', async () => {
+    await clash();
+    await sync({ kind: 'manual' }, wins('left'));
+    const [open] = await store.links.conflicts({ state: 'open' });
+    crash = { after: at, done: false };
+    await sync({ kind: 'manual' }, wins('left'), [{ conflict: open!, policy: wins('right') }]);
+    crash = null;
+    const isDone = left.rows.get('L1')!.row.f === 'right f';
+    if (!isDone) expect(await store.links.conflicts({ state: 'open' })).toMatchObject([{ id: open!.id, field: 'f' }]);
+    await sync({ kind: 'manual' }, wins('left'));
+    const after = await store.links.conflicts({ ids: [open!.id] });
+    expect(after).toMatchObject([isDone ? { state: 'settled', outcome: 'right f' } : { state: 'open', outcome: null }]);
+    expect(await told()).toHaveLength(2);
+  });
+
+  test('of a record that goes with values of its own, they are told once it has gone', async () => {
+    left.create({ f: 'f', g: 'g' });
+    await sync(wins('left'));
+    const only: PairField['flows'] = 'to-right';
+    right.edit('R1', 'g', 'mine');
+    left.delete('L1');
+    const flows = async () => {
+      const links = breaking(store.links, ['putLinks', 'putConflicts', 'confirmConflicts', 'dropConflicts', 'settleConflicts']);
+      const pairing = {
+        ...{ name: 'accounts', names: { left: 'crm', right: 'app' }, left, right: breaking(right, ['merge']) },
+        store: new Proxy(store, { get: (target, name) => (name === 'links' ? links : Reflect.get(target, name)) }),
+        fields: ['f', 'g'].map((name) => ({
+          ...{ field: { name, type: 'text', nullable: true }, left: name, right: name, flows: only, policy: wins('left') },
+        })),
+        ...{ match: [], deletes: 'propagate', rightAheadMs: 0, ownership: { epoch: null } },
+        clock: { now: () => 1, sleep: async () => {} },
+        log: { debug() {}, info() {}, warn() {}, error() {} },
+      } as OpenedPairing;
+      await takeOver(pairing);
+      await reconcile(pairing, { left: ['L1'], right: ['R1'] }, { signal, tally: new PairingTally() }).catch((error) => {
+        if (!(error instanceof TransientError)) throw error;
+      });
+    };
+    crash = { after: at, done: false };
+    await flows();
+    crash = null;
+    await flows();
+    expect([...right.rows]).toEqual([]);
+    expect(await store.links.conflicts({})).toMatchObject([{ field: null, state: 'settled', right: { g: 'mine' } }]);
+  });
+});
+
+test('an overwrite that its side refused is not told; the failure is', async () => {
+  await clash();
+  right.refuses = () => ({ code: 'no', message: 'refused' });
+  await sync(wins('left'));
+  expect(await told()).toEqual([]);
+  expect(await store.failures({})).toMatchObject([{ code: 'no' }]);
+  right.refuses = () => null;
+  await sync(wins('left'));
+  expect(await told()).toHaveLength(2);
+});
+
+test('what was decided and refused stays open', async () => {
+  await clash();
+  await sync({ kind: 'manual' });
+  const open = await store.links.conflicts({ state: 'open' });
+  left.refuses = () => ({ code: 'no', message: 'refused' });
+  await sync(
+    { kind: 'manual' },
+    { kind: 'manual' },
+    open.map((conflict) => ({ conflict, policy: wins('right') })),
+  );
+  expect((await store.links.conflicts({})).map(({ id, state }) => [id, state])).toEqual(open.map(({ id }) => [id, 'open']));
+});
+
+test('when nobody can tell any more, it is told with just that', async () => {
+  await clash();
+  right.fate = () => 'breaks before';
+  await sync(wins('left'));
+  right.fate = () => null;
+  right.edit('R1', 'f', 'a third');
+  right.edit('R1', 'g', 'left g');
+  await sync(wins('left'));
+  const unknown = (await store.links.conflicts({})).filter(({ why }) => why.includes(UNKNOWN));
+  expect(unknown).toMatchObject([{ field: 'f', right: 'right f', state: 'settled' }]);
+});
+
+// The one whose machine froze goes on where it was, with everything it had read: what it has decided is of yesterday.       (P11)
+describe('a former owner that wakes up', () => {
+  const between = async (at: 'reading' | 'right' | 'left') => {
+    await clash();
+    const before = { left: left.writes, right: right.writes };
+    const other = async () => void (await store.checkpoints.acquire('accounts'));
+    const [side, name] = at === 'left' ? ([left, 'merge'] as const) : ([right, 'merge'] as const);
+    const merge = side.merge.bind(side);
+    side[name] = async (keys, decide) => {
+      if (at === 'reading') await other();
+      const results = await merge(keys, decide);
+      if (at !== 'reading') await other();
+      return results;
+    };
+    await expect(sync(wins('left'), wins('right'))).rejects.toThrow(OwnershipLostError);
+    side[name] = merge;
+    return before;
+  };
+
+  test('before it has written changes nothing anywhere', async () => {
+    const before = await between('reading');
+    expect({ left: left.writes, right: right.writes }).toEqual(before);
+    expect(await told()).toEqual([]);
+  });
+
+  test('after it has written one side leaves the other alone, and the new owner makes good what it has left', async () => {
+    const before = await between('right');
+    expect(left.writes).toBe(before.left);
+    const [link] = await store.links.linksByLeft('accounts', ['L1']);
+    expect(JSON.parse(link!.base).f).toMatchObject({ left: 'f', right: 'f' });
+    await sync(wins('left'), wins('right'));
+    expect((await told()).map(([field, , , , state]) => [field, state])).toEqual([
+      ['g', 'settled'],
+      ['f', 'settled'],
+    ]);
+  });
+
+  test('after it has written both keeps no link of them', async () => {
+    await between('left');
+    const [link] = await store.links.linksByLeft('accounts', ['L1']);
+    expect(JSON.parse(link!.base).g).toMatchObject({ left: 'g', right: 'g' });
+    await sync(wins('left'), wins('right'));
+    expect(await told()).toHaveLength(2);
+    expect(left.rows.get('L1')!.row).toMatchObject({ f: 'left f', g: 'right g' });
+  });
+});
