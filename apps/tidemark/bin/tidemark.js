@@ -2,8 +2,7 @@
 // Plain JavaScript that an old Node can read: it finds a Node that can read the rest.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import module from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NEEDED = 24;
@@ -11,7 +10,6 @@ const major = Number(process.versions.node.split('.')[0]);
 
 if (major >= NEEDED) {
   delete process.env.TIDEMARK_PINNED_NODE;
-  keepCompiled();
   const { main } = await import('../src/main.ts');
   process.exitCode = await main(process.argv.slice(2));
 } else {
@@ -25,18 +23,6 @@ if (major >= NEEDED) {
     process.exitCode = 2;
   } else {
     runWith(node);
-  }
-}
-
-/** What was compiled once is kept beside the dependencies, which halves the start. Where that is not writable, nothing is kept. */
-function keepCompiled() {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); dirname(folder) !== folder; folder = dirname(folder)) {
-    const modules = basename(folder) === 'node_modules' ? folder : join(folder, 'node_modules');
-    // A workspace's own folder for dependencies may hold a few; npm's hidden lock file marks the one of the installation.
-    if (existsSync(join(modules, '.package-lock.json'))) {
-      module.enableCompileCache?.(join(modules, '.cache', 'tidemark'));
-      return;
-    }
   }
 }
 
