@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Engine, openStore, parseConfig, type Store, seededRandom, systemClock } from '@tidemark/core';
 import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { loadConnectors } from '../src/connectors.ts';
 
 // A Salesforce object and a table of the user's, kept in sync in both directions: an org that trims, rounds, refuses and loses
@@ -20,7 +20,7 @@ const signal = new AbortController().signal;
 const fieldXml = (name: string, content: string) =>
   `<?xml version="1.0" encoding="UTF-8"?>\n<CustomField xmlns="http://soap.sforce.com/2006/04/metadata"><fullName>${name}</fullName><label>${name}</label>${content}</CustomField>\n`;
 
-async function open(over: object = {}): Promise<Engine> {
+async function open(over: object = {}, via = fetch): Promise<Engine> {
   const { connectors } = await loadConnectors();
   const { loginUrl, clientId, clientSecret, pubsubEndpoint } = emulator.credentials;
   const config = {
@@ -51,7 +51,7 @@ async function open(over: object = {}): Promise<Engine> {
   // Waits between attempts are short; a limit on a reply is not one of them.
   const sleep = (ms: number, abort?: AbortSignal) => systemClock.sleep(ms < 30_000 ? Math.min(ms, 5) : ms, abort);
   const clock = { now: () => Date.now(), sleep };
-  return new Engine({ config: parsed, store, clock, random: seededRandom(1), log, fetch });
+  return new Engine({ config: parsed, store, clock, random: seededRandom(1), log, fetch: via });
 }
 
 beforeEach(async () => {
@@ -219,4 +219,52 @@ test('live: a change of either side reaches the other at once, its echo is swall
   // Everything was swallowed: a look at all of it finds nothing to do.
   expect((await engine.run('accounts', { signal, full: true })).counts).toMatchObject({ created: 0, updated: 0, deleted: 0 });
   expect(await engine.conflicts({})).toEqual([]);
+});
+
+describe('two processes with one store (P11)', () => {
+  test('one that froze between its reading and its writing finds that another has taken over, and changes nothing', async () => {
+    const id = insert({ Name: 'Acme', Phone: '1' });
+    await settle();
+    update(id, { Phone: 'old news' });
+    app.exec("UPDATE customers SET name = 'Acme Ltd'");
+    const freeze = Promise.withResolvers<void>();
+    const thaw = Promise.withResolvers<void>();
+    const slow: typeof fetch = async (input, init) => {
+      const reply = await fetch(input, init);
+      if (!/Id(%20|\+| )IN/.test(String(init?.body))) return reply;
+      freeze.resolve();
+      await thaw.promise;
+      return reply;
+    };
+    await using frozen = await open({}, slow);
+    const late = frozen.run('accounts', { signal });
+    await freeze.promise;
+    update(id, { Phone: 'new' });
+    await settle();
+    const writes = emulator.requests.totals();
+    thaw.resolve();
+    expect(await late).toMatchObject({ state: 'failed', error: { code: 'ownership_lost' } });
+    expect(customers()).toEqual([['Acme Ltd', 'new', null, null]]);
+    expectEqual();
+    expect(emulator.requests.totals()).toEqual(writes);
+    expect(await engine.conflicts({})).toEqual([]);
+  });
+
+  test('one that follows live leaves a run of another its way, and then goes on following', async () => {
+    await engine[Symbol.asyncDispose]();
+    engine = await open({ live: true, every: '1h' });
+    const eventually = (check: () => void) => vi.waitFor(check, { timeout: 20_000, interval: 20 });
+    const stop = new AbortController();
+    const ended = engine.start({ stop: stop.signal, signal });
+    const id = insert({ Name: 'Acme', Phone: '1' });
+    await eventually(() => expect(customers()).toEqual([['Acme', '1', null, null]]));
+    await using other = await open();
+    expect(await other.run('accounts', { signal, full: true })).toMatchObject({ state: 'succeeded' });
+    update(id, { Phone: '2' });
+    await eventually(() => expect(customers()).toEqual([['Acme', '2', null, null]]));
+    update(id, { Phone: '3' });
+    await eventually(() => expect(customers()).toEqual([['Acme', '3', null, null]]));
+    stop.abort();
+    await ended;
+  });
 });
