@@ -19,12 +19,19 @@ export function applyPending(store: Store, pending: PendingRecords): void {
   }
 }
 
+/** Every column, so that one statement serves all records of a table. */
 function insertRow(store: Store, table: Table, row: StoredRow): void {
-  const names = table.columns.filter((column) => row[column.name] !== undefined && row[column.name] !== null);
-  const columns = ['"_rid"', ...names.map((column) => column.quotedName)];
-  const sql = `INSERT INTO ${table.quotedName} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
-  store.statement(sql).run(row._rid!, ...names.map((column) => row[column.name]!));
+  let sql = insertions.get(table);
+  if (sql === undefined) {
+    const columns = ['"_rid"', ...table.columns.map((column) => column.quotedName)];
+    sql = `INSERT INTO ${table.quotedName} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
+    insertions.set(table, sql);
+  }
+  const values = table.columns.map(({ name, kind }) => row[name] ?? (kind === 'boolean' ? 0 : null));
+  store.statement(sql).run(row._rid!, ...values);
 }
+
+const insertions = new WeakMap<Table, string>();
 
 function updateRow(store: Store, table: Table, id: string, row: StoredRow, before: StoredRow): void {
   const names = table.columns.filter((column) => (row[column.name] ?? null) !== (before[column.name] ?? null));

@@ -8,7 +8,7 @@ import { type FoundRow, isKey } from './transaction-view.ts';
 import { SalesforceError, type Value, type Values, type WriteOutcome } from './types.ts';
 import { checkValue, stampOf } from './values.ts';
 import type { Workings } from './workings.ts';
-import { applyAutoNumbers, applyDefaults, composeName, readValues, requireFields } from './write-checks.ts';
+import { applyAutoNumbers, composeName, readValues, requireFields, withDefaults } from './write-checks.ts';
 
 /** Creating and changing records: one save each, in the order of "Triggers and Order of Execution". */
 
@@ -20,9 +20,9 @@ export function insertRecord(workings: Workings, object: string, values: Values)
     const message = 'cannot specify Id in an insert call';
     throw new SalesforceError('INVALID_FIELD_FOR_INSERT_UPDATE', message, { fields: ['Id'] });
   }
-  const row = readValues(table, values, 'createable', (key, value) => checks.resolveParent(table, key, value));
-  const given = new Set(Object.keys(row));
-  applyDefaults(table, row, userId);
+  const written = readValues(table, values, 'createable', (key, value) => checks.resolveParent(table, key, value));
+  const given = new Set(Object.keys(written));
+  const row = withDefaults(table, written, userId);
   composeName(table, row);
   const save = runRecordSave(workings, table, { kind: 'create', id: undefined, before: undefined, row, given });
   save?.before();

@@ -96,7 +96,7 @@ class World {
   }
 
   /** No write is refused without a reason. */
-  private checkRefusal({ errorCode }: SalesforceError, open: Open, { id, key, master }: Target): void {
+  private checkRefusal({ errorCode }: SalesforceError, open: Open, { id, key, master, upserted }: Target): void {
     const rows = this.see(open);
     const named = [id, master].flatMap((one) => one ?? []);
     const keys = [key ?? null, (id !== undefined && rows.get(id)?.key) || null].map(fold).filter((one) => one !== null);
@@ -110,6 +110,8 @@ class World {
           ([other, row]) =>
             other !== id && !row.deleted && (keys.some((taken) => taken === fold(row.key)) || rows.get(id ?? '')?.deleted),
         ),
+      // Another transaction committed the key that this one had given to a record of its own: only its commit would be refused.
+      MULTIPLE_CHOICES: () => [...rows.values()].filter((row) => !row.deleted && fold(row.key) === fold(upserted!)).length > 1,
       UNABLE_TO_LOCK_ROW: () => this.open.some((other) => other && other !== open && other.busy),
     };
     expect([errorCode, reasons[errorCode]?.()]).toEqual([errorCode, true]);
@@ -167,7 +169,7 @@ class World {
         let outcome = { id: '', created: false };
         this.write(
           open,
-          { id: undefined, key: undefined, master: undefined },
+          { id: undefined, key: undefined, master: undefined, upserted: command.key },
           () => {
             outcome = transaction.upsert('Thing__c', 'Ext__c', command.key, { Name: 'x', Text__c: command.text });
             if (outcome.created) this.ids.push(outcome.id);
@@ -270,6 +272,8 @@ interface Target {
   id: string | undefined;
   key: string | null | undefined;
   master: string | null | undefined;
+  /** The external id of an upsert. */
+  upserted?: string;
 }
 const target = (id: string | undefined, values: Values): Target => {
   const { key, master } = given(values);

@@ -45,35 +45,35 @@ export function readOnly(fields: readonly string[]): SalesforceError {
   return new SalesforceError('INVALID_FIELD_FOR_INSERT_UPDATE', message, { fields });
 }
 
-/** What Salesforce fills in when an insert leaves it out, before anything else looks at the record. */
-export function applyDefaults(table: Table, row: StoredRow, userId: string): void {
-  for (const { name, value, evenForNull } of defaultsOf(table)) {
-    const given = row[name];
-    // An explicit null stays null: defaults are for what was not mentioned.
-    if (given === undefined || (given === null && evenForNull)) row[name] = value === ownerDefault ? userId : value;
-  }
+/** The record with what Salesforce fills in when an insert leaves it out, before anything else looks at it. */
+export function withDefaults(table: Table, given: StoredRow, userId: string): StoredRow {
+  const { row: filledIn, evenForNull, owned } = defaultsOf(table);
+  // Copied whole: records of one table then have one shape, which is what makes reading them quick.
+  const row = { ...filledIn, ...given };
+  // An explicit null stays null elsewhere: defaults are for what was not mentioned.
+  for (const name of evenForNull) row[name] ??= filledIn[name]!;
+  if (owned) row.OwnerId ??= userId;
+  return row;
 }
 
-/** Stands for the user who inserts. */
-const ownerDefault = Symbol('owner');
-
-interface Default {
-  name: string;
-  value: string | number | null | typeof ownerDefault;
-  evenForNull: boolean;
+interface Defaults {
+  readonly row: Readonly<StoredRow>;
+  /** Checkboxes, which are never empty. */
+  readonly evenForNull: readonly string[];
+  /** Has an owner: the user who inserts. */
+  readonly owned: boolean;
 }
-const defaults = new WeakMap<Table, readonly Default[]>();
+const defaults = new WeakMap<Table, Defaults>();
 
-function defaultsOf(table: Table): readonly Default[] {
+function defaultsOf(table: Table): Defaults {
   let known = defaults.get(table);
   if (!known) {
-    known = table.columns.map((column): Default => {
-      const { name, field, kind } = column;
-      if (kind === 'boolean')
-        return { name, value: field.defaultValue === true || field.defaultValue === 'true' ? 1 : 0, evenForNull: true };
-      if (name === 'OwnerId' && field.createable) return { name, value: ownerDefault, evenForNull: true };
-      return { name, value: field.autoNumber ? null : defaultOf(column), evenForNull: false };
-    });
+    known = {
+      // Built at once: V8 copies such an object many times faster than one that was given its fields one by one.
+      row: Object.fromEntries(table.columns.map((column) => [column.name, defaultOf(column)])),
+      evenForNull: table.columns.filter(({ kind }) => kind === 'boolean').map(({ name }) => name),
+      owned: table.column('OwnerId')?.field.createable === true,
+    };
     defaults.set(table, known);
   }
   return known;
@@ -83,7 +83,9 @@ function defaultsOf(table: Table): readonly Default[] {
 const serverDefaults: Readonly<Record<string, string>> = { CleanStatus: 'Pending' };
 
 function defaultOf(column: Column): string | number | null {
-  const { field } = column;
+  const { field, kind } = column;
+  if (kind === 'boolean') return field.defaultValue === true || field.defaultValue === 'true' ? 1 : 0;
+  if (field.autoNumber) return null;
   const picked = field.picklistValues.find((entry) => entry.defaultValue && entry.active)?.value;
   const value = field.defaultValue ?? picked ?? serverDefaults[column.name] ?? null;
   return typeof value === 'string' || typeof value === 'number' ? checkValue(column, value) : null;
