@@ -105,15 +105,12 @@ export async function openResultPage(
   pageRows: number,
   signal: AbortSignal,
 ): Promise<ResultPage> {
-  const { instanceUrl } = await client.session();
   const query = new URLSearchParams({ maxRecords: String(pageRows), ...(locator === null ? {} : { locator }) });
-  // Compressing costs more time than it saves on a machine's own loopback, and much less on the way from an org.
-  const encoding = new URL(instanceUrl).protocol === 'http:' ? 'identity' : 'gzip';
   const response = await client
     .open({
       method: 'GET',
       path: `/jobs/query/${id}/results?${query}`,
-      headers: { accept: 'text/csv', 'accept-encoding': encoding },
+      headers: { accept: 'text/csv', 'accept-encoding': await encodingOf(client) },
       about: `reading the Bulk API's result of ${object}`,
       signal,
     })
@@ -152,6 +149,12 @@ export async function* blocksOfPage(
     throw new TruncatedReplyError(`a page of ${object} holds ${rows} records, ${page.announced} were announced`);
   }
   counted(rows);
+}
+
+/** Compressing costs more time than it saves on a machine's own loopback, and much less on the way from an org. */
+export async function encodingOf(client: Client): Promise<'identity' | 'gzip'> {
+  const { instanceUrl } = await client.session();
+  return new URL(instanceUrl).protocol === 'http:' ? 'identity' : 'gzip';
 }
 
 /** The body's pieces as they come; gives up on one that has stalled. */

@@ -1,6 +1,6 @@
 import { RequestRefusedError, retrying, TruncatedReplyError } from '@tidemark/core';
 import { lostField } from './collections.ts';
-import { columnsOf, emptiedBy, type JobColumn, JobResults, jobColumns, lineOf, readResults } from './ingest-csv.ts';
+import { columnsOf, emptiedBy, type JobColumn, JobResults, jobColumns, lineOf } from './ingest-csv.ts';
 import { awaitJob, type IngestContext, type JobOperation, type JobState, resultFile, uploadJob } from './ingest-job.ts';
 import { isWorthFewer, type Outcome, type Outgoing } from './outcome.ts';
 import type { WriteColumn } from './write-plan.ts';
@@ -76,7 +76,7 @@ async function runJob(
 ): Promise<boolean> {
   const id = await uploadJob(ingest, operation, csv, signal);
   if (id === null) return false;
-  const job = await awaitJob(ingest, id, signal);
+  const job = await awaitJob(ingest, id, signal, records.length);
   refuseWrongHeader(ingest, job);
   const { context } = ingest;
   if (job.state !== 'JobComplete') {
@@ -110,11 +110,11 @@ async function readJob(
   const succeeded = numberRecordsProcessed - numberRecordsFailed;
   if (succeeded < 0) throw new TruncatedReplyError(`Bulk job ${id} tells of more failures than records`);
   if (numberRecordsFailed > 0) {
-    await results.add(readResults(resultFile(ingest, id, 'failedResults', signal), 'failed', header), numberRecordsFailed);
+    await results.read(resultFile(ingest, id, 'failedResults', signal), 'failed', header, numberRecordsFailed);
   }
   // What an update or a delete did to the others is plain; an upsert says which records it made.
   if (succeeded > 0 && (operation === 'upsert' || operation === 'insert')) {
-    await results.add(readResults(resultFile(ingest, id, 'successfulResults', signal), 'successful', header), succeeded);
+    await results.read(resultFile(ingest, id, 'successfulResults', signal), 'successful', header, succeeded);
   }
   return results;
 }

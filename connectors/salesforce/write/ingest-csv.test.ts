@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { scanCsv } from '../csv-scanner.ts';
 import { cellOf, JobResults, readResults } from './ingest-csv.ts';
+import type { Outcome } from './outcome.ts';
 
 // What goes into a job's file and what comes out of its results is the same record, whatever its values hold; and a result file that
 // is not whole is never taken for one.                                                                             (P2, P13)
@@ -14,8 +15,8 @@ async function* bytesOf(text: string, cut = 7): AsyncGenerator<Uint8Array> {
 }
 
 const read = async (kind: 'successful' | 'failed', header: readonly string[], csv: string) => {
-  const rows = [];
-  for await (const row of readResults(bytesOf(csv), kind, header)) rows.push(row);
+  const rows: { readonly key: string; readonly outcome: Outcome }[] = [];
+  await readResults(bytesOf(csv), kind, header, (key, outcome) => rows.push({ key, outcome }));
   return rows;
 };
 
@@ -43,9 +44,9 @@ second","2003-04-01"
 test('a file with fewer rows than the job told, or cut in the middle, is not whole (P13)', async () => {
   const csv = '"sf__Id","sf__Created",Key__c\n"a01","true","a"\n"a02","false","b"\n';
   const results = new JobResults('job');
-  await expect(results.add(readResults(bytesOf(csv), 'successful', ['Key__c']), 3)).rejects.toThrow(TruncatedReplyError);
+  await expect(results.read(bytesOf(csv), 'successful', ['Key__c'], 3)).rejects.toThrow(TruncatedReplyError);
   await expect(read('successful', ['Key__c'], csv.slice(0, -1))).rejects.toThrow(TruncatedReplyError);
-  await results.add(readResults(bytesOf(csv), 'successful', ['Key__c']), 2);
+  await results.read(bytesOf(csv), 'successful', ['Key__c'], 2);
   expect([results.of('a'), results.of('b'), results.of('c')]).toEqual([
     { ok: true, created: true },
     { ok: true, created: false },

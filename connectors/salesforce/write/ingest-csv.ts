@@ -15,11 +15,16 @@ const recordCharactersMax = 400_000;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const unspeakable = /[\u0001-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 
+/** What most values have none of. Whatever of it a text has, it is looked at more closely. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const remarkable = /[",#\u0001-\u001f\ufffe\uffff]|^\s|\s$/;
+
 /** A written value as a cell; null when no cell can hold it. */
 export function cellOf(value: unknown): string | null {
   if (value === undefined) return '';
   const text = writtenText(value);
   if (text === null) return nullCell;
+  if (text.length <= fieldCharactersMax && !remarkable.test(text)) return text;
   if (text.length > fieldCharactersMax || text.trim().toUpperCase() === nullCell || unspeakable.test(text)) return null;
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
@@ -51,9 +56,12 @@ export function emptiedBy({ values }: Outgoing, columns: readonly WriteColumn[])
 
 /** One line of CSV with its end; null when the Bulk API cannot take this record. */
 export function lineOf(record: Outgoing, columns: readonly JobColumn[]): string | null {
-  const cells = columns.map(({ cell }) => cell(record));
-  if (cells.includes(null)) return null;
-  const line = cells.join(',');
+  let line = '';
+  for (const [index, { cell }] of columns.entries()) {
+    const text = cell(record);
+    if (text === null) return null;
+    line += index === 0 ? text : `,${text}`;
+  }
   return line.length > recordCharactersMax ? null : `${line}\n`;
 }
 
@@ -62,18 +70,24 @@ export function columnsOf(records: readonly Outgoing[], columns: readonly WriteC
   return columns.filter((column) => records.some(({ values }) => values.has(column)));
 }
 
+const created: Outcome = { ok: true, created: true };
+const updated: Outcome = { ok: true, created: false };
+
 /**
- * Rows of a result file: the key's cell, and what the file says of the record. Rows come in an order of their own.
+ * Reads a result file: of each row the key's cell, and what the file says of the record. Rows come in an order of their own.
  *
  * @param header  as uploaded, the key first
+ * @returns how many rows there were
  */
-export async function* readResults(
+export async function readResults(
   bytes: AsyncIterable<Uint8Array>,
   kind: 'successful' | 'failed',
   header: readonly string[],
-): AsyncGenerator<{ readonly key: string; readonly outcome: Outcome }> {
+  take: (key: string, outcome: Outcome) => void,
+): Promise<number> {
   const columns = ['sf__Id', kind === 'successful' ? 'sf__Created' : 'sf__Error', ...header];
   const stride = columns.length * 2;
+  let rows = 0;
   for await (const { rowCount, bytes: buffer, spans, offset, release } of scanCsv(bytes, columns)) {
     const cell = (row: number, column: number): string => {
       const at = offset + row * stride + column * 2;
@@ -81,10 +95,12 @@ export async function* readResults(
     };
     for (let row = 0; row < rowCount; row++) {
       const told = cell(row, 1);
-      yield { key: cell(row, 2), outcome: kind === 'failed' ? readError(told) : { ok: true, created: told === 'true' } };
+      take(cell(row, 2), kind === 'failed' ? readError(told) : told === 'true' ? created : updated);
     }
+    rows += rowCount;
     release();
   }
+  return rows;
 }
 
 /** `CODE:message:Field1,Field2 --`; messages hold colons of their own. */
@@ -108,12 +124,14 @@ export class JobResults {
     this.#about = about;
   }
 
-  async add(rows: AsyncIterable<{ key: string; outcome: Outcome }>, announced: number): Promise<void> {
-    let count = 0;
-    for await (const { key, outcome } of rows) {
-      count++;
-      this.#outcomes.set(key, outcome);
-    }
+  /** @throws {TruncatedReplyError} the file holds fewer rows than the job told. */
+  async read(
+    bytes: AsyncIterable<Uint8Array>,
+    kind: 'successful' | 'failed',
+    header: readonly string[],
+    announced: number,
+  ): Promise<void> {
+    const count = await readResults(bytes, kind, header, (key, outcome) => this.#outcomes.set(key, outcome));
     if (count !== announced) throw new TruncatedReplyError(`${this.#about}: ${count} results came, ${announced} were announced`);
   }
 

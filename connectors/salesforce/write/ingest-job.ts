@@ -8,10 +8,11 @@ import {
   TransientError,
   UnexpectedReplyError,
 } from '@tidemark/core';
-import { bodyOf } from '../bulk-query.ts';
+import { bodyOf, encodingOf } from '../bulk-query.ts';
 import type { Client } from '../client.ts';
 import type { To } from '../config.ts';
 import { salesforceCode } from '../errors.ts';
+import { type JobExperience, JobPace } from './job-pace.ts';
 import type { WritePlan } from './write-plan.ts';
 
 /** Bulk API 2.0 Developer Guide, "Ingest": a job takes one CSV file, and says for each of its rows what became of it. */
@@ -22,6 +23,7 @@ export interface IngestContext {
   readonly to: To;
   /** Holds the job under way, so that who comes after a crash finds it. */
   readonly memory: TargetMemory | undefined;
+  readonly experience?: JobExperience;
 }
 
 export interface JobState {
@@ -32,9 +34,6 @@ export interface JobState {
   readonly errorMessage?: string;
 }
 
-/** A job is asked for its state after so long, then less and less often: each question is an API call (P8). */
-const pollMsMin = 500;
-const pollMsMax = 15_000;
 const uploadsMax = 3;
 
 export type JobOperation = 'insert' | 'update' | 'upsert' | 'delete';
@@ -116,15 +115,26 @@ async function jobState(client: Client, id: string, signal: AbortSignal): Promis
   return body as JobState;
 }
 
-/** Waits until the org has done with a job. */
-export async function awaitJob({ client, context }: IngestContext, id: string, signal: AbortSignal): Promise<JobState> {
-  for (let waitMs = pollMsMin; ; waitMs = Math.min(pollMsMax, waitMs * 1.6)) {
-    await context.clock.sleep(waitMs, signal);
+/**
+ * Waits until the org has done with a job.
+ * @param records  in it, when that is known
+ */
+export async function awaitJob(
+  { client, context, experience }: IngestContext,
+  id: string,
+  signal: AbortSignal,
+  records = 0,
+): Promise<JobState> {
+  const { clock, random } = context;
+  const pace = new JobPace(records, clock.now(), experience);
+  for (let waitMs = pace.firstWaitMs(); ; ) {
+    await clock.sleep(waitMs, signal);
     // A job may run for an hour: a moment's trouble while it is asked must not let it go out of sight.
-    const policy = { clock: context.clock, random: context.random, policy: defaultRetry, signal };
-    const job = await retrying(() => jobState(client, id, signal), policy);
+    const job = await retrying(() => jobState(client, id, signal), { clock, random, policy: defaultRetry, signal });
+    if (job.state === 'JobComplete') pace.ended(clock.now());
     if (job.state === 'JobComplete' || job.state === 'Failed' || job.state === 'Aborted') return job;
     if (job.state === 'Open') throw new TransientError(`Bulk job ${id} is open again`);
+    waitMs = pace.nextWaitMs(job.numberRecordsProcessed ?? 0, clock.now());
   }
 }
 
@@ -139,7 +149,7 @@ export async function* resultFile(
   const response = await client.open({
     method: 'GET',
     path: `/jobs/ingest/${id}/${which}`,
-    headers: { accept: 'text/csv' },
+    headers: { accept: 'text/csv', 'accept-encoding': await encodingOf(client) },
     about,
     signal,
   });

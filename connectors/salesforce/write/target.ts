@@ -58,7 +58,7 @@ class SalesforceTarget implements Target {
     this.#parts = parts;
     this.#spec = spec;
     this.#plan = plan;
-    this.#ingest = { ...parts, plan, to: spec.to, memory: spec.memory };
+    this.#ingest = { ...parts, plan, to: spec.to, memory: spec.memory, experience: { msPerRecord: 0 } };
     this.compares = spec.to.compare;
     this.warnings = plan.warnings;
   }
