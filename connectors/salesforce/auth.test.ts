@@ -1,8 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { AccessDeniedError, RateLimitedError, type SyncError } from '@tidemark/core';
+import { AccessDeniedError, type SyncError } from '@tidemark/core';
 import { evidence } from '@tidemark/emulator';
 import { describe, expect, test } from 'vitest';
-import { createApiBudget } from './api-budget.ts';
 import { createAuthenticator } from './auth.ts';
 import { config } from './config.ts';
 import { signal, testContext, testOrg } from './fixture.ts';
@@ -196,34 +195,5 @@ describe(`sessions ${evidence('documented', 'REST API Developer Guide, Status Co
     org.emulator.requests.reset();
     await expect(source.estimate(signal)).rejects.toThrow(AccessDeniedError);
     expect(org.emulator.requests.totals().requests).toBe(1);
-  });
-});
-
-describe(`the API budget (P8) ${evidence('recorded', 'Sforce-Limit-Info: api-usage=4147/15000')}`, () => {
-  test('past the declared share nothing more is asked, until the reading is old', async () => {
-    await using org = await testOrg({ records: 5, limits: { DailyApiRequests: 20 } });
-    let nowMs = Date.now();
-    const clock = { ...testContext().clock, now: () => nowMs };
-    const connection = org.connect({ clock }, { apiShare: 0.5 });
-    let error: unknown;
-    for (let i = 0; i < 20 && error === undefined; i++)
-      await connection.discover!().catch((caught: unknown) => {
-        error = caught;
-      });
-    expect(error).toBeInstanceOf(RateLimitedError);
-    expect((error as Error).message).toContain('apiShare');
-    expect(org.emulator.requests.totals().apiCalls).toBe(10);
-    expect(await connection.check()).toMatchObject([{ severity: 'error', message: expect.stringContaining('apiShare') }]);
-    nowMs += (error as RateLimitedError).retryAfterMs;
-    await connection.discover!();
-    expect(org.emulator.requests.totals().apiCalls).toBe(11);
-  });
-
-  test('the highest of jittering readings counts', () => {
-    const budget = createApiBudget(0.5, createOrgTime(testContext().clock));
-    budget.observe('api-usage=60/100');
-    budget.observe('api-usage=40/100');
-    expect(() => budget.admit()).toThrow(RateLimitedError);
-    expect(budget.usage()).toMatchObject({ used: 60, max: 100 });
   });
 });

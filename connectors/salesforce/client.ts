@@ -1,12 +1,15 @@
 import {
   AccessDeniedError,
   backoffMs,
+  type CallBudget,
+  type CallUsage,
   type ConnectorContext,
+  OverBudgetError,
   TransientError,
   TruncatedReplyError,
   UnexpectedReplyError,
 } from '@tidemark/core';
-import type { ApiBudget } from './api-budget.ts';
+import { usageOf } from './api-budget.ts';
 import type { Authenticator } from './auth.ts';
 import type { Config } from './config.ts';
 import { errorOfReply } from './errors.ts';
@@ -54,7 +57,7 @@ export interface Subreply {
 /** The REST API of one org. What goes through here may be repeated, unless it says otherwise. */
 export interface Client {
   readonly time: OrgTime;
-  readonly budget: ApiBudget;
+  readonly budget: CallBudget;
   session(): Promise<Session>;
   /** A new one, because this one was refused elsewhere than in a request of ours. */
   renew(refused: Session): Promise<Session>;
@@ -81,7 +84,7 @@ export function createClient(options: {
   readonly context: ConnectorContext;
   readonly authenticator: Authenticator;
   readonly time: OrgTime;
-  readonly budget: ApiBudget;
+  readonly budget: CallBudget;
 }): Client {
   const { config, context, authenticator, time, budget } = options;
   const versioned = (path: string) => (path.startsWith('/services/') ? path : `/services/data/v${config.apiVersion}${path}`);
@@ -90,7 +93,6 @@ export function createClient(options: {
     request: ApiRequest,
     session: Session,
   ): Promise<{ response: Response; exchanged: Exchange; asOfMs: number | null }> {
-    budget.admit();
     const json =
       request.body === undefined ? undefined : { type: 'application/json; charset=UTF-8', text: JSON.stringify(request.body) };
     const content = request.content ?? json;
@@ -110,10 +112,16 @@ export function createClient(options: {
       timeoutMs: config.requestTimeoutSeconds * 1000,
       signal: request.signal,
     };
-    const { response, sentAtMs } = await exchange(context, exchanged);
-    const asOfMs = time.observe(response.headers.get('date'), sentAtMs);
-    budget.observe(response.headers.get('sforce-limit-info'));
-    return { response, exchanged, asOfMs };
+    await budget.admit();
+    let usage: CallUsage | null = null;
+    try {
+      const { response, sentAtMs } = await exchange(context, exchanged);
+      const asOfMs = time.observe(response.headers.get('date'), sentAtMs);
+      usage = usageOf(response.headers.get('sforce-limit-info'));
+      return { response, exchanged, asOfMs };
+    } finally {
+      budget.ended(usage);
+    }
   }
 
   /** A reply that is a success (or 304), after at most one new login. */
@@ -140,7 +148,10 @@ export function createClient(options: {
       });
     }
     const retryAfter = Number(response.headers.get('retry-after'));
-    throw errorOfReply(response.status, body, request.about, retryAfter > 0 ? retryAfter * 1000 : undefined);
+    const error = errorOfReply(response.status, body, request.about, retryAfter > 0 ? retryAfter * 1000 : undefined);
+    // Whatever its replies said: other servers of the org may have counted more.
+    if (error instanceof OverBudgetError) budget.exhausted();
+    throw error;
   }
 
   async function retried<T>(

@@ -1,3 +1,4 @@
+import { callBudget } from '@tidemark/core';
 import { z } from 'zod';
 import { topicName } from './topic/topic-name.ts';
 
@@ -60,12 +61,7 @@ export const config = z.strictObject({
     .regex(/^\d{2,3}\.0$/, 'is written like 62.0')
     .default('62.0'),
   auth: auth.describe('How to log in'),
-  apiShare: z
-    .number()
-    .gt(0)
-    .max(1)
-    .default(0.5)
-    .describe("Share of the org's API calls of 24 hours, whoever makes them, past which we stop and wait"),
+  budget: callBudget.prefault({}).describe("How much of the org's API calls of 24 hours is ours"),
   stream: z
     .enum(['auto', 'pubsub', 'cometd'])
     .default('auto')

@@ -1,7 +1,7 @@
-import type { Allowance, Connection, Connector, ConnectorContext, LookupSpec, Problem, SideSpec } from '@tidemark/core';
+import type { Connection, Connector, ConnectorContext, LookupSpec, SideSpec } from '@tidemark/core';
 import { SyncError } from '@tidemark/core';
 import { readAllowances, requestsOf } from './allowances.ts';
-import { createApiBudget } from './api-budget.ts';
+import { uncounted } from './api-budget.ts';
 import { createAuthenticator } from './auth.ts';
 import { createClient } from './client.ts';
 import {
@@ -55,7 +55,7 @@ function openConnection(settings: Config, context: ConnectorContext, ports: Sale
   registerSecretsOf(settings.auth);
   const time = createOrgTime(context.clock);
   const login = { config: settings, context, time, refreshToken: undefined, runCli: runSfCli };
-  const budget = createApiBudget(settings.apiShare, time);
+  const budget = context.openBudget?.(settings.budget) ?? uncounted();
   const client = createClient({ config: settings, context, authenticator: createAuthenticator(login), time, budget });
   const describes = createDescribes(client, context.clock);
   const memories = new Map();
@@ -63,8 +63,8 @@ function openConnection(settings: Config, context: ConnectorContext, ports: Sale
   return {
     async check() {
       try {
-        const requests = (await readAllowances(client)).find(({ name }) => name === 'requests');
-        return requests === undefined ? [] : budgetProblems(place, settings.apiShare, requests);
+        await readAllowances(client);
+        return [];
       } catch (error) {
         if (!(error instanceof SyncError)) throw error;
         return [{ place, message: error.message, hint: error.hint, severity: 'error' }];
@@ -109,12 +109,4 @@ function openConnection(settings: Config, context: ConnectorContext, ports: Sale
         : openTarget({ client, context, describes }, { ...spec, to }, signal),
     async [Symbol.asyncDispose]() {},
   };
-}
-
-function budgetProblems(place: string, share: number, { max, used }: Allowance): Problem[] {
-  if (used < share * max) return [];
-  const message = `the org has used ${used} of its ${max} API calls of 24 hours, past the share of ${share} that apiShare allows`;
-  return [
-    { place, message, hint: 'Syncs wait until the usage has gone down; raise apiShare if they should not', severity: 'warning' },
-  ];
 }

@@ -2,6 +2,7 @@ import {
   AccessDeniedError,
   CheckpointExpiredError,
   NotConnectedError,
+  OverBudgetError,
   RateLimitedError,
   RequestRefusedError,
   type SyncError,
@@ -58,7 +59,7 @@ const byCode: Readonly<Record<string, Make>> = {
     // The day's allowance frees up slowly, hour by hour; a place among the concurrent requests is free again in seconds.
     /concurrent/i.test(message)
       ? new RateLimitedError(message, { cause, retryAfterMs: 30_000 })
-      : new RateLimitedError(message, {
+      : new OverBudgetError(message, {
           cause,
           retryAfterMs: quarterHourMs,
           hint: 'The org has used up its API calls of 24 hours; see Setup, Company Information',

@@ -101,7 +101,7 @@ function readConfig(mappings: readonly Mapped[], target: SimulatedTarget): Confi
         loginUrl: 'https://org.example.com',
         stream: 'pubsub',
         pubsubEndpoint: 'pubsub.example.com:443',
-        apiShare: 1,
+        budget: { share: '100%', reserve: 0 },
         auth: { flow: 'client-credentials', ...credentials },
       },
       db: target.connection,

@@ -146,7 +146,7 @@ function readConfig({ conflicts, deletes, match, oneWay }: Plan, app: AppDatabas
       crm: {
         type: 'salesforce',
         loginUrl: 'https://org.example.com',
-        apiShare: 1,
+        budget: { share: '100%', reserve: 0 },
         auth: { flow: 'client-credentials', ...credentials },
       },
       app: app.connection,

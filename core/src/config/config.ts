@@ -1,3 +1,4 @@
+import type { Priority } from '../base/caller.ts';
 import type { Problem } from '../base/errors.ts';
 import type { LogLevel } from '../base/log.ts';
 import type { RetryPolicy } from '../base/retry.ts';
@@ -69,6 +70,8 @@ export interface SyncConfig {
   readonly journalMs: number | null;
   /** Wait between the start of the process and the first scheduled run. */
   readonly startDelayMs: number;
+  /** Whose calls come first when a system's are short; null leaves it to what is done. */
+  readonly priority: Priority | null;
   /** What the first run leaves out; null reads everything. */
   readonly startAt: StartAt | null;
   /** When full runs happen by themselves. */

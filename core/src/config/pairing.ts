@@ -1,3 +1,4 @@
+import type { Priority } from '../base/caller.ts';
 import type { RetryPolicy } from '../base/retry.ts';
 import type { ScheduleConfig } from './config.ts';
 
@@ -14,6 +15,8 @@ export interface PairingConfig {
   readonly live: boolean;
   readonly startDelayMs: number;
   readonly full: ScheduleConfig | null;
+  /** Whose calls come first when a system's are short; null leaves it to what is done. */
+  readonly priority: Priority | null;
   readonly retry: RetryPolicy;
   readonly notes: string | null;
   /** Hash of everything that decides what lands where. */

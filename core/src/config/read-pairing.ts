@@ -56,6 +56,7 @@ export function readPairing(name: string, block: Record<string, unknown>, contex
     schedule: scheduleOf(input, timezone) ?? (input.live === true ? { kind: 'every', everyMs: SAFETY_NET_MS } : null),
     live: input.live ?? false,
     startDelayMs: input.startDelay ?? 0,
+    priority: input.priority ?? null,
     full: input.full === undefined ? null : scheduleOf(input.full, timezone),
     retry: {
       attemptsMax: input.retry?.attempts ?? defaultRetry.attemptsMax,

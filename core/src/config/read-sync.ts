@@ -84,6 +84,7 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
     channel,
     journalMs: input.journal ?? null,
     startDelayMs: input.startDelay ?? 0,
+    priority: input.priority ?? null,
     startAt: input.startAt ?? null,
     full: input.full === undefined ? null : scheduleOf(input.full, timezone),
     deletes: channel === null ? input.deletes : 'ignore',

@@ -1,5 +1,6 @@
 import { Cron } from 'croner';
 import { type ZodType, z } from 'zod';
+import { priorities } from '../base/caller.ts';
 import { logLevels } from '../base/log.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 
@@ -169,6 +170,10 @@ export const syncSchema = z.strictObject({
   steps: z.array(block).optional().meta({ description: 'What happens on the way, in order' }),
   ...schedule,
   startDelay: duration('Wait between the start of the process and the first scheduled run').optional(),
+  priority: z.enum(priorities).optional().meta({
+    description:
+      'Whose API calls come first when they are short: live before delta before refresh before full. By what a run does, unless told otherwise',
+  }),
   startAt: startAt.optional(),
   full: z.strictObject(schedule).optional().meta({ description: 'When everything is read again and compared: every or cron' }),
   deletes: z.enum(['mirror', 'mark', 'ignore']).default('mirror').meta({

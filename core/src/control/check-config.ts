@@ -22,6 +22,7 @@ export async function checkConfig(
     const found = await connection(name).check();
     problems.push(...found);
     if (found.some((problem) => problem.severity === 'error')) broken.add(name);
+    else problems.push(...(await budgetProblems(name, parts)));
   }
   for (const sync of syncs.all()) {
     const needs = [sync.to.connection, ...(sync.from.kind === 'connection' ? [sync.from.connection] : [])];
@@ -44,6 +45,14 @@ export async function checkConfig(
     problems.push(...allowanceProblems(found.filter(({ used, max }) => used < max * 0.9)));
   }
   return problems;
+}
+
+/** A connection whose calls are short already. */
+async function budgetProblems(name: string, { budgets }: EngineParts): Promise<readonly Problem[]> {
+  const wait = await budgets.shortage([name], 'delta');
+  if (wait === null) return [];
+  const hint = 'Syncs wait until fewer have been made; raise budget: in the connection if they should not';
+  return [{ place: `connections.${name}`, message: wait.reason, hint, severity: 'warning' }];
 }
 
 /** What it listens for is added to `live`: whether it is told is asked once for all syncs. */

@@ -1,14 +1,18 @@
 import { RequestRefusedError } from '../base/errors.ts';
+import type { BudgetRules } from '../model/call-budget.ts';
 import type { Connection, ConnectorContext } from '../model/connector.ts';
+import type { Budgets } from './budget/budgets.ts';
 import type { EngineOptions } from './engine-options.ts';
 
 /** The connections of a configuration, each opened when it is first asked for. */
 export class Connections implements AsyncDisposable {
   readonly #options: EngineOptions;
+  readonly #budgets: Budgets;
   readonly #opened = new Map<string, Connection<unknown, unknown>>();
 
-  constructor(options: EngineOptions) {
+  constructor(options: EngineOptions, budgets: Budgets) {
     this.#options = options;
+    this.#budgets = budgets;
   }
 
   /** @throws {RequestRefusedError} the configuration has none of that name */
@@ -18,7 +22,8 @@ export class Connections implements AsyncDisposable {
     const { config, clock, random, log, fetch } = this.#options;
     const configured = config.connections.get(name);
     if (configured === undefined) throw new RequestRefusedError(`there is no connection ${name}`);
-    const context: ConnectorContext = { connection: name, clock, random, log, fetch, baseDir: config.baseDir };
+    const openBudget = (rules: BudgetRules) => this.#budgets.open(name, rules);
+    const context: ConnectorContext = { connection: name, clock, random, log, fetch, baseDir: config.baseDir, openBudget };
     const opened = configured.connector.open(configured.config, context);
     this.#opened.set(name, opened);
     return opened;

@@ -3,6 +3,7 @@ import type { Random } from '../base/random.ts';
 import type { Config } from '../config/config.ts';
 import type { Connection, Log } from '../model/connector.ts';
 import type { Store } from '../store/store.ts';
+import type { Budgets } from './budget/budgets.ts';
 
 export interface EngineOptions {
   readonly config: Config;
@@ -17,4 +18,5 @@ export interface EngineOptions {
 export interface EngineParts extends EngineOptions {
   /** @throws {RequestRefusedError} the configuration has none of that name */
   connection(name: string): Connection<unknown, unknown>;
+  readonly budgets: Budgets;
 }

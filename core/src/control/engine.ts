@@ -10,6 +10,8 @@ import type { Conflict } from '../store/links.ts';
 import type { Failure, Run } from '../store/store.ts';
 import { type AllowanceStatus, knownAllowances } from './allowances.ts';
 import { checkConfig } from './check-config.ts';
+import { type BudgetStatus, budgetStatus } from './budget/budget-status.ts';
+import { Budgets } from './budget/budgets.ts';
 import { type Captured, captureFiles, captureStreams, liveDatasets } from './check-streams.ts';
 import { Connections } from './connections.ts';
 import type { EngineOptions, EngineParts } from './engine-options.ts';
@@ -37,8 +39,9 @@ export class Engine implements AsyncDisposable {
 
   constructor(options: EngineOptions) {
     this.config = options.config;
-    this.#connections = new Connections(options);
-    const parts = { ...options, connection: (name: string) => this.#connections.get(name) };
+    const budgets = new Budgets(options);
+    this.#connections = new Connections(options, budgets);
+    const parts = { ...options, budgets, connection: (name: string) => this.#connections.get(name) };
     this.#parts = { ...parts, syncs: new Syncs(parts), pairings: new Pairings(parts) };
   }
 
@@ -163,6 +166,18 @@ export class Engine implements AsyncDisposable {
 
   /** What replies have told lately of the use of other connections, for nothing. */
   usage(): readonly (Allowance & { readonly connection: string })[] {
+  /** How the calls of each connection stand that counts them. */
+  async budgets(): Promise<readonly BudgetStatus[]> {
+    const { store, clock, budgets, config } = this.#parts;
+    const found: BudgetStatus[] = [];
+    for (const connection of config.connections.keys()) {
+      await budgets.get(connection)?.refresh(true);
+      const status = await budgetStatus(connection, store, clock.now());
+      if (status !== null) found.push(status);
+    }
+    return found;
+  }
+
     return [...this.#connections.opened()].flatMap(([connection, opened]) =>
       (opened.knownAllowances?.() ?? []).map((allowance) => ({ connection, ...allowance })),
     );
@@ -244,6 +259,7 @@ export class Engine implements AsyncDisposable {
     await this.#connections[Symbol.asyncDispose]();
   }
 
+    await this.#parts.budgets[Symbol.asyncDispose]();
   #ofEither(name: string): Syncs | Pairings {
     const { syncs, pairings } = this.#parts;
     return pairings.has(name) ? pairings : syncs;

@@ -28,6 +28,10 @@ export interface FollowOptions {
   gate(sync: SyncConfig): WriteGate;
   reread(sync: string, kind: Reread): Promise<boolean>;
   paused(sync: string): Promise<boolean>;
+  /** When a delta in place of the stream may begin, if that is not now. */
+  heldUntilMs(sync: SyncConfig): Promise<number | null>;
+  /** Makes one. */
+  poll(sync: SyncConfig): Promise<unknown>;
   /** Keeps how a stream is doing, for whoever asks from another process. */
   publish(status: LiveStatus): Promise<void>;
 }

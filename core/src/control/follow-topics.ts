@@ -9,7 +9,7 @@ import { TopicSync } from '../pipeline/topic/topic-sync.ts';
 import { type FollowOptions, liveUnit, publishUntilEnded } from './follow-streams.ts';
 
 /** Syncs whose source is nothing but events. */
-export type TopicOptions = Omit<FollowOptions, 'reread' | 'paused'>;
+export type TopicOptions = Omit<FollowOptions, 'reread' | 'heldUntilMs' | 'poll' | 'paused'>;
 
 /**
  * Follows the topics of all syncs that have one. Each is a subscription of its own: one that is paused or reset leaves the others

@@ -1,3 +1,4 @@
+import { onBehalfOf } from '../base/caller.ts';
 import { type Problem, RequestRefusedError, TransientError } from '../base/errors.ts';
 import type { PairingConfig } from '../config/pairing.ts';
 import type { FieldValue } from '../model/value.ts';
@@ -13,6 +14,7 @@ import {
   runPairing,
 } from '../pipeline/two-way/run-pairing.ts';
 import type { Conflict } from '../store/links.ts';
+import { callerOf } from './budget/caller-of.ts';
 import type { EngineParts } from './engine-options.ts';
 import { followPairing } from './follow-pairing.ts';
 import { closePairing, openPairing } from './open-pairing.ts';
@@ -80,7 +82,10 @@ export class Pairings implements AsyncDisposable {
   }
 
   run(name: string, options: PairingRunOptions): Promise<RunReport> {
-    return this.#exclusively(name, (prepared, open) => runPairing(prepared, open, options));
+    const config = this.#options.config.pairings.get(name)!;
+    return onBehalfOf(callerOf(config, options), () =>
+      this.#exclusively(name, (prepared, open) => runPairing(prepared, open, options)),
+    );
   }
 
   /** Brings changes across as soon as either side tells of them, until `stop` aborts. */
@@ -88,26 +93,30 @@ export class Pairings implements AsyncDisposable {
     const { stop, signal, onRun } = options;
     const { name } = config;
     const paused = () => this.#options.store.paused(name);
-    return followPairing({
-      ...this.#options,
-      ...{ config, stop, signal },
-      inTurn: (work) => this.#inTurn(name, async () => work(await this.#reuseOrOpen(name, signal))),
-      touch: (side, keys) =>
-        this.#inTurn(name, async () => {
-          // What is told meanwhile is read when it goes on: the deltas' checkpoint stays behind it.
+    // What a side tells is brought at once, and a hole in what it told is mended.
+    const live = { priority: config.priority ?? 'live', fixed: config.priority !== null };
+    return onBehalfOf(live, () =>
+      followPairing({
+        ...this.#options,
+        ...{ config, stop, signal },
+        inTurn: (work) => this.#inTurn(name, async () => work(await this.#reuseOrOpen(name, signal))),
+        touch: (side, keys) =>
+          this.#inTurn(name, async () => {
+            // What is told meanwhile is read when it goes on: the deltas' checkpoint stays behind it.
+            if (await paused()) return;
+            const pairing = await this.#reuseOrOpen(name, signal);
+            // Only a run takes a sync over that another process has: it reads what that one may have left.
+            if (pairing.ownership.epoch === null) await takeOver(pairing);
+            await reconcile(pairing, { left: [], right: [], [side]: keys }, { signal, tally: new PairingTally() });
+          }),
+        run: async (run) => {
           if (await paused()) return;
-          const pairing = await this.#reuseOrOpen(name, signal);
-          // Only a run takes a sync over that another process has: it reads what that one may have left.
-          if (pairing.ownership.epoch === null) await takeOver(pairing);
-          await reconcile(pairing, { left: [], right: [], [side]: keys }, { signal, tally: new PairingTally() });
-        }),
-      run: async (run) => {
-        if (await paused()) return;
-        const report = await this.run(name, { ...run, signal, stop });
-        if (report.state === 'failed') throw new TransientError(report.error?.message ?? 'the run failed');
-        onRun?.(report);
-      },
-    });
+          const report = await this.run(name, { ...run, signal, stop, priority: 'live' });
+          if (report.error !== null) throw new TransientError(report.error?.message ?? 'the run failed');
+          onRun?.(report);
+        },
+      }),
+    );
   }
 
   retry(name: string, options: RunOptions & { ids?: readonly string[] }): Promise<RunReport> {

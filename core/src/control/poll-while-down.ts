@@ -15,8 +15,10 @@ export interface PollOptions {
   readonly stop: AbortSignal;
   readonly signal: AbortSignal;
   paused(sync: string): Promise<boolean>;
+  /** When a delta of the sync may begin, if that is not now: calls are short. */
+  heldUntilMs(sync: SyncConfig): Promise<number | null>;
   /** A delta of the sync, as its schedule makes them. Resolves when it has ended, well or not. */
-  reread(sync: string, kind: 'delta'): Promise<unknown>;
+  poll(sync: SyncConfig): Promise<unknown>;
 }
 
 /**
@@ -36,25 +38,28 @@ export async function pollWhileDown(progress: LiveProgress, syncs: readonly Sync
       lastMs.clear();
       continue;
     }
-    for (const { name } of rare) {
+    for (const sync of rare) {
+      const { name } = sync;
       const last = lastMs.get(name);
       if (running.has(name) || (last !== undefined && clock.now() - last < POLL_MS)) continue;
       lastMs.set(name, clock.now());
       running.set(
         name,
-        poll(name, options).finally(() => running.delete(name)),
+        poll(sync, options).finally(() => running.delete(name)),
       );
     }
   }
   await Promise.all(running.values());
 }
 
-async function poll(sync: string, { paused, reread, log, signal }: PollOptions): Promise<void> {
+async function poll(sync: SyncConfig, options: PollOptions): Promise<void> {
+  const { log, signal } = options;
   try {
-    if (!(await paused(sync))) await reread(sync, 'delta');
+    if ((await options.paused(sync.name)) || (await options.heldUntilMs(sync)) !== null) return;
+    await options.poll(sync);
   } catch (error) {
     // Another run of it is under way, which will do.
     if (error instanceof RequestRefusedError || signal.aborted) return;
-    log.error({ sync, err: error }, 'the delta in place of its stream could not be made');
+    log.error({ sync: sync.name, err: error }, 'the delta in place of its stream could not be made');
   }
 }

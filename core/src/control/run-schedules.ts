@@ -1,9 +1,11 @@
+import { onBehalfOf } from '../base/caller.ts';
 import type { SyncConfig } from '../config/config.ts';
 import type { PairingConfig } from '../config/pairing.ts';
 import { trimJournals } from '../pipeline/live/journal.ts';
 import type { LiveProgress } from '../pipeline/live/live-status.ts';
 import type { RunReport } from '../pipeline/recorded-run.ts';
 import { watchAllowances } from './allowances.ts';
+import { HoldBack, type Scheduling } from './budget/hold-back.ts';
 import type { EngineParts } from './engine-options.ts';
 import { followStreams } from './follow-streams.ts';
 import { followTopics } from './follow-topics.ts';
@@ -31,6 +33,10 @@ interface Parts extends EngineParts {
   readonly pairings: Pairings;
 }
 
+interface Held extends Parts {
+  readonly holdBack: HoldBack;
+}
+
 /** Runs every scheduled sync and follows every stream until `stop` aborts; then finishes the batch under way. */
 export function runSchedules(
   parts: Parts,
@@ -39,6 +45,7 @@ export function runSchedules(
   const { store, clock, log, syncs, pairings } = parts;
   const { stop, signal, onRun } = options;
   const either = AbortSignal.any([stop, signal]);
+  const holdBack = new HoldBack(parts.budgets, parts);
   const live = syncs.all().filter((sync) => sync.live);
   const shared = {
     ...parts,
@@ -48,20 +55,30 @@ export function runSchedules(
     publish: keepStatus(store, clock),
   };
   const topics = followTopics({ ...shared, syncs: live.filter(({ channel }) => channel !== null) });
+  const runHeld = async (sync: SyncConfig, kind: 'live' | 'delta', full: boolean) => {
+    // What mends a stream is live work, however much it reads; what stands in for it is a delta like any other.
+    const report = await syncs.run(sync.name, { full, signal, stop, priority: kind });
+    holdBack.ended(sync.name, kind, report);
+    onRun?.(report);
+    return report;
+  };
   const streams = followStreams({
     ...shared,
     syncs: live.filter(({ channel }) => channel === null),
     paused: (sync) => store.paused(sync),
-    reread: async (sync, kind) => {
-      const report = await syncs.run(sync, { full: kind === 'full', signal, stop });
-      onRun?.(report);
+    heldUntilMs: (sync) => holdBack.untilMs(schedulingOf(sync), 'delta'),
+    poll: (sync) => runHeld(sync, 'delta', false),
+    reread: async (name, kind) => {
+      const sync = syncs.get(name);
+      await holdBack.wait(schedulingOf(sync), 'live', either);
+      const report = await runHeld(sync, 'live', kind === 'full');
       // With a held record everything else was read: the hole is mended, and the sync's own window stays open.
       return report.state === 'succeeded' || report.error?.code === 'held';
     },
   });
   const scheduled = [
-    ...syncs.all().map((sync) => scheduledSync(sync, parts, options)),
-    ...pairings.all().map((pairing) => scheduledPairing(pairing, parts, options)),
+    ...syncs.all().map((sync) => scheduledSync(sync, { ...parts, holdBack }, options)),
+    ...pairings.all().map((pairing) => scheduledPairing(pairing, { ...parts, holdBack }, options)),
   ];
   const ended = Promise.all([
     streams.ended,
@@ -69,7 +86,8 @@ export function runSchedules(
     trimJournals({ store: store.journal, clock, log, stop: either }),
     trimRuns(store, clock, log, either),
     schedule(scheduled, { clock, stop, concurrency: RUNS_AT_ONCE }),
-    watchAllowances(streamed(syncs.all()), parts, either),
+    // It only tells: whatever does something comes first.
+    onBehalfOf({ priority: 'full' }, () => watchAllowances(streamed(syncs.all()), parts, either)),
     ...pairings
       .all()
       .filter((pairing) => pairing.live)
@@ -78,7 +96,7 @@ export function runSchedules(
   return { live: [...streams.status, ...topics.status], ended };
 }
 
-function scheduledSync(sync: SyncConfig, { syncs, store, clock, log }: Parts, options: StartOptions): Scheduled {
+function scheduledSync(sync: SyncConfig, { syncs, store, clock, log, holdBack }: Held, options: StartOptions): Scheduled {
   const { name, channel, full, startDelayMs } = sync;
   const hasFailureDue = async () => (await store.failures({ sync: name, dueAtMs: clock.now(), limit: 1 })).length > 0;
   return {
@@ -87,37 +105,55 @@ function scheduledSync(sync: SyncConfig, { syncs, store, clock, log }: Parts, op
     schedule: channel === null ? sync.schedule : RETRY_SCHEDULE,
     paused: () => store.paused(name),
     work: (signal) => somethingChanged(syncs.keptOpen(name), signal),
+    heldUntilMs: async (isFull) => (channel === null ? holdBack.untilMs(schedulingOf(sync), kindOf(isFull)) : null),
     run: (isFull) =>
       logged(name, log, async () => {
         if (channel !== null && !(await hasFailureDue())) return;
-        const run = { full: isFull, signal: options.signal, stop: options.stop };
+        const run = { full: isFull, signal: options.signal, stop: options.stop, priority: kindOf(isFull) };
         const report = await (channel === null ? syncs.run(name, run) : syncs.retry(name, run));
         options.onRun?.(report);
+        return holdBack.ended(name, kindOf(isFull), report) ? 'again' : undefined;
       }),
   };
 }
 
 function scheduledPairing(
-  { name, schedule: when, full, startDelayMs }: PairingConfig,
-  { pairings, store, log }: Parts,
+  pairing: PairingConfig,
+  { pairings, store, log, holdBack }: Held,
   { stop, signal, onRun }: StartOptions,
 ): Scheduled {
+  const { name, schedule: when, full, startDelayMs, priority, left, right } = pairing;
+  const scheduling = { sync: name, connections: [left.connection, right.connection], priority };
   return {
     ...{ name, schedule: when, full, startDelayMs },
     paused: () => store.paused(name),
+    heldUntilMs: (isFull) => holdBack.untilMs(scheduling, kindOf(isFull)),
     run: (isFull) =>
       logged(name, log, async () => {
-        const report = await pairings.run(name, { full: isFull, signal, stop });
+        const report = await pairings.run(name, { full: isFull, signal, stop, priority: kindOf(isFull) });
         onRun?.(report);
+        return holdBack.ended(name, kindOf(isFull), report) ? 'again' : undefined;
       }),
   };
 }
 
-async function logged(sync: string, log: Parts['log'], work: () => Promise<void>): Promise<void> {
+/** A full run that nobody asked for reads anew what is there already. */
+function kindOf(isFull: boolean): 'refresh' | 'delta' {
+  return isFull ? 'refresh' : 'delta';
+}
+
+function schedulingOf({ name, from, to, steps, priority }: SyncConfig): Scheduling {
+  const lookedUp = steps.flatMap((step) => (step.kind === 'lookup' ? [step.connection] : []));
+  const source = from.kind === 'connection' ? [from.connection] : [];
+  return { sync: name, connections: [...new Set([...source, to.connection, ...lookedUp])], priority };
+}
+
+async function logged<T>(sync: string, log: Parts['log'], work: () => Promise<T>): Promise<T | undefined> {
   try {
-    await work();
+    return await work();
   } catch (error) {
     // The store itself failed: nothing could be recorded. The schedule goes on.
     log.error({ sync, err: error }, 'the run could not be recorded');
+    return undefined;
   }
 }

@@ -153,6 +153,7 @@ test('a sync whose source tells of changes runs when there is one, at its pace, 
     const run = async () => {
       seenMs = clock.now() - beganMs;
       ran.push({ sync: 'a', full: false, atMs: seenMs });
+      return undefined;
     };
     return [scheduled(clock, ran, 'a', { schedule: { kind: 'every', everyMs: 1000 }, work, run })];
   });

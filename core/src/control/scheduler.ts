@@ -16,8 +16,10 @@ export interface Scheduled {
   readonly schedule: ScheduleConfig | null;
   readonly full: ScheduleConfig | null;
   readonly startDelayMs: number;
-  /** Runs it now. Never rejects: a run's trouble is in its record. */
-  run(full: boolean): Promise<void>;
+  /** Runs it now. Never rejects: a run's trouble is in its record. `again`: it could not be made to its end, and is still due. */
+  run(full: boolean): Promise<'again' | undefined>;
+  /** When such a run may begin, if that is not now: until then it keeps its turn, and takes nobody's place. */
+  heldUntilMs?(full: boolean): Promise<number | null>;
   paused(): Promise<boolean>;
   /** Returns once a delta has something to do, or the signal aborts. Never rejects. Absent: it may always have. */
   work?(signal: AbortSignal): Promise<void>;
@@ -25,6 +27,8 @@ export interface Scheduled {
 
 /** Longest sleep: a clock that is set, and a sync that is resumed, are noticed after this. */
 const NAP_MS = 60_000;
+/** A run that has to be made again is not made again sooner. */
+const AGAIN_MS = 60_000;
 
 /**
  * Runs syncs as they fall due, at most `concurrency` at once and never one sync twice at a time. Returns when `stop` aborts and
@@ -46,28 +50,42 @@ async function scheduleOne(
   if (sync.schedule === null && sync.full === null) return;
   const startMs = clock.now() + sync.startDelayMs;
   let lastDeltaMs: number | null = null;
+  /** A delta that was due and could not be made then. */
+  let heldDeltaMs: number | null = null;
   let fullDueMs = sync.full === null ? Number.POSITIVE_INFINITY : nextDue(sync.full, startMs, startMs);
   while (!stop.aborted) {
     const now = clock.now();
     const deltaDueMs =
       sync.schedule === null
         ? Number.POSITIVE_INFINITY
-        : Math.max(startMs, nextDue(sync.schedule, lastDeltaMs, Math.max(now, startMs)));
+        : (heldDeltaMs ?? Math.max(startMs, nextDue(sync.schedule, lastDeltaMs, Math.max(now, startMs))));
     const dueMs = Math.min(deltaDueMs, fullDueMs);
     onWait?.(sync.name, dueMs);
     if (!(await wait(dueMs, clock, stop))) return;
-    if (fullDueMs > clock.now()) await workOrNap(sync, Math.min(fullDueMs, clock.now() + NAP_MS), clock, stop);
+    if (fullDueMs > clock.now() && heldDeltaMs === null)
+      await workOrNap(sync, Math.min(fullDueMs, clock.now() + NAP_MS), clock, stop);
     if (stop.aborted) return;
     const full = fullDueMs <= clock.now();
+    const heldMs = (await sync.heldUntilMs?.(full)) ?? null;
+    if (heldMs !== null && heldMs > clock.now()) {
+      if (full) fullDueMs = heldMs;
+      else heldDeltaMs = heldMs;
+      continue;
+    }
     lastDeltaMs = clock.now();
+    heldDeltaMs = null;
     if (full) fullDueMs = nextDue(sync.full!, lastDeltaMs, lastDeltaMs);
     if (await sync.paused()) continue;
     await slots.take();
+    let outcome: 'again' | undefined;
     try {
-      if (!stop.aborted) await sync.run(full);
+      if (!stop.aborted) outcome = await sync.run(full);
     } finally {
       slots.give();
     }
+    if (outcome !== 'again') continue;
+    if (full) fullDueMs = clock.now() + AGAIN_MS;
+    else heldDeltaMs = clock.now() + AGAIN_MS;
   }
 }
 

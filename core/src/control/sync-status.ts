@@ -2,6 +2,8 @@ import type { SyncConfig } from '../config/config.ts';
 import { type Held, heldWindow } from '../pipeline/held.ts';
 import type { LiveStatus } from '../pipeline/live/live-status.ts';
 import type { Run } from '../store/store.ts';
+import type { Wait } from './budget/budgets.ts';
+import { waitOf } from './budget/hold-back.ts';
 import type { EngineParts } from './engine-options.ts';
 import { liveUnit } from './follow-streams.ts';
 import { type KeptStatus, readStatus } from './kept-status.ts';
@@ -11,6 +13,8 @@ import type { Syncs } from './syncs.ts';
 export interface SyncStatus {
   readonly sync: string;
   readonly paused: boolean;
+  /** What it waits for before it goes on, because calls are short; null when it does not. */
+  readonly waiting: Wait | null;
   readonly lastRun: Run | null;
   readonly lastSuccess: Run | null;
   readonly openFailures: number;
@@ -45,10 +49,11 @@ export async function statusOfPairing(name: string, parts: Parts): Promise<SyncS
   return { ...(await common(name, parts)), held: null, checkpoint: await parts.pairings.facts(name), stream: null };
 }
 
-async function common(sync: string, { store }: Parts) {
+async function common(sync: string, { store, clock }: Parts) {
   return {
     sync,
     paused: await store.paused(sync),
+    waiting: await waitOf(sync, store, clock.now()),
     lastRun: (await store.runs({ sync, limit: 1 }))[0] ?? null,
     lastSuccess: await store.lastSuccess(sync),
     openFailures: await store.countFailures(sync),

@@ -1,3 +1,4 @@
+import { onBehalfOf } from '../base/caller.ts';
 import { RequestRefusedError } from '../base/errors.ts';
 import type { SyncConfig } from '../config/config.ts';
 import { decodeEnvelope, reasonForFull } from '../pipeline/envelope.ts';
@@ -14,6 +15,7 @@ import {
 import { dryRunSync, refetchSync, retrySync, runSync, verifySync } from '../pipeline/run-sync.ts';
 import type { Verdict } from '../pipeline/verify.ts';
 import type { EngineOptions, EngineParts } from './engine-options.ts';
+import { callerOf } from './budget/caller-of.ts';
 import { liveUnit } from './follow-streams.ts';
 import { openReplay } from './open-replay.ts';
 import { forgetStart, keepStart, openSync, openTarget } from './open-sync.ts';
@@ -55,7 +57,9 @@ export class Syncs implements AsyncDisposable {
   async run(name: string, options: RunOptions): Promise<RunReport> {
     const sync = this.get(name);
     refuseReading(sync, 'run');
-    return this.#exclusively(sync, (prepared, open) => runSync(prepared, open, options));
+    return onBehalfOf(callerOf(sync, options), () =>
+      this.#exclusively(sync, (prepared, open) => runSync(prepared, open, options)),
+    );
   }
 
   async dryRun(name: string, options: RunOptions): Promise<Pick<RunReport, 'kind' | 'reason' | 'counts'>> {
@@ -81,7 +85,9 @@ export class Syncs implements AsyncDisposable {
   async verify(name: string, options: RunOptions & { repair: boolean }): Promise<Verdict> {
     const sync = this.get(name);
     refuseReading(sync, 'compare with');
-    return this.#exclusively(sync, (prepared, open) => verifySync(prepared, open, options));
+    return onBehalfOf(callerOf(sync, { priority: 'refresh', ...options }), () =>
+      this.#exclusively(sync, (prepared, open) => verifySync(prepared, open, options)),
+    );
   }
 
   async replay(name: string, options: ReplayOptions): Promise<ReplayReport> {

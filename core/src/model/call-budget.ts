@@ -1,12 +1,12 @@
 import { z } from 'zod';
 
 /** How many of a system's calls within its window: a number, or a share (0 to 1) of all that it allows. */
-export type Calls = { readonly calls: number } | { readonly share: number };
+export type CallAmount = { readonly calls: number } | { readonly share: number };
 
 function calls(description: string) {
   return z
     .union([z.int().nonnegative(), z.string().regex(/^\d+(\.\d+)?\s*%$/, 'is a number of calls, or a share such as 50%')])
-    .transform((value): Calls => (typeof value === 'number' ? { calls: value } : { share: Number.parseFloat(value) / 100 }))
+    .transform((value): CallAmount => (typeof value === 'number' ? { calls: value } : { share: Number.parseFloat(value) / 100 }))
     .refine((value) => !('share' in value) || value.share <= 1, { message: 'is more than all of them' })
     .meta({ description });
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Problem } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { Block } from './block.ts';
+import type { BudgetRules, CallBudget } from './call-budget.ts';
 import type { Batch, Change, WriteResult } from './change.ts';
 import type { Inbox, InboxSpec } from './inbox.ts';
 import type { Lookup, LookupSpec } from './lookup.ts';
@@ -58,6 +59,8 @@ export interface ConnectorContext {
   /** Relative paths in the configuration start here. */
   readonly baseDir: string;
 }
+  /** For a system that counts the calls of its clients: asked before each, under the connection's own rules. Absent: nobody counts. */
+  openBudget?(rules: BudgetRules): CallBudget;
 
 /** Structured log lines, as pino takes them. Never give it a secret or a record's values. */
 export interface Log {

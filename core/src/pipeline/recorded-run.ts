@@ -1,4 +1,5 @@
-import { SyncError } from '../base/errors.ts';
+import type { Priority } from '../base/caller.ts';
+import { OverBudgetError, SyncError } from '../base/errors.ts';
 import { retrying } from '../base/retry.ts';
 import type { SyncConfig } from '../config/config.ts';
 import type { RunKind, RunState } from '../store/store.ts';
@@ -12,6 +13,10 @@ export interface RunOptions extends FullOptions {
   /** Finish the page or batch under way, then end. Waits between attempts end at once. */
   readonly stop?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
+  /** Whose calls come first when there are too few; by what is read, unless told otherwise (P8). */
+  readonly priority?: Priority;
+  /** It may cost what it costs. */
+  readonly ignoreBudget?: boolean;
 }
 
 /** What came of one execution, as `run` prints it. */
@@ -84,9 +89,10 @@ export async function recorded(
     if (tally.heldBy !== null) state = 'failed';
   } catch (error) {
     failure = error;
-    state = error instanceof StoppedError || options.signal.aborted || options.stop?.aborted ? 'stopped' : 'failed';
+    const isStopped = error instanceof StoppedError || options.signal.aborted || options.stop?.aborted;
+    state = isStopped || error instanceof OverBudgetError ? 'stopped' : 'failed';
   }
-  const error = state === 'failed' ? describeError(failure, tally) : null;
+  const error = state === 'failed' || failure instanceof OverBudgetError ? describeError(failure, tally) : null;
   const finishedAtMs = clock.now();
   const counts = tally.counts();
   await store.updateRun(id, {
@@ -114,6 +120,7 @@ export async function recorded(
     openFailures,
   };
   if (state === 'failed') log.error({ sync: config.name, kind, ...counts, ...error }, 'run failed');
+  else if (error !== null) log.warn({ sync: config.name, kind, ...counts, ...error }, 'the run waits for calls');
   else log.info({ sync: config.name, kind, state, ...counts, durationMs: report.durationMs }, 'run finished');
   const held = await heldWindow(config, store, finishedAtMs);
   if (held?.overdue) {

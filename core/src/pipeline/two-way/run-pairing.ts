@@ -1,3 +1,4 @@
+import { withPriority } from '../../base/caller.ts';
 import { CheckpointExpiredError, RequestRefusedError, UnexpectedReplyError } from '../../base/errors.ts';
 import { rowsOfBlock } from '../../model/block.ts';
 import { keyOf } from '../../model/value.ts';
@@ -50,7 +51,8 @@ export function runPairing(prepared: PreparedPairing, open: OpenPairing, options
       const why = reasonForFull(prepared, pairing, kept, options.full ?? false);
       decide(why === null ? 'delta' : 'full', why);
       const run: PairingRun = { pairing, scope, tally, fingerprint: prepared.fingerprint };
-      if (why !== null) await readEverything(run);
+      // As of a one-way sync: what was to be a delta, and is a load, has no claim to what deltas may use.
+      if (why !== null) await (options.full === true ? readEverything(run) : withPriority('full', () => readEverything(run)));
       else {
         try {
           await readChanges(run, kept!, options.only === undefined ? sides : [options.only]);

@@ -1,0 +1,192 @@
+import type { Priority } from '../../base/caller.ts';
+import type { BudgetRules, CallAmount, CallUsage } from '../../model/call-budget.ts';
+import { CallLedger, WINDOW_MS } from './call-ledger.ts';
+
+/** How long what a system told of its calls counts. After that one call may go out to learn what is true now. */
+export const READING_MS = 900_000;
+/** The pace is that of so much time. */
+export const PACE_MS = 4 * 3_600_000;
+const HOUR_MS = 3_600_000;
+
+/** Of what is there for all but live work, work that can wait leaves a part to what can wait less. */
+const leftToOthers: Readonly<Record<Priority, number>> = { live: 0, delta: 0, refresh: 0.15, full: 0.3 };
+/** However much live work is expected: a tenth of the share is never kept for it in advance. */
+const KEPT_FOR_LIVE_MAX = 0.9;
+/** Deltas run as scheduled until so much of their part is used. From there on they are spaced, and settle at half. */
+const FREE_OF_PACE = 0.4;
+/** However short calls are, deltas are not spaced wider: while any may be made, what changed is read so often. */
+export const PACED_MS_MAX = 900_000;
+
+/** Why a call has to wait, and until when it has to at least, as far as is known. */
+export interface Shortage {
+  /** `share`: ours are used up. `system`: the system has hardly any left, whoever used them. */
+  readonly cause: 'share' | 'system';
+  readonly untilMs: number;
+}
+
+interface Reading extends CallUsage {
+  readonly atMs: number;
+}
+
+/**
+ * The arithmetic of one connection's calls (P8): never more than the share within 24 hours, by anybody's count; the reserve is for
+ * live work alone; what can wait longer waits sooner. Knows no clock and no store: time is an argument.
+ */
+export class Budget {
+  readonly ledger = new CallLedger();
+  readonly #rules: BudgetRules;
+  #reading: Reading | null = null;
+  /** When a call last went out to learn a new number. */
+  #askedAtMs = Number.NEGATIVE_INFINITY;
+  /** Admitted, and not ended yet: the system's number may not hold them. */
+  #underWay = 0;
+  /** Calls of deltas that were made sooner than their spacing allows. */
+  #debt = 0;
+  #debtAtMs = 0;
+
+  constructor(rules: BudgetRules) {
+    this.#rules = rules;
+  }
+
+  get reading(): Reading | null {
+    return this.#reading;
+  }
+
+  /** What another process has learned. */
+  learn(reading: Reading): void {
+    if (this.#reading === null || reading.atMs > this.#reading.atMs) this.#reading = reading;
+  }
+
+  /** Null: this call may be made now, and is counted. */
+  admit(priority: Priority, nowMs: number, ignores = false): Shortage | null {
+    const shortage = ignores ? null : this.shortage(priority, nowMs);
+    if (shortage !== null) return shortage;
+    // Of all that would wait for a new number, one call finds out.
+    if (this.#isSpent(priority, nowMs)) this.#askedAtMs = nowMs;
+    this.ledger.add(priority, nowMs);
+    this.#underWay++;
+    if (priority === 'delta') this.#owe(nowMs);
+    return null;
+  }
+
+  /** A call that was admitted is over. */
+  ended(usage: CallUsage | null, nowMs: number): void {
+    this.#underWay = Math.max(0, this.#underWay - 1);
+    if (usage === null) return;
+    const known = this.#reading;
+    // The number jitters from server to server: while one counts, the highest does.
+    const counts = known !== null && nowMs - known.atMs < READING_MS && nowMs >= known.atMs && known.max === usage.max;
+    if (!counts || usage.used >= known.used) this.#reading = { ...usage, atMs: nowMs };
+  }
+
+  /** The system has refused a call, because none are left. */
+  exhausted(nowMs: number): void {
+    const { used, max } = this.#reading ?? { used: 0, max: 0 };
+    this.#reading = { used: Math.max(used, max), max, atMs: nowMs };
+  }
+
+  /** Why a call of this priority has to wait; null when it has not to. */
+  shortage(priority: Priority, nowMs: number): Shortage | null {
+    const { share } = this.limits();
+    const keep = this.#keep(priority, nowMs);
+    const own = this.ledger.total(nowMs);
+    if (share - own - keep < 1) {
+      const untilMs = this.ledger.freeAtMs(own + keep + 1 - share, nowMs) ?? nowMs + HOUR_MS;
+      return { cause: 'share', untilMs };
+    }
+    if (!this.#isSpent(priority, nowMs)) return null;
+    const sinceMs = Math.max(this.#reading!.atMs, this.#askedAtMs);
+    // Nobody waits for a clock that was set back.
+    return nowMs < sinceMs || nowMs >= sinceMs + READING_MS ? null : { cause: 'system', untilMs: sinceMs + READING_MS };
+  }
+
+  /** When scheduled deltas may begin again, so that what is left lasts. */
+  pacedUntilMs(nowMs: number): number {
+    const perMs = this.#deltasPerMs(nowMs);
+    if (perMs === null) return nowMs;
+    this.#repay(nowMs, perMs);
+    return nowMs + Math.min(PACED_MS_MAX, this.#debt / perMs);
+  }
+
+  /** In calls. Infinite where that is a share of what the system has not told yet. */
+  limits(): { readonly share: number; readonly reserve: number } {
+    // A refusal tells that none are left, and not of how many.
+    const max = this.#reading?.max || Number.POSITIVE_INFINITY;
+    const share = Math.min(max, inCalls(this.#rules.share, max));
+    // Whatever is written: something is there for others than live work.
+    return { share, reserve: Math.min(inCalls(this.#rules.reserve, max), Math.floor(share / 2)) };
+  }
+
+  /** Calls of ours of the last hours, by the hour. */
+  perHour(nowMs: number, priority?: Priority): number {
+    return (this.ledger.since(nowMs - PACE_MS, priority) / PACE_MS) * HOUR_MS;
+  }
+
+  /** When the share will be used up at that pace, what leaves the window counted; null when it lasts for a day. */
+  spentAtMs(nowMs: number): number | null {
+    const { share } = this.limits();
+    const perMs = this.perHour(nowMs) / HOUR_MS;
+    let own = this.ledger.total(nowMs);
+    if (own >= share) return nowMs;
+    let atMs = nowMs;
+    for (const each of [...this.ledger.leaving(nowMs), { atMs: nowMs + WINDOW_MS, calls: 0 }]) {
+      const untilMs = Math.min(each.atMs, nowMs + WINDOW_MS);
+      const reachedMs = perMs === 0 ? Number.POSITIVE_INFINITY : atMs + (share - own) / perMs;
+      if (reachedMs <= untilMs) return reachedMs;
+      own += perMs * (untilMs - atMs) - each.calls;
+      atMs = untilMs;
+    }
+    return null;
+  }
+
+  /** What a call of this priority has to leave to others. */
+  #keep(priority: Priority, nowMs: number): number {
+    if (priority === 'live') return 0;
+    const { share, reserve } = this.limits();
+    if (share === Number.POSITIVE_INFINITY) return 0;
+    const standing = reserve + leftToOthers[priority] * (share - reserve);
+    // What live work will need, if that is more: at the pace of the last hours, less what its own calls of yesterday give free.
+    const spent = this.ledger.byPriority(nowMs).live;
+    const needed = this.perHour(nowMs, 'live') * (WINDOW_MS / HOUR_MS) - spent;
+    return Math.min(Math.max(standing, needed), Math.max(standing, KEPT_FOR_LIVE_MAX * share));
+  }
+
+  /** Whether the system has too few left, as far as it is known. */
+  #isSpent(priority: Priority, nowMs: number): boolean {
+    return this.#systemLeft() - this.#keep(priority, nowMs) < 1;
+  }
+
+  /** How fast deltas may be made; null for as fast as they are scheduled. */
+  #deltasPerMs(nowMs: number): number | null {
+    const { share, reserve } = this.limits();
+    if (share === Number.POSITIVE_INFINITY) return null;
+    const all = share - reserve;
+    const left = Math.min(share - this.ledger.total(nowMs), this.#systemLeft()) - reserve;
+    const used = 1 - left / all;
+    if (used < FREE_OF_PACE) return null;
+    return (all / WINDOW_MS) * Math.max(1 - used, 0.01);
+  }
+
+  #systemLeft(): number {
+    return this.#reading === null ? Number.POSITIVE_INFINITY : this.#reading.max - this.#reading.used - this.#underWay;
+  }
+
+  #owe(nowMs: number): void {
+    const perMs = this.#deltasPerMs(nowMs);
+    if (perMs === null) this.#debt = 0;
+    else {
+      this.#repay(nowMs, perMs);
+      this.#debt = Math.min(this.#debt + 1, PACED_MS_MAX * perMs);
+    }
+    this.#debtAtMs = nowMs;
+  }
+
+  #repay(nowMs: number, perMs: number): void {
+    this.#debt = Math.max(0, this.#debt - Math.max(0, nowMs - this.#debtAtMs) * perMs);
+    this.#debtAtMs = nowMs;
+  }
+}
+
+function inCalls(calls: CallAmount, max: number): number {
+  return 'calls' in calls ? calls.calls : Math.floor(calls.share * max);
+}

@@ -1,0 +1,88 @@
+import type { Priority } from '../../base/caller.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { RunReport } from '../../pipeline/recorded-run.ts';
+import type { Store } from '../../store/store.ts';
+import type { Budgets, Wait } from './budgets.ts';
+
+/** What scheduled work needs to say of itself. */
+export interface Scheduling {
+  readonly sync: string;
+  readonly connections: readonly string[];
+  /** As the user has set it for all of its work; null leaves it to what is done. */
+  readonly priority: Priority | null;
+}
+
+/** What a run is scheduled as. `live` mends what a stream did not tell. */
+type Kind = 'live' | 'delta' | 'refresh';
+
+/** How soon it is looked again whether there are calls: other work of the same org may need fewer than was thought. */
+const LOOK_MS = 60_000;
+
+/**
+ * Keeps scheduled work from beginning while there are no calls for it, so that it takes no place of work that has some, and says so
+ * for `status`. Nothing is lost by it: what a run would have read, the next one reads.
+ */
+export class HoldBack {
+  readonly #budgets: Budgets;
+  readonly #store: Pick<Store, 'getValue' | 'setValue'>;
+  readonly #clock: Clock;
+  /** Syncs whose next delta is a load of everything, because the last one was and could not be made to its end. */
+  readonly #loading = new Set<string>();
+  readonly #told = new Map<string, string>();
+
+  constructor(budgets: Budgets, { store, clock }: { store: Pick<Store, 'getValue' | 'setValue'>; clock: Clock }) {
+    this.#budgets = budgets;
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** When a run may begin, or it is to be looked again, epoch ms; null for now. */
+  async untilMs(work: Scheduling, kind: Kind): Promise<number | null> {
+    const { sync, connections } = work;
+    const priority = work.priority ?? (kind !== 'refresh' && this.#loading.has(sync) ? 'full' : kind);
+    const wait = await this.#budgets.shortage(connections, priority);
+    await this.#tell(`${sync} ${kind}`, wait);
+    const nowMs = this.#clock.now();
+    if (wait !== null) return Math.min(Math.max(wait.untilMs, nowMs + 1000), nowMs + LOOK_MS);
+    const pacedMs = priority === 'delta' ? this.#budgets.pacedUntilMs(connections) : 0;
+    return pacedMs > nowMs ? pacedMs : null;
+  }
+
+  /** Returns when it may begin, or `ended` aborts. */
+  async wait(work: Scheduling, kind: Kind, ended: AbortSignal): Promise<void> {
+    while (!ended.aborted) {
+      const untilMs = await this.untilMs(work, kind);
+      if (untilMs === null) return;
+      await this.#clock.sleep(Math.max(1, untilMs - this.#clock.now()), ended).catch(() => {});
+    }
+  }
+
+  /** Answers whether the run was to be made and could not, for want of calls. */
+  ended(sync: string, kind: Kind, report: Pick<RunReport, 'kind' | 'error'>): boolean {
+    const isShort = report.error?.code === 'over_budget';
+    if (!isShort) this.#loading.delete(sync);
+    else if (kind !== 'refresh' && report.kind === 'full') this.#loading.add(sync);
+    return isShort;
+  }
+
+  async #tell(name: string, wait: Wait | null): Promise<void> {
+    const text = wait === null ? '' : JSON.stringify(wait);
+    if ((this.#told.get(name) ?? '') === text) return;
+    this.#told.set(name, text);
+    await this.#store.setValue(waitName(name), wait === null ? null : text);
+  }
+}
+
+/** What a sync was last said to wait for, by whichever process runs it. */
+export async function waitOf(sync: string, store: Pick<Store, 'getValue'>, nowMs: number): Promise<Wait | null> {
+  for (const kind of ['live', 'delta', 'refresh']) {
+    const wait = JSON.parse((await store.getValue(waitName(`${sync} ${kind}`))) ?? 'null') as Wait | null;
+    // A process that is gone tells nothing any more: what it said holds until then.
+    if (wait !== null && wait.untilMs > nowMs) return wait;
+  }
+  return null;
+}
+
+function waitName(name: string): string {
+  return `wait of ${name}`;
+}
