@@ -5,6 +5,8 @@ import { NO_STAMP } from '../model/change.ts';
 import type { NewFailure } from '../store/store.ts';
 import { differing } from './compare-target.ts';
 import type { OpenedSync, RunScope } from './opened-sync.ts';
+import { outcomeOf, tellLeftOut } from './outcomes.ts';
+import { Overtaken } from './overtaken.ts';
 import type { StepFailure } from './stage.ts';
 
 /** Waits before a failing record is tried again: a minute, doubled each time, six hours at most. */
@@ -50,6 +52,7 @@ export async function applyBatches(
   options: ApplyOptions = {},
 ): Promise<void> {
   const { tally } = scope;
+  const overtaken = new Overtaken(sync, failing);
   const stepped: Change[][] = [[]];
   let keys = new Set<string>();
   for (const read of batches) {
@@ -57,6 +60,8 @@ export async function applyBatches(
     const { changes, dropped, failures } = await sync.steps.changes(latestByKey(read));
     tally.dropped += dropped;
     await keepFailures(sync, scope, failures, failing);
+    await overtaken.add(read, failures);
+    tellDropped(sync, read, changes, failures);
     for (const change of changes) {
       // A function of the user's may give two records one key: a target is told of each key once in a write.
       if (keys.has(change.key)) {
@@ -70,6 +75,7 @@ export async function applyBatches(
   for (const [i, changes] of stepped.entries()) {
     await applyStepped(sync, scope, changes, i === stepped.length - 1 ? checkpoint : null, failing, options);
   }
+  await overtaken.forget();
 }
 
 /** Changes of distinct keys. */
@@ -82,9 +88,14 @@ async function applyStepped(
   { anew = false }: ApplyOptions,
 ): Promise<void> {
   const { config } = sync;
+  const { outcomes } = sync;
   let changes = stepped;
-  if (config.deletes === 'ignore') changes = changes.filter((change) => change.op !== 'delete');
+  if (config.deletes === 'ignore') {
+    changes = changes.filter((change) => change.op !== 'delete');
+    tellLeftOut(outcomes, stepped, changes, 'dropped');
+  }
   if (config.onFailure === 'quarantine' && failing.size > 0) changes = await divert(sync, changes, failing);
+  const toWrite = changes;
   // What holds no records but passes them on, a queue, has nothing to mend.
   const mends = anew && sync.target.read !== undefined;
   // Where the target is asked what it holds, what was written once is no answer.
@@ -92,6 +103,7 @@ async function applyStepped(
   const arriving = changes.length;
   changes = await differing(sync, changes);
   scope.tally.unchanged += arriving - changes.length;
+  tellLeftOut(outcomes, toWrite, changes, 'unchanged');
 
   const size = Math.min(config.batchSize ?? Number.POSITIVE_INFINITY, sync.target.batchSizeMax);
   const chunks: (readonly Change[])[] = [];
@@ -143,6 +155,24 @@ async function writeChunk(
   await forgetFailures(sync, recovered, failing);
   if (!target.compares) await remember(sync, chunk, results);
   countResults(scope, results);
+  tellResults(sync, chunk, results);
+}
+
+export function tellResults({ outcomes }: OpenedSync, chunk: readonly Change[], results: readonly WriteResult[]): void {
+  if (outcomes === undefined) return;
+  for (const [i, { key, sourceKey }] of chunk.entries()) outcomes.told(sourceKey ?? key, outcomeOf(results[i]!));
+}
+
+/** What a filter took out of a sync whose target would not know it. */
+function tellDropped(
+  { outcomes, steps }: OpenedSync,
+  read: readonly Change[],
+  changes: readonly Change[],
+  failures: readonly StepFailure[],
+): void {
+  if (outcomes === undefined || !steps.ownKey) return;
+  const left = new Set([...changes.map(({ sourceKey }) => sourceKey), ...failures.map(({ key }) => key)]);
+  for (const { key } of read) if (!left.has(key)) outcomes.told(key, { status: 'dropped' });
 }
 
 function countResults(scope: RunScope, results: readonly WriteResult[]): void {
@@ -167,6 +197,7 @@ async function divert(sync: OpenedSync, changes: readonly Change[], failing: Rea
   const held = changes.filter((change) => failing.has(change.key));
   if (held.length === 0) return changes;
   await sync.store.mergeIntoFailures(sync.config.name, held);
+  sync.outcomes?.waits(held);
   return changes.filter((change) => !failing.has(change.key));
 }
 
@@ -182,7 +213,10 @@ export async function keepFailures(
       newFailure(sync, { op: 'upsert', ...failure }, { code: failure.code, message: failure.message }, failure.place),
     ),
   );
-  for (const failure of failures) failing.add(failure.key);
+  for (const { key, code, message } of failures) {
+    failing.add(key);
+    sync.outcomes?.told(key, { status: 'refused', code, message });
+  }
   scope.tally.failed += failures.length;
   if (sync.config.onFailure === 'hold') scope.tally.heldBy ??= failures[0]!.key;
 }

@@ -4,6 +4,8 @@ import { applyBatches } from './apply.ts';
 import { readAhead } from './delta-read-ahead.ts';
 import { type Envelope, encodeEnvelope } from './envelope.ts';
 import { inTurn, type OpenedSync, type RunScope, StoppedError } from './opened-sync.ts';
+import type { Outcomes } from './outcomes.ts';
+import { retryFailures } from './retry-failures.ts';
 
 /** What is written together, and what may wait for that, at most: memory holds both, however long the delta is (P9). */
 const CHANGES_MAX = 10_000;
@@ -38,11 +40,33 @@ export async function runDelta(sync: OpenedSync, scope: RunScope, from: Envelope
       for (const batch of batches) read.push(await asOfNow(sync, batch, askedAt.get(batch)!, scope.signal));
       await applyBatches(sync, scope, read, checkpoint, failing);
     });
+    if (sync.outcomes !== undefined && position !== null) await tellOutcomes(sync, scope, sync.outcomes, position, failing);
     // Only what need not be read again is progress: a read that always breaks off behind such a batch would be tried for ever.
     if (checkpoint !== null && scope.tally.heldBy === null) scope.tally.kept++;
     scope.tally.progress('delta', scope.tally.read);
     if (scope.stopping()) throw new StoppedError();
   }
+}
+
+/** Who sends a record that was refused once more, mended, is told what becomes of that one: it is tried now. */
+async function tellOutcomes(
+  sync: OpenedSync,
+  scope: RunScope,
+  outcomes: Outcomes,
+  position: string,
+  failing: Set<string>,
+): Promise<void> {
+  const keys = outcomes.waiting();
+  if (keys.length > 0) {
+    const failures = await sync.store.failures({ sync: sync.config.name, keys });
+    await retryFailures(
+      sync,
+      scope,
+      failing,
+      failures.map(({ id }) => id),
+    );
+  }
+  await outcomes.reached(position);
 }
 
 /** Records that the stream has written since the batch was asked for are read again: what the batch holds of them may be older (P3). */

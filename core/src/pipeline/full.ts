@@ -6,6 +6,7 @@ import { applyChanges, keepFailures, newFailure } from './apply.ts';
 import { runDelta } from './delta.ts';
 import { type Envelope, encodeEnvelope } from './envelope.ts';
 import { inTurn, type OpenedSync, type RunScope, StoppedError } from './opened-sync.ts';
+import { Overtaken } from './overtaken.ts';
 
 /** A sweep of so few rows never asks. */
 const SWEEP_ROWS_FREE = 10;
@@ -68,9 +69,10 @@ async function fullByLoad(
     { epoch, loadId: loadId(base), stampColumn: sync.steps.schema.fields.length },
     signal,
   );
+  const overtaken = new Overtaken(sync, failing);
   let end: EndOfFull | null;
   try {
-    end = await stagePages(sync, scope, load, failing, estimate);
+    end = await stagePages(sync, scope, load, failing, overtaken, estimate);
   } catch (error) {
     if (!(error instanceof CheckpointExpiredError) || load.position === null) throw error;
     // The read that an earlier attempt had begun cannot be gone on with: it begins again, once in a run. A source of which no
@@ -93,6 +95,7 @@ async function fullByLoad(
   if (sync.target.checkpoints === undefined && checkpoint !== null) {
     await sync.checkpoints.write(sync.config.watermarkKey, epoch, checkpoint);
   }
+  await overtaken.forget();
   // A row that only the merge refused keeps the window open as well: the next run is a full one again.
   if (checkpoint !== null && tally.heldBy !== null) await sync.checkpoints.write(sync.config.watermarkKey, epoch, null);
   tally.created += counts.created;
@@ -129,6 +132,7 @@ async function stagePages(
   scope: RunScope,
   load: Load,
   failing: Set<string>,
+  overtaken: Overtaken,
   estimate: number | null,
 ): Promise<EndOfFull | null> {
   const { source } = sync;
@@ -139,7 +143,7 @@ async function stagePages(
   for await (const page of source.readFull(kept?.page ?? null, scope.signal)) {
     const position: LoadPosition = { mark, page: page.position, checkpoint: page.checkpoint ?? null };
     await load.writePage(
-      steppedBlocks(sync, scope, page, failing, estimate),
+      steppedBlocks(sync, scope, page, failing, overtaken, estimate),
       JSON.stringify(position),
       rejecting(sync, scope, failing),
       scope.signal,
@@ -169,6 +173,7 @@ async function* steppedBlocks(
   scope: RunScope,
   page: Page,
   failing: Set<string>,
+  overtaken: Overtaken,
   estimate: number | null,
 ): AsyncGenerator<Block> {
   let rows = 0;
@@ -179,6 +184,7 @@ async function* steppedBlocks(
     const stepped = await sync.steps.block(block);
     scope.tally.dropped += stepped.dropped;
     await keepFailures(sync, scope, stepped.failures, failing);
+    await overtaken.add(stepped.read ?? [], stepped.failures);
     if (stepped.block.rowCount > 0) yield stepped.block;
   }
   // The source counts too; this is the last look before the page becomes durable (P13).

@@ -4,6 +4,7 @@ import type { SyncConfig } from '../config/config.ts';
 import type { Checkpoints, Log, Source, Target } from '../model/connector.ts';
 import type { Store } from '../store/store.ts';
 import type { WriteGate } from './live/write-gate.ts';
+import type { Outcomes } from './outcomes.ts';
 import type { Steps } from './steps.ts';
 
 /** What every procedure works with: a sync with its two sides open and its steps compiled. */
@@ -20,6 +21,8 @@ export interface OpenedSync {
   readonly log: Log;
   /** Keeps polls and stream apart; null when no stream feeds the sync. */
   readonly gate: WriteGate | null;
+  /** Absent where nobody asks what became of single records. */
+  readonly outcomes?: Outcomes | undefined;
 }
 
 export async function closeSync({ source, target, steps }: Pick<OpenedSync, 'source' | 'target' | 'steps'>): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Change } from '../model/change.ts';
 import type { Failure } from '../store/store.ts';
-import { forgetFailures, newFailure, remember } from './apply.ts';
+import { forgetFailures, newFailure, remember, tellResults } from './apply.ts';
 import { inTurn, type OpenedSync, type RunScope } from './opened-sync.ts';
 import { UNREAD } from './topic/topic-sync.ts';
 
@@ -34,6 +34,8 @@ export async function retryFailures(
   }
 }
 
+const isOfTarget = ({ place }: Failure) => place === 'target';
+
 async function retryBatch(sync: OpenedSync, scope: RunScope, all: readonly Failure[], failing: Set<string>): Promise<void> {
   const { source, steps, target, store, config } = sync;
   const failures = all.filter(({ place }) => place !== UNREAD);
@@ -45,13 +47,18 @@ async function retryBatch(sync: OpenedSync, scope: RunScope, all: readonly Failu
   const attempts = new Map(failures.map((failure) => [failure.key, failure.attempts]));
   const keys = [...attempts.keys()];
   // A record that the target refused has been through the steps already; one that a step refused has not.
-  const unreadable = source.readKeys === undefined ? failures : [];
-  const read =
-    source.readKeys === undefined
-      ? unreadable.filter((failure) => failure.place !== 'target')
-      : await source.readKeys(keys, scope.signal);
+  const [refused, unstepped] = [failures.filter(isOfTarget), failures.filter((failure) => !isOfTarget(failure))];
+  // What has another key than the source's is not found there by it: what was kept is tried, with what came since merged in.
+  const asKept = source.readKeys !== undefined && !steps.ownKey ? [] : refused;
+  const read = source.readKeys
+    ? await source.readKeys(
+        (steps.ownKey ? unstepped : failures).map(({ key }) => key),
+        scope.signal,
+      )
+    : unstepped;
   const stepped = await steps.changes(read);
-  const ready: readonly Change[] = [...unreadable.filter((failure) => failure.place === 'target'), ...stepped.changes];
+  // Two records of the source may come to one of the target: it is told of each once.
+  const ready = new Map<string, Change>([...asKept, ...stepped.changes].map((change) => [change.key, change]));
   await store.putFailures(
     stepped.failures.map((failure) =>
       newFailure(
@@ -63,7 +70,7 @@ async function retryBatch(sync: OpenedSync, scope: RunScope, all: readonly Failu
       ),
     ),
   );
-  const changes = ready.filter((change) => config.deletes !== 'ignore' || change.op === 'upsert');
+  const changes = [...ready.values()].filter((change) => config.deletes !== 'ignore' || change.op === 'upsert');
   const size = Math.min(config.batchSize ?? Number.POSITIVE_INFINITY, target.batchSizeMax);
   const pending = new Set([...changes, ...stepped.failures].map(({ key }) => key));
   // What needs no write any more is done: a delete that is ignored, a record that its steps let go.
@@ -72,9 +79,11 @@ async function retryBatch(sync: OpenedSync, scope: RunScope, all: readonly Failu
     const chunk = changes.slice(at, at + size);
     const results = await target.write(chunk, { epoch: scope.epoch, settle: async () => null }, scope.signal);
     if (!target.compares) await remember(sync, chunk, results);
+    tellResults(sync, chunk, results);
     const again = chunk.flatMap((change, i) => {
       const result = results[i]!;
-      if (result.status === 'rejected') return [newFailure(sync, change, result.reason, 'target', attempts.get(change.key))];
+      if (result.status === 'rejected')
+        return [newFailure(sync, change, result.reason, 'target', attempts.get(change.sourceKey ?? change.key))];
       scope.tally[result.status]++;
       done.push(change.key);
       return [];

@@ -113,6 +113,12 @@ export async function verifySync(
       hint: 'verify the sync that fills what it reads, or the last target against the first source',
     });
   }
+  if (sync.steps.ownKey) {
+    throw new RequestRefusedError(
+      `${prepared.config.name} writes by another key than its source has, so that nothing tells which records belong together`,
+      { hint: `tidemark run ${prepared.config.name} --full writes everything once more, where it differs` },
+    );
+  }
   const tally = new Tally(options.onProgress);
   const { scope, envelope } = await takeOver(sync, scopeWith(options, tally));
   refuseOtherOrigin(sync, envelope);

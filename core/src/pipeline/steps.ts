@@ -13,6 +13,7 @@ import { filterStage } from './stage-filter.ts';
 import { lookupStage, type OpenLookup } from './stage-lookup.ts';
 import { mapStage } from './stage-map.ts';
 import { runStage } from './stage-run.ts';
+import { hasOwnKey, withOwnKey } from './target-key.ts';
 
 export interface Stepped {
   /** By the target's key, in order. A record that a filter took out is a delete, so that it leaves a target that had it (P4). */
@@ -25,9 +26,17 @@ export interface Stepped {
 export interface Steps extends AsyncDisposable {
   /** What reaches the target. */
   readonly schema: DatasetSchema;
+  /** The target's key is another than the source's: a record there need not stand for one here. */
+  readonly ownKey: boolean;
   changes(changes: readonly Change[]): Promise<Stepped>;
   /** A block of the source's columns becomes one of the target's columns and, last, the stamp. */
-  block(block: Block): Promise<{ readonly block: Block; readonly dropped: number; readonly failures: readonly StepFailure[] }>;
+  block(block: Block): Promise<{
+    readonly block: Block;
+    readonly dropped: number;
+    readonly failures: readonly StepFailure[];
+    /** Of a target with a key of its own: records of the source, by whose keys failures may be known. */
+    readonly read?: readonly Change[];
+  }>;
 }
 
 /**
@@ -56,7 +65,9 @@ async function compile(
 ): Promise<Steps> {
   const stages: Stage[] = [];
   const problems: Problem[] = [];
-  let schema = keyedSchema(sync, source, problems);
+  const ownKey = hasOwnKey(sync, source);
+  // Then no field has to come along because it identifies a record in the source.
+  let schema = ownKey ? { ...source.schema, key: [] } : keyedSchema(sync, source, problems);
   const add = (stage: Stage) => {
     stages.push(stage);
     schema = stage.schema;
@@ -72,7 +83,8 @@ async function compile(
       lookups.push(stage.lookup);
       add(stage);
     } else {
-      add(await runStage(step, schema, context, createOnce(context.store, `${sync.name} ${step.name}`)));
+      const once = createOnce(context.store, `${sync.name} ${step.name}`);
+      add(await runStage(step, schema, source.schema.key, context, once));
       open = true;
     }
   }
@@ -80,7 +92,8 @@ async function compile(
     const place = `syncs.${sync.name}.fields`;
     add(mapStage({ name: 'fields', fields: sync.fields, exclude: sync.exclude }, schema, { ...context, problems, place, open }));
   }
-  if (sync.to.key !== null && sync.to.key.join() !== schema.key.join()) {
+  if (ownKey) schema = withOwnKey(sync, schema, open, problems);
+  else if (sync.to.key !== null && sync.to.key.join() !== schema.key.join()) {
     problems.push({
       place: `syncs.${sync.name}.to.key`,
       message: `the key of the target must be what identifies a record in the source: ${schema.key.join(', ')}`,
@@ -89,7 +102,7 @@ async function compile(
     });
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return new CompiledSteps(source, stages, schema, lookups);
+  return new CompiledSteps(source, stages, schema, ownKey, lookups);
 }
 
 /**
@@ -121,6 +134,7 @@ function keyedSchema(
 
 class CompiledSteps implements Steps {
   readonly schema: DatasetSchema;
+  readonly ownKey: boolean;
   readonly #source: { readonly schema: DatasetSchema; readonly stampField?: string };
   readonly #stages: readonly Stage[];
   readonly #lookups: readonly Lookup[];
@@ -129,12 +143,14 @@ class CompiledSteps implements Steps {
     source: { schema: DatasetSchema; stampField?: string },
     stages: readonly Stage[],
     schema: DatasetSchema,
+    ownKey: boolean,
     lookups: readonly Lookup[],
   ) {
     this.#source = source;
     this.#lookups = lookups;
     this.#stages = stages;
     this.schema = schema;
+    this.ownKey = ownKey;
   }
 
   async changes(changes: readonly Change[]): Promise<Stepped> {
@@ -155,13 +171,16 @@ class CompiledSteps implements Steps {
     const upserts: Change[] = [];
     for (const item of items) {
       const key = keyOf(item.row, this.schema.key);
-      if (key === null) failures.push({ ...item, ...NO_KEY(this.schema.key) });
-      else upserts.push({ op: 'upsert', key, row: item.row, stampMs: item.stampMs });
+      const { stampMs, row } = item;
+      if (key === null) failures.push({ ...item, row: read.get(item.key)?.row ?? row, ...NO_KEY(this.schema.key) });
+      else upserts.push({ op: 'upsert', key, row, stampMs, ...(this.ownKey && { sourceKey: item.key }) });
     }
-    return { changes: [...gone.values(), ...upserts], dropped, failures };
+    // What left the source, or a filter here, is nothing that the target knows by this key.
+    return { changes: this.ownKey ? upserts : [...gone.values(), ...upserts], dropped, failures };
   }
 
   async block(block: Block) {
+    if (this.ownKey) return this.#slowly(block);
     let stamps = this.#stampColumn(block);
     let current = block;
     for (const stage of this.#stages) {
@@ -195,7 +214,8 @@ class CompiledSteps implements Steps {
   /** A block record by record: for the user's functions, and to name the record on which an expression fails. */
   async #slowly(block: Block) {
     const { schema, stampField } = this.#source;
-    const stepped = await this.changes(changesOfBlock(block, schema.fields, schema.key, stampField));
+    const read = changesOfBlock(block, schema.fields, schema.key, stampField);
+    const stepped = await this.changes(read);
     const upserts = stepped.changes.filter((change) => change.op === 'upsert');
     const made = blockOfRows(
       upserts.map((change) => change.row!),
@@ -206,6 +226,7 @@ class CompiledSteps implements Steps {
       block: { rowCount: made.rowCount, columns: [...made.columns, stamps] },
       dropped: stepped.dropped,
       failures: stepped.failures,
+      ...(this.ownKey && { read }),
     };
   }
 }
