@@ -43,23 +43,26 @@ export async function pollWhileDown(progress: LiveProgress, syncs: readonly Sync
       const last = lastMs.get(name);
       if (running.has(name) || (last !== undefined && clock.now() - last < POLL_MS)) continue;
       lastMs.set(name, clock.now());
-      running.set(
-        name,
-        poll(sync, options).finally(() => running.delete(name)),
-      );
+      const polled = poll(sync, options).then((isDone) => {
+        running.delete(name);
+        if (!isDone) lastMs.delete(name);
+      });
+      running.set(name, polled);
     }
   }
   await Promise.all(running.values());
 }
 
-async function poll(sync: SyncConfig, options: PollOptions): Promise<void> {
+/** Whether it was its turn, and that is over. */
+async function poll(sync: SyncConfig, options: PollOptions): Promise<boolean> {
   const { log, signal } = options;
   try {
-    if ((await options.paused(sync.name)) || (await options.heldUntilMs(sync)) !== null) return;
+    if ((await options.paused(sync.name)) || (await options.heldUntilMs(sync)) !== null) return true;
     await options.poll(sync);
   } catch (error) {
-    // Another run of it is under way, which will do.
-    if (error instanceof RequestRefusedError || signal.aborted) return;
-    log.error({ sync: sync.name, err: error }, 'the delta in place of its stream could not be made');
+    // Another run of it is under way, which may have begun before the stream went down.
+    if (error instanceof RequestRefusedError) return false;
+    if (!signal.aborted) log.error({ sync: sync.name, err: error }, 'the delta in place of its stream could not be made');
   }
+  return true;
 }

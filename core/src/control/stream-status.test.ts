@@ -85,6 +85,22 @@ test('a moment without connection is waited for; a longer one is polled through'
   expect(world.runs).toEqual(expect.arrayContaining(['people delta succeeded', 'places delta succeeded']));
 });
 
+test('P1: a run that began before the stream went down is no delta in its place: the next look makes one', async () => {
+  await using world = await followed();
+  world.writeUntold(['people', '1', { name: 'El' }]);
+  const read = world.holdReads('people', 'delta', 'end');
+  await world.publish({ op: 'overflow', dataset: 'people', keys: [] });
+  await world.clock.advance(minute);
+  world.refuses = spent();
+  await world.lose(spent());
+  await world.write(['people', '2', { name: 'Lane' }]);
+  await world.clock.advance(16_000);
+  read();
+  await world.clock.advance(16_000);
+  expect(world.status.state).toBe('polling');
+  expect(world.copied('people')).toEqual({ 1: 'El', 2: 'Lane' });
+});
+
 test('a right that is missing is told with when it is looked at again', async () => {
   await using world = await followed();
   world.refuses = new AccessDeniedError('no View All on Contact');
