@@ -25,6 +25,7 @@ export { type AllowanceStatus, describeAllowance } from './control/allowances.ts
 export type { Captured } from './control/check-streams.ts';
 export * from './control/engine.ts';
 export type { EngineOptions } from './control/engine-options.ts';
+export { Hooks } from './control/hooks.ts';
 export type { KeptStatus } from './control/kept-status.ts';
 export type { PolicyModule } from './control/open-pairing.ts';
 export type { Choice, PairingPlan } from './control/pairings.ts';

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { Connection, Log } from '../model/connector.ts';
 import type { Store } from '../store/store.ts';
 import type { Budgets } from './budget/budgets.ts';
+import type { Hooks } from './hooks.ts';
 
 export interface EngineOptions {
   readonly config: Config;
@@ -18,5 +19,6 @@ export interface EngineOptions {
 export interface EngineParts extends EngineOptions {
   /** @throws {RequestRefusedError} the configuration has none of that name */
   connection(name: string): Connection<unknown, unknown>;
+  readonly hooks: Hooks;
   readonly budgets: Budgets;
 }

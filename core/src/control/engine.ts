@@ -16,6 +16,7 @@ import { type Captured, captureFiles, captureStreams, liveDatasets } from './che
 import { Connections } from './connections.ts';
 import type { EngineOptions, EngineParts } from './engine-options.ts';
 import { liveUnit } from './follow-streams.ts';
+import { Hooks } from './hooks.ts';
 import { type Choice, type PairingPlan, Pairings } from './pairings.ts';
 import { runSchedules, type StartOptions } from './run-schedules.ts';
 import { applySchema, pairingSchema, planSchema, removeSchema, type SyncSchema } from './schema-changes.ts';
@@ -33,6 +34,8 @@ export interface Journaled extends Omit<JournalStats, 'stretch' | 'sinceSeq'> {
 /** Everything that a user can ask for. The CLI and the HTTP API are two faces of it. */
 export class Engine implements AsyncDisposable {
   readonly config: Config;
+  /** What others hand over. */
+  readonly hooks: Hooks;
   readonly #parts: EngineParts & { readonly syncs: Syncs; readonly pairings: Pairings };
   readonly #connections: Connections;
   #live: readonly LiveProgress[] = [];
@@ -41,7 +44,9 @@ export class Engine implements AsyncDisposable {
     this.config = options.config;
     const budgets = new Budgets(options);
     this.#connections = new Connections(options, budgets);
-    const parts = { ...options, budgets, connection: (name: string) => this.#connections.get(name) };
+    const connection = (name: string) => this.#connections.get(name);
+    this.hooks = new Hooks({ ...options, connection });
+    const parts = { ...options, budgets, connection, hooks: this.hooks };
     this.#parts = { ...parts, syncs: new Syncs(parts), pairings: new Pairings(parts) };
   }
 

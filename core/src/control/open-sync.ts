@@ -28,7 +28,8 @@ export async function openSync(
     const target = await openTarget(sync, steps.schema, parts, signal);
     refuseBlindComparison(sync, target);
     const checkpoints = target.checkpoints ?? store.checkpoints;
-    return { config: sync, source, target, steps, checkpoints, store, clock, random, log, gate };
+    const outcomes = parts.hooks.outcomesOf(sync, steps.ownKey);
+    return { config: sync, source, target, steps, checkpoints, store, clock, random, log, gate, outcomes };
   } catch (error) {
     await source[Symbol.asyncDispose]();
     await steps?.[Symbol.asyncDispose]();

@@ -31,6 +31,8 @@ export async function runDelta(sync: OpenedSync, scope: RunScope, from: Envelope
       [before, last] = [last, sync.gate?.sequence ?? 0];
     }
   };
+  // What an earlier process brought, and did not come to tell of.
+  await sync.outcomes?.reached(from.position);
   const limits = { changes: Math.min(CHANGES_MAX, config.batchSize ?? CHANGES_MAX, target.batchSizeMax), size: SIZE_MAX };
   for await (const { batches, checkpoint: position } of readAhead(read, limits, scope.signal)) {
     const checkpoint = position === null ? null : encodeEnvelope({ ...from, position });
