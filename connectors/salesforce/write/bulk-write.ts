@@ -23,8 +23,21 @@ export async function writeByBulk(
   records: readonly Outgoing[],
   signal: AbortSignal,
 ): Promise<Map<Outgoing, Outcome> | null> {
-  const columns = operation === 'delete' ? [] : columnsOf(records, ingest.plan.columns);
-  const keyName = operation === 'upsert' || operation === 'insert' ? ingest.plan.key!.name : 'Id';
+  const outcomes = new Map<Outgoing, Outcome>();
+  for (const { csv, inJob, header } of jobFiles(ingest, operation, records)) {
+    if (!(await runJob(ingest, operation, header, csv, inJob, outcomes, signal))) return null;
+  }
+  return outcomes;
+}
+
+/** The file of each job, and the records that go by it. Those that are in none are sent another way. */
+export function* jobFiles(
+  { plan, to }: Pick<IngestContext, 'plan' | 'to'>,
+  operation: JobOperation,
+  records: readonly Outgoing[],
+) {
+  const columns = operation === 'delete' ? [] : columnsOf(records, plan.columns);
+  const keyName = operation === 'upsert' || operation === 'insert' ? plan.key!.name : 'Id';
   const alike = new Map<string, { readonly emptied: ReadonlySet<WriteColumn>; readonly records: Outgoing[] }>();
   for (const record of records) {
     const emptied = emptiedBy(record, columns);
@@ -33,15 +46,11 @@ export async function writeByBulk(
     alike.set(name, group);
     group.records.push(record);
   }
-  const outcomes = new Map<Outgoing, Outcome>();
   for (const { emptied, records: group } of alike.values()) {
     // Few of a kind are not worth a job of their own.
-    if (alike.size > 1 && group.length <= ingest.to.bulkAbove) continue;
-    for (const { csv, inJob, header } of files(group, jobColumns(keyName, columns, emptied))) {
-      if (!(await runJob(ingest, operation, header, csv, inJob, outcomes, signal))) return null;
-    }
+    if (alike.size > 1 && group.length <= to.bulkAbove) continue;
+    yield* files(group, jobColumns(keyName, columns, emptied));
   }
-  return outcomes;
 }
 
 /** Files of no more than a job takes. Records that no CSV can say are in none. */

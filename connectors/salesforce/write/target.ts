@@ -7,6 +7,7 @@ import {
   type SchemaChange,
   SchemaChangedError,
   type Target,
+  type TargetPreview,
   type TargetSpec,
   type WriteResult,
 } from '@tidemark/core';
@@ -16,13 +17,11 @@ import type { Describes } from '../describe.ts';
 import { type JsonRecord, valueAt } from '../queries.ts';
 import { recordId } from '../record-id.ts';
 import { fromRest } from '../values.ts';
-import { writeByBulk } from './bulk-write.ts';
-import { deleteCollection, writeCollection } from './collections.ts';
 import { findRecords, foldKey } from './find-records.ts';
-import { endJobLeftBehind, type IngestContext, type JobOperation } from './ingest-job.ts';
 import { lacksParent, type Outcome, type Outgoing } from './outcome.ts';
+import { PreviewedOrg } from './previewed-org.ts';
+import { type OrgWrites, RecordSender } from './record-sender.ts';
 import { sameAsStored } from './same-as-stored.ts';
-import { compareTexts, sendPatiently } from './send-patiently.ts';
 import { type Operation, planWrites, type WriteColumn, type WritePlan } from './write-plan.ts';
 import { toWrite } from './write-values.ts';
 
@@ -49,16 +48,13 @@ class SalesforceTarget implements Target {
   readonly #parts: TargetParts;
   readonly #spec: TargetSpec<To>;
   readonly #plan: WritePlan;
-  readonly #ingest: IngestContext;
-  /** No job of ours is under way. */
-  #jobsEnded = false;
-  #bulkKnowsObject = true;
+  readonly #org: OrgWrites;
 
-  constructor(parts: TargetParts, spec: TargetSpec<To>, plan: WritePlan) {
+  constructor(parts: TargetParts, spec: TargetSpec<To>, plan: WritePlan, org: OrgWrites = new RecordSender(parts, spec, plan)) {
     this.#parts = parts;
     this.#spec = spec;
     this.#plan = plan;
-    this.#ingest = { ...parts, plan, to: spec.to, memory: spec.memory, experience: { msPerRecord: 0 } };
+    this.#org = org;
     this.compares = spec.to.compare;
     this.warnings = plan.warnings;
   }
@@ -77,23 +73,16 @@ class SalesforceTarget implements Target {
     const upserts = changes.filter(({ op }) => op === 'upsert');
     const deletes = changes.filter(({ op }) => op === 'delete');
     try {
-      await this.#endJobLeftBehind(signal);
+      await this.#org.begin(signal);
       // First, so that a value that must be unique is free for who takes it over.
       await this.#delete(deletes, results, signal);
       await this.#write(upserts, results, signal);
     } catch (error) {
-      this.#jobsEnded = false;
+      this.#org.broken();
       if (error instanceof SchemaChangedError) this.#parts.describes.forget(this.#plan.object);
       throw error;
     }
     return changes.map((change) => results.get(change)!);
-  }
-
-  /** Before anything is written: a job of an earlier attempt may still be writing. */
-  async #endJobLeftBehind(signal: AbortSignal): Promise<void> {
-    if (this.#jobsEnded) return;
-    await endJobLeftBehind(this.#ingest, signal);
-    this.#jobsEnded = true;
   }
 
   /** Records that carry an external id of this sync are its own; those it only updates, or cannot find again, it never deletes. */
@@ -111,7 +100,7 @@ class SalesforceTarget implements Target {
       else if (records.length === 0) results.set(change, { status: 'unchanged' });
       else results.set(change, ambiguous(change, this.#plan, records.length));
     }
-    const outcomes = await this.#sendOnce('delete', there, signal);
+    const outcomes = await this.#org.send('delete', there, signal);
     for (const [i, { change }] of there.entries()) {
       const outcome = outcomes[i]!;
       // Somebody else was quicker: what was to go is gone.
@@ -233,7 +222,7 @@ class SalesforceTarget implements Target {
     const outcomes = new Map<Outgoing, Outcome>();
     const waitsForOwnKind = this.#plan.columns.some(({ parent }) => parent?.object === this.#plan.object);
     for (let left = records; left.length > 0; ) {
-      for (const [i, outcome] of (await this.#sendOnce(operation, left, signal)).entries()) outcomes.set(left[i]!, outcome);
+      for (const [i, outcome] of (await this.#org.send(operation, left, signal)).entries()) outcomes.set(left[i]!, outcome);
       const orphans = left.filter((record) => lacksParent(outcomes.get(record)!));
       if (!waitsForOwnKind || orphans.length === left.length) break;
       left = orphans;
@@ -241,59 +230,28 @@ class SalesforceTarget implements Target {
     return outcomes;
   }
 
-  /** Many by the Bulk API, few by Collections; and so what a job has left undone. */
-  async #sendOnce(operation: JobOperation, records: readonly Outgoing[], signal: AbortSignal): Promise<readonly Outcome[]> {
-    const bulk = records.length > this.#spec.to.bulkAbove && this.#mayUseBulk(operation);
-    const done = bulk ? await writeByBulk(this.#ingest, operation, this.#byParent(records), signal) : null;
-    if (bulk && done === null) this.#bulkKnowsObject = false;
-    const left = done === null ? records : records.filter((record) => !done.has(record));
-    const sent = await sendPatiently(left, {
-      context: this.#parts.context,
-      callMax: this.#spec.to.recordsPerCall,
-      signal,
-      ...(operation === 'insert' ? { once: { begun: done !== null && done.size > 0 } } : {}),
-      lockOf: (record) => this.#parentsOf(record),
-      call: (chunk, abort) =>
-        operation === 'delete'
-          ? deleteCollection(
-              this.#ingest,
-              chunk.map(({ key }) => String(key)),
-              abort,
-            )
-          : writeCollection(this.#ingest, operation, chunk, abort),
-    });
-    if (done === null) return sent;
-    const late = new Map(left.map((record, i) => [record, sent[i]!]));
-    return records.map((record) => done.get(record) ?? late.get(record)!);
-  }
-
-  #mayUseBulk(operation: JobOperation): boolean {
-    const { allOrNone, assignmentRule } = this.#spec.to;
-    // A job knows a rule only by its id, and its results need a key by which they are found.
-    if (!this.#bulkKnowsObject || allOrNone || assignmentRule === 'default') return false;
-    return operation !== 'insert' || this.#plan.key !== null;
-  }
-
-  /** Pieces of a job are worked on at once: records of one parent had better be in the same piece. */
-  #byParent(records: readonly Outgoing[]): readonly Outgoing[] {
-    if (!this.#plan.columns.some(isLookup)) return records;
-    const parents = new Map(records.map((record) => [record, this.#parentsOf(record)]));
-    return records.toSorted((a, b) => compareTexts(parents.get(a)!, parents.get(b)!));
-  }
-
-  /** Records with the same parents lock each other. */
-  #parentsOf({ key, values }: Outgoing): string {
-    const parents = this.#plan.columns.filter(isLookup);
-    return parents.length === 0 ? String(key) : parents.map((column) => String(values.get(column) ?? '')).join('\n');
-  }
-
   #fold({ key }: Change): string {
     return foldKey(key, this.#plan.key!);
   }
 
-  #find(changes: readonly Change[], fields: readonly string[], signal?: AbortSignal): Promise<Map<string, JsonRecord[]>> {
-    const keys = changes.map(({ key }) => key);
-    return findRecords({ client: this.#parts.client, object: this.#plan.object, key: this.#plan.key!, fields, signal }, keys);
+  #find(changes: readonly Change[], fields: readonly string[], signal: AbortSignal): Promise<Map<string, JsonRecord[]>> {
+    return this.#org.find(
+      changes.map(({ key }) => key),
+      fields,
+      signal,
+    );
+  }
+
+  openPreview(): TargetPreview {
+    const preview = new PreviewedOrg(this.#parts, this.#spec, this.#plan);
+    const target = new SalesforceTarget(this.#parts, this.#spec, this.#plan, preview);
+    return {
+      calls: preview.calls,
+      async write(changes, signal) {
+        const results = await target.write(changes, nothingKept, signal);
+        return changes.map((change, i) => preview.of(change, results[i]!));
+      },
+    };
   }
 
   async read(keys: readonly string[]): Promise<ReadonlyMap<string, Row>> {
@@ -318,7 +276,7 @@ class SalesforceTarget implements Target {
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-const isLookup = ({ field, parent }: WriteColumn) => parent !== null || field.type === 'reference';
+const nothingKept: Commit = { epoch: 0, settle: async () => null };
 
 const numberTypes = new Set(['double', 'int', 'currency', 'percent', 'long']);
 

@@ -4,14 +4,15 @@ import type { Allowance } from '../model/connector.ts';
 import type { LiveProgress, LiveStatus } from '../pipeline/live/live-status.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
 import type { dryReplay, ReplayOptions, ReplayReport } from '../pipeline/replay/replay-sync.ts';
+import type { DryRun, DryRunOptions } from '../pipeline/run-sync.ts';
 import type { Verdict } from '../pipeline/verify.ts';
 import type { JournalStats } from '../store/journal-store.ts';
 import type { Conflict } from '../store/links.ts';
 import type { Failure, Run } from '../store/store.ts';
 import { type AllowanceStatus, knownAllowances } from './allowances.ts';
-import { checkConfig } from './check-config.ts';
 import { type BudgetStatus, budgetStatus } from './budget/budget-status.ts';
 import { Budgets } from './budget/budgets.ts';
+import { checkConfig } from './check-config.ts';
 import { type Captured, captureFiles, captureStreams, liveDatasets } from './check-streams.ts';
 import { Connections } from './connections.ts';
 import type { EngineOptions, EngineParts } from './engine-options.ts';
@@ -112,7 +113,8 @@ export class Engine implements AsyncDisposable {
     return this.#ofEither(name).run(name, options);
   }
 
-  dryRun(name: string, options: RunOptions): Promise<Pick<RunReport, 'kind' | 'reason' | 'counts'>> {
+  /** What a run of a one-way sync would write and cost, record by record. Writes nothing. */
+  dryRun(name: string, options: DryRunOptions): Promise<DryRun> {
     return this.#parts.syncs.dryRun(name, options);
   }
 
@@ -169,8 +171,6 @@ export class Engine implements AsyncDisposable {
     return known.flat();
   }
 
-  /** What replies have told lately of the use of other connections, for nothing. */
-  usage(): readonly (Allowance & { readonly connection: string })[] {
   /** How the calls of each connection stand that counts them. */
   async budgets(): Promise<readonly BudgetStatus[]> {
     const { store, clock, budgets, config } = this.#parts;
@@ -183,6 +183,8 @@ export class Engine implements AsyncDisposable {
     return found;
   }
 
+  /** What replies have told lately of the use of other connections, for nothing. */
+  usage(): readonly (Allowance & { readonly connection: string })[] {
     return [...this.#connections.opened()].flatMap(([connection, opened]) =>
       (opened.knownAllowances?.() ?? []).map((allowance) => ({ connection, ...allowance })),
     );
@@ -262,9 +264,9 @@ export class Engine implements AsyncDisposable {
     await this.#parts.syncs[Symbol.asyncDispose]();
     await this.#parts.pairings[Symbol.asyncDispose]();
     await this.#connections[Symbol.asyncDispose]();
+    await this.#parts.budgets[Symbol.asyncDispose]();
   }
 
-    await this.#parts.budgets[Symbol.asyncDispose]();
   #ofEither(name: string): Syncs | Pairings {
     const { syncs, pairings } = this.#parts;
     return pairings.has(name) ? pairings : syncs;

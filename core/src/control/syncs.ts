@@ -2,6 +2,7 @@ import { onBehalfOf } from '../base/caller.ts';
 import { RequestRefusedError } from '../base/errors.ts';
 import type { SyncConfig } from '../config/config.ts';
 import { decodeEnvelope, reasonForFull } from '../pipeline/envelope.ts';
+import { PlannedWrites } from '../pipeline/dry-run.ts';
 import { WriteGate } from '../pipeline/live/write-gate.ts';
 import { closeSync, type OpenedSync } from '../pipeline/opened-sync.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
@@ -12,10 +13,11 @@ import {
   type ReplayReport,
   replaySync,
 } from '../pipeline/replay/replay-sync.ts';
-import { dryRunSync, refetchSync, retrySync, runSync, verifySync } from '../pipeline/run-sync.ts';
+import { type DryRun, type DryRunOptions, dryRunSync, refetchSync, retrySync, runSync, verifySync } from '../pipeline/run-sync.ts';
 import type { Verdict } from '../pipeline/verify.ts';
-import type { EngineOptions, EngineParts } from './engine-options.ts';
+import { dryStore } from '../store/dry-store.ts';
 import { callerOf } from './budget/caller-of.ts';
+import type { EngineOptions, EngineParts } from './engine-options.ts';
 import { liveUnit } from './follow-streams.ts';
 import { openReplay } from './open-replay.ts';
 import { forgetStart, keepStart, openSync, openTarget } from './open-sync.ts';
@@ -62,14 +64,19 @@ export class Syncs implements AsyncDisposable {
     );
   }
 
-  async dryRun(name: string, options: RunOptions): Promise<Pick<RunReport, 'kind' | 'reason' | 'counts'>> {
+  async dryRun(name: string, options: DryRunOptions): Promise<DryRun> {
     const sync = this.get(name);
     refuseReading(sync, 'run');
-    return this.opening(sync, options.signal, async (opened) => {
+    const planned = new PlannedWrites(options.onWrite);
+    const store = dryStore(this.#parts.store, (failures) => planned.refused(failures));
+    const opened = await openSync(sync, { ...this.#parts, store }, null, options.signal);
+    try {
       // A table that is there as it should be is read as it is; one that would have to be made or widened is left alone.
       if ((await opened.target.plan()).length === 0) await opened.target.prepare();
-      return dryRunSync(async () => opened, options);
-    });
+      return await dryRunSync(async () => opened, planned, options);
+    } finally {
+      await closeSync(opened);
+    }
   }
 
   async retry(name: string, options: RunOptions & { ids?: readonly string[] }): Promise<RunReport> {

@@ -7,6 +7,7 @@ import type { BudgetRules, CallBudget } from './call-budget.ts';
 import type { Batch, Change, WriteResult } from './change.ts';
 import type { Inbox, InboxSpec } from './inbox.ts';
 import type { Lookup, LookupSpec } from './lookup.ts';
+import type { RecordPreview, WriteCalls } from './preview.ts';
 import type { DatasetSchema } from './schema.ts';
 import type { Side, SideSpec } from './side.ts';
 import type { EventReader, EventStream, StreamSpec, StreamStart, StreamWriter } from './stream.ts';
@@ -58,9 +59,9 @@ export interface ConnectorContext {
   readonly fetch: typeof globalThis.fetch;
   /** Relative paths in the configuration start here. */
   readonly baseDir: string;
-}
   /** For a system that counts the calls of its clients: asked before each, under the connection's own rules. Absent: nobody counts. */
   openBudget?(rules: BudgetRules): CallBudget;
+}
 
 /** Structured log lines, as pino takes them. Never give it a secret or a record's values. */
 export interface Log {
@@ -270,12 +271,22 @@ export interface Target extends AsyncDisposable {
    * @throws {OwnershipLostError} the epoch is not the latest; nothing was written.
    */
   write(changes: readonly Change[], commit: Commit, signal: AbortSignal): Promise<readonly WriteResult[]>;
+  /** What writes would do, without doing it. Absent: the engine compares with what `read` answers, or says what would be sent. */
+  openPreview?(): TargetPreview;
   /** A load beside the dataset, merged in at its end. Absent: the engine writes batches. */
   beginLoad?(commit: LoadCommit, signal: AbortSignal): Promise<Load>;
   /** Rows by key as they stand, for `verify`; those that are absent or marked deleted are left out. */
   read?(keys: readonly string[]): Promise<ReadonlyMap<string, Row>>;
   /** Checkpoints and epochs kept in the same transactions as the data. Absent: the store keeps them. */
   readonly checkpoints?: Checkpoints;
+}
+
+/** Writes that are only thought of, one after the other: each knows what the ones before it would have left. Writes nothing. */
+export interface TargetPreview {
+  /** Answer i is about change i. What the real write would be refused by the system itself does not show. */
+  write(changes: readonly Change[], signal: AbortSignal): Promise<readonly RecordPreview[]>;
+  /** What the writes so far would have cost. */
+  readonly calls: WriteCalls;
 }
 
 /** What a target's transaction does besides its data. */

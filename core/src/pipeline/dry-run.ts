@@ -1,47 +1,136 @@
-import { changesOfBlock } from '../model/block.ts';
-import type { Change } from '../model/change.ts';
+import type { Change, WriteResult } from '../model/change.ts';
 import { differingFields } from '../model/compare.ts';
-import type { Envelope } from './envelope.ts';
-import type { OpenedSync, RunScope } from './opened-sync.ts';
+import type { Source, Target, TargetPreview } from '../model/connector.ts';
+import { type Effect, noCalls, type RecordPreview, type WriteCalls } from '../model/preview.ts';
+import type { DatasetSchema } from '../model/schema.ts';
+import type { Row } from '../model/value.ts';
+import { dryCheckpoints } from '../store/dry-store.ts';
+import type { NewFailure } from '../store/store.ts';
+import type { OpenedSync } from './opened-sync.ts';
 
-/**
- * What a run would do, counted and not done. Reads the source as the run would; the target is only looked at.
- * Rows that a full run would sweep are not known before it has read everything and are not counted.
- */
-export async function dryRun(sync: OpenedSync, scope: RunScope, from: Envelope | null): Promise<void> {
-  const { source } = sync;
-  const position = from?.position ?? (source.changesOnly === true ? await source.mark(scope.signal) : null);
-  if (position !== null && source.readDelta !== undefined) {
-    for await (const batch of source.readDelta(position, scope.signal)) {
-      scope.tally.window(batch.window);
-      await count(sync, scope, batch.changes);
-    }
-    return;
+/** A record that a run would write, or that would become a failure. */
+export interface PlannedWrite extends RecordPreview {
+  readonly key: string;
+  /** Where it would be refused, when that is not the target: the step's name. */
+  readonly place?: string;
+}
+
+/** Collects what a run would write. */
+export class PlannedWrites {
+  readonly effects: Record<Effect, number> = { create: 0, update: 0, send: 0, delete: 0, unchanged: 0, refused: 0 };
+  calls: WriteCalls | null = null;
+  readonly #onWrite: (write: PlannedWrite) => void;
+
+  constructor(onWrite: (write: PlannedWrite) => void = () => {}) {
+    this.#onWrite = onWrite;
   }
-  const estimate = await source.estimate(scope.signal);
-  for await (const page of source.readFull(null, scope.signal)) {
-    for await (const block of page.blocks) {
-      await count(sync, scope, changesOfBlock(block, source.schema.fields, source.schema.key, source.stampField));
-      scope.tally.progress('reading', scope.tally.read, estimate);
+
+  add(write: PlannedWrite): void {
+    this.effects[write.effect]++;
+    if (write.effect !== 'unchanged') this.#onWrite(write);
+  }
+
+  /** What a step refused comes to the store alone; what the target refuses has been told by its own preview. */
+  refused(failures: readonly NewFailure[]): void {
+    for (const { key, code, message, place } of failures) {
+      if (place !== 'target') this.add({ key, place, effect: 'refused', fields: [], resent: 0, reason: { code, message } });
     }
-    if (scope.stopping()) return;
   }
 }
 
-async function count(sync: OpenedSync, scope: RunScope, read: readonly Change[]): Promise<void> {
-  const { steps, target, config } = sync;
-  const { tally } = scope;
-  tally.read += read.length;
-  const stepped = await steps.changes(read);
-  tally.dropped += stepped.dropped;
-  tally.failed += stepped.failures.length;
-  const held = await target.read?.(stepped.changes.map((change) => change.key)).catch(() => new Map());
-  for (const change of stepped.changes) {
-    const row = held?.get(change.key);
-    if (change.op === 'delete') {
-      if (config.deletes !== 'ignore' && row !== undefined) tally.deleted++;
-    } else if (row === undefined) tally.created++;
-    else if (differingFields(change.row!, row, steps.schema.fields).length > 0) tally.updated++;
-    else tally.unchanged++;
+/** The sync with a target that only tells what it would do. Whatever else it works with, its store among it, writes nothing either. */
+export function drySync(sync: OpenedSync, planned: PlannedWrites): OpenedSync {
+  const checkpoints = dryCheckpoints(sync.checkpoints);
+  const target = new DryTarget(sync.target, sync.steps.schema, planned);
+  return { ...sync, target, checkpoints, source: drySource(sync.source), gate: null, outcomes: undefined };
+}
+
+/** To mark where a full read begins is a write in some databases. Without a mark no closing delta follows, which would find nothing. */
+function drySource(source: Source): Source {
+  if (source.changesOnly === true) return source;
+  return new Proxy(source, {
+    get(target, name) {
+      if (name === 'mark') return async () => null;
+      const value = Reflect.get(target, name, target) as unknown;
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+class DryTarget implements Target {
+  readonly batchSizeMax: number;
+  readonly compares: boolean;
+  readonly read?: NonNullable<Target['read']>;
+  readonly #target: Target;
+  readonly #preview: TargetPreview;
+  readonly #planned: PlannedWrites;
+
+  constructor(target: Target, schema: DatasetSchema, planned: PlannedWrites) {
+    this.#target = target;
+    this.batchSizeMax = target.batchSizeMax;
+    this.compares = target.compares;
+    if (target.read !== undefined) this.read = (keys) => target.read!(keys);
+    this.#preview = target.openPreview?.() ?? new ComparedPreview(target, schema);
+    this.#planned = planned;
+  }
+
+  plan: Target['plan'] = () => this.#target.plan();
+  prepare: Target['prepare'] = async () => [];
+
+  async write(changes: readonly Change[], _: unknown, signal: AbortSignal): Promise<readonly WriteResult[]> {
+    const previews = await this.#preview.write(changes, signal);
+    this.#planned.calls = this.#target.openPreview === undefined ? null : this.#preview.calls;
+    return previews.map((preview, i) => {
+      this.#planned.add({ key: changes[i]!.key, ...preview });
+      return resultOf(preview);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+function resultOf({ effect, reason }: RecordPreview): WriteResult {
+  if (effect === 'refused') return { status: 'rejected', reason: reason! };
+  const statuses = { create: 'created', update: 'updated', send: 'updated', delete: 'deleted', unchanged: 'unchanged' } as const;
+  return { status: statuses[effect] };
+}
+
+/** For a target that tells what it holds, or tells nothing at all: then everything is sent. */
+class ComparedPreview implements TargetPreview {
+  readonly calls = noCalls();
+  readonly #target: Target;
+  readonly #schema: DatasetSchema;
+  /** As earlier writes would have left them; null for those that they would have taken away. */
+  readonly #left = new Map<string, Row | null>();
+
+  constructor(target: Target, schema: DatasetSchema) {
+    this.#target = target;
+    this.#schema = schema;
+  }
+
+  async write(changes: readonly Change[]): Promise<readonly RecordPreview[]> {
+    // A table that has still to be made cannot be asked.
+    const held = await this.#target.read?.(changes.map(({ key }) => key)).catch(() => new Map<string, Row>());
+    const previews = changes.map(({ key, row }): RecordPreview => {
+      const before = this.#left.has(key) ? this.#left.get(key)! : (held?.get(key) ?? null);
+      if (row === null) {
+        if (held !== undefined && before === null) return unchanged;
+        return { effect: 'delete', fields: [], resent: 0 };
+      }
+      const names = this.#schema.fields.map(({ name }) => name).filter((name) => Object.hasOwn(row, name));
+      const sent = names.map((field) => ({ field, after: row[field]! }));
+      if (held === undefined) return { effect: 'send', fields: sent, resent: 0 };
+      if (before === null) return { effect: 'create', fields: sent, resent: 0 };
+      const differing = new Set(differingFields(row, before, this.#schema.fields));
+      if (differing.size === 0) return unchanged;
+      const fields = sent
+        .filter(({ field }) => differing.has(field))
+        .map(({ field, after }) => ({ field, before: before[field] ?? null, after }));
+      return { effect: 'update', fields, resent: 0 };
+    });
+    for (const { key, row } of changes) this.#left.set(key, row);
+    return previews;
   }
 }
+
+const unchanged: RecordPreview = { effect: 'unchanged', fields: [], resent: 0 };

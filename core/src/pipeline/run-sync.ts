@@ -1,6 +1,9 @@
+import { withPriority } from '../base/caller.ts';
 import { CheckpointExpiredError, InvariantError, RequestRefusedError } from '../base/errors.ts';
+import type { Effect, WriteCalls } from '../model/preview.ts';
+import type { RunKind } from '../store/store.ts';
 import { runDelta } from './delta.ts';
-import { dryRun } from './dry-run.ts';
+import { drySync, type PlannedWrite, type PlannedWrites } from './dry-run.ts';
 import { decodeEnvelope, type Envelope, encodeEnvelope, envelopeBase, reasonForFull } from './envelope.ts';
 import { runFull } from './full.ts';
 import { type OpenedSync, type RunScope, Tally } from './opened-sync.ts';
@@ -19,41 +22,50 @@ type Prepared = Recording & Pick<OpenedSync, 'config'>;
  * An attempt that fails for a passing reason is made again; everything it had kept stays kept.
  */
 export async function runSync(prepared: Prepared, open: OpenSync, options: RunOptions): Promise<RunReport> {
-  return recorded(prepared, options, async (scopeOf, decide) => {
-    const sync = await open(options.signal);
-    const { scope, envelope } = await takeOver(sync, scopeOf);
-    const failing = new Set(await sync.store.failingKeys(sync.config.name));
-    const base = envelopeBase(sync);
-    refuseOtherOrigin(sync, envelope);
-    const why = reasonForFull(sync, envelope, options.full ?? false);
-    if (sync.config.onFailure === 'hold' && sync.source.readKeys !== undefined && failing.size > 0) {
-      // A record that was refused holds the window, whichever run or attempt met it: it is tried now, due or not.
-      await sync.store.makeFailuresDue({ sync: sync.config.name }, sync.clock.now());
-      await retryFailures(sync, scope, failing);
-      scope.tally.heldBy ??= [...failing][0] ?? null;
-    } else await retryFailures(sync, scope, failing);
-    if (why === null) {
-      decide('delta', null);
-      try {
-        return await runDelta(sync, scope, { ...base, position: envelope!.position }, failing);
-      } catch (error) {
-        if (!(error instanceof CheckpointExpiredError)) throw error;
-        decide('full', 'the history since the last run is gone at the source');
-      }
-    } else decide('full', why);
-    if (sync.source.changesOnly === true) return runFromOldest(sync, scope, base, failing);
-    const failedBefore = [...failing];
-    await runFull(sync, scope, base, failing, options);
-    // A full read brought every record once more: who failed before may pass now, whenever the next attempt was due.
-    if (failedBefore.length === 0) return;
-    const again = await sync.store.failures({ sync: sync.config.name, keys: failedBefore });
-    await retryFailures(
-      sync,
-      scope,
-      failing,
-      again.map(({ id }) => id),
-    );
-  });
+  return recorded(prepared, options, (scopeOf, decide) => attempt(open, scopeOf, decide, options));
+}
+
+async function attempt(
+  open: OpenSync,
+  scopeOf: ScopeOf,
+  decide: (kind: RunKind, reason: string | null) => void,
+  options: RunOptions,
+): Promise<void> {
+  const sync = await open(options.signal);
+  const { scope, envelope } = await takeOver(sync, scopeOf);
+  const failing = new Set(await sync.store.failingKeys(sync.config.name));
+  const base = envelopeBase(sync);
+  refuseOtherOrigin(sync, envelope);
+  const why = reasonForFull(sync, envelope, options.full ?? false);
+  if (sync.config.onFailure === 'hold' && sync.source.readKeys !== undefined && failing.size > 0) {
+    // A record that was refused holds the window, whichever run or attempt met it: it is tried now, due or not.
+    await sync.store.makeFailuresDue({ sync: sync.config.name }, sync.clock.now());
+    await retryFailures(sync, scope, failing);
+    scope.tally.heldBy ??= [...failing][0] ?? null;
+  } else await retryFailures(sync, scope, failing);
+  if (why === null) {
+    decide('delta', null);
+    try {
+      return await runDelta(sync, scope, { ...base, position: envelope!.position }, failing);
+    } catch (error) {
+      if (!(error instanceof CheckpointExpiredError)) throw error;
+      decide('full', 'the history since the last run is gone at the source');
+    }
+  } else decide('full', why);
+  if (sync.source.changesOnly === true) return runFromOldest(sync, scope, base, failing);
+  const failedBefore = [...failing];
+  const readAll = () => runFull(sync, scope, base, failing, options);
+  // A delta that has become a load of everything has no claim to what deltas may use; one that was asked for is known for it.
+  await (options.full === true ? readAll() : withPriority('full', readAll));
+  // A full read brought every record once more: who failed before may pass now, whenever the next attempt was due.
+  if (failedBefore.length === 0) return;
+  const again = await sync.store.failures({ sync: sync.config.name, keys: failedBefore });
+  await retryFailures(
+    sync,
+    scope,
+    failing,
+    again.map(({ id }) => id),
+  );
 }
 
 /** Tries failing records again, now. */
@@ -86,16 +98,29 @@ export function refetchSync(
   });
 }
 
-/** What a run would do. Takes nothing over and writes nothing, not even its own record. */
-export async function dryRunSync(open: OpenSync, options: RunOptions): Promise<Pick<RunReport, 'kind' | 'reason' | 'counts'>> {
-  const sync = await open(options.signal);
-  const envelope = decodeEnvelope(await sync.checkpoints.read(sync.config.watermarkKey));
-  refuseOtherOrigin(sync, envelope);
-  const reason = reasonForFull(sync, envelope, options.full ?? false);
+export interface DryRunOptions extends RunOptions {
+  /** Takes each record that would be written or refused, in the order in which a run would. */
+  readonly onWrite?: (write: PlannedWrite) => void;
+}
+
+/** What a run would come to. */
+export interface DryRun extends Pick<RunReport, 'kind' | 'reason' | 'counts'> {
+  readonly effects: Readonly<Record<Effect, number>>;
+  /** Of writing; null where writes are not counted in requests. */
+  readonly calls: WriteCalls | null;
+}
+
+/**
+ * What a run would do, by the very procedure of a run, with a store that keeps nothing and a target that is not written. Takes
+ * nothing over and writes nothing, not even its own record.
+ * @param store  a `dryStore`, with which the sync is open as well; its failures go to `planned.refused`
+ */
+export async function dryRunSync(open: OpenSync, planned: PlannedWrites, options: DryRunOptions): Promise<DryRun> {
   const tally = new Tally(options.onProgress);
-  const scope = scopeWith(options, tally)(0);
-  await dryRun(sync, scope, reason === null ? envelope : null);
-  return { kind: reason === null ? 'delta' : 'full', reason, counts: tally.counts() };
+  let decided: Pick<DryRun, 'kind' | 'reason'> = { kind: 'delta', reason: null };
+  const dry = async (signal: AbortSignal) => drySync(await open(signal), planned);
+  await attempt(dry, scopeWith(options, tally), (kind, reason) => (decided = { kind, reason }), options);
+  return { ...decided, counts: tally.counts(), effects: planned.effects, calls: planned.calls };
 }
 
 /**
