@@ -9,18 +9,20 @@ export const PACE_MS = 4 * 3_600_000;
 const HOUR_MS = 3_600_000;
 
 /** Of what is there for all but live work, work that can wait leaves a part to what can wait less. */
-const leftToOthers: Readonly<Record<Priority, number>> = { live: 0, delta: 0, refresh: 0.15, full: 0.3 };
+const leftToOthers: Readonly<Record<Priority, number>> = { live: 0, delta: 0, refresh: 0.05, full: 0.1 };
 /** However much live work is expected: a tenth of the share is never kept for it in advance. */
 const KEPT_FOR_LIVE_MAX = 0.9;
-/** Deltas run as scheduled until so much of their part is used. From there on they are spaced, and settle at half. */
-const FREE_OF_PACE = 0.4;
+/** Of what is there for all but live work, so much may go into reading everything: what is used at once is gone for a day. */
+const loadsMost: Readonly<Partial<Record<Priority, number>>> = { refresh: 0.4, full: 0.3 };
+/** Deltas may be made as scheduled for so long before they are spaced: for the calls that such a time has to its name. */
+const BURST_MS = 3_600_000;
 /** However short calls are, deltas are not spaced wider: while any may be made, what changed is read so often. */
 export const PACED_MS_MAX = 900_000;
 
 /** Why a call has to wait, and until when it has to at least, as far as is known. */
 export interface Shortage {
-  /** `share`: ours are used up. `system`: the system has hardly any left, whoever used them. */
-  readonly cause: 'share' | 'system';
+  /** `share`: ours are used up. `loads`: those that may go into reading everything. `system`: it has hardly any left, whoever used them. */
+  readonly cause: 'share' | 'loads' | 'system';
   readonly untilMs: number;
 }
 
@@ -94,6 +96,8 @@ export class Budget {
       const untilMs = this.ledger.freeAtMs(own + keep + 1 - share, nowMs) ?? nowMs + HOUR_MS;
       return { cause: 'share', untilMs };
     }
+    const loads = this.#loadsFreeAtMs(priority, nowMs);
+    if (loads !== null) return { cause: 'loads', untilMs: loads };
     if (!this.#isSpent(priority, nowMs)) return null;
     const sinceMs = Math.max(this.#reading!.atMs, this.#askedAtMs);
     // Nobody waits for a clock that was set back.
@@ -105,7 +109,7 @@ export class Budget {
     const perMs = this.#deltasPerMs(nowMs);
     if (perMs === null) return nowMs;
     this.#repay(nowMs, perMs);
-    return nowMs + Math.min(PACED_MS_MAX, this.#debt / perMs);
+    return nowMs + Math.min(PACED_MS_MAX, Math.max(0, this.#debt / perMs - BURST_MS));
   }
 
   /** In calls. Infinite where that is a share of what the system has not told yet. */
@@ -151,20 +155,28 @@ export class Budget {
     return Math.min(Math.max(standing, needed), Math.max(standing, KEPT_FOR_LIVE_MAX * share));
   }
 
+  /** When reading everything may use calls again; null for now. */
+  #loadsFreeAtMs(priority: Priority, nowMs: number): number | null {
+    const part = loadsMost[priority];
+    const { share, reserve } = this.limits();
+    if (part === undefined || share === Number.POSITIVE_INFINITY) return null;
+    const { refresh, full } = this.ledger.byPriority(nowMs);
+    const over = refresh + full + 1 - Math.max(1, part * (share - reserve));
+    return over <= 0 ? null : (this.ledger.freeAtMs(over, nowMs, ['refresh', 'full']) ?? nowMs + HOUR_MS);
+  }
+
   /** Whether the system has too few left, as far as it is known. */
   #isSpent(priority: Priority, nowMs: number): boolean {
     return this.#systemLeft() - this.#keep(priority, nowMs) < 1;
   }
 
-  /** How fast deltas may be made; null for as fast as they are scheduled. */
+  /** How fast deltas may be made in the long run, so that they settle at half of what is there for them; null for as fast as they are scheduled. */
   #deltasPerMs(nowMs: number): number | null {
     const { share, reserve } = this.limits();
     if (share === Number.POSITIVE_INFINITY) return null;
     const all = share - reserve;
     const left = Math.min(share - this.ledger.total(nowMs), this.#systemLeft()) - reserve;
-    const used = 1 - left / all;
-    if (used < FREE_OF_PACE) return null;
-    return (all / WINDOW_MS) * Math.max(1 - used, 0.01);
+    return (all / WINDOW_MS) * Math.min(1, Math.max(left / all, 0.01));
   }
 
   #systemLeft(): number {
@@ -176,7 +188,7 @@ export class Budget {
     if (perMs === null) this.#debt = 0;
     else {
       this.#repay(nowMs, perMs);
-      this.#debt = Math.min(this.#debt + 1, PACED_MS_MAX * perMs);
+      this.#debt = Math.min(this.#debt + 1, (BURST_MS + PACED_MS_MAX) * perMs);
     }
     this.#debtAtMs = nowMs;
   }

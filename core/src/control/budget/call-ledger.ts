@@ -58,9 +58,9 @@ export class CallLedger {
   }
 
   /** When so many of them will count no more: the first instant at which `enough` of those that count now are out of the window. */
-  freeAtMs(enough: number, nowMs: number): number | null {
+  freeAtMs(enough: number, nowMs: number, of: readonly Priority[] = priorities): number | null {
     let sum = 0;
-    for (const { atMs, calls } of this.leaving(nowMs)) {
+    for (const { atMs, calls } of this.leaving(nowMs, of)) {
       sum += calls;
       if (sum >= enough) return atMs;
     }
@@ -68,8 +68,10 @@ export class CallLedger {
   }
 
   /** What leaves the window, and when, from the first to the last. */
-  leaving(nowMs: number): readonly { readonly atMs: number; readonly calls: number }[] {
-    const counting = [...this.#all()].filter(({ fromMs }) => fromMs > nowMs - WINDOW_MS - STRETCH_MS);
+  leaving(nowMs: number, of: readonly string[] = priorities): readonly { readonly atMs: number; readonly calls: number }[] {
+    const counting = [...this.#all()].filter(
+      ({ fromMs, priority }) => fromMs > nowMs - WINDOW_MS - STRETCH_MS && of.includes(priority),
+    );
     return counting
       .sort((a, b) => a.fromMs - b.fromMs)
       .map(({ fromMs, calls }) => ({ atMs: fromMs + WINDOW_MS + STRETCH_MS, calls }));

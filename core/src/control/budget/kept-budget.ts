@@ -121,6 +121,10 @@ export class KeptBudget implements CallBudget {
       const own = this.#budget.ledger.total(nowMs);
       return `${count(own)} of our ${count(share)} calls to ${this.#connection} within 24 hours are made${others}`;
     }
+    if (cause === 'loads') {
+      const { refresh, full } = this.#budget.ledger.byPriority(nowMs);
+      return `${count(refresh + full)} of our ${count(share)} calls to ${this.#connection} within 24 hours went into reading everything, and the others are for what changes`;
+    }
     if (reading === null || reading.max === 0) return `${this.#connection} says that its calls of 24 hours are used up`;
     return `${count(reading.used)} of the ${count(reading.max)} calls that ${this.#connection} allows within 24 hours are used, whoever made them${others}`;
   }
