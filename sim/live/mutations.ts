@@ -2,6 +2,7 @@ import { inFile } from '../lib/in-file.ts';
 import type { Mutation } from '../lib/simulation.ts';
 
 const attempt = inFile('core/src/pipeline/live/live-attempt.ts');
+const gather = inFile('core/src/pipeline/live/gather.ts');
 const inbox = inFile('core/src/pipeline/live/inbox.ts');
 const rereads = inFile('core/src/pipeline/live/rereads.ts');
 const runLive = inFile('core/src/pipeline/live/run-live.ts');
@@ -36,6 +37,17 @@ export const mutations: readonly Mutation[] = [
         'const position = nothingBehind || events.length === 0 ? this.#position! : events.at(-1)!.position;',
         'const position = this.#position! ?? nothingBehind;',
       ),
+    ],
+  },
+  {
+    name: 'the position passes what only waits to be written',
+    promise: 'P1',
+    edits: [
+      attempt(
+        '    this.#parted = !taken.whole;',
+        '    this.#parted = !taken.whole;\n    if (taken.whole) this.#position = taken.position;',
+      ),
+      attempt('      this.#position = position;\n', '      void position;\n'),
     ],
   },
   {
@@ -90,12 +102,12 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'an overflow event is passed over',
     promise: 'P5',
-    edits: [attempt("      this.#tellHole('overflow', event, sync);\n      rereads.mark(sync.name, 'delta');", '')],
+    edits: [gather("      this.#tellHole('overflow', event, sync);\n      rereads.mark(sync.name, 'delta');", '')],
   },
   {
     name: 'a wildcard is read by what has a newer stamp',
     promise: 'P5',
-    edits: [attempt("rereads.mark(sync.name, 'full');", "rereads.mark(sync.name, 'delta');")],
+    edits: [gather("rereads.mark(sync.name, 'full');", "rereads.mark(sync.name, 'delta');")],
   },
   {
     name: 'holes are known in memory only',
@@ -106,7 +118,7 @@ export const mutations: readonly Mutation[] = [
     name: 'what a paused sync missed is not read',
     promise: 'P1',
     edits: [
-      attempt(
+      gather(
         "        if (rereads.isPaused(sync.name)) {\n          rereads.mark(sync.name, 'delta');",
         '        if (rereads.isPaused(sync.name)) {',
       ),

@@ -1,8 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Delivery, StreamEvent } from '../../model/stream.ts';
 
-/** Events that wait to be written and those on their way to us, together: memory holds no more (P9). */
-const EVENTS_MAX = 4000;
+/** Events that wait to be taken and those on their way to us, together: memory holds no more (P9). */
+export const EVENTS_MAX = 4000;
 
 /**
  * A source says that it has nothing more at this moment, and not that a transaction is over: parts of one may come in messages of
@@ -114,6 +114,11 @@ export class Inbox {
   async news(): Promise<void> {
     if (this.ready) return;
     if (this.#failure !== null) throw this.#failure.error;
+    await this.stirred();
+  }
+
+  /** As `news`, for who has other work under way: a failure waits. */
+  async stirred(): Promise<void> {
     if (!this.#woken) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

@@ -3,10 +3,10 @@ import { RequestRefusedError } from '../../base/errors.ts';
 import type { Checkpoints } from '../../model/connector.ts';
 import type { EventStream, StreamEvent, StreamTransaction, StreamWriter } from '../../model/stream.ts';
 import { ofSync } from './aside.ts';
-import type { Folded } from './fold-events.ts';
-import { Inbox, type Taken } from './inbox.ts';
+import { type Batch, Gatherer } from './gather.ts';
+import { EVENTS_MAX, Inbox } from './inbox.ts';
 import { encodeLive, type LiveEnvelope } from './live-envelope.ts';
-import type { HoleCause, LiveProgress } from './live-status.ts';
+import type { LiveProgress } from './live-status.ts';
 import type { LiveSync } from './live-sync.ts';
 import type { Listening, Rereads } from './rereads.ts';
 
@@ -35,10 +35,19 @@ export interface LiveParts {
 export class LiveAttempt implements Listening {
   readonly #parts: LiveParts;
   readonly #inbox: Inbox;
-  readonly #byDataset = new Map<string, LiveSync[]>();
+  readonly #gatherer: Gatherer;
   readonly #origin: string;
   readonly #held = new Map<LiveSync, () => void>();
   #position: string | null;
+  /** What waits until what is being written is committed; it is made ready meanwhile, so that two processors are at work. */
+  #waiting: Batch | null = null;
+  /** Never fails: what went wrong is the `#failure`. */
+  #writing: Promise<void> | null = null;
+  /** Events of the batch that is being written. */
+  #underway = 0;
+  #failure: { readonly error: unknown } | null = null;
+  /** A transaction of the source has been taken in part. */
+  #parted = false;
   #transaction: StreamTransaction | null = null;
   #keptAtMs = 0;
   /** When the source has told a position last. */
@@ -54,9 +63,10 @@ export class LiveAttempt implements Listening {
     this.#origin = parts.stream.origin;
     this.#position = kept?.position ?? null;
     this.#toldAtMs = kept?.keptAtMs ?? parts.clock.now();
-    parts.status.following(parts.stream, () => this.#inbox.size, this.#position === null ? null : (kept?.keptAtMs ?? null));
+    this.#gatherer = new Gatherer({ ...parts, keepsEvents: parts.onEvents !== undefined });
+    const backlog = () => this.#inbox.size + (this.#waiting?.size ?? 0) + this.#underway;
+    parts.status.following(parts.stream, backlog, this.#position === null ? null : (kept?.keptAtMs ?? null));
     for (const sync of parts.syncs) {
-      this.#byDataset.set(sync.dataset, [...(this.#byDataset.get(sync.dataset) ?? []), sync]);
       const known = kept?.fingerprints[sync.name];
       // Without a position the stream begins now, and nobody knows what it has not told.
       if (known !== sync.opened.config.fingerprint || this.#position === null) parts.rereads.mark(sync.name, 'delta');
@@ -84,20 +94,24 @@ export class LiveAttempt implements Listening {
     try {
       for (;;) {
         signal.throwIfAborted();
-        if (this.#inbox.ready) {
-          await this.#write(this.#inbox.take(), signal);
-          continue;
+        if (this.#failure !== null) throw this.#failure.error;
+        if (this.#writing === null && this.#waiting !== null) this.#write(signal);
+        // A transaction that was begun is brought to its end; of the rest, all comes again from the position that is kept.
+        const isOver = !this.#parted && (clock.now() >= untilMs || syncs.some(({ isOutdated }) => isOutdated));
+        if (!isOver && this.#inbox.ready && this.#hasRoom) await this.#take();
+        else if (this.#writing !== null) await this.#inbox.stirred();
+        else {
+          if (isOver || (stop.aborted && !this.#inbox.ready)) break;
+          status.rereads = this.#parts.rereads.names;
+          await this.#keepIdle();
+          await this.#inbox.news();
         }
-        const isOver = clock.now() >= untilMs || syncs.some(({ isOutdated }) => isOutdated);
-        if (stop.aborted || (isOver && this.#transaction === null)) break;
-        status.rereads = this.#parts.rereads.names;
-        await this.#keepIdle();
-        await this.#inbox.news();
       }
       await this.#keepIdle(true);
     } finally {
       either.removeEventListener('abort', wake);
       closed.abort();
+      await this.#writing;
       await this.#transaction?.rollback().catch(() => {});
       this.#release();
       await stream[Symbol.asyncDispose]();
@@ -146,17 +160,46 @@ export class LiveAttempt implements Listening {
     }
   }
 
-  async #write({ events, position, whole }: Taken, signal: AbortSignal): Promise<void> {
+  /** So many events wait at most; a part of a large transaction stays apart. */
+  get #hasRoom(): boolean {
+    return this.#waiting === null || (this.#waiting.whole && this.#waiting.size + this.#inbox.size < EVENTS_MAX);
+  }
+
+  async #take(): Promise<void> {
+    const taken = this.#inbox.take();
+    this.#parted = !taken.whole;
+    this.#waiting = await this.#gatherer.add(this.#waiting, taken);
+  }
+
+  /** Begins to write what waits. */
+  #write(signal: AbortSignal): void {
+    const batch = this.#waiting!;
+    this.#waiting = null;
+    this.#underway = batch.size;
+    this.#writing = this.#bring(batch, signal)
+      .catch((error) => {
+        this.#failure = { error };
+      })
+      .then(() => {
+        this.#writing = null;
+        this.#underway = 0;
+        this.#inbox.wake();
+      });
+  }
+
+  async #bring(batch: Batch, signal: AbortSignal): Promise<void> {
     const { onEvents, status } = this.#parts;
+    const { events, size, position, whole } = batch;
+    const work = [...batch.work].filter(([, folded]) => folded.size > 0);
     // Beside the work on them, and durable before it is committed.
     const kept = onEvents?.(events);
     kept?.catch(() => {});
-    const work = await this.#fold(events);
+    if (work.length === 0 && size > 0) this.#behind = true;
     if (work.length > 0 || this.#transaction !== null || !whole) {
       // Of a transaction in parts nobody knows which syncs it will touch.
-      await this.#enter(whole && this.#transaction === null ? work.map(({ sync }) => sync) : this.#parts.syncs);
+      await this.#enter(whole && this.#transaction === null ? work.map(([sync]) => sync) : this.#parts.syncs);
       const prepared = [];
-      for (const { sync, folded } of work) prepared.push({ sync, changes: await ofSync(sync.name, () => sync.prepare(folded)) });
+      for (const [sync, folded] of work) prepared.push({ sync, changes: await ofSync(sync.name, () => sync.prepare(folded)) });
       this.#transaction ??= await this.#parts.writer.begin(signal);
       const transaction = this.#transaction;
       for (const { sync, changes } of prepared) await ofSync(sync.name, () => sync.apply(transaction, changes));
@@ -165,11 +208,9 @@ export class LiveAttempt implements Listening {
     if (whole) {
       this.#position = position;
       await this.#commit();
+      if (batch.lastCommittedAtMs > 0) status.wrote(batch.lastCommittedAtMs);
     }
-    const last = events.at(-1);
-    // One of which not even the header could be read tells no time.
-    if (last !== undefined && whole && last.committedAtMs > 0) status.wrote(last.committedAtMs);
-    status.readGaps(countGaps(events));
+    status.readGaps(batch.gaps);
     status.splits = this.#inbox.splits;
   }
 
@@ -224,53 +265,6 @@ export class LiveAttempt implements Listening {
     });
   }
 
-  async #fold(events: readonly StreamEvent[]): Promise<{ sync: LiveSync; folded: Folded }[]> {
-    const { rereads } = this.#parts;
-    const told = new Map<LiveSync, StreamEvent[]>();
-    for (const event of events) {
-      for (const sync of this.#byDataset.get(event.dataset) ?? []) {
-        // First of all the hole: not even a first load that is under way is sure to have read behind it.
-        if (this.#isHole(event, sync) || rereads.isLoading(sync.name)) continue;
-        if (rereads.isPaused(sync.name)) {
-          rereads.mark(sync.name, 'delta');
-          continue;
-        }
-        const list = told.get(sync);
-        if (list === undefined) told.set(sync, [event]);
-        else list.push(event);
-      }
-    }
-    const work: { sync: LiveSync; folded: Folded }[] = [];
-    for (const [sync, list] of told) {
-      const folded = await sync.fold(list);
-      if (folded.size > 0) work.push({ sync, folded });
-    }
-    if (work.length === 0 && events.length > 0) this.#behind = true;
-    return work;
-  }
-
-  /** An event that does not name its records: the sync is read again, and that is kept with the position that passes the event. */
-  #isHole(event: StreamEvent, sync: LiveSync): boolean {
-    const { rereads } = this.#parts;
-    if (event.op === 'overflow') {
-      this.#tellHole('overflow', event, sync);
-      rereads.mark(sync.name, 'delta');
-    } else if (event.keys.some((key) => key.endsWith('*'))) {
-      // A change of all records of a kind, by the system itself: no stamp tells of it.
-      this.#tellHole('gap', event, sync);
-      rereads.mark(sync.name, 'full');
-    } else return false;
-    return true;
-  }
-
-  /** Once, whoever listens for it. */
-  #tellHole(cause: HoleCause, event: StreamEvent, sync: LiveSync): void {
-    const all = this.#byDataset.get(event.dataset)!;
-    if (sync !== all[0]) return;
-    const names = all.map(({ name }) => name);
-    this.#parts.status.hole(cause, names);
-  }
-
   /** Polls and stream take turns, sync by sync, always in the same order. */
   async #enter(syncs: readonly LiveSync[]): Promise<void> {
     for (const sync of [...syncs].sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -282,11 +276,4 @@ export class LiveAttempt implements Listening {
     for (const leave of this.#held.values()) leave();
     this.#held.clear();
   }
-}
-
-/** Events that name records and no values: these were read. */
-function countGaps(events: readonly StreamEvent[]): number {
-  let count = 0;
-  for (const { op, keys } of events) if (op === 'gap' && !keys.some((key) => key.endsWith('*'))) count++;
-  return count;
 }

@@ -17,6 +17,7 @@ export class LiveSync {
   /** An event told of a field that was not there when the source was opened. */
   isOutdated = false;
   readonly #partial: Partial;
+  readonly #keyField: string;
   readonly #signal: AbortSignal;
   #outcomes = noOutcomes();
   #failing: ReadonlySet<string> | null = null;
@@ -28,6 +29,7 @@ export class LiveSync {
     this.dataset = dataset;
     this.gate = gate;
     this.#partial = partial;
+    this.#keyField = opened.source.schema.key[0]!;
     this.#signal = signal;
   }
 
@@ -47,14 +49,9 @@ export class LiveSync {
     return reasonForFull(this.opened, envelope, false) === null ? 'good' : 'stale';
   }
 
-  async fold(events: readonly StreamEvent[]): Promise<Folded> {
-    const folded: Folded = new Map();
-    const keyField = this.opened.source.schema.key[0]!;
-    for (const event of events) {
-      const computed = foldEvent(folded, event, this.#partial, keyField);
-      if (computed !== undefined) await computed;
-    }
-    return folded;
+  /** Adds what an event means to what a batch already holds; a promise only where something has to be computed. */
+  fold(folded: Folded, event: StreamEvent): void | Promise<void> {
+    return foldEvent(folded, event, this.#partial, this.#keyField);
   }
 
   /** What is to be written for a batch, records that have to be read included. The sync's gate is held: no poll comes between. */
