@@ -1,30 +1,31 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type RunningPostgres, startPostgres } from './postgres.ts';
+import { startService } from './services/start-service.ts';
+import { SERVICES, type ServiceName, STARTER_VARIABLE } from './services/test-service.ts';
 
 /**
- * One PostgreSQL for a whole run of vitest, started by the first test that asks for a database: a run without such a test pays
+ * One server of a kind for a whole run of vitest, started by the first test that asks for it: a run without such a test pays
  * nothing. Workers are processes of their own, so they ask over a loopback port that is told to them in the environment.
  */
 export default async function setup(): Promise<() => Promise<void>> {
-  if (process.env.TIDEMARK_TEST_POSTGRES_URL) return async () => {};
-  let starting: Promise<RunningPostgres> | undefined;
+  const starting = new Map<ServiceName, ReturnType<(typeof startService)[ServiceName]>>();
   const starter = createServer((request, reply) => {
-    if (request.method !== 'POST') return void reply.writeHead(405).end();
-    starting ??= startPostgres({ tuning: 'fast', settings: { max_connections: '200' } });
-    starting.then(
-      (server) => reply.end(server.url),
+    const name = SERVICES.find((each) => request.url === `/${each}`);
+    if (request.method !== 'POST' || name === undefined) return void reply.writeHead(404).end();
+    const server = starting.get(name) ?? startService[name]();
+    starting.set(name, server);
+    server.then(
+      ({ url }) => reply.end(url),
       (error: unknown) => reply.writeHead(500).end(error instanceof Error ? error.message : String(error)),
     );
   });
   await new Promise<void>((resolve) => starter.listen(0, '127.0.0.1', resolve));
-  process.env.TIDEMARK_TEST_POSTGRES_STARTER = `http://127.0.0.1:${(starter.address() as AddressInfo).port}`;
+  process.env[STARTER_VARIABLE] = `http://127.0.0.1:${(starter.address() as AddressInfo).port}`;
   return async () => {
     await new Promise((resolve) => {
       starter.close(resolve);
       starter.closeAllConnections();
     });
-    const server = await starting?.catch(() => undefined);
-    await server?.stop();
+    for (const server of starting.values()) await (await server.catch(() => undefined))?.stop();
   };
 }

@@ -2,10 +2,11 @@ import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { freePort } from './services/server.ts';
+import { testService } from './services/test-service.ts';
 
 export interface PostgresOptions {
   /**
@@ -102,7 +103,7 @@ async function importEmbedded() {
 
 /** A database of one's own in the tests' server, which the first caller of a run starts. */
 export async function createTestDatabase(): Promise<{ readonly url: string; drop(): Promise<void> }> {
-  const serverUrl = await testServerUrl();
+  const serverUrl = await testService('postgres');
   const name = `tidemark_test_${randomBytes(6).toString('hex')}`;
   await administer(serverUrl, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`);
   const url = new URL(serverUrl);
@@ -113,21 +114,6 @@ export async function createTestDatabase(): Promise<{ readonly url: string; drop
   };
 }
 
-async function testServerUrl(): Promise<string> {
-  const own = process.env.TIDEMARK_TEST_POSTGRES_URL;
-  if (own !== undefined && own !== '') return own;
-  const starter = process.env.TIDEMARK_TEST_POSTGRES_STARTER;
-  if (starter === undefined) {
-    throw new Error(
-      'No PostgreSQL for tests: vitest has to run with testkit/src/global-setup.ts as globalSetup, or set TIDEMARK_TEST_POSTGRES_URL.',
-    );
-  }
-  const reply = await fetch(starter, { method: 'POST' });
-  const body = await reply.text();
-  if (!reply.ok) throw new Error(body);
-  return body;
-}
-
 async function administer(url: string, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -136,15 +122,4 @@ async function administer(url: string, sql: string): Promise<void> {
   } finally {
     await client.end();
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
