@@ -371,6 +371,26 @@ test('P1: what is read after a stream was lost with its position, and before the
   expect(world.kept!.rereads).toEqual({});
 });
 
+test('P3: what has the stamp of a record that was read ahead of the stream does not undo what the read has seen', async () => {
+  await using world = await StreamWorld.open();
+  await world.write(['people', '1', { name: 'Kent' }]);
+  await world.start();
+  await world.clock.advance(minute);
+  world.writeUntold(['people', '1', { name: 'El', city: 'Metropolis' }]);
+  const stampMs = world.clock.at;
+  const about = { dataset: 'people', keys: ['1'] } as const;
+  await world.publish({ op: 'gap', ...about });
+  expect(world.copied('people')).toEqual({ 1: 'El Metropolis' });
+  // From before the read, though in the same second: what the city was on the way.
+  await world.publish({ op: 'update', row: { city: 'Smallville' }, stampMs, ...about });
+  expect(world.copied('people')).toEqual({ 1: 'El Metropolis' });
+  await world.publish({ op: 'delete', ...about, committedAtMs: stampMs });
+  expect(world.copied('people')).toEqual({ 1: 'El Metropolis' });
+  // A newer one is no doubt, and nothing is read for it.
+  await world.publish({ op: 'update', row: { city: 'Gotham' }, stampMs: stampMs + 1000, ...about });
+  expect(world.copied('people')).toEqual({ 1: 'El Gotham' });
+});
+
 test('P1: what was committed while a silent stream was only taken to listen is read at its first word', async () => {
   await using world = await StreamWorld.open();
   await world.write(['people', '1', { name: 'Kent' }]);

@@ -7,6 +7,7 @@ import type { OpenedSync } from '../opened-sync.ts';
 import { type Folded, foldEvent } from './fold-events.ts';
 import { noOutcomes, type Outcomes } from './live-status.ts';
 import type { Partial } from './partial.ts';
+import { ReadAhead } from './read-ahead.ts';
 import type { WriteGate } from './write-gate.ts';
 
 /** One sync of a stream: what events mean for its records, and how they reach its target. */
@@ -19,6 +20,7 @@ export class LiveSync {
   readonly #partial: Partial;
   readonly #keyField: string;
   readonly #signal: AbortSignal;
+  readonly #ahead = new ReadAhead();
   #outcomes = noOutcomes();
   #failing: ReadonlySet<string> | null = null;
   /** The number of polls after which the failing keys were read. */
@@ -57,7 +59,13 @@ export class LiveSync {
   /** What is to be written for a batch, records that have to be read included. The sync's gate is held: no poll comes between. */
   async prepare(folded: Folded): Promise<readonly StreamChange[]> {
     const asked: string[] = [];
-    for (const [key, { kind }] of folded) if (kind === 'read') asked.push(key);
+    for (const [key, pending] of folded) {
+      if (pending.kind !== 'read') {
+        if (!this.#ahead.isDoubtful(key, pending.stampMs)) continue;
+        folded.set(key, { kind: 'read' });
+      }
+      asked.push(key);
+    }
     const changes = await this.#changes(folded);
     return asked.length === 0 ? changes : [...changes, ...(await this.#read(asked))];
   }
@@ -103,6 +111,7 @@ export class LiveSync {
     if (keys.length === 0) return [];
     const { source, steps, config } = this.opened;
     const read = await source.readKeys!(keys, this.#signal);
+    this.#ahead.note(read);
     const { changes, failures } = await steps.changes(read);
     await this.#keepStepFailures(failures);
     return config.deletes === 'ignore' ? changes.filter(({ op }) => op !== 'delete') : changes;
