@@ -251,3 +251,21 @@ describe('a former owner that wakes up', () => {
     expect(left.rows.get('L1')!.row).toMatchObject({ f: 'left f', g: 'right g' });
   });
 });
+
+test('an overwrite that was made and said to be refused is told, and one that was not made is not', async () => {
+  await clash();
+  const locked = { code: 'UNABLE_TO_LOCK_ROW', message: 'somebody has it' };
+  left.refusesWritten = locked;
+  await sync(wins('right'));
+  left.refusesWritten = null;
+  const overwritten = [
+    ['g', 'left g', 'right g', 'right g', 'settled'],
+    ['f', 'left f', 'right f', 'right f', 'settled'],
+  ];
+  expect(await told()).toEqual(overwritten);
+  left.edit('L1', 'f', 'left again');
+  right.edit('R1', 'f', 'right again');
+  left.refuses = () => locked;
+  await sync(wins('right'));
+  expect(await told()).toEqual(overwritten);
+});

@@ -19,10 +19,15 @@ export interface Found {
   readonly overwrites: readonly SideName[];
 }
 
+interface Writing extends Found {
+  readonly id: string;
+  readonly work: Work;
+}
+
 /** What is on record of a batch of pairs while it is being written. */
 export interface Records {
   /** Overwrites that are about to be made. */
-  readonly writing: readonly { readonly id: string; readonly work: Work; readonly overwrites: readonly SideName[] }[];
+  readonly writing: readonly Writing[];
   /** Open ones that are so no more: somebody made the two sides equal, or decided. */
   readonly moot: readonly { readonly conflict: Conflict; readonly work: Work }[];
 }
@@ -80,7 +85,7 @@ export async function keepConflicts(works: readonly Work[], pairing: OpenedPairi
   };
 }
 
-/** Answers what is still to be concluded: what waits for the other side's answer. */
+/** Answers what is still to be concluded: what waits for the other side's answer, and in the end what was refused there. */
 export async function conclude(
   { writing, moot }: Records,
   pairing: OpenedPairing,
@@ -93,7 +98,11 @@ export async function conclude(
   const others = writing.filter((each) => !confirmed.includes(each));
   const left = others.filter(({ overwrites }) => overwrites.some((side) => !written.includes(side)));
   await links.confirmConflicts(confirmed.map(({ id }) => id));
-  await links.dropConflicts(others.filter((each) => !left.includes(each)).map(({ id }) => id));
+  const over = others.filter((each) => !left.includes(each));
+  const inDoubt = over.filter(
+    ({ work, overwrites }) => overwrites.includes('left') && done.left.get(work)?.status === 'rejected',
+  );
+  await links.dropConflicts(over.filter((each) => !inDoubt.includes(each)).map(({ id }) => id));
   if (!sides.every((side) => written.includes(side))) return { writing: left, moot };
   for (const { conflict, work } of moot) {
     // What somebody decided and a side refused is as open as before.
@@ -101,7 +110,7 @@ export async function conclude(
     const why = 'it was decided, or the two sides became equal';
     await links.settleConflicts([conflict.id], { why, value: standing(work, conflict.field, pairing) });
   }
-  return { writing: [], moot: [] };
+  return { writing: inDoubt, moot: [] };
 }
 
 /** What the record has in this field from now on. */
@@ -110,6 +119,23 @@ function standing({ action, left }: Work, field: string | null, pairing: OpenedP
   const own = pairing.fields.find((rule) => rule.field.name === field)?.left;
   const before = own === undefined ? null : (left?.row[own] ?? null);
   return action.kind === 'merge' && Object.hasOwn(action.merge.left, field) ? action.merge.left[field]! : before;
+}
+
+/**
+ * What a system without transactions refuses it may have done all the same: an earlier try of the request arrived, its reply was lost,
+ * and the next one met a lock. Only a look at the record tells.
+ */
+export async function concludeRefused({ writing: inDoubt }: Records, pairing: OpenedPairing, signal: AbortSignal): Promise<void> {
+  if (inDoubt.length === 0) return;
+  const keys = [...new Set(inDoubt.map(({ conflict }) => conflict.leftKey))];
+  const changes = await pairing.left.source.readKeys!(keys, signal);
+  const now = new Map(changes.map(({ key, row }) => [key, row === null ? null : { key, row, atMs: null }]));
+  const pairs = inDoubt.map(({ work }) => ({ ...work, left: now.get(work.leftKey!) ?? null }));
+  await concludeLeftBehind(
+    pairs,
+    inDoubt.map(({ conflict, id }) => ({ ...conflict, id })),
+    pairing,
+  );
 }
 
 /** What an earlier attempt was about to overwrite when it broke off: made or not, by what the sides hold now. */

@@ -28,6 +28,8 @@ export class ModelSide implements Side {
   readonly source: Source;
   spell: (value: string) => string = (value) => value;
   refuses: (row: Row) => Rejection | null = () => null;
+  /** As when the reply of a first try is lost, and the second meets a lock: it is written, and said to be refused. */
+  refusesWritten: Rejection | null = null;
   fate: () => Fate = () => null;
   /** What people do between the engine's reading and its writing, where nothing is locked. */
   meanwhile: () => void = () => {};
@@ -78,7 +80,9 @@ export class ModelSide implements Side {
     this.meanwhile();
     const fate = writes.length === 0 ? null : this.fate();
     if (fate === 'breaks before') throw new TransientError('the connection broke before the write');
-    const results = writes.map((write) => this.#write(write));
+    const answers = writes.map((write) => this.#write(write));
+    const refused = this.refusesWritten;
+    const results = refused === null ? answers : answers.map((): SideResult => ({ status: 'rejected', reason: refused }));
     if (fate === 'breaks after') throw new TransientError('the reply was lost');
     return results;
   }

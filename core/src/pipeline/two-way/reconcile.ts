@@ -2,7 +2,7 @@ import { sameValue } from '../../model/compare.ts';
 import type { Side, SideResult, SideWrite } from '../../model/side.ts';
 import { newRow, type Row } from '../../model/value.ts';
 import type { Conflict, Link } from '../../store/links.ts';
-import { conclude, concludeLeftBehind, conflictsOf, keepConflicts, type Records } from './conflicts.ts';
+import { conclude, concludeLeftBehind, concludeRefused, conflictsOf, keepConflicts, type Records } from './conflicts.ts';
 import { decidePair } from './decide-pair.ts';
 import { keepFailures } from './failures.ts';
 import { findPartners, type Partners } from './find-partners.ts';
@@ -83,9 +83,10 @@ async function reconcileOnce(
   await keepLinks(works, pairing, { left: new Map(), right }, writes);
   const leftResults = writes.left.size === 0 ? [] : await pairing.left.merge([], async () => [...writes.left.values()], signal);
   const done: Done = { left: resultsOf(writes.left, leftResults), right };
-  await conclude(records, pairing, done, ['right', 'left']);
+  records = await conclude(records, pairing, done, ['right', 'left']);
   if (writes.left.size > 0) await keepLinks(works, pairing, done, writes);
   await keepFailures(works, { touched, unpaired }, pairing, done, writes);
+  await concludeRefused(records, pairing, signal);
   for (const side of ['left', 'right'] as const) {
     for (const [{ action }, result] of done[side]) tally.count(side, action, result);
   }
