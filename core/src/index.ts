@@ -23,6 +23,8 @@ export * from './config/pairing.ts';
 export { configReference } from './config/reference.ts';
 export { type AllowanceStatus, describeAllowance } from './control/allowances.ts';
 export type { Captured } from './control/check-streams.ts';
+export { type BudgetStatus, describeBudget } from './control/budget/budget-status.ts';
+export type { Wait } from './control/budget/budgets.ts';
 export * from './control/engine.ts';
 export type { EngineOptions } from './control/engine-options.ts';
 export { Hooks } from './control/hooks.ts';

@@ -362,29 +362,37 @@ describe('what is asked of the org', () => {
   tryAll(cases);
 });
 
-describe('the API calls of the org are used up: the run says so, waits, and goes on', () => {
+describe('the API calls of the org are used up: the run says so and ends, and goes on when there are some again', () => {
   test.each([
-    ['by the org', 100_000, /\[REQUEST_LIMIT_EXCEEDED\]/, /has used up its API calls of 24 hours/],
-    ['to our share of them', 60_000, /used 600\d\d of its 100000 API calls.*below 50000/, /raise apiShare/],
-  ])('%s', async (_, used, says, hint) => {
+    ['all of them', 100_000, /REQUEST_LIMIT_EXCEEDED|calls that org allows within 24 hours are used/],
+    [
+      'but for the reserve of live work',
+      95_000,
+      /95,0\d\d of the 100,000 calls that org allows within 24 hours are used, whoever made them/,
+    ],
+  ])('%s', async (_, used, says) => {
     await using world = await BadInputWorld.open('sqlite');
     world.configure();
     world.emulator.limits.DailyApiRequests.add(used);
-    let waits = 0;
-    world.onQuotaWait = () => {
-      waits++;
-      // What was used a day ago counts no more.
-      if (waits === 3) world.emulator.org.clock.advance(24 * 3_600_000);
-    };
     const answer = await world.call('run', 's');
-    expect(answer.exitCode, answer.err).toBe(0);
-    expect(waits).toBeGreaterThanOrEqual(3);
-    const warning = JSON.parse(answer.err.split('\n').find((line) => line.startsWith('{'))!);
-    expect(warning).toMatchObject({ sync: 's', err: { code: 'rate_limited' } });
-    expect(warning.waitMs).toBeGreaterThan(60_000);
-    expect(warning.err.message).toMatch(says);
-    expect(warning.err.hint).toMatch(hint);
-    world.onQuotaWait = null;
+    expect(answer.exitCode, answer.err).toBe(1);
+    expect(answer.out).toMatch(says);
+    expect(answer.out).toMatch(/to do: .*(budget:|Company Information)/);
+    expect(answer.out).toMatch(/code: over_budget/);
+    expect(answer.out).toContain('the next run goes on from there');
+    world.pass(23 * 3_600_000);
+    expect((await world.call('run', 's')).exitCode).toBe(1);
+    // What was used a day ago counts no more, and who asks after a while is told so.
+    world.pass(2 * 3_600_000);
     await world.expectWhole();
+  });
+
+  test('what one does all the same costs what it costs', async () => {
+    await using world = await BadInputWorld.open('sqlite');
+    world.configure();
+    world.emulator.limits.DailyApiRequests.add(95_000);
+    expect((await world.call('run', 's')).exitCode).toBe(1);
+    const answer = await world.call('run', 's', '--ignore-budget');
+    expect(answer.exitCode, answer.err).toBe(0);
   });
 });

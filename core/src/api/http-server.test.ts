@@ -173,6 +173,9 @@ describe('metrics', () => {
       allowances: async () => {
         throw new Error('down');
       },
+      budgets: async () => {
+        throw new Error('down');
+      },
       usage: () => [{ connection: 'crm', name: 'requests', used: 30, max: 100, windowMs: 86_400_000 } as const],
     };
     const { url } = await serve([getMetrics(await createMetrics(engine, () => 0))]);

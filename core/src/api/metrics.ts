@@ -3,7 +3,7 @@ import type { LiveState } from '../pipeline/live/live-status.ts';
 import type { Counts, RunKind, RunState } from '../store/store.ts';
 
 /** What is asked for at each scrape. */
-export type Measured = Pick<Engine, 'status' | 'liveStatus' | 'allowances' | 'usage'>;
+export type Measured = Pick<Engine, 'status' | 'liveStatus' | 'allowances' | 'usage' | 'budgets'>;
 
 /** What is counted of a run. */
 export interface EndedRun {
@@ -87,10 +87,25 @@ export async function createMetrics(engine: Measured, now: () => number): Promis
     ['connection'],
   );
 
+  const ours = gauge('budget_calls', 'API calls of ours within 24 hours, by what they were made for', ['connection', 'priority']);
+  const share = gauge('budget_share', 'API calls within 24 hours that may be ours', ['connection']);
+  const shareEnd = gauge('budget_spent_seconds', 'When our share will be used up at the present pace; absent if it lasts', [
+    'connection',
+  ]);
+  const heldBack = gauge('sync_waits_for_calls', '1 while the sync waits because API calls are short', ['sync']);
+
   async function readSyncs(): Promise<void> {
-    for (const each of [failures, paused, lastRun, lastSuccess]) each.reset();
+    for (const each of [failures, paused, heldBack, lastRun, lastSuccess]) each.reset();
     try {
-      for (const { sync, openFailures, paused: isPaused, lastRun: run, lastSuccess: success } of await engine.status()) {
+      for (const {
+        sync,
+        openFailures,
+        paused: isPaused,
+        waiting: wait,
+        lastRun: run,
+        lastSuccess: success,
+      } of await engine.status()) {
+        heldBack.set({ sync }, wait === null ? 0 : 1);
         failures.set({ sync }, openFailures);
         paused.set({ sync }, isPaused ? 1 : 0);
         if (run !== null && run.state !== 'running') lastRun.set({ sync }, run.state === 'failed' ? 0 : 1);
@@ -143,6 +158,16 @@ export async function createMetrics(engine: Measured, now: () => number): Promis
     }
   }
 
+  async function readBudgets(): Promise<void> {
+    for (const each of [ours, share, shareEnd]) each.reset();
+    for (const status of await engine.budgets().catch(() => [])) {
+      const { connection } = status;
+      share.set({ connection }, status.share);
+      for (const [priority, calls] of Object.entries(status.byPriority)) ours.set({ connection, priority }, calls);
+      if (status.spentAtMs !== null) shareEnd.set({ connection }, Math.max(0, status.spentAtMs - now()) / 1000);
+    }
+  }
+
   return {
     contentType: register.contentType,
     observe({ sync, kind, state: ended, counts, durationMs }) {
@@ -154,6 +179,7 @@ export async function createMetrics(engine: Measured, now: () => number): Promis
       await readSyncs();
       readStreams();
       await readAllowances();
+      await readBudgets();
       return register.metrics();
     },
   };

@@ -15,6 +15,7 @@ import {
 } from '../pipeline/two-way/run-pairing.ts';
 import type { Conflict } from '../store/links.ts';
 import { callerOf } from './budget/caller-of.ts';
+import { readingCost } from './budget/calls-per-day.ts';
 import type { EngineParts } from './engine-options.ts';
 import { followPairing } from './follow-pairing.ts';
 import { closePairing, openPairing } from './open-pairing.ts';
@@ -125,7 +126,7 @@ export class Pairings implements AsyncDisposable {
 
   /** What the next run would read, and what both sides need for it. */
   async planRun(config: PairingConfig, signal: AbortSignal): Promise<SyncPlan> {
-    const { connection, store } = this.#options;
+    const { connection, store, clock } = this.#options;
     const { source, target } = await pairingSchema(config, connection, 'planSource', signal);
     const schemaChanges = [...source, ...(target ?? [])];
     const isFirst = (await store.checkpoints.read(config.name)) === null;
@@ -135,16 +136,23 @@ export class Pairings implements AsyncDisposable {
       reason: isFirst ? 'there is no checkpoint yet' : null,
     } as const;
     // A side that lacks something cannot be looked into yet.
-    if (schemaChanges.length > 0) return { ...plan, rows: null, apiCalls: null, schemaChanges };
+    if (schemaChanges.length > 0) return { ...plan, rows: null, apiCalls: null, fullCalls: null, dailyCalls: {}, schemaChanges };
     const pairing = await openPairing(config, this.#options, signal);
     try {
-      const costs = [await pairing.left.source.cost?.(plan.kind, signal), await pairing.right.source.cost?.(plan.kind, signal)];
+      const costs = [];
+      const dailyCalls: Record<string, number> = {};
+      for (const side of ['left', 'right'] as const) {
+        const cost = await readingCost(pairing[side].source, config, clock.now(), signal);
+        if (cost.perDay !== null) dailyCalls[config[side].connection] = cost.perDay;
+        costs.push(cost);
+      }
       const rows = [await pairing.left.source.estimate(signal), await pairing.right.source.estimate(signal)];
       const sum = (numbers: readonly (number | null | undefined)[]) =>
         numbers.every((number) => number === null || number === undefined)
           ? null
           : numbers.reduce<number>((total, number) => total + (number ?? 0), 0);
-      return { ...plan, rows: sum(rows), apiCalls: sum(costs), schemaChanges };
+      const apiCalls = sum(costs.map((cost) => cost[plan.kind]));
+      return { ...plan, rows: sum(rows), apiCalls, fullCalls: sum(costs.map(({ full }) => full)), dailyCalls, schemaChanges };
     } finally {
       await closePairing(pairing);
     }

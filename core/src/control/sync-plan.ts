@@ -11,5 +11,9 @@ export interface SyncPlan {
   readonly rows: number | null;
   /** API calls of the next run; null where they are not counted. */
   readonly apiCalls: number | null;
+  /** API calls of a full run; null where they are not counted. */
+  readonly fullCalls: number | null;
+  /** Calls that a day of its schedules makes to read, by connection: those whose systems count them. */
+  readonly dailyCalls: { readonly [connection: string]: number };
   readonly schemaChanges: readonly SchemaChange[];
 }

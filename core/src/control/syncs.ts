@@ -1,8 +1,8 @@
 import { onBehalfOf } from '../base/caller.ts';
 import { RequestRefusedError } from '../base/errors.ts';
 import type { SyncConfig } from '../config/config.ts';
-import { decodeEnvelope, reasonForFull } from '../pipeline/envelope.ts';
 import { PlannedWrites } from '../pipeline/dry-run.ts';
+import { decodeEnvelope, reasonForFull } from '../pipeline/envelope.ts';
 import { WriteGate } from '../pipeline/live/write-gate.ts';
 import { closeSync, type OpenedSync } from '../pipeline/opened-sync.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
@@ -13,10 +13,19 @@ import {
   type ReplayReport,
   replaySync,
 } from '../pipeline/replay/replay-sync.ts';
-import { type DryRun, type DryRunOptions, dryRunSync, refetchSync, retrySync, runSync, verifySync } from '../pipeline/run-sync.ts';
+import {
+  type DryRun,
+  type DryRunOptions,
+  dryRunSync,
+  refetchSync,
+  retrySync,
+  runSync,
+  verifySync,
+} from '../pipeline/run-sync.ts';
 import type { Verdict } from '../pipeline/verify.ts';
 import { dryStore } from '../store/dry-store.ts';
 import { callerOf } from './budget/caller-of.ts';
+import { readingCost } from './budget/calls-per-day.ts';
 import type { EngineOptions, EngineParts } from './engine-options.ts';
 import { liveUnit } from './follow-streams.ts';
 import { openReplay } from './open-replay.ts';
@@ -114,17 +123,20 @@ export class Syncs implements AsyncDisposable {
     return this.opening(sync, signal, async (opened): Promise<SyncPlan> => {
       const { source, target, checkpoints } = opened;
       if (sync.channel !== null) {
-        const nothingRead = { kind: 'live', reason: null, rows: null, apiCalls: null } as const;
+        const nothingRead = { kind: 'live', reason: null, rows: null, apiCalls: null, fullCalls: null, dailyCalls: {} } as const;
         return { sync: sync.name, ...nothingRead, schemaChanges: await target.plan() };
       }
       const reason = reasonForFull(opened, decodeEnvelope(await checkpoints.read(sync.watermarkKey)), false);
       const kind = reason === null ? 'delta' : 'full';
+      const cost = await readingCost(source, sync, this.#parts.clock.now(), signal);
       return {
         sync: sync.name,
         kind,
         reason,
         rows: await source.estimate(signal),
-        apiCalls: (await source.cost?.(kind, signal)) ?? null,
+        apiCalls: cost[kind],
+        fullCalls: cost.full,
+        dailyCalls: cost.perDay === null || sync.from.kind !== 'connection' ? {} : { [sync.from.connection]: cost.perDay },
         schemaChanges: await target.plan(),
       };
     });

@@ -1,17 +1,20 @@
 import type { RunReport } from '@tidemark/core';
 import { type Command, InvalidArgumentError } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, type Session, syncNames, withSession } from '../cli.ts';
+import { renderDryRun, ShownWrites } from '../dry-run-text.ts';
 import { renderPairingPlan } from '../pairing-text.ts';
 import { showProgress } from '../progress.ts';
 import { recordsOnStdout } from '../records-on-stdout.ts';
-import { renderDryRun, renderReport, succeeded } from '../run-text.ts';
+import { renderReport, succeeded } from '../run-text.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface Options extends CommonOptions {
   readonly full?: boolean;
   readonly dryRun?: boolean;
+  readonly show?: number;
   readonly all?: boolean;
   readonly sweepMax?: number;
+  readonly ignoreBudget?: boolean;
 }
 
 export function runCommand(cli: Cli): Command {
@@ -23,8 +26,10 @@ export function runCommand(cli: Cli): Command {
     .argument('[syncs...]', 'which ones, in this order')
     .option('--all', 'every sync of the configuration')
     .option('--full', 'read everything and compare, not only what changed')
-    .option('--dry-run', 'read and count, write nothing')
+    .option('--dry-run', 'tell record by record what would be written, and in how many API calls; write nothing')
+    .option('--show <count>', `with --dry-run: how many of these records to list, or all (${SHOWN})`, parseShow)
     .option('--sweep-max <share>', 'share of the target that this run may delete, e.g. 50%', parseShare)
+    .option('--ignore-budget', 'make API calls even if others are to have them')
     .action(async (names: readonly string[], options: Options) => {
       const documents = await withSession(cli, options, async (session) => {
         const syncs = chosen(session, names, options.all === true);
@@ -78,16 +83,18 @@ async function dryRun(cli: Cli, session: Session, sync: string, options: Options
     if (!options.json) answer(cli, options, document, () => renderPairingPlan(pairing, plan));
     return document;
   }
+  const shown = new ShownWrites(options.show ?? (options.json ? Number.POSITIVE_INFINITY : SHOWN));
   const display = showProgress(sync, cli.terminal, cli.clock, options.json && !cli.terminal.live);
   cli.logLine = display.print;
   try {
     const result = await session.engine.dryRun(sync, {
       ...runOptions(session, options),
       onProgress: (progress) => display.update(progress),
+      onWrite: (write) => shown.add(write),
     });
     display.end();
-    const document = { sync, dryRun: true, ...result };
-    if (!options.json) answer(cli, options, document, () => renderDryRun(sync, result));
+    const document = { sync, dryRun: true, ...result, writes: shown.writes };
+    if (!options.json) answer(cli, options, document, (paint) => renderDryRun(sync, result, shown, paint));
     return document;
   } finally {
     display.end();
@@ -95,9 +102,20 @@ async function dryRun(cli: Cli, session: Session, sync: string, options: Options
   }
 }
 
+/** Records of a dry run that are listed unless more are asked for. */
+const SHOWN = 20;
+
+function parseShow(text: string): number {
+  if (text === 'all') return Number.POSITIVE_INFINITY;
+  const count = Number(text);
+  if (text.trim() !== '' && Number.isSafeInteger(count) && count >= 0) return count;
+  throw new InvalidArgumentError('Write how many records to list, or all.');
+}
+
 function runOptions({ signals }: Session, options: Options) {
   return {
     full: options.full === true,
+    ignoreBudget: options.ignoreBudget === true,
     // A first signal lets the page under way end; the run ends after it.
     signal: new AbortController().signal,
     stop: signals.stop,

@@ -1,4 +1,11 @@
-import { type AllowanceStatus, describeAllowance, type KeptStatus, type SyncStatus } from '@tidemark/core';
+import {
+  type AllowanceStatus,
+  type BudgetStatus,
+  describeAllowance,
+  describeBudget,
+  type KeptStatus,
+  type SyncStatus,
+} from '@tidemark/core';
 import type { Command } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, withSession } from '../cli.ts';
 import { renderStream } from '../stream-text.ts';
@@ -11,15 +18,17 @@ export function statusCommand(cli: Cli): Command {
   ])
     .argument('[sync]', 'only this one')
     .action(async (sync: string | undefined, options: CommonOptions) => {
-      const { syncs, allowances } = await withSession(cli, options, async ({ engine, config }) => ({
+      const { syncs, allowances, budgets } = await withSession(cli, options, async ({ engine, config }) => ({
         syncs: await engine.status(sync === undefined ? undefined : knownSync(config, sync)),
         allowances: await engine.allowances(),
+        budgets: await engine.budgets(),
       }));
       const streams = streamsOf(syncs);
       if (syncs.some((each) => each.openFailures > 0 || each.lastRun?.state === 'failed')) cli.exitCode = 1;
-      answer(cli, options, { syncs, streams, allowances }, () => {
+      answer(cli, options, { syncs, streams, budgets, allowances }, () => {
         const sections = [render(syncs, cli.clock.now())];
         for (const stream of streams) sections.push(`${renderStream(stream, cli.clock.now()).join('\n')}\n`);
+        if (budgets.length > 0) sections.push(budgets.map(budgetLine).join(''));
         if (allowances.length > 0) sections.push(allowances.map(allowanceLine).join(''));
         return sections.join('\n');
       });
@@ -32,6 +41,10 @@ function streamsOf(syncs: readonly SyncStatus[]): readonly KeptStatus[] {
   return [...byName.values()];
 }
 
+function budgetLine(status: BudgetStatus): string {
+  return `${status.connection}: ${describeBudget(status)}\n`;
+}
+
 function allowanceLine(status: AllowanceStatus): string {
   return `${status.connection}: ${describeAllowance(status)}\n`;
 }
@@ -40,10 +53,10 @@ function render(syncs: readonly SyncStatus[], nowMs: number): string {
   const ago = (ms: number | null | undefined) => (ms == null ? null : `${roughly(nowMs - ms)} ago`);
   const table = renderTable(
     ['sync', 'state', 'last run', 'last success', 'failures'],
-    syncs.map(({ sync, paused, lastRun, lastSuccess, openFailures, stream }) => [
+    syncs.map(({ sync, paused, waiting, lastRun, lastSuccess, openFailures, stream }) => [
       sync,
       // A topic is never run.
-      paused ? 'paused' : (lastRun?.state ?? stream?.state ?? 'never run'),
+      paused ? 'paused' : waiting !== null ? 'waits for calls' : (lastRun?.state ?? stream?.state ?? 'never run'),
       lastRun === null ? null : `${lastRun.kind}, ${ago(lastRun.startedAtMs)}`,
       ago(lastSuccess?.startedAtMs),
       openFailures,
@@ -56,7 +69,7 @@ function render(syncs: readonly SyncStatus[], nowMs: number): string {
   return details.length === 0 ? table : `${table}${details.join('\n')}\n`;
 }
 
-function detailsOf({ sync, lastRun, lastSuccess, held, openFailures, checkpoint }: SyncStatus, ago: Ago): string[] {
+function detailsOf({ sync, waiting, lastRun, lastSuccess, held, openFailures, checkpoint }: SyncStatus, ago: Ago): string[] {
   const lines: string[] = [];
   // An idle poll moves no checkpoint, and has read up to now all the same.
   if (lastSuccess?.windowToMs != null) {
@@ -64,7 +77,8 @@ function detailsOf({ sync, lastRun, lastSuccess, held, openFailures, checkpoint 
   }
   const facts = Object.entries(checkpoint).map(([fact, value]) => `${fact} ${value}`);
   if (facts.length > 0) lines.push(`checkpoint: ${facts.join(', ')}`);
-  if (lastRun?.error) {
+  if (waiting !== null) lines.push(`waits until ${formatTime(waiting.untilMs)} with ${waiting.priority} work: ${waiting.reason}`);
+  if (lastRun?.error && (waiting === null || lastRun.error.code !== 'over_budget')) {
     lines.push(`error: ${lastRun.error.message}`);
     if (lastRun.error.hint !== undefined) lines.push(`to do: ${lastRun.error.hint}`);
   }

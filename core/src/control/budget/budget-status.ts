@@ -48,8 +48,9 @@ export async function budgetStatus(
 }
 
 /** `412 of our 2,500 calls of 24 hours are made (live 300, delta 112); the org's 5,000: 1,903 are used; 40 an hour`. */
-export function describeBudget(status: BudgetStatus, minute: (ms: number) => string): string {
+export function describeBudget(status: BudgetStatus): string {
   const { ours, share, byPriority, system, perHour, spentAtMs, waiting } = status;
+  const minute = (ms: number) => new Date(ms).toISOString().replace(/:\d\d\.\d+Z$/, 'Z');
   const count = (value: number) => Math.round(value).toLocaleString('en-US');
   const kinds = priorities
     .filter((priority) => byPriority[priority] > 0)
