@@ -30,11 +30,6 @@ export function renderReport(report: RunReport, paint: Paint): string {
   return `${lines.join('\n')}\n`;
 }
 
-export function renderDryRun(sync: string, result: Pick<RunReport, 'kind' | 'reason' | 'counts'>): string {
-  const why = result.reason === null ? '' : ` (${result.reason})`;
-  return `${sync}: a ${result.kind} run${why} would come to this; nothing was written\n  ${countWords(result.counts)}\n`;
-}
-
 export function countWords(counts: RunReport['counts']): string {
   const order = ['read', 'created', 'updated', 'unchanged', 'deleted', 'dropped', 'failed'] as const;
   return order
