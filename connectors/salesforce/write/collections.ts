@@ -15,6 +15,7 @@ export interface CollectionsContext {
 }
 
 interface RecordReply {
+  readonly id?: unknown;
   readonly success?: unknown;
   readonly created?: unknown;
   readonly errors?: readonly { readonly statusCode?: unknown; readonly message?: unknown; readonly fields?: unknown }[];
@@ -113,7 +114,10 @@ function outcomesOf(body: unknown, count: number, about: string, created: boolea
     throw new TruncatedReplyError(`${about}: ${found} results came`);
   }
   return (body as RecordReply[]).map((reply): Outcome => {
-    if (reply.success === true) return { ok: true, created: reply.created === true || created };
+    if (reply.success === true) {
+      const { id } = reply;
+      return { ok: true, created: reply.created === true || created, ...(typeof id === 'string' && { id }) };
+    }
     const error = reply.errors?.[0];
     const code = typeof error?.statusCode === 'string' ? error.statusCode : 'UNKNOWN';
     const message = typeof error?.message === 'string' ? error.message : 'the org refused the record without a reason';

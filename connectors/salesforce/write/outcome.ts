@@ -12,7 +12,7 @@ export interface Outgoing {
 
 /** What the org did with one record. */
 export type Outcome =
-  | { readonly ok: true; readonly created: boolean }
+  | { readonly ok: true; readonly created: boolean /** Where the org told it. */; readonly id?: string }
   | { readonly ok: false; readonly reason: Rejection; readonly fields: readonly string[] };
 
 export function refusedWith(code: string, message: string, fields: readonly string[] = []): Outcome {

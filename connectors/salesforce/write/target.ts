@@ -118,7 +118,10 @@ class SalesforceTarget implements Target {
     for (const group of ['update', 'upsert', 'insert'] as const) {
       for (const [record, outcome] of await this.#send(group, groups[group], signal)) {
         const status = group === 'insert' || (outcome.ok && outcome.created) ? 'created' : 'updated';
-        results.set(record.change, outcome.ok ? { status } : refused(outcome));
+        results.set(
+          record.change,
+          outcome.ok ? { status, ...(outcome.id !== undefined && { id: outcome.id }) } : refused(outcome),
+        );
       }
     }
   }

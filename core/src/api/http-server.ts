@@ -53,7 +53,10 @@ export async function startHttpServer({ host, port, log, endpoints }: HttpServer
   try {
     const url = await server.listen({ host: address, port });
     if (isOpen) {
-      log.warn({ url }, 'metrics and health are open to everybody who reaches this address: a firewall has to keep others away');
+      log.warn(
+        { url },
+        'metrics and health are open to everybody who reaches this address: a firewall or a proxy has to keep others away',
+      );
     }
     log.info({ url }, 'answering HTTP');
     return { url, [Symbol.asyncDispose]: () => server.close() };

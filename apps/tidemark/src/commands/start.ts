@@ -16,7 +16,11 @@ export function startCommand(cli: Cli): Command {
     'tidemark start',
     'tidemark start --config /etc/tidemark.yaml --port 9400 2>> tidemark.log',
   ])
-    .option('--port <port>', 'where /metrics, /healthz and /readyz are answered, or off (default: 4600, or http.port)', parsePort)
+    .option(
+      '--port <port>',
+      'where /hooks, /metrics, /healthz and /readyz are answered, or off (default: 4600, or http.port)',
+      parsePort,
+    )
     .option('--host <address>', 'the address for them (default: this machine only, or http.host)')
     .action(async (options: Options) => {
       const totals = await withSession(cli, { ...options, logs: true }, async ({ engine, config, log, signals }) => {
@@ -30,7 +34,7 @@ export function startCommand(cli: Cli): Command {
         }
         const http = { port: options.port ?? config.http.port, host: options.host ?? config.http.host };
         const notReady = () => (signals.stop.aborted ? ['it is stopping'] : []);
-        await using served = await serveHttp({ engine, http, log, now: cli.clock.now, notReady });
+        await using served = await serveHttp({ engine, http, log, now: cli.clock.now, notReady, stop: signals.stop });
         log.info({ syncs: scheduled.map((sync) => sync.name) }, 'started');
         const runs = { done: 0, failed: 0, stdoutTaken: scheduled.some((sync) => recordsOnStdout(config, sync.name)) };
         const onRun = (report: RunReport) => {
