@@ -14,6 +14,7 @@ import { toSyncError } from './errors.ts';
 import type { Layout } from './layout.ts';
 import { PostgresTarget } from './target.ts';
 import { UpdateColumns } from './update-columns.ts';
+import { encodeUpdates, onlyUpdates } from './update-rows.ts';
 import { WRITE_SETTINGS, Writer } from './write.ts';
 
 /** A table that a stream writes. */
@@ -56,10 +57,10 @@ class PostgresStreamWriter implements StreamWriter {
 
   async begin(signal: AbortSignal): Promise<StreamTransaction> {
     if (this.#open?.isOpen) throw new InvariantError('A stream writes one transaction at a time');
-    const opened = await ours(signal, () =>
-      openTransaction(this.#pool, { signal, settings: this.#settings, savepoint: ATTEMPT }),
-    );
-    this.#open = new PostgresStreamTransaction(opened, this.#checkpoints, this.#tables, signal);
+    signal.throwIfAborted();
+    // Not waited for: what is to be written is made ready meanwhile.
+    const opening = openTransaction(this.#pool, { signal, settings: this.#settings, savepoint: ATTEMPT });
+    this.#open = new PostgresStreamTransaction(opening, this.#checkpoints, this.#tables, signal);
     return this.#open;
   }
 
@@ -70,20 +71,21 @@ class PostgresStreamWriter implements StreamWriter {
 
 class PostgresStreamTransaction implements StreamTransaction {
   isOpen = true;
-  readonly #opened: OpenTransaction;
-  readonly #attempts: Attempts;
+  readonly #opening: Promise<OpenTransaction>;
+  #attempts: Attempts | null = null;
   readonly #checkpoints: PostgresCheckpoints;
   readonly #tables: ReadonlyMap<Target, Table>;
   readonly #signal: AbortSignal;
 
   constructor(
-    opened: OpenTransaction,
+    opening: Promise<OpenTransaction>,
     checkpoints: PostgresCheckpoints,
     tables: ReadonlyMap<Target, Table>,
     signal: AbortSignal,
   ) {
-    this.#opened = opened;
-    this.#attempts = new Attempts(opened.client);
+    this.#opening = opening;
+    // Whoever writes hears of it.
+    opening.catch(() => {});
     this.#checkpoints = checkpoints;
     this.#tables = tables;
     this.#signal = signal;
@@ -93,16 +95,21 @@ class PostgresStreamTransaction implements StreamTransaction {
     this.#check();
     const table = this.#tables.get(target);
     if (table === undefined) throw new InvariantError('The writer of this stream was not opened for this target');
-    const writer = new Writer(this.#attempts, table.layout, table.keyFields, table.updates);
-    return ours(this.#signal, () => writer.apply(changes));
+    const { layout, keyFields, updates } = table;
+    const encoded = onlyUpdates(changes) ? encodeUpdates(updates, keyFields, changes) : null;
+    return ours(this.#signal, async () => {
+      const { client } = await this.#opening;
+      this.#attempts ??= new Attempts(client);
+      return new Writer(this.#attempts, layout, keyFields, updates).apply(changes, encoded);
+    });
   }
 
   async commit(unit: string, epoch: number, checkpoint: string): Promise<void> {
     this.#check();
     try {
       await ours(this.#signal, async () => {
-        await this.#checkpoints.keep(this.#opened.client, unit, epoch, { checkpoint });
-        await this.#opened.commit();
+        const opened = await this.#opening;
+        await this.#checkpoints.keepAndCommit(opened, unit, epoch, checkpoint);
       });
       this.isOpen = false;
     } finally {
@@ -112,7 +119,8 @@ class PostgresStreamTransaction implements StreamTransaction {
 
   async rollback(): Promise<void> {
     this.isOpen = false;
-    await this.#opened.rollback();
+    const opened = await this.#opening.catch(() => null);
+    await opened?.rollback();
   }
 
   /** A client that has gone back to the pool may belong to others. */

@@ -36,10 +36,10 @@ export class UpdateColumns {
     this.#shape = shapeOf(layout, []);
   }
 
-  /** What serves these rows. A field that has no column is left out, as from a whole row. */
-  shapeFor(rows: Iterable<Row>): UpdateShape {
+  /** What serves these updates. A field that has no column is left out, as from a whole row. */
+  shapeFor(updates: readonly { readonly row: Row | null }[]): UpdateShape {
     const known = this.#known.size;
-    for (const row of rows) {
+    for (const { row } of updates) {
       for (const field in row) {
         if (this.#shape.places.has(field)) continue;
         const column = this.#byField.get(field);
@@ -78,9 +78,12 @@ export interface UpdateShape {
   readonly places: ReadonlyMap<string, ColumnPlace>;
   /** How many integers of bits. */
   readonly masks: number;
-  /** With its rows as arrays: places, stamps, bits, the parts of the key, the columns. Answers the places of changed rows. */
+  /**
+   * With its rows as arrays: stamps, bits, the parts of the key, the columns. Answers how many rows changed, and which ones (counted
+   * from 0) unless all did.
+   */
   readonly statement: string;
-  /** With its rows in a table of these columns. */
+  /** With its rows in a table of these columns. Answers alike. */
   readonly fromTable: (table: string) => string;
   readonly tableColumns: readonly string[];
 }
@@ -88,17 +91,12 @@ export interface UpdateShape {
 function shapeOf(layout: Layout, columns: readonly LayoutColumn[]): UpdateShape {
   const masks = Array.from({ length: Math.ceil(columns.length / BITS) }, (_, i) => `${SET}${i}`);
   const isSet = columns.map((_, i) => `i.${SET}${Math.floor(i / BITS)} & ${2 ** (i % BITS)} <> 0`);
-  const names = [PLACE, STAMP, ...masks, ...layout.key.map(({ name }) => name), ...columns.map(({ name }) => name)];
-  const types = [
-    'integer',
-    'timestamptz',
-    ...masks.map(() => 'integer'),
-    ...[...layout.key, ...columns].map(({ type }) => arrayType(type)),
-  ];
+  const names = [STAMP, ...masks, ...layout.key.map(({ name }) => name), ...columns.map(({ name }) => name), PLACE];
+  const types = ['timestamptz', ...masks.map(() => 'integer'), ...[...layout.key, ...columns].map(({ type }) => arrayType(type))];
   // A subquery's value is not known to the planner, who would otherwise plan each size of a batch for itself, and a large one by
   // reading the whole table.
   const arrays = types.map((type, i) => `(SELECT $${i + 1}::${type}[])`);
-  const typed = [PLACE, STAMP, ...masks, ...[...layout.key, ...columns].map(asStored)];
+  const typed = [`${PLACE} - 1 AS ${PLACE}`, STAMP, ...masks, ...[...layout.key, ...columns].map(asStored)];
   const assignments = [
     ...columns.map(({ name }, i) => `${name} = CASE WHEN ${isSet[i]} THEN i.${name} ELSE t.${name} END`),
     `${STAMP} = greatest(t.${STAMP}, i.${STAMP})`,
@@ -110,8 +108,10 @@ function shapeOf(layout: Layout, columns: readonly LayoutColumn[]): UpdateShape 
   const update = `UPDATE ${layout.target} t SET ${assignments.join(', ')} FROM incoming i
     WHERE ${sameKey(layout, 't', 'i')} AND ${stands(layout)} AND ${notOlder('t', 'i')} AND (${differs.join(' OR ') || 'false'})
     RETURNING i.${PLACE}`;
-  const statement = (incoming: string) =>
-    `WITH incoming AS ${incoming}, changed AS (${update}) SELECT string_agg(${PLACE}::text, ',') FROM changed`;
+  const statement = (incoming: string, size: string) =>
+    // Which ones is worked out only where somebody has to know.
+    `WITH incoming AS ${incoming}, changed AS (${update})
+    SELECT count(*), CASE WHEN count(*) < ${size} THEN (SELECT string_agg(${PLACE}::text, ',') FROM changed) END FROM changed`;
   return {
     columns,
     places: new Map(
@@ -123,9 +123,10 @@ function shapeOf(layout: Layout, columns: readonly LayoutColumn[]): UpdateShape 
     masks: masks.length,
     // Measured: written down first, the rows cost a tenth more.
     statement: statement(
-      `NOT MATERIALIZED (SELECT ${typed.join(', ')} FROM unnest(${arrays.join(', ')}) AS given (${names.join(', ')}))`,
+      `NOT MATERIALIZED (SELECT ${typed.join(', ')} FROM unnest(${arrays.join(', ')}) WITH ORDINALITY AS given (${names.join(', ')}))`,
+      'cardinality($1)',
     ),
-    fromTable: (table) => statement(`NOT MATERIALIZED (SELECT * FROM ${table})`),
+    fromTable: (table) => statement(`NOT MATERIALIZED (SELECT * FROM ${table})`, `(SELECT count(*) FROM ${table})`),
     tableColumns: [
       `${PLACE} integer`,
       `${STAMP} timestamptz`,
@@ -142,15 +143,15 @@ function stands(layout: Layout): string {
 
 /**
  * Of updates that changed no value: keeps the newer stamp, otherwise a delayed change from between the two would win; answers the
- * places of those whose row is not there. Parameters: places, stamps, the parts of the key.
+ * places (from 0) of those whose row is not there. Parameters: stamps, the parts of the key.
  */
 export function restOfUpdates(layout: Layout): string {
-  const arrays = ['integer', 'timestamptz', ...layout.key.map(({ type }) => arrayType(type))].map(
+  const arrays = ['timestamptz', ...layout.key.map(({ type }) => arrayType(type))].map(
     (type, i) => `(SELECT $${i + 1}::${type}[])`,
   );
-  const names = [PLACE, STAMP, ...layout.key.map(({ name }) => name)];
+  const names = [STAMP, ...layout.key.map(({ name }) => name), PLACE];
   return `WITH incoming AS MATERIALIZED (
-      SELECT ${[PLACE, STAMP, ...layout.key.map(asStored)].join(', ')} FROM unnest(${arrays.join(', ')}) AS given (${names.join(', ')})
+      SELECT ${[`${PLACE} - 1 AS ${PLACE}`, STAMP, ...layout.key.map(asStored)].join(', ')} FROM unnest(${arrays.join(', ')}) WITH ORDINALITY AS given (${names.join(', ')})
     ), moved AS (
       UPDATE ${layout.target} t SET ${STAMP} = i.${STAMP} FROM incoming i
       WHERE ${sameKey(layout, 't', 'i')} AND ${stands(layout)} AND i.${STAMP} > t.${STAMP} AND i.${STAMP} <> ${NO_STAMP_SQL}

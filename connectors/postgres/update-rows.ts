@@ -1,13 +1,61 @@
-import type { Row } from '@tidemark/core';
-import { arrayText, numbersText } from './array-text.ts';
+import type { StreamChange } from '@tidemark/core';
+import { arrayText, numbersText, timesBinary } from './array-text.ts';
 import type { Attempts } from './attempts.ts';
 import { encodeCopyRows } from './copy-encoder.ts';
-import { copyIn, query } from './driver.ts';
+import { copyIn, type QueryResult, query } from './driver.ts';
 import type { Layout } from './layout.ts';
 import { keyTexts, type Placed, stampText, textFor } from './row-texts.ts';
 import { restOfUpdates, type UpdateColumns, type UpdateShape } from './update-columns.ts';
 
 const TABLE = '_tidemark_updates';
+
+/** Updates as a statement's parameters: made while the server does something else. */
+export interface EncodedUpdates {
+  readonly statement: string;
+  readonly values: readonly unknown[];
+  readonly size: number;
+}
+
+/** What a stream mostly brings. */
+export function onlyUpdates(changes: readonly StreamChange[]): boolean {
+  for (const { op } of changes) if (op !== 'update') return false;
+  return changes.length > 0;
+}
+
+export function encodeUpdates(
+  updates: UpdateColumns,
+  keyFields: readonly string[],
+  changes: readonly StreamChange[],
+): EncodedUpdates {
+  const { layout } = updates;
+  const size = changes.length;
+  const { columns, places, masks, statement } = updates.shapeFor(changes);
+  const bits = Array.from({ length: masks }, () => new Array<number>(size).fill(0));
+  // Most are null: what is not set has no text.
+  const texts = columns.map(() => new Array<string | null>(size).fill(null));
+  for (let i = 0; i < size; i++) {
+    const row = changes[i]!.row!;
+    for (const field in row) {
+      const place = places.get(field);
+      if (place === undefined) continue;
+      bits[place.mask]![i]! |= place.bit;
+      texts[place.index]![i] = textFor(place.column, row[field]);
+    }
+  }
+  const values = [
+    timesBinary(changes.map(({ stampMs }) => stampMs)),
+    ...bits.map(numbersText),
+    ...keyArrays(layout, keyFields, changes),
+    ...texts.map(arrayText),
+  ];
+  return { statement, values, size };
+}
+
+/** Whether all of them changed something. If not, the places of those that did. */
+export async function sendUpdates(attempts: Attempts, { statement, values, size }: EncodedUpdates): Promise<true | number[]> {
+  const { rows } = await attempts.query(statement, values);
+  return changedOf(rows, size);
+}
 
 /**
  * Sets the fields of some rows. One statement where all of them change, which is the rule in a stream; a second one looks after
@@ -24,42 +72,34 @@ export async function updateRows(
   naming: boolean,
 ): Promise<ReadonlyMap<number, 'updated' | 'absent'>> {
   const { layout } = updates;
-  const done = new Map<number, 'updated' | 'absent'>();
+  const changes = batch.map(({ change }) => change);
   const changed = naming
-    ? await updateByCopy(attempts, updates.shapeOfOne(rowOf(batch[0]!)), layout, keyFields, batch[0]!)
-    : await updateByArrays(attempts, updates.shapeFor(batch.map(rowOf)), layout, keyFields, batch);
-  for (const place of changed) done.set(place, 'updated');
-  if (done.size === batch.length) return done;
+    ? await updateByCopy(attempts, updates.shapeOfOne(changes[0]!.row!), layout, keyFields, changes[0]!)
+    : await sendUpdates(attempts, encodeUpdates(updates, keyFields, changes));
+  const done = new Map<number, 'updated' | 'absent'>();
+  for (const { place } of changed === true ? batch : changed.map((i) => batch[i]!)) done.set(place, 'updated');
+  if (changed === true) return done;
   const rest = batch.filter(({ place }) => !done.has(place));
-  const { rows } = await attempts.query(restOfUpdates(layout), headArrays(layout, keyFields, rest));
-  for (const place of placesOf(rows)) done.set(place, 'absent');
+  for (const i of await absentOf(
+    attempts,
+    layout,
+    keyFields,
+    rest.map(({ change }) => change),
+  ))
+    done.set(rest[i]!.place, 'absent');
   return done;
 }
 
-async function updateByArrays(
+/** Looks after updates that changed no value, and answers the places of those whose row is not there. */
+export async function absentOf(
   attempts: Attempts,
-  shape: UpdateShape,
   layout: Layout,
   keyFields: readonly string[],
-  batch: readonly Placed[],
+  unchanged: readonly StreamChange[],
 ): Promise<readonly number[]> {
-  const { columns, places, masks } = shape;
-  const bits = Array.from({ length: masks }, () => new Array<number>(batch.length).fill(0));
-  // Most are null: what is not set has no text.
-  const texts = columns.map(() => new Array<string | null>(batch.length).fill(null));
-  for (let i = 0; i < batch.length; i++) {
-    const row = rowOf(batch[i]!);
-    for (const field in row) {
-      const place = places.get(field);
-      if (place === undefined) continue;
-      bits[place.mask]![i]! |= place.bit;
-      texts[place.index]![i] = textFor(place.column, row[field]);
-    }
-  }
-  const [rowPlaces, stamps, ...keys] = headArrays(layout, keyFields, batch);
-  const values = [rowPlaces, stamps, ...bits.map(numbersText), ...keys, ...texts.map(arrayText)];
-  const { rows } = await attempts.query(shape.statement, values);
-  return placesOf(rows);
+  const values = [timesBinary(unchanged.map(({ stampMs }) => stampMs)), ...keyArrays(layout, keyFields, unchanged)];
+  const { rows } = await attempts.query(restOfUpdates(layout), values);
+  return placesOf(rows[0]![0]!);
 }
 
 async function updateByCopy(
@@ -67,54 +107,36 @@ async function updateByCopy(
   shape: UpdateShape,
   layout: Layout,
   keyFields: readonly string[],
-  { change, place }: Placed,
-): Promise<readonly number[]> {
-  const row = change.row!;
+  { key, row, stampMs }: StreamChange,
+): Promise<true | number[]> {
   const bits = new Array<number>(shape.masks).fill(0);
   for (const { mask, bit } of shape.places.values()) bits[mask]! |= bit;
   const line = [
-    String(place),
-    stampText(change.stampMs),
+    '0',
+    stampText(stampMs),
     ...bits.map(String),
-    ...keyTexts(change.key, layout.key, keyFields),
-    ...shape.columns.map((column) => textFor(column, row[column.field.name])),
+    ...keyTexts(key, layout.key, keyFields),
+    ...shape.columns.map((column) => textFor(column, row![column.field.name])),
   ];
   await client.query(
     `DROP TABLE IF EXISTS pg_temp.${TABLE}; CREATE TEMPORARY TABLE ${TABLE} (${shape.tableColumns.join(', ')}) ON COMMIT DROP`,
   );
   await copyIn(client, `COPY pg_temp.${TABLE} FROM STDIN`, encodeCopyRows([line]));
   const { rows } = await query(client, shape.fromTable(`pg_temp.${TABLE}`));
-  return placesOf(rows);
+  return changedOf(rows, 1);
 }
 
-function rowOf({ change }: Placed): Row {
-  return change.row!;
+/** The parts of the key. */
+function keyArrays(layout: Layout, keyFields: readonly string[], changes: readonly StreamChange[]): string[] {
+  const keys = changes.map(({ key }) => keyTexts(key, layout.key, keyFields));
+  return layout.key.map((_, part) => arrayText(keys.map((texts) => texts[part]!)));
 }
 
-/** Places, stamps, and the parts of the key. */
-function headArrays(layout: Layout, keyFields: readonly string[], batch: readonly Placed[]): string[] {
-  const keys = batch.map(({ change }) => keyTexts(change.key, layout.key, keyFields));
-  return [
-    numbersText(batch.map(({ place }) => place)),
-    arrayText(stampTexts(batch)),
-    ...layout.key.map((_, part) => arrayText(keys.map((texts) => texts[part]!))),
-  ];
+function changedOf(rows: QueryResult['rows'], size: number): true | number[] {
+  const [count, places] = rows[0]!;
+  return Number(count) === size ? true : placesOf(places!);
 }
 
-/** Changes of a stream have few stamps: they count whole seconds. */
-function stampTexts(batch: readonly Placed[]): string[] {
-  let last = Number.NaN;
-  let text = '';
-  return batch.map(({ change: { stampMs } }) => {
-    if (stampMs !== last) {
-      last = stampMs;
-      text = stampText(stampMs);
-    }
-    return text;
-  });
-}
-
-function placesOf(rows: readonly (readonly (string | null)[])[]): readonly number[] {
-  const list = rows[0]?.[0] ?? null;
+function placesOf(list: string | null): number[] {
   return list === null ? [] : list.split(',').map(Number);
 }

@@ -23,7 +23,7 @@ import {
 } from './layout.ts';
 import { keyTexts, type Placed, stampText, textFor } from './row-texts.ts';
 import { UpdateColumns } from './update-columns.ts';
-import { updateRows } from './update-rows.ts';
+import { absentOf, type EncodedUpdates, sendUpdates, updateRows } from './update-rows.ts';
 
 type Done = Exclude<StreamWriteResult['status'], 'rejected'>;
 
@@ -83,9 +83,17 @@ export class Writer {
     this.#updates = updates;
   }
 
-  /** Changes of distinct keys. What the database refuses is named record by record (P2). */
-  async apply<Result extends StreamWriteResult>(changes: readonly StreamChange[]): Promise<readonly Result[]> {
-    this.#results = changes.map(() => UNCHANGED);
+  /**
+   * Changes of distinct keys. What the database refuses is named record by record (P2).
+   *
+   * @param encoded  the same, where they are updates and nothing else
+   */
+  async apply<Result extends StreamWriteResult>(
+    changes: readonly StreamChange[],
+    encoded: EncodedUpdates | null = null,
+  ): Promise<readonly Result[]> {
+    this.#results = new Array<StreamWriteResult>(changes.length).fill(UNCHANGED);
+    if (encoded !== null && (await this.#applyEncoded(changes, encoded))) return this.#results as unknown as readonly Result[];
     const all = changes.map((change, place) => ({ change, place }));
     let refused = await this.#attemptAll(all);
     // A record may have been refused for want of another one of this batch (a parent, a value that was still taken): once the
@@ -97,6 +105,27 @@ export class Writer {
       refused = await this.#attemptAll(again);
     }
     return this.#results as unknown as readonly Result[];
+  }
+
+  /** All of them at once; false when something was refused, and nothing is done. */
+  async #applyEncoded(changes: readonly StreamChange[], encoded: EncodedUpdates): Promise<boolean> {
+    await this.#attempts.begin();
+    try {
+      const changed = await sendUpdates(this.#attempts, encoded);
+      if (changed === true) {
+        this.#results.fill(UPDATED);
+        return true;
+      }
+      for (const place of changed) this.#results[place] = UPDATED;
+      const rest = changes.flatMap((_, place) => (this.#results[place] === UPDATED ? [] : [place]));
+      const unchanged = rest.map((place) => changes[place]!);
+      for (const i of await absentOf(this.#attempts, this.#layout, this.#keyFields, unchanged)) this.#results[rest[i]!] = ABSENT;
+      return true;
+    } catch (error) {
+      if (!this.#attempts.isUnprepared(error) && !isAboutARecord(error)) throw error;
+      await this.#attempts.undo();
+      return false;
+    }
   }
 
   async #attemptAll(all: readonly Placed[]): Promise<Placed[]> {
@@ -201,6 +230,7 @@ export class Writer {
 
 const UNCHANGED = { status: 'unchanged' } as const;
 const UPDATED = { status: 'updated' } as const;
+const ABSENT = { status: 'absent' } as const;
 
 /** The two of which there are many are not made anew. */
 function resultOf(done: Done | undefined): StreamWriteResult {
