@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import salesforce from '@tidemark/connector-salesforce';
 import { type Change, createFetch, NO_STAMP, type Row, systemClock, type TargetSpec } from '@tidemark/core';
 import type { EmulatorCredentials } from '@tidemark/emulator';
@@ -7,8 +8,11 @@ import { input, output } from './child.ts';
 
 export interface WriteInput {
   readonly credentials: EmulatorCredentials;
-  /** `single`: jsforce, one record a call, as many users do it; `bulk2`: its `loadAndWaitForResults`. */
-  readonly how: 'tidemark' | 'single' | 'bulk2';
+  /**
+   * `single`: jsforce, one record a call, as many users do it; `bulk2`: its `loadAndWaitForResults`; `limit`: a finished file is posted,
+   * the org asked all the time, and the results thrown away unread.
+   */
+  readonly how: 'tidemark' | 'single' | 'bulk2' | 'limit';
   readonly records: number;
   /** So often, for the time of a small write. */
   readonly repeat: number;
@@ -36,15 +40,15 @@ const rows = (round: number): Row[] =>
     Description: `Founded by "somebody", in\nthe year ${i}`,
   }));
 
-const write = await (how === 'tidemark' ? tidemark() : script());
+const write = await (how === 'tidemark' ? tidemark() : how === 'limit' ? limit() : script());
 const times: number[] = [];
 let written = 0;
 let calls = 0;
 for (let round = 0; round < repeat; round++) {
-  const given = rows(round);
+  const ready = await write(rows(round));
   const before = await callsSoFar();
   const startedAtMs = performance.now();
-  written += await write(given);
+  written += await ready();
   times.push(performance.now() - startedAtMs);
   calls = (await callsSoFar()) - before;
 }
@@ -56,7 +60,10 @@ async function callsSoFar(): Promise<number> {
   return ((await reply.json()) as { apiCalls: number }).apiCalls;
 }
 
-async function tidemark(): Promise<(given: readonly Row[]) => Promise<number>> {
+/** What is done before the clock runs: nothing, but for the limit. Answers how many were written. */
+type Writer = (given: readonly Row[]) => Promise<() => Promise<number>>;
+
+async function tidemark(): Promise<Writer> {
   const { loginUrl, clientId, clientSecret } = credentials;
   const settings = config.parse({ loginUrl, auth: { flow: 'client-credentials', clientId, clientSecret } });
   const log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -81,7 +88,7 @@ async function tidemark(): Promise<(given: readonly Row[]) => Promise<number>> {
   };
   const never = new AbortController().signal;
   const target = await salesforce.open(settings, context).openTarget!(spec, never);
-  return async (given) => {
+  return async (given) => async () => {
     let done = 0;
     for (let at = 0; at < given.length; at += target.batchSizeMax) {
       const changes = given.slice(at, at + target.batchSizeMax).map((row): Change => {
@@ -94,17 +101,61 @@ async function tidemark(): Promise<(given: readonly Row[]) => Promise<number>> {
   };
 }
 
-async function script(): Promise<(given: readonly Row[]) => Promise<number>> {
+/** The org's own time, as nearly as it can be had. */
+async function limit(): Promise<Writer> {
+  const { instanceUrl, accessToken } = credentials;
+  const ask = async (method: string, path: string, body: string | undefined, type: string) => {
+    const reply = await fetch(`${instanceUrl}/services/data/v62.0/jobs/ingest${path}`, {
+      method,
+      headers: { authorization: `Bearer ${accessToken}`, 'content-type': type, 'accept-encoding': 'identity' },
+      ...(body === undefined ? {} : { body }),
+    });
+    if (!reply.ok) throw new Error(`${method} ${path}: ${await reply.text()}`);
+    return reply;
+  };
+  const json = 'application/json';
+  const cell = (value: unknown) => `"${String(value).replaceAll('"', '""')}"`;
+  return async (given) => {
+    const csv = [names, ...given.map((row) => names.map((name) => row[name]))]
+      .map((cells) => `${cells.map(cell).join()}\n`)
+      .join('');
+    return async () => {
+      const spec = {
+        object: 'Account',
+        operation: 'upsert',
+        externalIdFieldName: 'Code__c',
+        contentType: 'CSV',
+        lineEnding: 'LF',
+      };
+      const { id } = (await (await ask('POST', '', JSON.stringify(spec), json)).json()) as { id: string };
+      await ask('PUT', `/${id}/batches`, csv, 'text/csv');
+      await ask('PATCH', `/${id}`, JSON.stringify({ state: 'UploadComplete' }), json);
+      for (;;) {
+        const job = (await (await ask('GET', `/${id}`, undefined, json)).json()) as {
+          state: string;
+          numberRecordsProcessed: number;
+        };
+        if (job.state === 'JobComplete') {
+          for await (const _ of (await ask('GET', `/${id}/successfulResults`, undefined, json)).body!);
+          return job.numberRecordsProcessed;
+        }
+        await wait(20);
+      }
+    };
+  };
+}
+
+async function script(): Promise<Writer> {
   const { instanceUrl, accessToken } = credentials;
   const org = new jsforce.Connection({ instanceUrl, accessToken, version: '62.0' });
   if (how === 'single') {
-    return async (given) => {
+    return async (given) => async () => {
       let done = 0;
       for (const row of given) if ((await org.sobject('Account').upsert(row, 'Code__c')).success) done++;
       return done;
     };
   }
-  return async (given) => {
+  return async (given) => async () => {
     const job = { object: 'Account', operation: 'upsert', externalIdFieldName: 'Code__c' } as const;
     // biome-ignore lint/suspicious/noExplicitAny: its types want a mutable record of strings
     const { successfulResults } = await org.bulk2.loadAndWaitForResults({ ...job, input: given as any, pollTimeout: 600_000 });

@@ -16,7 +16,7 @@ import { describeCaptured, isOutdated, readState, whatIsMissing } from './state.
 
 const PAGE_ROWS = 5000;
 /** How often the log is looked at by who waits for a change. */
-const LOOK_MS = 200;
+const LOOK_MS = 50;
 /** A reader that has not been seen for so long does not keep the log any more; when it comes back it reads in full. */
 const KEEP_DAYS = 15;
 /** From when on it is worth a word that a reader does not come. */
