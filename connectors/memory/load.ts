@@ -2,6 +2,8 @@ import {
   type Block,
   type Change,
   cellValue,
+  decide,
+  equalRows,
   keyOf,
   type Load,
   type LoadCommit,
@@ -13,7 +15,6 @@ import {
   rowsOfBlock,
 } from '@tidemark/core';
 import type { StagedLoad } from './memory.ts';
-import { decide, equalRows } from './merge.ts';
 import type { MemoryTarget } from './target.ts';
 
 /** A full load staged beside the dataset, merged in by `finish`. */

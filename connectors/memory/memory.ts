@@ -1,12 +1,4 @@
-import { type Change, type DatasetSchema, type FieldSchema, keyOf, NO_STAMP, type Row } from '@tidemark/core';
-
-/** One record as a dataset holds it. */
-export interface StoredRow {
-  readonly row: Row;
-  /** Null: not written by a sync, so no sync may sweep it. */
-  readonly stampMs: number | null;
-  readonly deletedAtMs: number | null;
-}
+import { type Change, type DatasetSchema, type FieldSchema, keyOf, NO_STAMP, type Row, type StoredRow } from '@tidemark/core';
 
 /** A record's last change, in the order in which changes were made. What was removed stays as `row: null`. */
 export interface Entry {

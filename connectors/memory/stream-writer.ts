@@ -1,5 +1,7 @@
 import {
+  decideStreamed,
   InvariantError,
+  type StoredRow,
   type StreamChange,
   type StreamTransaction,
   type StreamWriteResult,
@@ -8,8 +10,7 @@ import {
   TransientError,
 } from '@tidemark/core';
 import type { Faults } from './faults.ts';
-import type { Entry, Memory, StoredRow } from './memory.ts';
-import { decideStreamed } from './merge.ts';
+import type { Entry, Memory } from './memory.ts';
 import { checkpointsOf, MemoryTarget } from './target.ts';
 
 /** Writes several datasets of one memory in one transaction. */

@@ -4,12 +4,14 @@ import {
   type Clock,
   type Commit,
   type DatasetSchema,
+  decide,
   type Load,
   type LoadCommit,
   OwnershipLostError,
   type Rejection,
   type Row,
   type SchemaChange,
+  type StoredRow,
   type Target,
   type TargetSpec,
   type WriteResult,
@@ -17,8 +19,7 @@ import {
 import type { MemoryTo } from './config.ts';
 import type { Faults } from './faults.ts';
 import { MemoryLoad } from './load.ts';
-import { type Memory, type MemoryDataset, mismatchOf, type StoredRow } from './memory.ts';
-import { decide } from './merge.ts';
+import { type Memory, type MemoryDataset, mismatchOf } from './memory.ts';
 
 /** Writes to a dataset in memory, with the same promises as a SQL table. */
 export class MemoryTarget implements Target {

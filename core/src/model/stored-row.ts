@@ -1,15 +1,17 @@
-import {
-  type Change,
-  type DeleteRule,
-  type FieldSchema,
-  NO_STAMP,
-  type Row,
-  type StreamChange,
-  textOf,
-  type Update,
-  type WriteResult,
-} from '@tidemark/core';
-import type { StoredRow } from './memory.ts';
+import type { Change, WriteResult } from './change.ts';
+import { NO_STAMP } from './change.ts';
+import type { DeleteRule } from './connector.ts';
+import type { FieldSchema } from './schema.ts';
+import type { StreamChange, Update } from './stream.ts';
+import { type Row, textOf } from './value.ts';
+
+/** One record as a target holds it that is compared in our own process. */
+export interface StoredRow {
+  readonly row: Row;
+  /** Null: not written by a sync, so no sync may sweep it. */
+  readonly stampMs: number | null;
+  readonly deletedAtMs: number | null;
+}
 
 export interface Decision {
   readonly status: Exclude<WriteResult['status'], 'rejected'>;
