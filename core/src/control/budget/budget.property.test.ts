@@ -212,6 +212,20 @@ test('deltas every 10 s are 8,640 calls a day: they are spaced, never stand stil
   expect(calls).toBeLessThan(4000);
 });
 
+test('a debt made at another pace holds deltas no longer than their widest spacing, however often it is asked', () => {
+  const all: BudgetRules = { share: { share: 1 }, reserve: { calls: 0 } };
+  const budget = new Budget(all);
+  budget.learn({ used: 0, max: 94, atMs: began });
+  for (let call = 0; call < 90; call++) budget.admit('delta', began);
+  // Whoever else: there are none left, and so few leave the window that the debt would be paid in days.
+  budget.exhausted(began);
+  const nextDay = began + 25 * hour;
+  let heldUntilMs = budget.pacedUntilMs(nextDay);
+  for (let looks = 0; looks < 3 && heldUntilMs > nextDay; looks++) heldUntilMs = budget.pacedUntilMs(heldUntilMs);
+  expect(heldUntilMs).toBeLessThanOrEqual(nextDay);
+  expect(budget.admit('delta', nextDay)).toBeNull();
+});
+
 test('what live work will need is left to it before it needs it', () => {
   const budget = day(
     half,

@@ -45,6 +45,8 @@ export class Budget {
   /** Calls of deltas that were made sooner than their spacing allows. */
   #debt = 0;
   #debtAtMs = 0;
+  /** When a delta last made a call. */
+  #deltaAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(rules: BudgetRules) {
     this.#rules = rules;
@@ -109,7 +111,9 @@ export class Budget {
     const perMs = this.#deltasPerMs(nowMs);
     if (perMs === null) return nowMs;
     this.#repay(nowMs, perMs);
-    return nowMs + Math.min(PACED_MS_MAX, Math.max(0, this.#debt / perMs - BURST_MS));
+    const untilMs = nowMs + Math.max(0, this.#debt / perMs - BURST_MS);
+    // From the last one on, not from now: asked again and again, a debt that outlives its pace would hold deltas for ever.
+    return Math.min(untilMs, Math.max(nowMs, Math.min(this.#deltaAtMs, nowMs) + PACED_MS_MAX));
   }
 
   /** In calls. Infinite where that is a share of what the system has not told yet. */
@@ -184,6 +188,7 @@ export class Budget {
   }
 
   #owe(nowMs: number): void {
+    this.#deltaAtMs = nowMs;
     const perMs = this.#deltasPerMs(nowMs);
     if (perMs === null) this.#debt = 0;
     else {
