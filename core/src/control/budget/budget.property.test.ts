@@ -216,8 +216,11 @@ test('a debt made at another pace holds deltas no longer than their widest spaci
   const all: BudgetRules = { share: { share: 1 }, reserve: { calls: 0 } };
   const budget = new Budget(all);
   budget.learn({ used: 0, max: 94, atMs: began });
-  for (let call = 0; call < 90; call++) budget.admit('delta', began);
-  // Whoever else: there are none left, and so few leave the window that the debt would be paid in days.
+  for (let call = 0; call < 10; call++) {
+    budget.admit('delta', began);
+    budget.ended(null, began);
+  }
+  // Others have used up the rest: at the pace of that, the debt would be paid in days.
   budget.exhausted(began);
   const nextDay = began + 25 * hour;
   let heldUntilMs = budget.pacedUntilMs(nextDay);
