@@ -28,6 +28,7 @@ export function simulatedFetch(network: Network, life: Life): typeof globalThis.
     const cutBody = strikes(faults?.cutBody);
     const unavailable = strikes(faults?.unavailable);
     const slow = strikes(faults?.slow);
+    const twice = faults?.twice !== undefined && strikes(faults.twice);
     const beforeMs = latency(random);
     const afterMs = slow ? Math.floor(random() * (random() < 0.2 ? hungMs : 20_000)) : latency(random);
     await scheduler.park(life, `${what}${lost ? ' is lost' : ''}`, beforeMs, signal);
@@ -38,6 +39,7 @@ export function simulatedFetch(network: Network, life: Life): typeof globalThis.
       `${what} arrives`,
       async () => {
         const { signal: _, ...rest } = init ?? {};
+        if (twice) await emulator.fetch(input, rest);
         const reply = await emulator.fetch(input, rest);
         return { status: reply.status, headers: reply.headers, body: Buffer.from(await reply.arrayBuffer()) };
       },

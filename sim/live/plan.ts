@@ -9,6 +9,8 @@ export interface Faults {
     readonly cutBody: number;
     readonly unavailable: number;
     readonly slow: number;
+    /** It is carried out twice, as when something between us and the org asks again. */
+    readonly twice?: number;
   };
   /** Chances by which one message of the stream is hit. */
   readonly stream: { readonly cut: number; readonly repeated: number; readonly silent: number; readonly slow: number };

@@ -138,6 +138,11 @@ export class AppDatabase {
     this.#app.prepare(`UPDATE customers SET ${set.join(', ')} WHERE id = ?`).run(...Object.values(values), Number(key));
   }
 
+  link(key: string, id: string): void {
+    this.#looked = false;
+    this.#app.prepare('UPDATE customers SET crm_id = ? WHERE id = ?').run(id, Number(key));
+  }
+
   delete(key: string): void {
     this.#app.prepare('DELETE FROM customers WHERE id = ?').run(Number(key));
   }

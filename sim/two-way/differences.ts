@@ -11,12 +11,12 @@ export interface End {
 }
 
 /** How the two sides differ in what nobody is told about: no open conflict, no open failure. Empty when all is well. */
-export function differences({ left, right, links, conflicts, failures }: End, { deletes, spellings }: Plan): string[] {
+export function differences({ left, right, links, conflicts, failures }: End, { deletes, spellings, mends }: Plan): string[] {
   const found = failures.flatMap((failure) => {
     const key = failure.key.startsWith(':')
       ? failure.key.slice(1)
       : links.find(({ leftKey }) => leftKey === failure.key)?.rightKey;
-    const isMeant = unpaired.has(failure.code) || isRefused(right.get(key ?? ''));
+    const isMeant = unpaired.has(failure.code) || isRefused(right.get(key ?? ''), mends !== 'rule');
     return isMeant ? [] : [`${failure.key} has failed with ${failure.code} ${failure.message}, and nothing is wrong with it`];
   });
   const failing = new Set(failures.map(({ key }) => key));
@@ -76,10 +76,10 @@ export function differences({ left, right, links, conflicts, failures }: End, { 
 
 const unpaired = new Set(['several_matches', 'match_is_taken']);
 
-/** The org does not take it as it is. */
-function isRefused(record: SideRecord | undefined): boolean {
+/** The org does not take it as it is. @param ruled  its rule is in force still */
+function isRefused(record: SideRecord | undefined, ruled: boolean): boolean {
   const phone = String(record?.values.phone ?? '');
-  return phone.length > phoneMax || phone.startsWith('bad');
+  return phone.length > phoneMax || (ruled && phone.startsWith('bad'));
 }
 
 function isSame(field: Field, a: unknown, b: unknown, spellings: boolean): boolean {

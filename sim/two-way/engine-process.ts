@@ -11,12 +11,13 @@ import {
 } from '@tidemark/core';
 import { Life, type Scheduler } from '@tidemark/testkit/simulation';
 import { createConnector as createSalesforce } from '../../connectors/salesforce/connector.ts';
+import { createPubSubTransport } from '../../connectors/salesforce/stream/pubsub-transport.ts';
 import { storeOf, textOf, withConnectors } from '../lib/engine-life.ts';
 import { localDelay, type Network, simulatedFetch } from '../lib/network.ts';
+import { type GrpcWorld, simulatedGrpc } from '../live/simulated-grpc.ts';
 import type { AppDatabase } from './app-database.ts';
 import { orgFields } from './fields.ts';
-import type { Reads } from './ledger.ts';
-import type { OrgSide } from './org-side.ts';
+import { noReads, type OrgSide } from './org-side.ts';
 import type { Plan } from './plan.ts';
 
 /** What outlives a process of the engine. */
@@ -24,6 +25,7 @@ export interface EngineWorld {
   readonly scheduler: Scheduler;
   readonly plan: Plan;
   readonly network: Network;
+  readonly grpc: GrpcWorld;
   readonly org: OrgSide;
   readonly app: AppDatabase;
   readonly store: Store;
@@ -50,12 +52,19 @@ export class EngineProcess {
     this.startedMs = scheduler.now();
     const say = (level: string) => (data: object, message: string) =>
       scheduler.history.add(`${scheduler.now()} ${this.life.name} ${level}: ${message} ${textOf(data)}`);
-    const reads: Reads = new Map();
+    const reads = noReads();
     const own: Network = Object.defineProperty({ ...network, emulator: org.emulatorOf(reads) }, 'faults', {
       get: () => network.faults,
     });
+    const { grpc } = world;
+    const salesforce = createSalesforce({
+      openTransport: (name, session, context) =>
+        name === 'pubsub'
+          ? createPubSubTransport('pubsub.example.com:443', session, context.clock, async () => simulatedGrpc(grpc, this.life))
+          : null,
+    });
     const connectors: Record<string, AnyConnector> = {
-      salesforce: createSalesforce() as AnyConnector,
+      salesforce: salesforce as AnyConnector,
       sqlite: app.connector(scheduler, this.life, () => localDelay(network.random), world.beforeMerge),
     };
     this.#engine = new Engine({
@@ -131,8 +140,8 @@ export const credentials = { clientId: 'simulation', clientSecret: 'not a secret
 
 /** The configuration of a world, as a user would write it. Read once for all worlds that have the same. */
 export function configOf(plan: Plan, app: AppDatabase): Config {
-  const { conflicts, deletes, match, oneWay, everyMs, fullMs } = plan;
-  const name = JSON.stringify([conflicts, deletes, match, oneWay, app.connection]);
+  const { conflicts, deletes, match, oneWay, live, everyMs, fullMs } = plan;
+  const name = JSON.stringify([conflicts, deletes, match, oneWay, live, app.connection]);
   const config = configs.get(name) ?? readConfig(plan, app);
   configs.set(name, config);
   const every = (ms: number | null) => (ms === null ? null : ({ kind: 'every', everyMs: ms } as const));
@@ -140,12 +149,14 @@ export function configOf(plan: Plan, app: AppDatabase): Config {
   return { ...config, pairings: new Map([...config.pairings].map(([key, pairing]) => [key, { ...pairing, ...schedules }])) };
 }
 
-function readConfig({ conflicts, deletes, match, oneWay }: Plan, app: AppDatabase): Config {
+function readConfig({ conflicts, deletes, match, oneWay, live }: Plan, app: AppDatabase): Config {
   const yaml = JSON.stringify({
     connections: {
       crm: {
         type: 'salesforce',
         loginUrl: 'https://org.example.com',
+        stream: 'pubsub',
+        pubsubEndpoint: 'pubsub.example.com:443',
         budget: { share: '100%', reserve: 0 },
         auth: { flow: 'client-credentials', ...credentials },
       },
@@ -160,6 +171,7 @@ function readConfig({ conflicts, deletes, match, oneWay }: Plan, app: AppDatabas
         fields: { ...orgFields, ...(oneWay ? { site: { field: 'Site', to: 'app' } } : {}) },
         conflicts: conflicts === 'module' ? './decide.ts' : conflicts,
         deletes,
+        live,
         ...(match ? { match: 'name' } : {}),
       },
     },

@@ -1,8 +1,13 @@
-import type { Link, NewConflict } from '@tidemark/core';
+import type { Link, NewConflict, NewFailure } from '@tidemark/core';
 import { type Field, fields, meaningOf, orgFields, otherOf, type Side, type SideRecord } from './fields.ts';
 
-/** How a life of the engine last saw the org's records: the number of the org's commit, by Id. */
-export type Reads = Map<string, number>;
+/** What a life of the engine has seen of the org, as numbers of the org's commits. */
+export interface Reads {
+  /** When it last saw a record, by Id. */
+  readonly seen: Map<string, number>;
+  /** When it last asked who is the partner of a record of the app, by its key. */
+  readonly asked: Map<string, number>;
+}
 
 export type Writer = { readonly who: 'person' } | { readonly who: 'engine'; readonly reads?: Reads };
 
@@ -32,6 +37,10 @@ export class Ledger {
   readonly #partners = { left: new Map<string, string>(), right: new Map<string, string>() };
   readonly #deletions: Deletion[] = [];
   readonly #madeByUs = new Set<string>();
+  /** Records that a person has told whose partner they are, with that partner. */
+  readonly #namedByPerson = new Set<string>();
+  /** Values that the engine brought to the app, by record and field, of which the org has been written since. */
+  readonly #brought = new Map<string, { readonly value: string; readonly atMs: number; agreed: boolean }>();
   /** What has to be found in the conflicts at the end. */
   readonly #owed: { readonly side: Side; readonly key: string; readonly field: Field; readonly value: string }[] = [];
   readonly #tracked: readonly Field[];
@@ -75,14 +84,29 @@ export class Ledger {
       for (const side of ['left', 'right'] as const) {
         for (const value of toldBy(conflict, side)) this.#told[side].add(value);
       }
+      if (field !== null) this.#clashed(conflict);
       if (field === null && state === 'open' && this.#isOld('left', leftKey) && this.#isOld('right', rightKey))
         this.wrong.push(`it is asked whether left ${leftKey} and right ${rightKey} exist, and both do`);
     }
   }
 
+  /** Failures that are durable now. @param alone  at no time two processes wrote */
+  failures(kept: readonly NewFailure[], alone: boolean): void {
+    for (const { key, code, message } of kept) {
+      if (alone && unique.has(code)) this.wrong.push(`${key} was to be made again, though its partner names it: ${message}`);
+    }
+  }
+
+  /** The one process that there is asks the org for something: by now it has kept what it agreed with the app before. */
+  orgIsAsked(): void {
+    const sinceMs = this.#clock.sinceMs();
+    for (const brought of this.#brought.values()) brought.agreed ||= brought.atMs > sinceMs;
+  }
+
   links(kept: readonly Link[]): void {
     for (const { leftKey, rightKey } of kept) {
       this.#matched({ left: leftKey, right: rightKey });
+      this.#introduced({ left: leftKey, right: rightKey });
       this.#partners.left.set(leftKey, rightKey);
       this.#partners.right.set(rightKey, leftKey);
     }
@@ -105,10 +129,33 @@ export class Ledger {
       .map(({ side, key, field, value }) => `${side} ${key}: ${field} ${value} was overwritten, and is no more on record`);
   }
 
+  /** What took the place of the value that we had brought is no contradiction to it. */
+  #clashed({ leftKey, rightKey, field, left, right }: NewConflict): void {
+    const value = meaningOf(field as Field, right);
+    const entry = this.#person.right.get(rightKey)?.get(field as Field);
+    if (value === null || entry?.value !== value || entry.over === undefined || this.#oneWay.includes(field as Field)) return;
+    if (entry.over !== meaningOf(field as Field, left)) return;
+    this.wrong.push(
+      `${field} ${value} of right ${rightKey} was set in place of ${entry.over}, which we had brought from left ${leftKey}: no conflict`,
+    );
+  }
+
+  /** Who names somebody that is there belongs to nobody else. */
+  #introduced(keys: Readonly<Record<Side, string>>): void {
+    for (const side of ['left', 'right'] as const) {
+      const other = otherOf(side);
+      const named = this.#records[side].get(keys[side])?.partner ?? null;
+      if (named === null || named === keys[other] || !this.#records[other].has(named)) continue;
+      this.wrong.push(`${side} ${keys[side]} names ${other} ${named}, which is there, and was linked with ${keys[other]}`);
+    }
+  }
+
   /** Two that nobody had made for each other are linked: neither may have had a twin that would have done as well. */
   #matched(keys: Readonly<Record<Side, string>>): void {
     const { left, right } = { left: this.#records.left.get(keys.left), right: this.#records.right.get(keys.right) };
     const isNew = !this.#partners.left.has(keys.left) && !this.#partners.right.has(keys.right);
+    if (this.#namedByPerson.has(`left ${keys.left} ${keys.right}`) || this.#namedByPerson.has(`right ${keys.right} ${keys.left}`))
+      return;
     const isMade = this.#madeByUs.has(`left ${keys.left}`) || this.#madeByUs.has(`right ${keys.right}`);
     if (!isNew || isMade || left === undefined || right === undefined) return;
     for (const side of ['left', 'right'] as const) {
@@ -138,6 +185,7 @@ export class Ledger {
       this.#deleted(side, key, before?.partner ?? null);
       return;
     }
+    if (before !== null && after.partner !== before.partner) this.#namedByPerson.add(`${side} ${key} ${after.partner}`);
     // Taken out of the bin: what was deleted because of it may come back.
     if (before === null) this.#lift({ [side]: key });
     for (const field of this.#tracked) {
@@ -146,7 +194,10 @@ export class Ledger {
       if (value === null) entries.delete(field);
       // An undelete brings back what was there, whoever wrote it.
       else if (before !== null || !entries.has(field)) {
-        if (!this.#received[side].has(`${field} ${value}`)) entries.set(field, { value, at });
+        if (this.#received[side].has(`${field} ${value}`)) continue;
+        const brought = side === 'right' ? this.#brought.get(`${key} ${field}`) : undefined;
+        const over = brought?.agreed && before !== null && meaningOf(field, before.values[field]) === brought.value;
+        entries.set(field, { value, at, ...(over ? { over: brought.value } : {}) });
       }
     }
   }
@@ -159,6 +210,8 @@ export class Ledger {
       const was = before === null ? null : meaningOf(field, before.values[field]);
       const is = after === null ? null : meaningOf(field, after.values[field]);
       if (is !== null && is !== was) this.#received[side].add(`${field} ${is}`);
+      if (side === 'right' && is !== was && is !== null)
+        this.#brought.set(`${key} ${field}`, { value: is, atMs: this.#clock.nowMs(), agreed: false });
       if (was === is) continue;
       const entry = entries?.get(field);
       if (was !== null && entry?.value === was)
@@ -185,9 +238,13 @@ export class Ledger {
 
   /** Written after we had read the record last; and what we wrote there was something else than what we had read. */
   #isUnseen({ side, key, field, is, isDelete }: Overwrite, at: number, reads: Reads): boolean {
-    const readAt = reads.get(key);
-    // To make a record that is there already is to update it.
-    if (readAt === undefined) return this.#madeByUs.has(`${side} ${key}`);
+    const readAt = reads.seen.get(key);
+    // To make a record that is there already is to update it: whoever did so asked before, and it was not there.
+    if (readAt === undefined) {
+      const askedAt = reads.asked.get(this.#records[side].get(key)?.partner ?? '');
+      const madeAt = this.#versions.get(key)?.[0]?.at ?? 0;
+      return this.#madeByUs.has(`${side} ${key}`) && askedAt !== undefined && askedAt < madeAt;
+    }
     const seen = this.#versions.get(key)?.findLast((version) => version.at <= readAt)?.record;
     // An empty text of the app's is sent where the org has none, as which the org takes it.
     const isEmpty = [...this.#records.right.values()].some(({ values }) => values[field] === '');
@@ -235,7 +292,12 @@ interface Entry {
   readonly value: string;
   /** The org's commits when it was written. */
   readonly at: number;
+  /** What it took the place of, when we had brought that. */
+  readonly over?: string;
 }
+
+/** Somebody else has that key already. */
+const unique = new Set(['SQLITE_CONSTRAINT_UNIQUE', 'DUPLICATE_VALUE', '23505']);
 
 function toldBy(conflict: NewConflict, side: Side): string[] {
   const value = conflict[side];

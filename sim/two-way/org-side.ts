@@ -4,8 +4,10 @@ import type { Reads, Writer } from './ledger.ts';
 
 export interface OrgSideOptions {
   onChange(key: string, before: SideRecord | null, after: SideRecord | null, by: Writer): void;
-  /** A write of ours to these records has come, and is not carried out yet. */
+  /** A write of ours has come, to these records that are there already, and is not carried out yet. */
   beforeWrite(ids: readonly string[]): void;
+  /** A request of ours has come. */
+  onAsked(): void;
 }
 
 /** The org's records as a side: what is there, who writes it, and when each life of the engine has read it. */
@@ -15,16 +17,20 @@ export class OrgSide {
   commits = 0;
   #reads: Reads | undefined;
   #calls = 0;
-  readonly #shown = new Map<string, { readonly ids: readonly string[]; readonly at: number }>();
+  readonly #shown = new Map<
+    string,
+    { readonly ids: readonly string[]; readonly asked: readonly string[]; readonly at: number }
+  >();
 
-  readonly #beforeWrite: OrgSideOptions['beforeWrite'];
+  readonly #options: OrgSideOptions;
 
-  constructor(emulator: Emulator, { onChange, beforeWrite }: OrgSideOptions) {
+  constructor(emulator: Emulator, options: OrgSideOptions) {
+    const { onChange } = options;
     this.#emulator = emulator;
-    this.#beforeWrite = beforeWrite;
+    this.#options = options;
     emulator.org.onCommit(({ changes, origin }) => {
       this.commits++;
-      const by: Writer = origin === '' ? { who: 'person' } : { who: 'engine', reads: this.#reads ?? new Map() };
+      const by: Writer = origin === '' ? { who: 'person' } : { who: 'engine', reads: this.#reads ?? noReads() };
       for (const { object, id, before, after, kind } of changes) {
         if (object !== 'Account') continue;
         const was = kind === 'undelete' || before === undefined || isDeleted(before) ? null : recordOf(before);
@@ -44,17 +50,19 @@ export class OrgSide {
   /** The emulator as one life of the engine meets it: its writes are known, and what it is shown. */
   emulatorOf(reads: Reads): Emulator {
     const fetch: typeof globalThis.fetch = async (input, init) => {
+      this.#options.onAsked();
       if (/\/composite\/sobjects/.test(String(input)))
-        this.#beforeWrite(String(init?.body ?? input).match(/\b001\w{15}\b/g) ?? []);
+        this.#options.beforeWrite(String(init?.body ?? input).match(/\b001\w{15}\b/g) ?? []);
       this.#reads = reads;
       const reply = await this.#emulator.fetch(input, init);
       this.#reads = undefined;
       const text = await reply.text();
       const ids = [...new Set(text.match(/\b001\w{15}\b/g) ?? [])];
+      const asked = reply.ok ? partnersAsked(`${input} ${init?.body ?? ''}`) : [];
       const headers = new Headers(reply.headers);
-      if (ids.length > 0) {
+      if (ids.length + asked.length > 0) {
         const call = String(++this.#calls);
-        this.#shown.set(call, { ids, at: this.commits });
+        this.#shown.set(call, { ids, asked, at: this.commits });
         headers.set('x-simulated-call', call);
       }
       return new Response(reply.status === 204 || reply.status === 304 ? null : text, { status: reply.status, headers });
@@ -72,12 +80,23 @@ export class OrgSide {
         this.#shown.delete(call!);
         // What a write answers shows nobody any values.
         if ((init?.method ?? 'GET') === 'GET' || /\/composite$/.test(String(input))) {
-          for (const id of shown.ids) reads.set(id, shown.at);
+          for (const id of shown.ids) reads.seen.set(id, shown.at);
+          for (const key of shown.asked) reads.asked.set(key, shown.at);
         }
       }
       return reply;
     };
   }
+}
+
+export const noReads = (): Reads => ({ seen: new Map(), asked: new Map() });
+
+/** The app's keys by which a query looks for their partners. */
+function partnersAsked(request: string): string[] {
+  const text = decodeURIComponent(request.replaceAll('+', ' ').replace(/%(?![0-9A-F]{2})/gi, '%25'));
+  return [...text.matchAll(/App_Id__c IN \(([^)]*)\)/g)].flatMap(([, list]) =>
+    [...list!.matchAll(/'([^']*)'/g)].map((key) => key[1]!),
+  );
 }
 
 const isDeleted = (row: Readonly<Record<string, unknown>>) => row.IsDeleted === 1 || row.IsDeleted === true;

@@ -13,6 +13,8 @@ export class People {
   readonly #random: Random;
   /** Names are few and come again: by them records are matched. */
   readonly #sameNames: boolean;
+  /** Share of the app's phone numbers that the org does not take. */
+  readonly #refused: number;
   /** Transactions that were begun, or could not be yet. */
   open = 0;
   #values = 0;
@@ -25,6 +27,7 @@ export class People {
     life: Life;
     random: Random;
     sameNames: boolean;
+    refused: number;
   }) {
     this.#emulator = parts.emulator;
     this.#app = parts.app;
@@ -32,6 +35,7 @@ export class People {
     this.#life = parts.life;
     this.#random = parts.random;
     this.#sameNames = parts.sameNames;
+    this.#refused = parts.refused;
     parts.emulator.org.onCommit(({ changes }) => {
       for (const { object, kind, id } of changes) if (object === 'Account' && kind === 'create') this.#ids.push(id);
     });
@@ -66,16 +70,11 @@ export class People {
     const [id, key] = pair;
     const here = this.#some(1);
     const there = this.#random() < 0.6 ? this.#some(1, Object.keys(here) as Field[]) : this.#some(1);
-    const inOrg = () => {
-      try {
-        this.#emulator.org.write((tx) => {
-          if (this.#random() < 0.12) tx.delete('Account', id);
-          else tx.update('Account', id, orgValues(here));
-        });
-      } catch (error) {
-        if (!(error instanceof SalesforceError)) throw error;
-      }
-    };
+    const inOrg = () =>
+      this.#writeOrg((tx) => {
+        if (this.#random() < 0.12) tx.delete('Account', id);
+        else tx.update('Account', id, orgValues(here));
+      });
     const inApp = () =>
       this.#transact(0, () => {
         if (this.#random() < 0.12) this.#app.delete(key);
@@ -86,13 +85,36 @@ export class People {
     this.#later('the other edit', this.#random() * (this.#random() < 0.5 ? 100 : 5000), second);
   }
 
+  /** Some records are known to belong together, as one of their sides has it: somebody kept both before us. */
+  introduce(ids: Iterable<string>, share: number): void {
+    const keys = this.#app.keys();
+    for (const id of ids) {
+      if (this.#random() >= share || keys.length === 0) continue;
+      const [key] = keys.splice(Math.floor(this.#random() * keys.length), 1) as [string];
+      if (this.#random() < 0.5) this.#app.link(key, id);
+      else this.#emulator.org.write((tx) => tx.update('Account', id, { App_Id__c: key }));
+    }
+  }
+
+  /** A pair of which one side was just written: somebody edits or deletes one of them, as long as nobody is in the way. */
+  meddle(id: string | null, key: string | null, among: readonly Field[]): void {
+    const dice = this.#random();
+    if (key !== null && dice < 0.7) {
+      if (!this.#app.begin()) return;
+      if (dice < 0.3) this.#app.delete(key);
+      else this.#app.update(key, this.#some(1, among));
+      this.#app.commit();
+    } else if (id !== null) {
+      this.#writeOrg((tx) => {
+        if (dice < 0.8) tx.delete('Account', id);
+        else tx.update('Account', id, orgValues(this.#some(1, among)));
+      });
+    }
+  }
+
   /** One edit of one of these records in the org. */
   editOne(ids: readonly string[]): void {
-    try {
-      this.#emulator.org.write((tx) => tx.update('Account', this.#one(ids)!, orgValues(this.#some(1))));
-    } catch (error) {
-      if (!(error instanceof SalesforceError)) throw error;
-    }
+    this.#writeOrg((tx) => tx.update('Account', this.#one(ids)!, orgValues(this.#some(1))));
   }
 
   /** One edit of one of these records in the app, unless it is busy. */
@@ -115,6 +137,15 @@ export class People {
 
   value(field: Field): Value {
     return field === 'revenue' ? ++this.#values : this.#text();
+  }
+
+  /** Unless the record is gone, or somebody has it locked. */
+  #writeOrg(work: (transaction: Transaction) => void): void {
+    try {
+      this.#emulator.org.write(work);
+    } catch (error) {
+      if (!(error instanceof SalesforceError)) throw error;
+    }
   }
 
   #changeOrg(transaction: Transaction): void {
@@ -148,7 +179,8 @@ export class People {
       const dice = random();
       if (dice < 0.1) odd[field] = `  ${value} `;
       else if (dice < 0.13 && field !== 'name') odd[field] = '';
-      else if (dice < 0.23 && field === 'phone') odd.phone = random() < 0.5 ? `bad ${value}` : value.padEnd(phoneMax + 5, 'x');
+      else if (field === 'phone' && random() < this.#refused)
+        odd.phone = random() < 0.5 ? `bad ${value}` : value.padEnd(phoneMax + 5, 'x');
     }
     return odd;
   }

@@ -7,6 +7,10 @@ export interface Plan {
   readonly deletes: 'propagate' | 'ignore';
   /** Records that were never linked are found to be the same by their names. */
   readonly match: boolean;
+  /** Changes are told as they come, by a stream of events and by the change log; deltas are rare then. */
+  readonly live: boolean;
+  /** Chances by which one message of the stream is hit. */
+  readonly stream: Faults['stream'];
   /** A field of the app that only the org may change. */
   readonly oneWay: boolean;
   readonly everyMs: number;
@@ -19,6 +23,8 @@ export interface Plan {
   readonly spellings: boolean;
   /** Chance by which somebody edits a record after we have read it and before our write is there. */
   readonly meanwhile: number;
+  /** Chance by which the process dies while a write of ours is on its way, and somebody edits or deletes what it has not heard of. */
+  readonly untimely: number;
   /** API calls that the org allows in a day; null for more than are needed. */
   readonly quota: number | null;
   /** Steps of a life after which it is killed, on average; null for never. */
@@ -28,13 +34,17 @@ export interface Plan {
   readonly orgSkewMs: number;
   /** Records that are there before the first start, on each side. */
   readonly records: number;
+  /** Share of them that name their partner on one of the sides: by whatever kept both before us. */
+  readonly introduced: number;
   /** Things that happen. */
   readonly actions: number;
   /** Between two of them, on average. */
   readonly gapMs: number;
   readonly weights: Readonly<Record<ActionKind, number>>;
-  /** Values that are refused are mended before the end. */
-  readonly mends: boolean;
+  /** Share of the app's phone numbers that the org does not take. */
+  readonly refused: number;
+  /** What becomes of values that the org refuses, before the end: somebody mends them, the org's rule goes, or nothing. */
+  readonly mends: 'values' | 'rule' | null;
 }
 
 export type ActionKind =
@@ -60,6 +70,7 @@ export function planOf(random: Random): Plan {
   const between = (low: number, high: number) => low + Math.floor(random() * (high - low + 1));
   const maybe = (p: number, value: number) => (chance(p) ? value : 0);
   const one = <T>(...choices: readonly T[]): T => choices[Math.floor(random() * choices.length)]!;
+  const live = chance(0.25);
   const quota = chance(0.15) ? between(40, 200) : null;
   const conflicts = one('latest', 'crm', 'app', 'manual', 'manual', 'module') as Plan['conflicts'];
   // Where much is asked, people answer.
@@ -70,7 +81,9 @@ export function planOf(random: Random): Plan {
     match: chance(0.3),
     oneWay: chance(0.3),
     spellings: chance(0.1),
-    everyMs: between(4, 20) * second,
+    live,
+    stream: { cut: maybe(0.5, 0.06), repeated: maybe(0.5, 0.1), silent: maybe(0.2, 0.01), slow: maybe(0.4, 0.1) },
+    everyMs: between(4, 20) * (live ? 2 * second : second),
     fullMs: chance(0.3) ? between(2, 10) * minute : null,
     http: {
       lost: maybe(0.3, 0.05),
@@ -78,14 +91,17 @@ export function planOf(random: Random): Plan {
       cutBody: maybe(0.2, 0.05),
       unavailable: maybe(0.3, 0.05),
       slow: maybe(0.3, 0.05),
+      twice: maybe(0.3, 0.1),
     },
     rowLocks: maybe(0.4, one(0.1, 0.6)),
     meanwhile: maybe(0.4, 0.2),
+    untimely: maybe(0.4, one(0.1, 0.4)),
     quota,
     killSteps: chance(0.6) ? between(1, 16) * 20 : null,
     machineSkewMs: chance(0.6) ? 0 : between(-3, 3) * hour + between(-5000, 5000),
     orgSkewMs: chance(0.7) ? 0 : between(-2 * minute, 2 * minute),
     records: between(0, 4),
+    introduced: maybe(0.4, 0.6),
     actions: between(6, 40),
     gapMs: chance(0.25) ? between(50, 1000) : between(1000, 15_000),
     weights: {
@@ -102,6 +118,7 @@ export function planOf(random: Random): Plan {
       freeze: maybe(0.25, 1),
       quota: quota === null ? 0 : 1,
     },
-    mends: chance(0.7),
+    refused: one(0.1, 0.5),
+    mends: one('values', 'values', 'rule', null),
   };
 }

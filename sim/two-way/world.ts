@@ -8,10 +8,11 @@ import { History, Life, Scheduler } from '@tidemark/testkit/simulation';
 import type { Network } from '../lib/network.ts';
 import { outcomeOf, Wrong } from '../lib/outcome.ts';
 import type { Outcome, SimulationOptions } from '../lib/simulation.ts';
+import { pubsubOf } from '../live/simulated-grpc.ts';
 import { AppDatabase } from './app-database.ts';
 import { differences } from './differences.ts';
 import { configOf, credentials, EngineProcess, type EngineWorld, sync } from './engine-process.ts';
-import type { Field } from './fields.ts';
+import { type Field, fields, meaningOf, type SideRecord } from './fields.ts';
 import { Ledger } from './ledger.ts';
 import { OrgSide } from './org-side.ts';
 import { People } from './people.ts';
@@ -49,6 +50,10 @@ class World {
   readonly #alive = new Set<EngineProcess>();
   #lives = 0;
   #resolved = 0;
+  /** Some process was frozen, and wrote beside the one that took over. */
+  #frozen = false;
+  /** What the running process has brought to the app of late. */
+  readonly #fresh: { readonly key: string; readonly partner: string | null; readonly fields: readonly Field[] }[] = [];
   #killIn = Number.POSITIVE_INFINITY;
   #actionsLeft: number;
   #busy = 0;
@@ -68,6 +73,7 @@ class World {
       seed,
       credentials,
       source: `${import.meta.dirname}/org`,
+      changeEvents: ['Account'],
       limits: { DailyApiRequests: calls },
     });
     if (plan.spellings) {
@@ -110,28 +116,45 @@ class World {
       onChange: (key, before, after, by) => {
         this.#ledger.changed('left', key, before, after, by, this.#org.commits);
         history.add(`${this.#scheduler.now()} org ${key} by ${by.who}: ${textOf(after)}`);
+        if (by.who === 'engine') this.#untimely(key, before, after);
+      },
+      onAsked: () => {
+        if (this.#alive.size === 1) this.#ledger.orgIsAsked();
       },
       beforeWrite: (ids) => {
         if (this.#network.faults !== null && ids.length > 0 && random() < plan.meanwhile) this.#people.editOne(ids);
       },
     });
     const quiet = { lost: 0, replyLost: 0, cutBody: 0, unavailable: 0, slow: 0 };
-    const stream = { cut: 0, repeated: 0, silent: 0, slow: 0 };
-    const faults = { http: plan.http ?? quiet, stream };
+    const faults = { http: plan.http ?? quiet, stream: plan.stream };
     this.#network = { scheduler: this.#scheduler, random, emulator, faults };
     this.#engineWorld = {
       scheduler: this.#scheduler,
       ...{ plan, app },
       network: this.#network,
+      grpc: {
+        service: pubsubOf(emulator, this.#scheduler, new Life('org')),
+        scheduler: this.#scheduler,
+        random,
+        faultsNow: () => this.#network.faults,
+      },
       org: this.#org,
-      store: observed(parts.store, this.#ledger),
+      store: observed(parts.store, this.#ledger, () => !this.#frozen),
       config: configOf(plan, app),
       beforeMerge: () => {
         if (this.#network.faults !== null && random() < plan.meanwhile) this.#people.editOneInApp();
       },
     };
-    const { match: sameNames } = plan;
-    this.#people = new People({ emulator, app, scheduler: this.#scheduler, life: new Life('people'), random, sameNames });
+    const { match: sameNames, refused } = plan;
+    this.#people = new People({
+      emulator,
+      app,
+      scheduler: this.#scheduler,
+      life: new Life('people'),
+      random,
+      sameNames,
+      refused,
+    });
     this.#actionsLeft = plan.actions;
   }
 
@@ -166,6 +189,7 @@ class World {
       this.#people.inOrg();
       this.#people.inApp();
     }
+    this.#people.introduce(this.#org.read().keys(), this.#plan.introduced);
     this.#look();
     // What was there before is older than the engine.
     this.#scheduler.skip(1);
@@ -179,10 +203,14 @@ class World {
     this.#network.faults = null;
     this.#killIn = Number.POSITIVE_INFINITY;
     for (const { id } of this.#emulator.faults.list()) this.#emulator.faults.remove(id);
+    // What is left for the day was spent: it goes on tomorrow.
+    if (this.#plan.quota !== null) this.#scheduler.skip(25 * 60 * minute);
     this.#emulator.limits.DailyApiRequests.max = calls;
-    if (this.#plan.mends) {
+    if (this.#plan.mends === 'values') {
       this.#people.mend();
       await this.#scheduler.run(() => this.#people.open === 0);
+    } else if (this.#plan.mends === 'rule') {
+      this.#emulator.automation.validationRules.remove('Account', 'No_Bad_Phone');
     }
     await this.#settle();
   }
@@ -265,6 +293,7 @@ class World {
     for (const { key, before, after, ours } of this.#app.changes()) {
       this.#ledger.changed('right', key, before, after, { who: ours ? 'engine' : 'person' }, this.#org.commits);
       this.#scheduler.history.add(`${this.#scheduler.now()} app ${key} by ${ours ? 'engine' : 'person'}: ${textOf(after)}`);
+      if (ours && after !== null) this.#brought(key, before, after);
     }
     if (this.#ledger.wrong.length > 0) throw new Wrong(this.#ledger.wrong.join('\n'));
   }
@@ -283,6 +312,31 @@ class World {
       this.#letGo(running);
       this.#gone();
     } else if (--this.#killIn <= 0) this.#kill();
+  }
+
+  /** The app has a row or values from us: whoever writes it next may do so while we die. */
+  #brought(key: string, before: SideRecord | null, { values, partner }: SideRecord): void {
+    const changed = fields.filter((field) => meaningOf(field, before?.values[field]) !== meaningOf(field, values[field]));
+    this.#fresh.push({ key, partner, fields: changed.length === 0 ? fields : changed });
+    if (this.#fresh.length > 5) this.#fresh.shift();
+    if (before === null) this.#mishap(partner, key, fields);
+  }
+
+  /** The org has carried out a write of ours: we may die before we hear of it. */
+  #untimely(id: string, before: SideRecord | null, after: SideRecord | null): void {
+    if (before === null) this.#mishap(id, after?.partner ?? null, fields);
+    else {
+      const fresh = this.#fresh.at(-1);
+      if (fresh !== undefined) this.#mishap(fresh.partner, fresh.key, fresh.fields);
+    }
+  }
+
+  /** Before anything else happens the process is dead, and soon after that somebody writes these records. */
+  #mishap(id: string | null, key: string | null, among: readonly Field[]): void {
+    const isOn = this.#network.faults !== null && this.#actionsLeft > 0;
+    if (!isOn || this.#process === null || this.#random() >= this.#plan.untimely) return;
+    this.#killIn = 1;
+    this.#later('somebody meddles', this.#random() < 0.7 ? 0 : 1000, () => this.#people.meddle(id, key, among));
   }
 
   #kill(): void {
@@ -337,6 +391,7 @@ class World {
     freeze: () => {
       const frozen = this.#process;
       if (frozen === null) return;
+      this.#frozen = true;
       // Somebody takes it for dead and starts another one; it wakes up beside that, and is put down some time later.
       this.#scheduler.freeze(frozen.life);
       this.#gone(this.#random() * 2000);
@@ -392,7 +447,7 @@ class World {
 }
 
 /** The store, with the ledger told of what is durable now. */
-function observed(store: Store, ledger: Ledger): Store {
+function observed(store: Store, ledger: Ledger, alone: () => boolean): Store {
   const links = override(store.links, {
     async putConflicts(owner, conflicts) {
       const ids = await store.links.putConflicts(owner, conflicts);
@@ -404,7 +459,13 @@ function observed(store: Store, ledger: Ledger): Store {
       ledger.links(kept);
     },
   } satisfies Partial<LinkStore>);
-  return override(store, { links });
+  return override(store, {
+    links,
+    async putFailures(failures) {
+      await store.putFailures(failures);
+      ledger.failures(failures, alone());
+    },
+  } satisfies Partial<Store>);
 }
 
 function override<T extends object>(whole: T, parts: Partial<T>): T {
