@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest';
-import { stopServer } from './target-postgres.ts';
+import { stopServer } from '../lib/postgres.ts';
 import { runWorld } from './world.ts';
 
 // A sample of the worlds on a real server, where one transaction may wait for another: the end is the same (P1, P3 to P5, P11).
