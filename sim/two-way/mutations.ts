@@ -103,7 +103,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'refused records are not tried again',
     promise: 'P2',
-    edits: [running('      await retryDue(pairing, { signal: scope.signal, tally });\n', '')],
+    edits: [running('await retryDue(pairing, { signal: scope.signal, tally });', '')],
   },
   {
     name: 'the position is kept before its records are brought together',
