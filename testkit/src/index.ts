@@ -7,3 +7,4 @@ export * from './contracts/store.ts';
 export * from './contracts/target.ts';
 export * from './contracts/target-fixture.ts';
 export * from './postgres.ts';
+export * from './services/test-service.ts';

@@ -51,6 +51,8 @@ export interface TargetTraits {
   /** In place of the contract's own, where the system cannot hold them: values by field, and keys. */
   readonly values?: { readonly [field: string]: readonly FieldValue[] };
   readonly keys?: readonly string[];
+  /** Whether the system can have a field of this name, where it cannot have any. */
+  readonly mayBeNamed?: (field: string) => boolean;
   /** Runs of each property. Few where a dataset is slow to make. */
   readonly runs?: number;
 }

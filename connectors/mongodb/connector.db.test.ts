@@ -1,0 +1,15 @@
+import { describeTargetContract } from '@tidemark/testkit';
+import { describe } from 'vitest';
+import { createTargetFixture, isFerret, mongodb } from './fixture.ts';
+
+describe.skipIf(mongodb.missing !== null)(`MongoDB${mongodb.missing === null ? '' : `: ${mongodb.missing}`}`, () => {
+  describeTargetContract('mongodb', createTargetFixture, {
+    compares: true,
+    checkpoints: false,
+    loads: false,
+    typed: true,
+    runs: 5,
+    // MongoDB can; FerretDB makes JSON of them without minding what they hold.
+    ...(isFerret ? { mayBeNamed: (field: string) => !/["\\\n]/.test(field) } : {}),
+  });
+});

@@ -1,0 +1,73 @@
+import { type Connector, type ConnectorContext, type Problem, RequestRefusedError, SyncError } from '@tidemark/core';
+import { type Db, MongoClient } from 'mongodb';
+import { type MongodbConfig, type MongodbTo, mongodbConfig, mongodbTo } from './config.ts';
+import { faultOf } from './errors.ts';
+import { MongodbTarget } from './target.ts';
+
+export function createConnector(): Connector<MongodbConfig, never, MongodbTo> {
+  return {
+    name: 'mongodb',
+    summary: 'MongoDB as a target',
+    config: mongodbConfig,
+    to: mongodbTo,
+    open(config, context) {
+      let client: MongoClient | undefined;
+      const db = () => {
+        client ??= clientOf(config);
+        return databaseOf(client, config, context);
+      };
+      return {
+        check: () => check(db, context),
+        async discover() {
+          try {
+            const found = await db().listCollections({}, { nameOnly: true }).toArray();
+            return found.map(({ name }) => name).filter((name) => !name.startsWith('_tidemark_') && !name.startsWith('system.'));
+          } catch (error) {
+            throw faultOf(error);
+          }
+        },
+        openTarget: async (spec) => new MongodbTarget(db(), spec, context.clock, config.decimals),
+        async [Symbol.asyncDispose]() {
+          await client?.close();
+          client = undefined;
+        },
+      };
+    },
+  };
+}
+export default createConnector();
+
+function clientOf({ url, selectMs }: MongodbConfig): MongoClient {
+  try {
+    return new MongoClient(url, {
+      serverSelectionTimeoutMS: selectMs,
+      appName: 'tidemark',
+      // What was acknowledged is on the disks of most members: a failover loses none of it.
+      writeConcern: { w: 'majority', journal: true },
+      readConcern: { level: 'majority' },
+      readPreference: 'primary',
+    });
+  } catch (error) {
+    throw faultOf(error);
+  }
+}
+
+function databaseOf(client: MongoClient, { database }: MongodbConfig, { connection }: ConnectorContext): Db {
+  const name = database ?? client.options.dbName;
+  if (name === undefined || (database === undefined && !client.options.hosts.length)) {
+    throw new RequestRefusedError(`connections.${connection} names no database`, { hint: 'Add it to the url, or as database:.' });
+  }
+  return client.db(name);
+}
+
+async function check(db: () => Db, { connection }: ConnectorContext): Promise<readonly Problem[]> {
+  try {
+    await db().command({ ping: 1 });
+    await db().listCollections({}, { nameOnly: true }).toArray();
+    return [];
+  } catch (error) {
+    const fault = faultOf(error);
+    if (!(fault instanceof SyncError)) throw fault;
+    return [{ place: `connections.${connection}`, severity: 'error', message: fault.message, hint: fault.hint }];
+  }
+}

@@ -1,0 +1,41 @@
+import { AccessDeniedError, NotConnectedError, RequestRefusedError, SyncError, TransientError } from '@tidemark/core';
+import { MongoAPIError, MongoNetworkError, MongoParseError, MongoServerError, MongoServerSelectionError } from 'mongodb';
+
+const RIGHTS = 'Grant the user readWrite on the database, or give another user in the url.';
+
+/**
+ * What the engine does next.
+ * @see MongoDB manual, "Error Codes"
+ */
+export function faultOf(error: unknown): unknown {
+  if (error instanceof SyncError || !(error instanceof Error)) return error;
+  const options = { cause: error };
+  if (error instanceof MongoServerSelectionError) {
+    const hint = 'Is MongoDB running at the hosts of the url, and do they answer by the names in its replica set?';
+    // Behind the search for a server may be one that refuses us.
+    return isLogin(error.cause)
+      ? denied(error)
+      : new NotConnectedError(`no server was found: ${error.message}`, { ...options, hint });
+  }
+  if (isLogin(error)) return denied(error);
+  if (error instanceof MongoNetworkError) return new NotConnectedError(error.message, options);
+  if (error instanceof MongoServerError) {
+    if (error.code === 13) return new AccessDeniedError(error.message, { ...options, hint: RIGHTS });
+    if (error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('TransientTransactionError'))
+      return new TransientError(error.message, options);
+    if ([50, 91, 112, 189, 10107, 11600, 11602, 13435, 13436, 24].includes(Number(error.code)))
+      return new TransientError(error.message, options);
+    return new RequestRefusedError(error.message, options);
+  }
+  if (error instanceof MongoParseError || error instanceof MongoAPIError) return new RequestRefusedError(error.message, options);
+  return error;
+}
+
+function isLogin(error: unknown): boolean {
+  return error instanceof MongoServerError && (error.code === 18 || error.code === 8000);
+}
+
+function denied(error: Error): AccessDeniedError {
+  const hint = 'Check user, password and authSource in the url.';
+  return new AccessDeniedError('the server refuses this user and password', { cause: error, hint });
+}

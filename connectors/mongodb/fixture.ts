@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import { keyOf, type Row, seededRandom, systemClock } from '@tidemark/core';
+import { serviceOrSkip, type TargetFixture } from '@tidemark/testkit';
+import { type Db, MongoClient } from 'mongodb';
+import type { MongodbTo } from './config.ts';
+import { createConnector } from './connector.ts';
+
+export const mongodb = await serviceOrSkip('mongodb');
+/** What we start ourselves has neither decimals nor transactions. */
+export const isFerret = !process.env.TIDEMARK_TEST_MONGODB_URL;
+
+/** A database of its own in the tests' server. */
+export async function createTargetFixture(): Promise<
+  TargetFixture & {
+    readonly db: Db;
+    change(key: string, fields: object): Promise<unknown>;
+    document(key: string): Promise<object | null>;
+    makeUnique(field: string): Promise<unknown>;
+  }
+> {
+  const database = `test_${randomBytes(6).toString('hex')}`;
+  const client = await new MongoClient(mongodb.url!).connect();
+  const documents = client.db(database).collection<{ _id: string }>('contacts');
+  const config = createConnector().config.parse({
+    url: mongodb.url,
+    database,
+    decimals: isFerret ? 'double' : 'decimal128',
+  });
+  const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+  const context = {
+    connection: 'm',
+    clock: systemClock,
+    random: seededRandom(1),
+    log: quiet,
+    fetch,
+    baseDir: '.',
+  };
+  const connection = createConnector().open(config, context);
+  const open: TargetFixture['open'] = ({ schema, deletes }) =>
+    connection.openTarget!(
+      { to: { collection: 'contacts' } satisfies MongodbTo, unit: 'contract', schema, deletes },
+      AbortSignal.timeout(60_000),
+    );
+  return {
+    db: client.db(database),
+    open,
+    async rows(schema) {
+      const target = await open({ schema, deletes: 'mirror' });
+      await target.prepare();
+      const found = await documents
+        .find({ _tidemark_deleted_at: { $exists: false } } as object, { projection: { _id: 1 } })
+        .toArray();
+      return target.read!(found.map(({ _id }) => _id));
+    },
+    async insertForeign(row: Row, schema) {
+      await documents.insertOne({ _id: keyOf(row, schema.key)!, Id: row.Id, Name: row.Name } as { _id: string });
+    },
+    change: (key, fields) => documents.updateOne({ _id: key }, { $set: fields }),
+    document: (key) => documents.findOne({ _id: key }),
+    makeUnique: (field) => documents.createIndex({ [field]: 1 }, { unique: true }),
+    async marked() {
+      const found = await documents.find({ _tidemark_deleted_at: { $exists: true } } as object).toArray();
+      return found.map(({ _id }) => _id).sort();
+    },
+    async [Symbol.asyncDispose]() {
+      await connection[Symbol.asyncDispose]();
+      await client.db(database).dropDatabase();
+      await client.close();
+    },
+  };
+}
