@@ -66,16 +66,7 @@ async function* query({ client, object, key, fields, signal }: FindOptions, keys
   const selected = [...new Set(['Id', key.name, ...fields])];
   const literal = (value: string) => (numbers.has(key.type) ? value : text(value));
   const askable = numbers.has(key.type) ? keys.filter((each) => /^-?\d+(\.\d+)?$/.test(each)) : keys;
-  const lists: string[][] = [];
-  let characters = 0;
-  for (const each of askable.map(literal)) {
-    const last = lists.at(-1);
-    if (last === undefined || last.length >= keysInQuery || characters + each.length > charactersInQuery) {
-      lists.push([each]);
-      characters = 0;
-    } else last.push(each);
-    characters += each.length + 1;
-  }
+  const lists = listsOf(askable.map(literal));
   for (let at = 0; at < lists.length; at += queriesInCall) {
     const parts = lists.slice(at, at + queriesInCall).map((list) => {
       const where = [`${path(key.name)} IN (${list.join(',')})`];
@@ -84,4 +75,24 @@ async function* query({ client, object, key, fields, signal }: FindOptions, keys
     const { replies } = await client.composite(parts, signal);
     for (const reply of replies) yield* await readRest(client, queryPage(reply, about), about, signal);
   }
+}
+
+/** Calls that it takes to find records by a key that is text. */
+export function callsToFind(keys: readonly string[]): number {
+  return Math.ceil(listsOf([...new Set(keys)].map(text)).length / queriesInCall);
+}
+
+/** What goes into one query each. */
+function listsOf(literals: readonly string[]): string[][] {
+  const lists: string[][] = [];
+  let characters = 0;
+  for (const each of literals) {
+    const last = lists.at(-1);
+    if (last === undefined || last.length >= keysInQuery || characters + each.length > charactersInQuery) {
+      lists.push([each]);
+      characters = 0;
+    } else last.push(each);
+    characters += each.length + 1;
+  }
+  return lists;
 }

@@ -55,6 +55,12 @@ test('an org that tells of its progress is asked a few times, and its end is fou
   }
 });
 
+test('a job that begins slowly is not left alone for long', () => {
+  const pace = new JobPace(100_000, 0);
+  pace.firstWaitMs();
+  expect(pace.nextWaitMs(200, 500)).toBeLessThan(1_000);
+});
+
 test('the next job of as many records is asked for once or twice; one that is quicker teaches that', () => {
   const experience = { msPerRecord: 0 };
   const run = (workMs: number) => follow({ records: 50_000, queuedMs: 0, workMs, step: 200 }, new JobPace(50_000, 0, experience));

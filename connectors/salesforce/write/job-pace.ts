@@ -7,7 +7,11 @@ const growth = 1.6;
 /** No wait is shorter than this share of all the waiting so far, however near the end seems. */
 const shareMin = 0.05;
 /** The first question about a job comes a little before the last one's time is over: it may be quicker. */
-const eager = 0.8;
+const eager = 0.9;
+/** Others a little after the end that is expected: a question too early is another call. */
+const late = 1.05;
+/** How far ahead an estimate is trusted, by the waiting so far. */
+const trust = 1.5;
 
 /** What the jobs of one target have taught about the next. */
 export interface JobExperience {
@@ -43,7 +47,7 @@ export class JobPace {
   nextWaitMs(done: number, nowMs: number): number {
     const waitedMs = Math.max(0, nowMs - this.#startedAtMs);
     this.#grownMs = Math.min(waitMsMax, this.#grownMs * growth);
-    const leftMs = this.#leftMs(done, nowMs, waitedMs);
+    const leftMs = this.#leftMs(done, nowMs);
     this.#lastAtMs = nowMs;
     this.#lastDone = done;
     return Math.min(waitMsMax, Math.max(waitMsMin, waitedMs * shareMin, leftMs));
@@ -54,12 +58,13 @@ export class JobPace {
       this.#experience.msPerRecord = Math.max(0, nowMs - this.#startedAtMs) / this.#records;
   }
 
-  #leftMs(done: number, nowMs: number, waitedMs: number): number {
+  /** While a job waits for its turn it gets to no records, and that time says nothing of how long the rest takes. */
+  #leftMs(done: number, nowMs: number): number {
     const fresh = done - this.#lastDone;
     const sinceMs = nowMs - this.#lastAtMs;
     if (this.#records === 0 || fresh <= 0 || sinceMs <= 0) return this.#grownMs;
-    if (this.#lastDone > 0) return ((this.#records - done) * sinceMs) / fresh;
-    // It may have waited for its turn for the most part: then the rest goes quicker.
-    return Math.min(this.#grownMs, ((this.#records - done) * waitedMs) / done);
+    // What a job does first it may do slowly: an estimate is trusted for a while only.
+    const trustedMs = Math.max(this.#grownMs, (nowMs - this.#startedAtMs) * trust);
+    return Math.min(trustedMs, (((this.#records - done) * sinceMs) / fresh) * late);
   }
 }

@@ -1,6 +1,7 @@
 import { addCalls, type Change, noCalls, type RecordPreview, type TargetSpec, type WriteResult } from '@tidemark/core';
 import type { Client } from '../client.ts';
 import type { To } from '../config.ts';
+import { counting } from '../counted-client.ts';
 import { type JsonRecord, valueAt } from '../queries.ts';
 import { fromRest } from '../values.ts';
 import { findRecords, foldKey } from './find-records.ts';
@@ -24,7 +25,10 @@ export class PreviewedOrg implements OrgWrites {
   readonly #records = new Map<string, readonly JsonRecord[]>();
   readonly #previews = new Map<Change, RecordPreview>();
 
-  constructor({ client }: { readonly client: Client }, { to }: Pick<TargetSpec<To>, 'to'>, plan: WritePlan) {
+  readonly #blind: boolean;
+
+  constructor({ client }: { readonly client: Client }, { to }: Pick<TargetSpec<To>, 'to'>, plan: WritePlan, blind: boolean) {
+    this.#blind = blind;
     this.#client = client;
     this.#to = to;
     this.#plan = plan;
@@ -52,7 +56,7 @@ export class PreviewedOrg implements OrgWrites {
 
   async send(operation: JobOperation, records: readonly Outgoing[], signal: AbortSignal): Promise<readonly Outcome[]> {
     addCalls(this.calls, { ...noCalls(), ...callsToSend({ plan: this.#plan, to: this.#to }, operation, records) });
-    if (operation !== 'insert') {
+    if (operation !== 'insert' && !this.#blind) {
       const unknown = records.map(({ change }) => change.key).filter((key) => !this.#records.has(this.#fold(key)));
       // The real write knows nothing of them either, and does not ask.
       await this.#read(unknown, signal);
@@ -68,7 +72,7 @@ export class PreviewedOrg implements OrgWrites {
       this.#previews.set(change, { effect: 'delete', fields: [], resent: 0 });
       return { ok: true, created: false };
     }
-    if (operation === 'update' && current === undefined) {
+    if (operation === 'update' && current === undefined && !this.#blind) {
       return refusedWith('NOT_FOUND', `there is no ${this.#plan.object} record ${String(key)}`);
     }
     const all = [...values].map(([column, value]) => ({ column, value, after: change.row![column.name]! }));
@@ -112,24 +116,4 @@ function merged(current: JsonRecord | undefined, values: ReadonlyMap<WriteColumn
     record[head] = tail === undefined ? writtenText(value) : { ...(record[head] as object | null), [tail]: writtenText(value) };
   }
   return record as JsonRecord;
-}
-
-function counting(client: Client): { readonly client: Client; calls(): number } {
-  let calls = 0;
-  const counted: Client = {
-    ...client,
-    request: (request) => {
-      calls++;
-      return client.request(request);
-    },
-    open: (request) => {
-      calls++;
-      return client.open(request);
-    },
-    composite: (parts, signal) => {
-      calls++;
-      return client.composite(parts, signal);
-    },
-  };
-  return { client: counted, calls: () => calls };
 }

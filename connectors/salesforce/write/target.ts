@@ -31,17 +31,20 @@ export interface TargetParts {
   readonly describes: Describes;
 }
 
-/** Records of one job, held in memory. Salesforce works on them in pieces of 10,000, several at once. */
-const batchSizeMax = 50_000;
+/**
+ * Records of one job at most, held in memory. Salesforce works on them in pieces of 10,000, several at once: two jobs would cost twice
+ * the calls and be no quicker.
+ */
+const batchSizeMax = 100_000;
 
 /** One object of the org, written by sObject Collections, or by the Bulk API when a write holds many records. */
-export async function openTarget(parts: TargetParts, spec: TargetSpec<To>, signal: AbortSignal): Promise<Target> {
+export async function openTarget(parts: TargetParts, spec: TargetSpec<To>, signal: AbortSignal): Promise<SalesforceTarget> {
   const describe = await parts.describes.get(spec.to.object, signal);
   const plan = await planWrites(spec, describe, (object) => parts.describes.get(object, signal));
   return new SalesforceTarget(parts, spec, plan);
 }
 
-class SalesforceTarget implements Target {
+export class SalesforceTarget implements Target {
   readonly batchSizeMax = batchSizeMax;
   readonly compares: boolean;
   readonly warnings: WritePlan['warnings'];
@@ -245,8 +248,9 @@ class SalesforceTarget implements Target {
     );
   }
 
-  openPreview(): TargetPreview {
-    const preview = new PreviewedOrg(this.#parts, this.#spec, this.#plan);
+  /** @param blind  reads nothing to tell what would be overwritten: somebody else knows */
+  openPreview({ blind = false }: { readonly blind?: boolean } = {}): TargetPreview {
+    const preview = new PreviewedOrg(this.#parts, this.#spec, this.#plan, blind);
     const target = new SalesforceTarget(this.#parts, this.#spec, this.#plan, preview);
     return {
       calls: preview.calls,
