@@ -60,12 +60,12 @@ async function breakAll(): Promise<number> {
   const table = [];
   for await (const caught of runMutations(name, chosen, range)) {
     table.push(caught);
-    const { mutation, promise, seed, as } = caught;
+    const { mutation, promise, by, as } = caught;
     if (!values.json)
-      console.log(`| ${mutation} | ${promise} | ${seed ?? 'not caught'} | ${as.replaceAll('|', '/').slice(0, 120)} |`);
+      console.log(`| ${mutation} | ${promise} | ${by ?? 'not caught'} | ${as.replaceAll('|', '/').slice(0, 120)} |`);
   }
   if (values.json) console.log(JSON.stringify(table, null, 2));
-  const missed = table.filter(({ seed }) => seed === null).length;
+  const missed = table.filter(({ by }) => by === null).length;
   show(`${table.length - missed} of ${table.length} mutations were caught within ${range.seeds} seeds`);
   return missed > 0 ? 1 : 0;
 }

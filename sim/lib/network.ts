@@ -10,6 +10,8 @@ export interface Network {
   readonly emulator: Emulator;
   /** None while null: the world has come to its end and settles. */
   faults: Faults | null;
+  /** The org has just done what a request asks for, and nobody knows yet. */
+  readonly onDone?: () => void;
 }
 
 /** Longer than anybody waits for a reply. */
@@ -41,6 +43,7 @@ export function simulatedFetch(network: Network, life: Life): typeof globalThis.
         const { signal: _, ...rest } = init ?? {};
         if (twice) await emulator.fetch(input, rest);
         const reply = await emulator.fetch(input, rest);
+        network.onDone?.();
         return { status: reply.status, headers: reply.headers, body: Buffer.from(await reply.arrayBuffer()) };
       },
       {},

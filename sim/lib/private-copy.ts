@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Edit } from './simulation.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
-const folders = ['core', 'connectors', 'emulator', 'testkit', 'sim'];
+const folders = ['core', 'connectors', 'emulator', 'testkit', 'sim', 'tools'];
 
 /** A copy of the source in which something can be broken without breaking it for others. */
 export class PrivateCopy implements Disposable {
@@ -15,7 +15,7 @@ export class PrivateCopy implements Disposable {
     for (const folder of folders) {
       cpSync(join(root, folder), join(this.path, folder), { recursive: true, filter: (path) => !path.endsWith('node_modules') });
     }
-    cpSync(join(root, 'package.json'), join(this.path, 'package.json'));
+    for (const file of ['package.json', 'vitest.config.ts']) cpSync(join(root, file), join(this.path, file));
     this.#linkPackages();
   }
 

@@ -32,6 +32,8 @@ export interface Mutation {
   /** The promise that goes with it. */
   readonly promise: string;
   readonly edits: readonly Edit[];
+  /** Where no world can show it: a test that does. */
+  readonly test?: { readonly file: string; readonly name: string };
 }
 
 /** A change of a source file, from the workspace's root. */

@@ -29,6 +29,8 @@ export class EngineProcess {
   readonly #engine: Engine;
   readonly #stop = new AbortController();
   readonly #kill = new AbortController();
+  /** Why its stream had to be opened anew, as the log tells. */
+  readonly interruptions: string[] = [];
   /** Why it ended; undefined while it runs, null for an end in order. */
   ended: { readonly error: unknown } | null | undefined;
 
@@ -36,8 +38,11 @@ export class EngineProcess {
     this.#world = world;
     const { scheduler, plan } = world;
     this.life = new Life(`engine ${number}`);
-    const say = (level: string) => (data: object, message: string) =>
-      scheduler.history.add(`${scheduler.now()} ${this.life.name} ${level}: ${message} ${textOf(data)}`);
+    const say = (level: string) => (data: object, message: string) => {
+      const text = `${message} ${textOf(data)}`;
+      scheduler.history.add(`${scheduler.now()} ${this.life.name} ${level}: ${text}`);
+      if (message.startsWith('the stream was interrupted')) this.interruptions.push(text);
+    };
     this.#engine = new Engine({
       config: withConnectors(world.config, connectorsOf(world, this.life)),
       store: storeOf(world, this.life),
@@ -85,8 +90,8 @@ const configs = new Map<string, Config>();
 
 /** The configuration of a world, as a user would write it. Read once for all worlds that have the same. */
 export function configOf(mappings: readonly Mapped[], plan: Plan, target: SimulatedTarget): Config {
-  const { strict, filtered, deletes, everyMs } = plan;
-  const name = JSON.stringify([strict, filtered, deletes, target.connection]);
+  const { strict, filtered, deletes, startsLate, everyMs } = plan;
+  const name = JSON.stringify([strict, filtered, deletes, startsLate, target.connection]);
   const config = configs.get(name) ?? readConfig(mappings, target);
   configs.set(name, config);
   const schedule = everyMs === null ? null : ({ kind: 'every', everyMs } as const);

@@ -1,4 +1,4 @@
-import type { Plan } from './plan.ts';
+import { type Plan, startMs } from './plan.ts';
 
 /** One sync of the world: fields of the target by fields of the org. */
 export interface Mapped {
@@ -12,6 +12,8 @@ export interface Mapped {
   /** SOQL, and the same in our own words. */
   readonly where: { readonly soql: string; readonly holds: (row: Values) => boolean } | null;
   readonly deletes: 'mirror' | 'mark';
+  /** Records that nobody has changed since then may be there or not; null when all have to be. */
+  readonly startAtMs: number | null;
 }
 
 export type Values = Readonly<Record<string, string | null>>;
@@ -22,7 +24,11 @@ export const writable: Readonly<Record<Mapped['object'], readonly string[]>> = {
   Contact: ['LastName', 'FirstName', 'MailingCity', 'Phone', 'Description'],
 };
 
-export function mappingsOf({ strict, filtered, deletes }: Pick<Plan, 'strict' | 'filtered' | 'deletes'>): readonly Mapped[] {
+/** Of the org's time. What is there in the beginning of a world is older in worlds that start late, and everything else newer. */
+export const startAtMs = startMs + 30 * 60_000;
+
+export function mappingsOf({ strict, filtered, deletes, startsLate }: Plan): readonly Mapped[] {
+  const from = startsLate ? startAtMs : null;
   const accounts: Mapped = {
     sync: 'accounts',
     object: 'Account',
@@ -38,6 +44,7 @@ export function mappingsOf({ strict, filtered, deletes }: Pick<Plan, 'strict' | 
         },
     where: null,
     deletes,
+    startAtMs: from,
   };
   const contacts: Mapped = {
     sync: 'contacts',
@@ -56,6 +63,7 @@ export function mappingsOf({ strict, filtered, deletes }: Pick<Plan, 'strict' | 
     computed: {},
     where: null,
     deletes: 'mirror',
+    startAtMs: from,
   };
   if (!filtered) return [accounts, contacts];
   const townsfolk: Mapped = {
@@ -66,16 +74,18 @@ export function mappingsOf({ strict, filtered, deletes }: Pick<Plan, 'strict' | 
     computed: {},
     where: { soql: 'MailingCity != null', holds: ({ city }) => city !== null },
     deletes: 'mirror',
+    startAtMs: from,
   };
   return [accounts, contacts, townsfolk];
 }
 
-export function syncOf({ object, table, fields, computed, where, deletes }: Mapped): object {
+export function syncOf({ object, table, fields, computed, where, deletes, startAtMs: from }: Mapped): object {
   return {
     from: { connection: 'org', object },
     to: { connection: 'db', table },
     fields: { ...fields, ...Object.fromEntries(Object.entries(computed).map(([name, { expression }]) => [name, expression])) },
     ...(where === null ? {} : { where: where.soql }),
+    ...(from === null ? {} : { startAt: new Date(from).toISOString() }),
     deletes,
     live: true,
     every: '1h',

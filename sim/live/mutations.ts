@@ -59,6 +59,16 @@ export const mutations: readonly Mutation[] = [
     ],
   },
   {
+    name: 'what was committed before the first word of a silent subscription is not read',
+    promise: 'P1',
+    edits: [attempt('if (isAssumed && !delivery.assumed) for', 'if (isAssumed && delivery.assumed) for')],
+  },
+  {
+    name: 'a connection that is lost before its first position begins anew, and nothing is read',
+    promise: 'P1',
+    edits: [stream('if (standing !== null && reader.after === null) {', 'if (standing === null && reader.after !== null) {')],
+  },
+  {
     name: 'the first load counts though events were left out meanwhile',
     promise: 'P1',
     edits: [rereads('const closes = this.#listening && !this.#loading.has(sync);', 'const closes = this.#listening;')],
@@ -138,6 +148,16 @@ export const mutations: readonly Mutation[] = [
     name: 'no more events are asked for until whole transactions are written',
     promise: 'P6',
     edits: [inbox('    grant(EVENTS_MAX);', '    grant(100);')],
+  },
+  {
+    name: 'a message that uses up what was asked for is taken for the last',
+    promise: 'P6',
+    edits: [messages('caughtUp: pending > 0 };', 'caughtUp: pending >= 0 };')],
+  },
+  {
+    name: 'polls write while the stream is about to',
+    promise: 'P3',
+    edits: [inFile('core/src/pipeline/live/write-gate.ts')('    await before;\n', '    void before;\n')],
   },
   {
     name: 'polls do not look whether the stream has written since they read',
@@ -224,8 +244,23 @@ export const mutations: readonly Mutation[] = [
     ],
   },
   {
+    name: 'a poll of a former owner may commit',
+    promise: 'P11',
+    edits: [
+      handlers(
+        '          checkEpoch(database, unit, epoch);\n          writingFor(database, [unit]);',
+        '          void [unit, epoch];\n          writingFor(database, [unit]);',
+      ),
+    ],
+  },
+  {
+    // The simulated org stamps what it takes out of the bin; whether the real one always does is not documented.
     name: 'an undelete is written from its event',
     promise: 'P4',
+    test: {
+      file: 'core/src/pipeline/live/fold-events.test.ts',
+      name: 'P4: an undelete is read, because the stamp that it tells may be older than the delete',
+    },
     edits: [folding("    case 'create':", "    case 'undelete':\n    case 'create':")],
   },
   {

@@ -7,7 +7,12 @@ import { differences, truthOf } from './truth.ts';
 interface Version {
   readonly since: number;
   readonly text: string | null;
+  /** From before the syncs begin: the target may know nothing of it. */
+  readonly isOptional: boolean;
 }
+
+const matches = (version: Version, text: string | null): boolean =>
+  version.text === text || (version.isOptional && text === null);
 
 /** Every state that each record was in, by the number of the org's commits. */
 export class OrgHistory {
@@ -29,17 +34,18 @@ export class OrgHistory {
           const values = Object.fromEntries(
             Object.entries(mapped.fields).map(([column, field]) => [column, (after[field] ?? null) as string | null]),
           );
-          this.#keep(mapped, id, isGone ? null : textOf(values, mapped));
+          const isOptional = mapped.startAtMs !== null && emulator.org.clock.now() < mapped.startAtMs;
+          this.#keep(mapped, id, { since: this.commits, text: isGone ? null : textOf(values, mapped), isOptional });
         }
       }
     });
   }
 
-  #keep(mapped: Mapped, id: string, text: string | null): void {
+  #keep(mapped: Mapped, id: string, version: Version): void {
     const key = `${mapped.table} ${id}`;
-    const versions = this.#versions.get(key) ?? [{ since: 0, text: null }];
+    const versions = this.#versions.get(key) ?? [{ since: 0, text: null, isOptional: false }];
     this.#versions.set(key, versions);
-    versions.push({ since: this.commits, text });
+    versions.push(version);
   }
 
   /**
@@ -55,7 +61,7 @@ export class OrgHistory {
         if (table !== mapped.table) continue;
         const row = rows.get(id);
         const text = row === undefined ? null : textOf(row, mapped);
-        const left = moments.filter((moment) => versions.findLast(({ since }) => since <= moment)!.text === text);
+        const left = moments.filter((moment) => matches(versions.findLast(({ since }) => since <= moment)!, text));
         if (left.length === 0) {
           const was = versions.filter((version) => version.text === text).map(({ since }) => since);
           const span = `${moments[0]} to ${moments.at(-1)}`;
@@ -88,7 +94,7 @@ export class OrgHistory {
         const text = row === undefined ? null : textOf(row, mapped);
         const low = seen.get(key) ?? 0;
         const isPast = (i: number) => (versions[i + 1]?.since ?? Number.POSITIVE_INFINITY) > past;
-        const at = versions.findIndex((version, i) => i >= low && isPast(i) && version.text === text);
+        const at = versions.findIndex((version, i) => i >= low && isPast(i) && matches(version, text));
         if (at < 0)
           return `${key} is ${text} and was seen as ${versions[low]!.text} before, of ${versions.map((v) => v.text).join(', ')}`;
         seen.set(key, at);

@@ -13,7 +13,18 @@ export interface Faults {
     readonly twice?: number;
   };
   /** Chances by which one message of the stream is hit. */
-  readonly stream: { readonly cut: number; readonly repeated: number; readonly silent: number; readonly slow: number };
+  readonly stream: {
+    readonly cut: number;
+    readonly repeated: number;
+    readonly silent: number;
+    readonly slow: number;
+    /** A message comes once more when others have come after it. */
+    readonly repeatedLate?: number;
+    /** A subscription is held back on its way for longer than its client waits to hear from it. */
+    readonly held?: number;
+    /** Nobody answers what a schema looks like. */
+    readonly schemaLost?: number;
+  };
 }
 
 /** What a seed decides before its world begins. */
@@ -38,6 +49,10 @@ export interface Plan {
   readonly weights: Readonly<Record<ActionKind, number>>;
   readonly filtered: boolean;
   readonly deletes: 'mirror' | 'mark';
+  /** Some texts are so long that their changes are told as a diff. */
+  readonly longTexts: boolean;
+  /** What is there before the first start is older than what the syncs begin with. */
+  readonly startsLate: boolean;
 }
 
 export type ActionKind =
@@ -53,10 +68,13 @@ export type ActionKind =
   | 'pause'
   | 'lock'
   | 'freeze'
+  | 'revive'
   | 'suspend'
   | 'lose'
   | 'kill';
 
+/** When a world begins. */
+export const startMs = Date.UTC(2026, 2, 4, 5, 6, 7);
 const second = 1000;
 const minute = 60 * second;
 export const hour = 60 * minute;
@@ -84,8 +102,11 @@ export function planOf(random: Random): Plan {
       stream: {
         cut: maybe(0.5, 0.06),
         repeated: maybe(0.4, 0.08),
-        silent: maybe(0.2, 0.01),
+        silent: maybe(0.3, 0.02),
         slow: unlessStrict(maybe(0.4, 0.1)),
+        repeatedLate: maybe(0.4, 0.15),
+        held: maybe(0.3, 0.3),
+        schemaLost: maybe(0.3, 0.4),
       },
     },
     killSteps: chance(0.5) ? between(2, 20) * 40 : null,
@@ -99,7 +120,7 @@ export function planOf(random: Random): Plan {
       large: maybe(0.35, 3),
       late: maybe(0.5, 4),
       gap: unlessStrict(maybe(0.5, 2)),
-      overflow: unlessStrict(maybe(0.3, 1)),
+      overflow: unlessStrict(maybe(0.4, 4)),
       wildcard,
       tokens: maybe(0.4, 2),
       stop: maybe(0.4, 2),
@@ -107,7 +128,9 @@ export function planOf(random: Random): Plan {
       away: wildcard > 0 ? 0 : maybe(0.3, 1),
       pause: unlessStrict(maybe(0.4, 2)),
       lock: maybe(0.4, 3),
-      freeze: maybe(0.25, 1),
+      freeze: maybe(0.3, 2),
+      // What has to be read is ahead of what the stream tells.
+      revive: unlessStrict(maybe(0.4, 2)),
       suspend: maybe(0.5, 2),
       // What no stream ever tells is for the deltas to find.
       lose: everyMs === null ? 0 : maybe(0.3, 1),
@@ -116,5 +139,7 @@ export function planOf(random: Random): Plan {
     // Rows that leave a filter are found by the minute: what one delta is too early for, the next one finds.
     filtered: everyMs !== null && chance(0.7),
     deletes: chance(0.8) ? 'mirror' : 'mark',
+    longTexts: !strict && chance(0.5),
+    startsLate: !strict && chance(0.3),
   };
 }

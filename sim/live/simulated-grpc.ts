@@ -42,7 +42,22 @@ export interface GrpcWorld {
   readonly scheduler: Scheduler;
   readonly random: Random;
   faultsNow(): Faults | null;
+  /** Streams that are open, as their clients believe. */
+  readonly open?: Set<OpenCall>;
 }
+
+export interface OpenCall {
+  readonly life: Life;
+  readonly isSilent: boolean;
+  /** The connection is dead and neither side knows. */
+  fallSilent(): void;
+}
+
+/** Faults that a world knows nothing of leave its random numbers as they are. */
+const strikes = (random: Random, chance: number | undefined): boolean => chance !== undefined && random() < chance;
+
+/** A server that sends something twice does so soon. */
+const repeatableMax = 5;
 
 type Session = Parameters<GrpcClient['getTopic']>[1];
 
@@ -52,7 +67,9 @@ export function simulatedGrpc(world: GrpcWorld, life: Life): GrpcClient {
   const header = (session: Session) => (name: string) =>
     ({ accesstoken: session.accessToken, instanceurl: session.instanceUrl, tenantid: session.organizationId })[name];
   const unary = async <T>(rpc: string, session: Session, answer: (call: Parameters<typeof getTopic>[1]) => T): Promise<T> => {
-    const lost = random() < (world.faultsNow()?.http.lost ?? 0);
+    const faults = world.faultsNow();
+    const lost =
+      strikes(random, rpc === 'GetSchema' ? faults?.stream.schemaLost : undefined) || random() < (faults?.http.lost ?? 0);
     try {
       return await scheduler.outside(
         life,
@@ -77,26 +94,34 @@ export function simulatedGrpc(world: GrpcWorld, life: Life): GrpcClient {
 }
 
 /** One stream between client and service: messages keep their order in each direction and take their time. */
-class SimulatedCall extends EventEmitter {
+class SimulatedCall extends EventEmitter implements OpenCall {
+  readonly life: Life;
   readonly #world: GrpcWorld;
-  readonly #life: Life;
   readonly #up: Pipe<FetchRequest>;
   readonly #down: Pipe<ServerResponse | PubSubError | 'end'>;
   #handler: ReturnType<typeof subscribe> | null = null;
+  isSilent = false;
+  #asked = false;
   #over = false;
-  #silent = false;
+  /** The last messages with events, of which one may be sent again. */
+  readonly #sent: ServerResponse[] = [];
 
   constructor(world: GrpcWorld, life: Life, header: (name: string) => string | undefined) {
     super();
     this.#world = world;
-    this.#life = life;
+    this.life = life;
+    world.open?.add(this);
     this.#up = new Pipe(world, life, 'stream request', (request) => this.#ask(request, header));
     this.#down = new Pipe(world, life, 'stream message', (message) => this.#deliver(message));
     life.onAbandoned(() => this.#leave());
   }
 
   write(request: FetchRequest): boolean {
-    if (!this.#over && !this.#silent) this.#up.push(request);
+    if (this.#over || this.isSilent) return true;
+    const { random, faultsNow } = this.#world;
+    const isHeld = !this.#asked && strikes(random, faultsNow()?.stream.held);
+    this.#asked = true;
+    this.#up.push(request, isHeld ? random() * 60_000 : 0);
     return true;
   }
 
@@ -105,7 +130,7 @@ class SimulatedCall extends EventEmitter {
   }
 
   #ask(request: FetchRequest, header: (name: string) => string | undefined): void {
-    if (this.#over || this.#silent) return;
+    if (this.#over || this.isSilent) return;
     const { service } = this.#world;
     try {
       if (this.#handler === null) {
@@ -119,7 +144,7 @@ class SimulatedCall extends EventEmitter {
             fail: (error) => this.#down.push(error),
             drop: () => this.#down.push(new PubSubError(undefined)),
             send: (response) => {
-              this.#down.push(response);
+              this.#send(response);
               return true;
             },
             end: () => this.#down.push('end'),
@@ -138,8 +163,20 @@ class SimulatedCall extends EventEmitter {
     }
   }
 
+  #send(response: ServerResponse): void {
+    const { random } = this.#world;
+    this.#down.push(response);
+    if (strikes(random, this.#world.faultsNow()?.stream.repeatedLate)) {
+      const earlier = this.#sent[Math.floor(random() * this.#sent.length)];
+      if (earlier !== undefined) this.#down.push({ ...response, events: earlier.events });
+    }
+    if (response.events.length === 0) return;
+    this.#sent.push(response);
+    if (this.#sent.length > repeatableMax) this.#sent.shift();
+  }
+
   #deliver(message: ServerResponse | PubSubError | 'end'): void {
-    if (this.#over || this.#silent) return;
+    if (this.#over || this.isSilent) return;
     if (message === 'end') this.#finish({ code: 0, details: '', metadata: noMetadata });
     else if (message instanceof PubSubError) this.#finish(statusOf(message));
     else this.#bring(message);
@@ -149,9 +186,7 @@ class SimulatedCall extends EventEmitter {
     const { random } = this.#world;
     const faults = this.#world.faultsNow()?.stream;
     if (random() < (faults?.silent ?? 0)) {
-      // The connection is dead and neither side knows.
-      this.#silent = true;
-      this.#say('falls silent');
+      this.fallSilent();
     } else if (random() < (faults?.cut ?? 0)) {
       this.#say('is cut');
       this.#finish(statusOf(new PubSubError(undefined)));
@@ -161,9 +196,14 @@ class SimulatedCall extends EventEmitter {
     }
   }
 
+  fallSilent(): void {
+    this.isSilent = true;
+    this.#say('falls silent');
+  }
+
   #say(what: string): void {
     const { scheduler } = this.#world;
-    scheduler.history.add(`${scheduler.now()} ${this.#life.name} the stream ${what}`);
+    scheduler.history.add(`${scheduler.now()} ${this.life.name} the stream ${what}`);
   }
 
   #finish(status: Status): void {
@@ -175,6 +215,7 @@ class SimulatedCall extends EventEmitter {
   #leave(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#world.open?.delete(this);
     this.#up.close();
     this.#down.close();
     this.#handler?.closed();
@@ -187,7 +228,7 @@ class Pipe<T> {
   readonly #life: Life;
   readonly #what: string;
   readonly #arrived: (item: T) => void;
-  readonly #items: T[] = [];
+  readonly #items: { readonly item: T; readonly heldMs: number }[] = [];
   #cancel: (() => void) | null = null;
   #closed = false;
 
@@ -198,9 +239,9 @@ class Pipe<T> {
     this.#arrived = arrived;
   }
 
-  push(item: T): void {
+  push(item: T, heldMs = 0): void {
     if (this.#closed) return;
-    this.#items.push(item);
+    this.#items.push({ item, heldMs });
     this.#send();
   }
 
@@ -215,10 +256,10 @@ class Pipe<T> {
     if (this.#cancel !== null || this.#items.length === 0) return;
     const { random, scheduler } = this.#world;
     const slow = random() < (this.#world.faultsNow()?.stream.slow ?? 0);
-    this.#cancel = scheduler.after(this.#life, this.#what, slow ? random() * 5000 : latency(random), () => {
+    const delayMs = this.#items[0]!.heldMs + (slow ? random() * 5000 : latency(random));
+    this.#cancel = scheduler.after(this.#life, this.#what, delayMs, () => {
       this.#cancel = null;
-      const item = this.#items.shift()!;
-      this.#arrived(item);
+      this.#arrived(this.#items.shift()!.item);
       this.#send();
       return undefined;
     });

@@ -11,15 +11,17 @@ import { configOf, credentials, EngineProcess, type EngineWorld } from './engine
 import { mappingsOf } from './mapping.ts';
 import { OrgHistory } from './org-history.ts';
 import { People } from './people.ts';
-import { type ActionKind, hour, type Plan, planOf } from './plan.ts';
-import { pubsubOf } from './simulated-grpc.ts';
+import { type ActionKind, hour, type Plan, planOf, startMs } from './plan.ts';
+import { type OpenCall, pubsubOf } from './simulated-grpc.ts';
 import type { Copy, SimulatedTarget } from './simulated-target.ts';
 import { TargetFile } from './target-file.ts';
 import { TargetPostgres } from './target-postgres.ts';
 
-const startMs = Date.UTC(2026, 2, 4, 5, 6, 7);
-/** The world's own time in which everything has to be mended once nothing goes wrong any more. */
-const settleMs = 60 * 60_000;
+/** The world's own time in which everything has to be mended once nothing goes wrong any more: more than two deltas may take. */
+const settleMs = 30 * 60_000;
+/** In which a change is there once everything is mended; on a connection that is dead without knowing it, after that is found out. */
+const freshMs = 20_000;
+const silentMs = 330_000;
 /** After it has become equal it has to stay so. */
 const calmMs = 20_000;
 const stepsMax = 200_000;
@@ -57,6 +59,11 @@ class World {
   /** The copy was as after this commit, at least. */
   #seen = 0;
   #killIn = Number.POSITIVE_INFINITY;
+  /** What happens after so many more steps in which `during` holds. */
+  readonly #inSteps = new Set<{ left: number; readonly during: () => boolean; readonly call: () => void }>();
+  /** What goes wrong once more while a sync is read again. */
+  #next: (() => unknown) | null = null;
+  readonly #streams = new Set<OpenCall>();
   #actionsLeft: number;
   #busy = 0;
 
@@ -103,7 +110,7 @@ class World {
     clockRef.scheduler = this.#scheduler;
     this.#target = parts.target;
     this.#mappings = mappingsOf(plan);
-    this.#network = { scheduler: this.#scheduler, random, emulator, faults: plan.faults };
+    this.#network = { scheduler: this.#scheduler, random, emulator, faults: plan.faults, onDone: () => this.#onDone() };
     this.#engineWorld = {
       scheduler: this.#scheduler,
       plan,
@@ -113,12 +120,13 @@ class World {
         scheduler: this.#scheduler,
         random,
         faultsNow: () => this.#network.faults,
+        open: this.#streams,
       },
       store,
       target: this.#target,
       config: configOf(this.#mappings, plan, this.#target),
     };
-    this.#people = new People(emulator, this.#scheduler, this.#org, random, !plan.strict);
+    this.#people = new People(emulator, this.#scheduler, this.#org, random, plan);
     this.#truth = new OrgHistory(emulator, this.#mappings);
     this.#actionsLeft = plan.actions;
   }
@@ -137,7 +145,8 @@ class World {
   async live(): Promise<void> {
     for (let i = 0; i < this.#plan.records; i++) this.#people.write();
     // Some of what is there has been there for long.
-    this.#scheduler.skip(this.#random() < 0.5 ? 0 : this.#random() * 48 * hour);
+    const aged = this.#random() < 0.5 ? 0 : this.#random() * 48 * hour;
+    this.#scheduler.skip(this.#plan.startsLate ? aged + hour : aged);
     this.#start();
     this.#nextAction();
     await this.#scheduler.run(() => this.#actionsLeft === 0 && this.#busy === 0 && this.#people.open === 0);
@@ -146,7 +155,10 @@ class World {
     this.#killIn = Number.POSITIVE_INFINITY;
     this.#target.unlock();
     for (const { sync } of this.#mappings) await this.#store.setPaused(sync, false);
-    await this.#settle();
+    this.#next = null;
+    // Who has lost the stream to one that was put down since, finds out when it has something to write.
+    do await this.#settle();
+    while (!(await this.#encore()));
   }
 
   async close(): Promise<void> {
@@ -184,6 +196,34 @@ class World {
       throw new Wrong(`failures are left: ${failures.map(({ sync, key, message }) => `${sync} ${key} ${message}`).join(', ')}`);
   }
 
+  /**
+   * All is well. What is written now comes by the stream, within seconds, and a session that ends does not keep it from that.
+   * @returns whether the process is still the same
+   */
+  async #encore(): Promise<boolean> {
+    const now = () => this.#scheduler.now();
+    this.#say('something more is written');
+    const running = this.#process!;
+    const before = running.interruptions.length;
+    const withinMs = [...this.#streams].some(({ isSilent }) => isSilent) ? silentMs : freshMs;
+    const untilMs = now() + withinMs;
+    if (this.#random() < 0.5) this.#emulator.sessions.revokeAll();
+    for (let i = 0; i < 3; i++) this.#people.write();
+    let lookAtMs = 0;
+    await this.#scheduler.run(async () => {
+      if (this.#process !== running) return true;
+      if (now() < lookAtMs) return false;
+      lookAtMs = now() + 500;
+      const last = this.#truth.differences(await this.#target.read(this.#mappings));
+      if (last.length === 0) return true;
+      if (now() < untilMs) return false;
+      throw new Wrong([`the stream did not bring it within ${withinMs / 1000} s, though nothing was wrong`, ...last].join('\n'));
+    });
+    const interruptions = running.interruptions.slice(before);
+    if (interruptions.length > 0) throw new Wrong(`though nothing was wrong: ${interruptions.join('\n')}`);
+    return this.#process === running;
+  }
+
   #start(): void {
     const { killSteps } = this.#plan;
     this.#startedAtMs = this.#scheduler.now();
@@ -198,6 +238,11 @@ class World {
 
   #onStep(): void {
     if (this.#scheduler.steps > stepsMax) throw new Wrong(`still busy after ${stepsMax} steps`);
+    for (const due of this.#inSteps) {
+      if (!due.during() || --due.left > 0) continue;
+      this.#inSteps.delete(due);
+      due.call();
+    }
     const running = this.#process;
     if (running === null) return;
     if (running.ended !== undefined) this.#hasEnded(running);
@@ -255,8 +300,8 @@ class World {
       this.#seen = moments[0]!;
       return;
     }
-    // Behind what was read ahead: no claim yet.
-    if (this.#seen < this.#catchingUpTo) return;
+    // The stream has not been seen to have passed what was read ahead: what it tells until then, a killed process is told again.
+    if (this.#seen <= this.#catchingUpTo) return;
     throw new Wrong(`a reader saw what never was (P3, P6): ${reason}`);
   }
 
@@ -311,6 +356,7 @@ class World {
       this.#again(() => this.#writeTold('overflow-event'));
     },
     lose: () => this.#writeTold('lost-event'),
+    revive: () => this.#people.revive((undelete) => this.#told('lost-event', undelete)),
     wildcard: (object) => {
       // Whoever does not listen yet, or any more, is not told, and no stamp tells of it later.
       const isHeard = () => this.#process?.status[0]?.state === 'live' && this.#scheduler.now() - this.#startedAtMs > 30_000;
@@ -334,15 +380,10 @@ class World {
       this.#later('resume', this.#random() * 60_000, () => void this.#store.setPaused(sync, false));
     },
     freeze: () => {
-      const frozen = this.#process;
-      if (frozen === null) return;
-      // Somebody takes it for dead and starts another one; it wakes up beside that, and is put down some time later.
-      this.#scheduler.freeze(frozen.life);
-      this.#gone(this.#random() * 2000);
-      this.#later('thaw', this.#random() * 60_000, () => {
-        this.#scheduler.thaw(frozen.life);
-        this.#later('put down', this.#random() * 30_000, () => this.#scheduler.abandon(frozen.life));
-      });
+      // In the middle of its work, perhaps: when something has come and is not written yet.
+      this.#people.write();
+      const during = () => this.#random() < 0.05 || (this.#process?.status[0]?.waiting ?? 0) > 0;
+      this.#afterSteps(this.#random() * 5, during, () => this.#freeze());
     },
     // The whole machine sleeps: nothing happens, and then much is due at once.
     suspend: () => this.#scheduler.skip(this.#random() < 0.5 ? 300_000 * this.#random() : this.#random() * 6 * hour),
@@ -351,23 +392,63 @@ class World {
     },
   };
 
+  /** Somebody takes it for dead and starts another one; it wakes up beside that, and is put down soon. */
+  #freeze(): void {
+    const frozen = this.#process;
+    if (frozen === null) return;
+    this.#scheduler.freeze(frozen.life);
+    // Its connections may be dead by the time it wakes up, and what it holds is all that it knows.
+    if (this.#random() < 0.5) for (const stream of this.#streams) if (stream.life === frozen.life) stream.fallSilent();
+    this.#people.write();
+    this.#gone(this.#random() * 2000);
+    const putDown = () => this.#scheduler.abandon(frozen.life);
+    this.#later('thaw', this.#random() * 60_000, () => {
+      this.#scheduler.thaw(frozen.life);
+      if (this.#random() < 0.5) this.#later('put down', this.#random() * 30_000, putDown);
+      else this.#afterSteps(this.#random() * 60, () => true, putDown);
+    });
+  }
+
+  #afterSteps(steps: number, during: () => boolean, call: () => void): void {
+    this.#busy++;
+    const done = () => {
+      this.#busy--;
+      call();
+    };
+    this.#inSteps.add({ left: steps, during, call: done });
+  }
+
   /** As the conversion of a field does: values change, and neither stamps nor ids tell of it. */
   #convert(object: 'Account' | 'Contact'): void {
     this.#people.convert(object);
     this.#emulator.events.emitGap(object, 'GAP_UPDATE', [object === 'Account' ? '001*' : '003*']);
   }
 
-  /** Maybe once more, while what the first one has set going is under way. */
+  /** Maybe once more, while what the first one has set going is under way: right after the org has answered something. */
   #again(call: () => unknown): void {
-    if (this.#random() < 0.5) this.#later('again', this.#random() * 400, () => void call());
+    if (this.#random() < 0.7) this.#next = call;
+  }
+
+  #onDone(): void {
+    const isReadAgain = (this.#process?.status[0]?.rereads.length ?? 0) > 0;
+    if (this.#next === null || !isReadAgain || this.#random() < 0.5) return;
+    this.#next();
+    this.#next = null;
   }
 
   /** A write whose first event is not the one that tells of it. */
   #writeTold(kind: 'gap-event' | 'overflow-event' | 'lost-event'): void {
+    this.#told(kind, () => this.#people.write());
+  }
+
+  #told(kind: 'gap-event' | 'overflow-event' | 'lost-event', write: () => void): void {
     const { faults } = this.#emulator;
     const fault = faults.add({ kind, match: { times: 1 } });
-    this.#people.write();
-    faults.remove(fault);
+    try {
+      write();
+    } finally {
+      faults.remove(fault);
+    }
   }
 
   #later(what: string, ms: number, call: () => void): void {
