@@ -50,6 +50,8 @@ export async function bench({ rows: events, rounds, quick }: BenchOptions): Prom
       // A quiet stream has no position to keep: one change makes it tell one.
       const one = await produce({ kind: 'produce', events: 1 });
       await visible(database, changeAt(one.first, one.ids).id, one.first);
+      // What is read once more, because the stream was silent when it began, is not read by the first one that is measured.
+      await first.ask({ kind: 'settled' } satisfies LiveQuestion);
       await first.ask({ kind: 'stop' } satisfies LiveQuestion);
     }
     await bareTables(database);

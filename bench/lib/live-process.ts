@@ -1,10 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createFetch, Engine, openStore, parseConfig, systemClock } from '@tidemark/core';
 import { loadConnectors } from '../../apps/tidemark/src/connectors.ts';
 import { input } from './child.ts';
 import { answer } from './spoken-child.ts';
 
-/** `memory`: what is held after a collection; needs `--expose-gc`. `stop`: ends, and tells how it was. */
-export type LiveQuestion = { readonly kind: 'memory' | 'stop' };
+/**
+ * `settled`: answered when nothing is to be read again. `memory`: what is held after a collection; needs `--expose-gc`. `stop`: ends,
+ * and tells how it was.
+ */
+export type LiveQuestion = { readonly kind: 'settled' | 'memory' | 'stop' };
 
 export interface LiveMemory {
   readonly heapMb: number;
@@ -52,6 +56,11 @@ const log = { debug() {}, info() {}, warn: complain, error: complain };
     }
   }, 5);
   process.on('message', async ({ kind }: LiveQuestion) => {
+    if (kind === 'settled') {
+      while (engine.liveStatus()[0]?.state !== 'live') await sleep(20);
+      answer({});
+      return;
+    }
     if (kind === 'memory') {
       globalThis.gc!();
       answer({ heapMb: process.memoryUsage().heapUsed / 2 ** 20, maxRssMb: maxRssMb() } satisfies LiveMemory);

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import type { ClientDuplexStream, ServiceClientConstructor, ServiceError, StatusObject } from '@grpc/grpc-js';
+import type { ClientDuplexStream, ServiceClientConstructor, ServiceDefinition, ServiceError, StatusObject } from '@grpc/grpc-js';
 import { isLoopback } from '../config.ts';
 import type { Session } from '../login-flows.ts';
+import { FetchResponseReader } from './fetch-response.ts';
 import { StreamFault } from './transport.ts';
 
 /** Messages as proto-loader makes them of `pubsub_api.proto`. */
@@ -48,6 +49,9 @@ async function loadLibrary(): Promise<Library> {
   const [grpc, { load }] = await Promise.all([import('@grpc/grpc-js'), import('@grpc/proto-loader')]);
   const file = fileURLToPath(new URL('./pubsub_api.proto', import.meta.url));
   const definition = await load(file, { defaults: true, enums: String, longs: Number });
+  const { Subscribe } = definition['eventbus.v1.PubSub'] as ServiceDefinition;
+  const reader = new FetchResponseReader();
+  Subscribe!.responseDeserialize = (bytes) => reader.read(bytes);
   const { eventbus } = grpc.loadPackageDefinition(definition) as unknown as {
     eventbus: { v1: { PubSub: ServiceClientConstructor } };
   };
