@@ -17,15 +17,30 @@ export const mongodbConfig = z.strictObject({
 });
 export type MongodbConfig = z.output<typeof mongodbConfig>;
 
-export const mongodbTo = z.strictObject({
-  collection: z
+const collection = z
+  .string()
+  .min(1)
+  .refine((name) => !name.includes('$') && !name.includes('\0') && !name.startsWith('system.'), 'is not the name of a collection')
+  .refine((name) => !name.startsWith('_tidemark_'), 'is a name that Tidemark keeps for itself');
+
+const fieldType = z.enum(['text', 'boolean', 'integer', 'decimal', 'double', 'date', 'datetime', 'time', 'json', 'bytes']);
+
+export const mongodbFrom = z.strictObject({
+  collection: collection.describe('The collection to read'),
+  key: z.string().min(1).default('_id').describe('Field that identifies a document; it needs a unique index'),
+  watermark: z
     .string()
     .min(1)
-    .refine(
-      (name) => !name.includes('$') && !name.includes('\0') && !name.startsWith('system.'),
-      'is not the name of a collection',
-    )
-    .refine((name) => !name.startsWith('_tidemark_'), 'is a name that Tidemark keeps for itself')
-    .describe('The collection to write; it is made when it is not there'),
+    .optional()
+    .describe('Field with the time of the last change, with an index. Absent: every run reads everything'),
+  fields: z
+    .record(z.string(), fieldType)
+    .optional()
+    .describe('Fields of the documents and their types. Absent: those of the first and the newest documents'),
+});
+export type MongodbFrom = z.output<typeof mongodbFrom>;
+
+export const mongodbTo = z.strictObject({
+  collection: collection.describe('The collection to write; it is made when it is not there'),
 });
 export type MongodbTo = z.output<typeof mongodbTo>;

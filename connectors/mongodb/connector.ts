@@ -1,14 +1,16 @@
 import { type Connector, type ConnectorContext, type Problem, RequestRefusedError, SyncError } from '@tidemark/core';
 import { type Db, MongoClient } from 'mongodb';
-import { type MongodbConfig, type MongodbTo, mongodbConfig, mongodbTo } from './config.ts';
+import { type MongodbConfig, type MongodbFrom, type MongodbTo, mongodbConfig, mongodbFrom, mongodbTo } from './config.ts';
 import { faultOf } from './errors.ts';
+import { openSource } from './source.ts';
 import { MongodbTarget } from './target.ts';
 
-export function createConnector(): Connector<MongodbConfig, never, MongodbTo> {
+export function createConnector(): Connector<MongodbConfig, MongodbFrom, MongodbTo> {
   return {
     name: 'mongodb',
-    summary: 'MongoDB as a target',
+    summary: 'MongoDB as a source and a target',
     config: mongodbConfig,
+    from: mongodbFrom,
     to: mongodbTo,
     open(config, context) {
       let client: MongoClient | undefined;
@@ -26,6 +28,7 @@ export function createConnector(): Connector<MongodbConfig, never, MongodbTo> {
             throw faultOf(error);
           }
         },
+        openSource: async (spec) => openSource(db(), spec),
         openTarget: async (spec) => new MongodbTarget(db(), spec, context.clock, config.decimals),
         async [Symbol.asyncDispose]() {
           await client?.close();

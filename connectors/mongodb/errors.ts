@@ -31,6 +31,15 @@ export function faultOf(error: unknown): unknown {
   return error;
 }
 
+/** @throws what the engine acts upon */
+export async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw faultOf(error);
+  }
+}
+
 function isLogin(error: unknown): boolean {
   return error instanceof MongoServerError && (error.code === 18 || error.code === 8000);
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { keyOf, type Row, seededRandom, systemClock } from '@tidemark/core';
-import { serviceOrSkip, type TargetFixture } from '@tidemark/testkit';
-import { type Db, MongoClient } from 'mongodb';
-import type { MongodbTo } from './config.ts';
+import { keyOf, type Row, type SourceSpec, seededRandom, systemClock } from '@tidemark/core';
+import { type SourceFixture, serviceOrSkip, type TargetFixture } from '@tidemark/testkit';
+import { BSON, type Db, MongoClient } from 'mongodb';
+import type { MongodbFrom, MongodbTo } from './config.ts';
 import { createConnector } from './connector.ts';
 
 export const mongodb = await serviceOrSkip('mongodb');
@@ -21,21 +21,7 @@ export async function createTargetFixture(): Promise<
   const database = `test_${randomBytes(6).toString('hex')}`;
   const client = await new MongoClient(mongodb.url!).connect();
   const documents = client.db(database).collection<{ _id: string }>('contacts');
-  const config = createConnector().config.parse({
-    url: mongodb.url,
-    database,
-    decimals: isFerret ? 'double' : 'decimal128',
-  });
-  const quiet = { debug() {}, info() {}, warn() {}, error() {} };
-  const context = {
-    connection: 'm',
-    clock: systemClock,
-    random: seededRandom(1),
-    log: quiet,
-    fetch,
-    baseDir: '.',
-  };
-  const connection = createConnector().open(config, context);
+  const connection = openConnection(database);
   const open: TargetFixture['open'] = ({ schema, deletes }) =>
     connection.openTarget!(
       { to: { collection: 'contacts' } satisfies MongodbTo, unit: 'contract', schema, deletes },
@@ -68,4 +54,53 @@ export async function createTargetFixture(): Promise<
       await client.close();
     },
   };
+}
+
+/** A collection with a key and a watermark of its users' own. */
+export async function createSourceFixture() {
+  const database = `test_${randomBytes(6).toString('hex')}`;
+  const client = await new MongoClient(mongodb.url!).connect();
+  const documents = client.db(database).collection('contacts');
+  const connection = openConnection(database);
+  const fixture = {
+    documents,
+    /** As the source itself encodes it. */
+    positionOf: (at: unknown) => BSON.EJSON.stringify({ at }, { relaxed: false }),
+    open: (spec: Partial<SourceSpec<MongodbFrom>> = {}) =>
+      connection.openSource!(
+        {
+          from: {
+            collection: 'contacts',
+            key: 'Id',
+            watermark: 'ModifiedAt',
+            fields: { Id: 'text', Name: 'text', ModifiedAt: 'datetime' },
+          },
+          ...{ where: undefined, fields: null, exclude: [], startAtMs: null },
+          ...spec,
+        },
+        AbortSignal.timeout(60_000),
+      ),
+    async put(records: Parameters<SourceFixture['put']>[0]) {
+      if (records.length === 0) return;
+      await documents.deleteMany({ Id: { $in: records.map(({ id }) => id) } });
+      await documents.insertMany(records.map(({ id, name, stampMs }) => ({ Id: id, Name: name, ModifiedAt: new Date(stampMs) })));
+    },
+    async remove(ids: readonly string[]) {
+      await documents.deleteMany({ Id: { $in: [...ids] } });
+    },
+    async [Symbol.asyncDispose]() {
+      await connection[Symbol.asyncDispose]();
+      await client.db(database).dropDatabase();
+      await client.close();
+    },
+  };
+  return fixture satisfies SourceFixture;
+}
+
+function openConnection(database: string) {
+  const connector = createConnector();
+  const config = connector.config.parse({ url: mongodb.url, database, decimals: isFerret ? 'double' : 'decimal128' });
+  const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+  const context = { connection: 'm', clock: systemClock, random: seededRandom(1), log: quiet, fetch, baseDir: '.' };
+  return connector.open(config, context);
 }

@@ -23,7 +23,7 @@ import {
   type WriteError,
 } from 'mongodb';
 import type { MongodbTo } from './config.ts';
-import { faultOf } from './errors.ts';
+import { guarded } from './errors.ts';
 import { placesOf } from './places.ts';
 import { type Decimals, fromStored, toStored, ValueError } from './values.ts';
 
@@ -101,7 +101,7 @@ export class MongodbTarget implements Target {
     const places = placesOf(schema, placesOfKnown(known));
     const arriving = schema.fields.map(({ name, type }) => ({ name, place: places.get(name)!, type }));
     const kept = known?.fields.filter(({ name }) => !places.has(name)) ?? [];
-    await this.#guarded(async () => {
+    await guarded(async () => {
       for (const { name } of schema.fields.filter(({ reference }) => reference))
         await this.#documents.createIndex({ [places.get(name)!]: 1 });
       const collections = this.#db.collection<Known>(COLLECTIONS);
@@ -185,7 +185,7 @@ export class MongodbTarget implements Target {
   }
 
   async #bulk(operations: AnyBulkWriteOperation<Doc>[]): Promise<{ done: number; errors: readonly WriteError[] }> {
-    return this.#guarded(async () => {
+    return guarded(async () => {
       try {
         const { insertedCount, matchedCount, deletedCount } = await this.#documents.bulkWrite(operations, { ordered: false });
         return { done: insertedCount + matchedCount + deletedCount, errors: [] };
@@ -236,7 +236,7 @@ export class MongodbTarget implements Target {
   }
 
   async #stored(keys: readonly string[], places: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, StoredRow>> {
-    const found = await this.#guarded(() => this.#documents.find({ _id: { $in: [...keys] } }).toArray());
+    const found = await guarded(() => this.#documents.find({ _id: { $in: [...keys] } }).toArray());
     return new Map(
       found.map((document) => {
         const row = newRow();
@@ -252,21 +252,13 @@ export class MongodbTarget implements Target {
   }
 
   #known(): Promise<Known | null> {
-    return this.#guarded(() => this.#db.collection<Known>(COLLECTIONS).findOne({ _id: this.#spec.to.collection }));
+    return guarded(() => this.#db.collection<Known>(COLLECTIONS).findOne({ _id: this.#spec.to.collection }));
   }
 
   #indexes(places: ReadonlyMap<string, string>): SchemaChange[] {
     return this.#spec.schema.fields
       .filter(({ reference }) => reference)
       .map(({ name }) => ({ summary: `index ${places.get(name)} of ${this.#spec.to.collection}` }));
-  }
-
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw faultOf(error);
-    }
   }
 }
 
