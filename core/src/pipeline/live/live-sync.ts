@@ -10,6 +10,8 @@ import type { Partial } from './partial.ts';
 import { ReadAhead } from './read-ahead.ts';
 import type { WriteGate } from './write-gate.ts';
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** One sync of a stream: what events mean for its records, and how they reach its target. */
 export class LiveSync {
   readonly opened: OpenedSync;
@@ -59,15 +61,17 @@ export class LiveSync {
   /** What is to be written for a batch, records that have to be read included. The sync's gate is held: no poll comes between. */
   async prepare(folded: Folded): Promise<readonly StreamChange[]> {
     const asked: string[] = [];
+    const doubted = new Set<string>();
     for (const [key, pending] of folded) {
       if (pending.kind !== 'read') {
         if (!this.#ahead.isDoubtful(key, pending.stampMs)) continue;
         folded.set(key, { kind: 'read' });
+        doubted.add(key);
       }
       asked.push(key);
     }
     const changes = await this.#changes(folded);
-    return asked.length === 0 ? changes : [...changes, ...(await this.#read(asked))];
+    return asked.length === 0 ? changes : [...changes, ...(await this.#read(asked, doubted))];
   }
 
   /** Brings them to the target, within the transaction that is open. */
@@ -107,11 +111,11 @@ export class LiveSync {
   }
 
   /** Records as the source has them now, through the steps. */
-  async #read(keys: readonly string[]): Promise<readonly Change[]> {
+  async #read(keys: readonly string[], doubted: ReadonlySet<string> = NONE): Promise<readonly Change[]> {
     if (keys.length === 0) return [];
     const { source, steps, config } = this.opened;
     const read = await source.readKeys!(keys, this.#signal);
-    this.#ahead.note(read);
+    this.#ahead.note(read, doubted);
     const { changes, failures } = await steps.changes(read);
     await this.#keepStepFailures(failures);
     return config.deletes === 'ignore' ? changes.filter(({ op }) => op !== 'delete') : changes;
