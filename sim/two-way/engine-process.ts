@@ -1,3 +1,4 @@
+import postgres from '@tidemark/connector-postgres';
 import sqlite from '@tidemark/connector-sqlite';
 import {
   type AnyConnector,
@@ -15,7 +16,7 @@ import { createPubSubTransport } from '../../connectors/salesforce/stream/pubsub
 import { storeOf, textOf, withConnectors } from '../lib/engine-life.ts';
 import { localDelay, type Network, simulatedFetch } from '../lib/network.ts';
 import { type GrpcWorld, simulatedGrpc } from '../live/simulated-grpc.ts';
-import type { AppDatabase } from './app-database.ts';
+import type { App } from './app.ts';
 import { orgFields } from './fields.ts';
 import { noReads, type OrgSide } from './org-side.ts';
 import type { Plan } from './plan.ts';
@@ -27,11 +28,11 @@ export interface EngineWorld {
   readonly network: Network;
   readonly grpc: GrpcWorld;
   readonly org: OrgSide;
-  readonly app: AppDatabase;
+  readonly app: App;
   readonly store: Store;
   readonly config: Config;
   /** The engine is about to read rows of the app for good. */
-  readonly beforeMerge: () => void;
+  readonly beforeMerge: () => Promise<void>;
 }
 
 /** One process of the engine, from its start to its death. */
@@ -63,9 +64,10 @@ export class EngineProcess {
           ? createPubSubTransport('pubsub.example.com:443', session, context.clock, async () => simulatedGrpc(grpc, this.life))
           : null,
     });
+    const database = app.connector(scheduler, this.life, () => localDelay(network.random), world.beforeMerge);
     const connectors: Record<string, AnyConnector> = {
       salesforce: salesforce as AnyConnector,
-      sqlite: app.connector(scheduler, this.life, () => localDelay(network.random), world.beforeMerge),
+      [database.name]: database,
     };
     this.#engine = new Engine({
       config: withConnectors(world.config, connectors),
@@ -139,7 +141,7 @@ export const sync = 'accounts';
 export const credentials = { clientId: 'simulation', clientSecret: 'not a secret of anybody' };
 
 /** The configuration of a world, as a user would write it. Read once for all worlds that have the same. */
-export function configOf(plan: Plan, app: AppDatabase): Config {
+export function configOf(plan: Plan, app: App): Config {
   const { conflicts, deletes, match, oneWay, live, everyMs, fullMs } = plan;
   const name = JSON.stringify([conflicts, deletes, match, oneWay, live, app.connection]);
   const config = configs.get(name) ?? readConfig(plan, app);
@@ -149,7 +151,7 @@ export function configOf(plan: Plan, app: AppDatabase): Config {
   return { ...config, pairings: new Map([...config.pairings].map(([key, pairing]) => [key, { ...pairing, ...schedules }])) };
 }
 
-function readConfig({ conflicts, deletes, match, oneWay, live }: Plan, app: AppDatabase): Config {
+function readConfig({ conflicts, deletes, match, oneWay, live }: Plan, app: App): Config {
   const yaml = JSON.stringify({
     connections: {
       crm: {
@@ -179,6 +181,6 @@ function readConfig({ conflicts, deletes, match, oneWay, live }: Plan, app: AppD
   return parseConfig(yaml, {
     file: `${import.meta.dirname}/tidemark.yaml`,
     env: {},
-    connectors: [createSalesforce() as AnyConnector, sqlite as AnyConnector],
+    connectors: [createSalesforce() as AnyConnector, sqlite as AnyConnector, postgres as AnyConnector],
   });
 }

@@ -1,13 +1,13 @@
 import type { Random } from '@tidemark/core';
 import { type Emulator, SalesforceError, type Transaction } from '@tidemark/emulator';
 import type { Life, Scheduler } from '@tidemark/testkit/simulation';
-import type { AppDatabase } from './app-database.ts';
+import type { App, RowEdit } from './app.ts';
 import { type Field, fields, orgFields, phoneMax, type Value, type Values } from './fields.ts';
 
 /** Who write on both sides: the org's users, and the application with its own. */
 export class People {
   readonly #emulator: Emulator;
-  readonly #app: AppDatabase;
+  readonly #app: App;
   readonly #scheduler: Scheduler;
   readonly #life: Life;
   readonly #random: Random;
@@ -22,7 +22,7 @@ export class People {
 
   constructor(parts: {
     emulator: Emulator;
-    app: AppDatabase;
+    app: App;
     scheduler: Scheduler;
     life: Life;
     random: Random;
@@ -53,57 +53,53 @@ export class People {
       }
     }
     if (heldMs === 0) transaction.commit();
-    else this.#later('a transaction of the org is committed', heldMs, () => transaction.commit());
+    else this.#later('a transaction of the org is committed', heldMs, async () => transaction.commit());
   }
 
   /** A transaction in the app's database. While somebody else writes there, it comes later. */
-  inApp(heldMs = 0): void {
-    this.#transact(heldMs, () => {
-      for (let n = this.#few(); n > 0; n--) this.#changeApp();
-    });
+  inApp(heldMs = 0): Promise<void> {
+    return this.#transact(
+      heldMs,
+      Array.from({ length: this.#few() }, () => this.#editOfApp()),
+    );
   }
 
   /** One record on both sides at about the same time: the same field or another one. */
-  onBoth(pairs: readonly (readonly [string, string])[]): void {
+  async onBoth(pairs: readonly (readonly [string, string])[]): Promise<void> {
     const pair = this.#one(pairs);
     if (pair === undefined) return;
     const [id, key] = pair;
     const here = this.#some(1);
     const there = this.#random() < 0.6 ? this.#some(1, Object.keys(here) as Field[]) : this.#some(1);
-    const inOrg = () =>
+    const inOrg = async () =>
       this.#writeOrg((tx) => {
         if (this.#random() < 0.12) tx.delete('Account', id);
         else tx.update('Account', id, orgValues(here));
       });
     const inApp = () =>
-      this.#transact(0, () => {
-        if (this.#random() < 0.12) this.#app.delete(key);
-        else this.#app.update(key, there);
-      });
+      this.#transact(0, [this.#random() < 0.12 ? { kind: 'delete', key } : { kind: 'update', key, values: there }]);
     const [first, second] = this.#random() < 0.5 ? [inOrg, inApp] : [inApp, inOrg];
-    first();
+    await first();
     this.#later('the other edit', this.#random() * (this.#random() < 0.5 ? 100 : 5000), second);
   }
 
   /** Some records are known to belong together, as one of their sides has it: somebody kept both before us. */
-  introduce(ids: Iterable<string>, share: number): void {
+  async introduce(ids: Iterable<string>, share: number): Promise<void> {
     const keys = this.#app.keys();
     for (const id of ids) {
       if (this.#random() >= share || keys.length === 0) continue;
       const [key] = keys.splice(Math.floor(this.#random() * keys.length), 1) as [string];
-      if (this.#random() < 0.5) this.#app.link(key, id);
+      if (this.#random() < 0.5) await this.#transact(0, [{ kind: 'link', key, id }]);
       else this.#emulator.org.write((tx) => tx.update('Account', id, { App_Id__c: key }));
     }
   }
 
   /** A pair of which one side was just written: somebody edits or deletes one of them, as long as nobody is in the way. */
-  meddle(id: string | null, key: string | null, among: readonly Field[]): void {
+  async meddle(id: string | null, key: string | null, among: readonly Field[]): Promise<void> {
     const dice = this.#random();
     if (key !== null && dice < 0.7) {
-      if (!this.#app.begin()) return;
-      if (dice < 0.3) this.#app.delete(key);
-      else this.#app.update(key, this.#some(1, among));
-      this.#app.commit();
+      const edit: RowEdit = dice < 0.3 ? { kind: 'delete', key } : { kind: 'update', key, values: this.#some(1, among) };
+      if (await this.#app.begin([edit])) await this.#app.commit();
     } else if (id !== null) {
       this.#writeOrg((tx) => {
         if (dice < 0.8) tx.delete('Account', id);
@@ -118,21 +114,20 @@ export class People {
   }
 
   /** One edit of one of these records in the app, unless it is busy. */
-  editOneInApp(): void {
+  async editOneInApp(): Promise<void> {
     const key = this.#one(this.#app.keys());
-    if (key === undefined || !this.#app.begin()) return;
-    this.#app.update(key, this.#some(1));
-    this.#app.commit();
+    if (key !== undefined && (await this.#app.begin([{ kind: 'update', key, values: this.#some(1) }]))) await this.#app.commit();
   }
 
   /** Whatever the org refuses gets a value that it takes. */
-  mend(): void {
-    this.#transact(0, () => {
-      for (const [key, { values }] of this.#app.read()) {
-        const phone = String(values.phone ?? '');
-        if (phone.length > phoneMax || phone.startsWith('bad')) this.#app.update(key, { phone: this.#text() });
-      }
-    });
+  async mend(): Promise<void> {
+    const edits: RowEdit[] = [];
+    for (const [key, { values }] of await this.#app.read()) {
+      const phone = String(values.phone ?? '');
+      const isRefused = phone.length > phoneMax || phone.startsWith('bad');
+      if (isRefused) edits.push({ kind: 'update', key, values: { phone: this.#text() } });
+    }
+    await this.#transact(0, edits);
   }
 
   value(field: Field): Value {
@@ -161,13 +156,13 @@ export class People {
     } else transaction.update('Account', id, orgValues(this.#some(1 + Math.floor(random() * 2))));
   }
 
-  #changeApp(): void {
+  #editOfApp(): RowEdit {
     const random = this.#random;
     const key = this.#one(this.#app.keys());
     const dice = random();
-    if (key === undefined || dice < 0.25) this.#app.insert({ ...this.#odd(this.#some(2)), name: this.#name() });
-    else if (dice < 0.35) this.#app.delete(key);
-    else this.#app.update(key, this.#odd(this.#some(1 + Math.floor(random() * 2))));
+    if (key === undefined || dice < 0.25) return { kind: 'insert', values: { ...this.#odd(this.#some(2)), name: this.#name() } };
+    if (dice < 0.35) return { kind: 'delete', key };
+    return { kind: 'update', key, values: this.#odd(this.#some(1 + Math.floor(random() * 2))) };
   }
 
   /** Values as an application may hold them: the org trims some, and refuses some. */
@@ -212,22 +207,18 @@ export class People {
     return list[Math.floor(this.#random() * list.length)];
   }
 
-  #transact(heldMs: number, work: () => void): void {
-    if (!this.#app.begin()) {
-      this.#later('the app tries again', 20 + this.#random() * 200, () => this.#transact(heldMs, work));
-      return;
-    }
-    work();
-    if (heldMs === 0) this.#app.commit();
+  async #transact(heldMs: number, edits: readonly RowEdit[]): Promise<void> {
+    if (!(await this.#app.begin(edits)))
+      this.#later('the app tries again', 20 + this.#random() * 200, () => this.#transact(heldMs, edits));
+    else if (heldMs === 0) await this.#app.commit();
     else this.#later('a transaction of the app is committed', heldMs, () => this.#app.commit());
   }
 
-  #later(what: string, ms: number, call: () => void): void {
+  #later(what: string, ms: number, call: () => Promise<void>): void {
     this.open++;
     this.#scheduler.after(this.#life, what, ms, () => {
       this.open--;
-      call();
-      return undefined;
+      return call();
     });
   }
 }

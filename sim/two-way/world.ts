@@ -9,7 +9,9 @@ import type { Network } from '../lib/network.ts';
 import { outcomeOf, Wrong } from '../lib/outcome.ts';
 import type { Outcome, SimulationOptions } from '../lib/simulation.ts';
 import { pubsubOf } from '../live/simulated-grpc.ts';
-import { AppDatabase } from './app-database.ts';
+import type { App } from './app.ts';
+import { AppFile } from './app-file.ts';
+import { AppPostgres } from './app-postgres.ts';
 import { differences } from './differences.ts';
 import { configOf, credentials, EngineProcess, type EngineWorld, sync } from './engine-process.ts';
 import { type Field, fields, meaningOf, type SideRecord } from './fields.ts';
@@ -37,7 +39,7 @@ class World {
   readonly #scheduler: Scheduler;
   readonly #emulator: Emulator;
   readonly #org: OrgSide;
-  readonly #app: AppDatabase;
+  readonly #app: App;
   readonly #store: Store;
   readonly #ledger: Ledger;
   readonly #network: Network;
@@ -83,8 +85,10 @@ class World {
       emulator.automation.triggers.define({ name: 'Sites', object: 'Account', on: ['before insert', 'before update'], run });
     }
     const store = await openStore(':memory:');
-    if (options.target !== 'sqlite') throw new Error(`there is no app on ${options.target}: sqlite`);
-    const app = new AppDatabase(join(folder(), `two-way-${process.pid}.db`), () => now() + plan.machineSkewMs);
+    const app =
+      options.target === 'postgres'
+        ? await AppPostgres.create()
+        : new AppFile(join(folder(), `two-way-${process.pid}.db`), () => now() + plan.machineSkewMs);
     return new World({ seed, plan, random, history, clockRef, emulator, store, app });
   }
 
@@ -96,7 +100,7 @@ class World {
     clockRef: { scheduler: Scheduler | null };
     emulator: Emulator;
     store: Store;
-    app: AppDatabase;
+    app: App;
   }) {
     const { seed, plan, random, history, clockRef, emulator, app } = parts;
     this.#seed = seed;
@@ -141,8 +145,8 @@ class World {
       org: this.#org,
       store: observed(parts.store, this.#ledger, () => !this.#frozen),
       config: configOf(plan, app),
-      beforeMerge: () => {
-        if (this.#network.faults !== null && random() < plan.meanwhile) this.#people.editOneInApp();
+      beforeMerge: async () => {
+        if (this.#network.faults !== null && random() < plan.meanwhile) await this.#people.editOneInApp();
       },
     };
     const { match: sameNames, refused } = plan;
@@ -183,13 +187,13 @@ class World {
     const { faults } = this.#network;
     this.#network.faults = null;
     await this.#ended(this.#spawn('schema').applySchema());
-    this.#app.watch(this.#plan.spellings);
+    await this.#app.watch(this.#plan.spellings);
     this.#network.faults = faults;
     for (let i = 0; i < this.#plan.records; i++) {
       this.#people.inOrg();
-      this.#people.inApp();
+      await this.#people.inApp();
     }
-    this.#people.introduce(this.#org.read().keys(), this.#plan.introduced);
+    await this.#people.introduce(this.#org.read().keys(), this.#plan.introduced);
     this.#look();
     // What was there before is older than the engine.
     this.#scheduler.skip(1);
@@ -207,7 +211,7 @@ class World {
     if (this.#plan.quota !== null) this.#scheduler.skip(25 * 60 * minute);
     this.#emulator.limits.DailyApiRequests.max = calls;
     if (this.#plan.mends === 'values') {
-      this.#people.mend();
+      await this.#people.mend();
       await this.#scheduler.run(() => this.#people.open === 0);
     } else if (this.#plan.mends === 'rule') {
       this.#emulator.automation.validationRules.remove('Account', 'No_Bad_Phone');
@@ -217,7 +221,7 @@ class World {
 
   async close(): Promise<void> {
     for (const { life } of this.#alive) this.#scheduler.abandon(life);
-    this.#app.close();
+    await this.#app.close();
     await this.#emulator.close();
     await this.#store[Symbol.asyncDispose]();
   }
@@ -254,7 +258,7 @@ class World {
     return differences(
       {
         left: this.#org.read(),
-        right: this.#app.read(),
+        right: await this.#app.read(),
         links: await links.linksAfter(sync, '', 10_000),
         conflicts: await links.conflicts({ sync }),
         failures: await this.#store.failures({ sync }),
@@ -359,8 +363,9 @@ class World {
     this.#later('action', -Math.log(1 - this.#random()) * gapMs, () => {
       const kind = this.#pickAction();
       this.#say(kind);
-      this.#acts[kind]();
-      if (--this.#actionsLeft > 0) this.#nextAction();
+      if (this.#actionsLeft > 1) this.#nextAction();
+      this.#actionsLeft--;
+      return this.#acts[kind]();
     });
   }
 
@@ -374,7 +379,8 @@ class World {
     return 'org';
   }
 
-  readonly #acts: Readonly<Record<ActionKind, () => void>> = {
+  /** Whatever takes its time is awaited. */
+  readonly #acts: Readonly<Record<ActionKind, () => unknown>> = {
     org: () => this.#people.inOrg(),
     app: () => this.#people.inApp(),
     both: () => this.#people.onBoth(this.#pairs()),
@@ -432,12 +438,13 @@ class World {
     });
   }
 
-  #later(what: string, ms: number, call: () => void): void {
+  /** @param call  what it returns is awaited */
+  #later(what: string, ms: number, call: () => unknown): void {
     this.#busy++;
     this.#scheduler.after(this.#fate, what, ms, () => {
       this.#busy--;
-      call();
-      return undefined;
+      const going = call();
+      return going instanceof Promise ? going : undefined;
     });
   }
 

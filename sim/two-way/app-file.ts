@@ -3,22 +3,14 @@ import { DatabaseSync } from 'node:sqlite';
 import type { AnyConnector } from '@tidemark/core';
 import type { Life, Scheduler } from '@tidemark/testkit/simulation';
 import { createConnector } from '../../connectors/sqlite/connector.ts';
-import type { SideRecord, Values } from './fields.ts';
+import { type App, columns, type Row, type RowChange, type RowEdit, recordOf, statementOf } from './app.ts';
+import type { SideRecord } from './fields.ts';
 
-/** One write of a row, by whomever. */
-export interface RowChange {
-  readonly key: string;
-  readonly before: SideRecord | null;
-  readonly after: SideRecord | null;
-  readonly ours: boolean;
-}
-
-const columns = ['name', 'phone', 'revenue', 'notes', 'site', 'crm_id'] as const;
 const json = (row: string) => `json_object(${columns.map((name) => `'${name}', ${row}.${name}`).join(', ')})`;
 const julianEpochDays = 2440587.5;
 
-/** The database of an application, in a file: what its own programs do there, and a record of who wrote what. */
-export class AppDatabase {
+/** In a SQLite file. */
+export class AppFile implements App {
   readonly path: string;
   readonly #app: DatabaseSync;
   readonly #watcher: DatabaseSync;
@@ -47,8 +39,7 @@ export class AppDatabase {
     return { type: 'sqlite', path: this.path, busyTimeoutMs: 0 };
   }
 
-  /** @param beforeMerge  called right before rows are read for good, under the lock */
-  connector(scheduler: Scheduler, life: Life, delay: () => number, beforeMerge: () => void): AnyConnector {
+  connector(scheduler: Scheduler, life: Life, delay: () => number, beforeMerge: () => Promise<void>): AnyConnector {
     const files = new Set<object>();
     const sqlite = createConnector({
       runInProcess: (op, work, file) => {
@@ -56,9 +47,9 @@ export class AppDatabase {
           files.add(file);
           life.onAbandoned(() => file.close());
         }
-        const call = () => {
+        const call = async () => {
+          if (op === 'beginMerge') await beforeMerge();
           this.#looked = false;
-          if (op === 'beginMerge') beforeMerge();
           return work();
         };
         return scheduler.outside(life, `sqlite ${op}`, call, { beforeMs: delay(), afterMs: delay() });
@@ -67,8 +58,7 @@ export class AppDatabase {
     return sqlite as AnyConnector;
   }
 
-  /** Once the table is captured. @param spells  the application writes sites in capitals, whoever sets them */
-  watch(spells: boolean): void {
+  async watch(spells: boolean): Promise<void> {
     if (spells) {
       for (const on of ['INSERT', 'UPDATE OF site']) {
         this.#app.exec(`CREATE TRIGGER spell_${on.slice(0, 6)} AFTER ${on} ON customers WHEN NEW.site IS NOT upper(NEW.site) BEGIN
@@ -83,7 +73,6 @@ export class AppDatabase {
     written('DELETE', 'OLD.id', json('OLD'), 'NULL');
   }
 
-  /** What was committed since somebody asked last, in its order. */
   changes(): RowChange[] {
     if (this.#looked) return [];
     this.#looked = true;
@@ -91,15 +80,15 @@ export class AppDatabase {
     if (rows.length > 0) this.#seen = rows.at(-1)!.seq;
     return rows.map(({ id, was, became, writer }) => ({
       key: String(id),
-      before: recordOf(was),
-      after: recordOf(became),
+      before: was === null ? null : recordOf(JSON.parse(was) as Row),
+      after: became === null ? null : recordOf(JSON.parse(became) as Row),
       ours: writer !== null,
     }));
   }
 
-  read(): Map<string, SideRecord> {
+  async read(): Promise<Map<string, SideRecord>> {
     const rows = this.#watcher.prepare(`SELECT id, ${json('customers')} AS row FROM customers`).all();
-    return new Map(rows.map(({ id, row }) => [String(id), recordOf(String(row))!]));
+    return new Map(rows.map(({ id, row }) => [String(id), recordOf(JSON.parse(String(row)) as Row)]));
   }
 
   keys(): string[] {
@@ -109,45 +98,24 @@ export class AppDatabase {
       .map(({ id }) => String(id));
   }
 
-  /** A transaction of the application. Whether it could be begun: the engine may hold the lock. */
-  begin(): boolean {
+  async begin(edits: readonly RowEdit[]): Promise<boolean> {
     if (this.#app.isTransaction) return false;
     try {
       this.#app.exec('BEGIN IMMEDIATE');
-      return true;
     } catch (error) {
       if ((error as { errcode?: number }).errcode === 5) return false;
       throw error;
     }
+    for (const { sql, values } of edits.map(statementOf)) this.#app.prepare(sql).run(...values);
+    return true;
   }
 
-  commit(): void {
+  async commit(): Promise<void> {
     this.#looked = false;
     if (this.#app.isTransaction) this.#app.exec('COMMIT');
   }
 
-  insert(values: Values): void {
-    const names = Object.keys(values);
-    this.#app
-      .prepare(`INSERT INTO customers (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`)
-      .run(...Object.values(values));
-  }
-
-  update(key: string, values: Values): void {
-    const set = Object.keys(values).map((name) => `${name} = ?`);
-    this.#app.prepare(`UPDATE customers SET ${set.join(', ')} WHERE id = ?`).run(...Object.values(values), Number(key));
-  }
-
-  link(key: string, id: string): void {
-    this.#looked = false;
-    this.#app.prepare('UPDATE customers SET crm_id = ? WHERE id = ?').run(id, Number(key));
-  }
-
-  delete(key: string): void {
-    this.#app.prepare('DELETE FROM customers WHERE id = ?').run(Number(key));
-  }
-
-  close(): void {
+  async close(): Promise<void> {
     if (this.#app.isTransaction) this.#app.exec('ROLLBACK');
     this.#app.close();
     this.#watcher.close();
@@ -161,12 +129,6 @@ interface Written {
   readonly was: string | null;
   readonly became: string | null;
   readonly writer: string | null;
-}
-
-function recordOf(text: string | null): SideRecord | null {
-  if (text === null) return null;
-  const { crm_id, ...values } = JSON.parse(text) as Values & { readonly crm_id: string | null };
-  return { values, partner: crm_id };
 }
 
 function removeFile(path: string): void {
