@@ -1,17 +1,12 @@
 import type { Column, FieldSchema, FieldType } from '@tidemark/core';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { BinaryEncoder } from './binary-encoder.ts';
 import { ChunkPool } from './copy-output.ts';
 import { copyIn } from './driver.ts';
-import { type TestDatabase, testDatabase } from './fixture.ts';
+import { database } from './test-table.ts';
 
-let database: TestDatabase;
 let tables = 0;
-beforeAll(async () => {
-  database = await testDatabase();
-});
-afterAll(() => database.drop());
 
 const digits = (max: number) => fc.stringMatching(new RegExp(`^-?(0|[1-9][0-9]{0,${max - 1}})$`));
 const fraction = fc.stringMatching(/^[0-9]{1,12}$/);

@@ -1,3 +1,4 @@
+import { captureOfSide, captureOfSource, checkSideCapture, checkSourceCapture } from '@tidemark/core';
 import { z } from 'zod';
 
 export const postgresConfig = z.strictObject({
@@ -32,27 +33,11 @@ export const postgresFrom = z
       .min(1)
       .optional()
       .describe('Column that grows with every change: a timestamp, or a number. Without it every run reads everything.'),
-    capture: z
-      .boolean()
-      .optional()
-      .describe(
-        'Reads what changed from a change log that triggers write, deletes included. `tidemark schema apply` makes both; takes no watermark.',
-      ),
-    own: z
-      .enum(['include', 'ignore'])
-      .optional()
-      .describe(
-        'With capture: whether what only syncs of Tidemark have written counts as a change; include unless told otherwise',
-      ),
+    ...captureOfSource,
   })
   .refine((from) => (from.table === undefined) !== (from.query === undefined), 'takes either table or query')
   .refine((from) => from.query === undefined || from.key !== undefined, 'a query needs `key`')
-  .refine((from) => !from.capture || from.table !== undefined, { path: ['capture'], message: 'needs a table, not a query' })
-  .refine((from) => !from.capture || from.watermark === undefined, {
-    path: ['watermark'],
-    message: 'is not needed with capture, which tells of every change',
-  })
-  .refine((from) => from.capture || from.own === undefined, { path: ['own'], message: 'needs capture, which tells who wrote' });
+  .superRefine(checkSourceCapture);
 export type PostgresFrom = z.output<typeof postgresFrom>;
 
 export const postgresTo = z.strictObject({
@@ -74,15 +59,7 @@ export const postgresSide = z
       .min(1)
       .optional()
       .describe('Column that grows with every change: a timestamp, or a number; deletes are then seen by full runs only'),
-    capture: z
-      .boolean()
-      .default(true)
-      .describe(
-        'Reads what changed, deletes included, from a change log that triggers write; `tidemark schema apply` makes both',
-      ),
+    ...captureOfSide,
   })
-  .refine((side) => !side.capture || side.watermark === undefined, {
-    path: ['watermark'],
-    message: 'takes capture: false, because a capture tells of every change',
-  });
+  .superRefine(checkSideCapture);
 export type PostgresSideSpec = z.output<typeof postgresSide>;

@@ -6,18 +6,12 @@ import {
   sqlTraits,
   type TargetFixture,
 } from '@tidemark/testkit';
-import { afterAll, beforeAll } from 'vitest';
 import type { PostgresFrom } from './config.ts';
-import { type TestDatabase, testDatabase } from './fixture.ts';
 import { quoteName } from './identifiers.ts';
+import { database } from './test-table.ts';
 import { fromPostgres, toPostgresText } from './values.ts';
 
-let database: TestDatabase;
 let made = 0;
-beforeAll(async () => {
-  database = await testDatabase();
-});
-afterAll(() => database.drop());
 
 /** Each dataset has a schema of its own, so that the checkpoints are its own, too. */
 async function createTarget(): Promise<TargetFixture> {

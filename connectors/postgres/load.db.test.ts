@@ -10,19 +10,9 @@ import {
 } from '@tidemark/core';
 import { type BlockStyle, loadBlock } from '@tidemark/testkit';
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { row, type TestDatabase, testDatabase } from './fixture.ts';
-
-let database: TestDatabase;
-let table: string;
-let made = 0;
-beforeAll(async () => {
-  database = await testDatabase();
-});
-afterAll(() => database.drop());
-beforeEach(() => {
-  table = `t${++made}`;
-});
+import { describe, expect, test } from 'vitest';
+import { row } from './fixture.ts';
+import { anotherTable, database, table } from './test-table.ts';
 
 const schema: DatasetSchema = {
   name: 'Contact',
@@ -241,7 +231,7 @@ describe('staged rows', () => {
         }),
         fc.constantFrom<BlockStyle>('text', 'values'),
         async (records, style) => {
-          table = `t${++made}`;
+          anotherTable();
           const { begin } = await open();
           const load = await begin();
           const rows = records.map((values, i) => contact(`k${i}`, values));

@@ -98,6 +98,9 @@ async function countStaged(client: Client, schema: string, name: string) {
   return { staging: { name: staging, logged: rows[0]![0] === 'p' }, rows: Number(count), nextPlace: Number(nextPlace) };
 }
 
+/** What a checkpoint says of a load that is under way, when none is. */
+const noLoad = { load_id: null, load_table: null, load_position: null, load_rows: null };
+
 export class PostgresLoad implements Load {
   readonly #context: LoadContext;
   readonly #staging: Staging;
@@ -189,10 +192,7 @@ export class PostgresLoad implements Load {
           : { created: swapped, updated: 0, unchanged: 0, deleted: 0 };
       if (swapped === null) await client.query(`DROP TABLE ${this.#staging.name}`);
       await checkpoints.keep(client, spec.unit, commit.epoch, {
-        load_id: null,
-        load_table: null,
-        load_position: null,
-        load_rows: null,
+        ...noLoad,
         ...(end.checkpoint === null ? {} : { checkpoint: end.checkpoint }),
       });
       this.#swapped = swapped !== null;
@@ -210,12 +210,7 @@ export class PostgresLoad implements Load {
     const { pool, spec, checkpoints, commit } = this.#context;
     await transaction(pool, {}, async (client) => {
       await client.query(`DROP TABLE IF EXISTS ${this.#staging.name}`);
-      await checkpoints.keep(client, spec.unit, commit.epoch, {
-        load_id: null,
-        load_table: null,
-        load_position: null,
-        load_rows: null,
-      });
+      await checkpoints.keep(client, spec.unit, commit.epoch, noLoad);
     });
     this.#rows = 0;
     this.#position = null;

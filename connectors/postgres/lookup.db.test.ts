@@ -1,13 +1,8 @@
 import { describeLookupContract } from '@tidemark/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type TestDatabase, testDatabase } from './fixture.ts';
+import { expect, test } from 'vitest';
+import { database } from './test-table.ts';
 
 const never = new AbortController().signal;
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await testDatabase();
-});
-afterAll(() => database.drop());
 let tables = 0;
 
 describeLookupContract('postgres', async () => {

@@ -1,18 +1,7 @@
 import { NO_STAMP, RequestRefusedError, type Row, rowsOfBlock, type Source, type SourceSpec } from '@tidemark/core';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { PostgresFrom } from './config.ts';
-import { type TestDatabase, testDatabase } from './fixture.ts';
-
-let database: TestDatabase;
-let table: string;
-let made = 0;
-beforeAll(async () => {
-  database = await testDatabase();
-});
-afterAll(() => database.drop());
-beforeEach(() => {
-  table = `t${++made}`;
-});
+import { database, table } from './test-table.ts';
 
 const never = new AbortController().signal;
 

@@ -1,25 +1,15 @@
 import { type DatasetSchema, NO_STAMP, NotConnectedError, type Row, type StreamChange } from '@tidemark/core';
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { ATTEMPT, Attempts } from './attempts.ts';
 import { openTransaction } from './driver.ts';
-import { row, type TestDatabase, testDatabase } from './fixture.ts';
+import { row } from './fixture.ts';
 import type { PostgresTarget } from './target.ts';
+import { anotherTable, database, table } from './test-table.ts';
 import { Writer } from './write.ts';
 
 // What the contract of streams leaves to PostgreSQL: its constraints, its sessions, and how updates of all shapes become one
 // statement.
-
-let database: TestDatabase;
-let table: string;
-let made = 0;
-beforeAll(async () => {
-  database = await testDatabase();
-});
-afterAll(() => database.drop());
-beforeEach(() => {
-  table = `t${++made}`;
-});
 
 const never = new AbortController().signal;
 const schema: DatasetSchema = {
@@ -133,7 +123,7 @@ test('tables with more columns than an integer has bits', () =>
         },
       ),
       async (updates) => {
-        table = `t${++made}`;
+        anotherTable();
         const names = Array.from({ length: 70 }, (_, i) => `F${i}`);
         const fields = names.map((name) => ({ name, type: 'text' as const, nullable: true }));
         const wide = { ...schema, fields: [schema.fields[0]!, ...fields] };

@@ -9,19 +9,9 @@ import {
   type WriteResult,
 } from '@tidemark/core';
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { row, type TestDatabase, testDatabase } from './fixture.ts';
-
-let database: TestDatabase;
-let table: string;
-let made = 0;
-beforeAll(async () => {
-  database = await testDatabase();
-});
-afterAll(() => database.drop());
-beforeEach(() => {
-  table = `t${++made}`;
-});
+import { describe, expect, test } from 'vitest';
+import { row } from './fixture.ts';
+import { database, table } from './test-table.ts';
 
 const schema: DatasetSchema = {
   name: 'Contact',

@@ -1,3 +1,4 @@
+import { captureOfSide, captureOfSource, checkSideCapture, checkSourceCapture } from '@tidemark/core';
 import { z } from 'zod';
 
 export const sqliteConfig = z.strictObject({
@@ -33,26 +34,10 @@ export const sqliteFrom = z
       .string()
       .optional()
       .describe('Column that grows with every change of a row. Without it every run reads everything.'),
-    capture: z
-      .boolean()
-      .optional()
-      .describe(
-        'Reads what changed from a change log that triggers write, deletes included. `tidemark schema apply` makes both; takes no watermark.',
-      ),
-    own: z
-      .enum(['include', 'ignore'])
-      .optional()
-      .describe(
-        'With capture: whether what only syncs of Tidemark have written counts as a change; include unless told otherwise',
-      ),
+    ...captureOfSource,
   })
   .refine((from) => (from.table === undefined) !== (from.query === undefined), 'needs either table or query')
-  .refine((from) => !from.capture || from.table !== undefined, { path: ['capture'], message: 'needs a table, not a query' })
-  .refine((from) => !from.capture || from.watermark === undefined, {
-    path: ['watermark'],
-    message: 'is not needed with capture, which tells of every change',
-  })
-  .refine((from) => from.capture || from.own === undefined, { path: ['own'], message: 'needs capture, which tells who wrote' });
+  .superRefine(checkSourceCapture);
 export type SqliteFrom = z.output<typeof sqliteFrom>;
 
 export const sqliteTo = z.strictObject({ table: z.string().min(1).describe('Table to write; it is made when it is not there') });
@@ -72,15 +57,7 @@ export const sqliteSide = z
       .string()
       .optional()
       .describe('Column that grows with every change of a row; deletes are then seen by full runs only'),
-    capture: z
-      .boolean()
-      .default(true)
-      .describe(
-        'Reads what changed, deletes included, from a change log that triggers write; `tidemark schema apply` makes both',
-      ),
+    ...captureOfSide,
   })
-  .refine((side) => !side.capture || side.watermark === undefined, {
-    path: ['watermark'],
-    message: 'takes capture: false, because a capture tells of every change',
-  });
+  .superRefine(checkSideCapture);
 export type SqliteSideSpec = z.output<typeof sqliteSide>;

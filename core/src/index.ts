@@ -13,6 +13,7 @@ export { createLog, type LogLevel, type LogOptions, logLevels, type RootLog } fr
 export * from './base/random.ts';
 export * from './base/retry.ts';
 export { registerSecret, scrub } from './base/secrets.ts';
+export * from './config/captured-table.ts';
 export * from './config/config.ts';
 export { inputSchema, type JsonSchema } from './config/connector-schema.ts';
 export { namingKeys } from './config/datasets.ts';
@@ -60,8 +61,8 @@ export type { ReplayBound, ReplayRange } from './pipeline/replay/replay.ts';
 export type { LeftReason } from './pipeline/replay/replay-plan.ts';
 export type { Replayed, ReplayOptions, ReplayReport } from './pipeline/replay/replay-sync.ts';
 export type { DryRun, DryRunOptions } from './pipeline/run-sync.ts';
-export type { PairingDryRunOptions, PairingPlan, PlannedPairWrite } from './pipeline/two-way/run-pairing.ts';
 export type { StepContext, StepModule } from './pipeline/stage-run.ts';
+export type { PairingDryRunOptions, PairingPlan, PlannedPairWrite } from './pipeline/two-way/run-pairing.ts';
 export type { Difference, Verdict } from './pipeline/verify.ts';
 export * from './store/call-store.ts';
 export * from './store/journal-store.ts';

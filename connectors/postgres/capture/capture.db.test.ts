@@ -1,16 +1,11 @@
 import { AccessDeniedError, CheckpointExpiredError, type DatasetSchema, RequestRefusedError, type Source } from '@tidemark/core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { row, type TestDatabase, testDatabase } from '../fixture.ts';
+import { describe, expect, test } from 'vitest';
+import { row } from '../fixture.ts';
+import { database } from '../test-table.ts';
 import { brief, createItems, readAll, signal } from './fixture.ts';
 
 // Whatever is committed in a captured table is told, by whatever statement it was written, once its transaction has ended; and the
 // application's own statements never fail for it.                                                                    (P1, P4)
-
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await testDatabase();
-});
-afterAll(() => database.drop());
 
 const plain = 'id integer PRIMARY KEY, name text, data jsonb';
 const mark = async (source: Source) => (await source.mark(signal))!;

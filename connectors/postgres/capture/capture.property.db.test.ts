@@ -1,20 +1,15 @@
 import { type Change, systemClock } from '@tidemark/core';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Client, query } from '../driver.ts';
-import { type TestDatabase, testDatabase } from '../fixture.ts';
+import { database } from '../test-table.ts';
 import { CaptureReader, openCapture } from './reader.ts';
 import { installCapture } from './schema.ts';
 
 // Whatever several sessions write, roll back and commit, in whatever order, and wherever readers die: each reader's copy ends equal
 // to the table, never sees a row go back to an older state, and the log is empty once all have read it.               (P1, P3)
 
-let database: TestDatabase;
 let made = 0;
-beforeAll(async () => {
-  database = await testDatabase();
-});
-afterAll(() => database.drop());
 
 const signal = AbortSignal.timeout(600_000);
 const writers = 3;
