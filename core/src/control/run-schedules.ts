@@ -58,7 +58,7 @@ export function runSchedules(
   const runHeld = async (sync: SyncConfig, kind: 'live' | 'delta', full: boolean) => {
     // What mends a stream is live work, however much it reads; what stands in for it is a delta like any other.
     const report = await syncs.run(sync.name, { full, signal, stop, priority: kind });
-    holdBack.ended(sync.name, kind, report);
+    await holdBack.ended(schedulingOf(sync), kind, report);
     onRun?.(report);
     return report;
   };
@@ -86,8 +86,8 @@ export function runSchedules(
     trimJournals({ store: store.journal, clock, log, stop: either }),
     trimRuns(store, clock, log, either),
     schedule(scheduled, { clock, stop, concurrency: RUNS_AT_ONCE }),
-    // It only tells: whatever does something comes first.
-    onBehalfOf({ priority: 'full' }, () => watchAllowances(streamed(syncs.all()), parts, either)),
+    // It only tells: what a stream needs comes first.
+    onBehalfOf({ priority: 'delta' }, () => watchAllowances(streamed(syncs.all()), parts, either)),
     ...pairings
       .all()
       .filter((pairing) => pairing.live)
@@ -112,7 +112,7 @@ function scheduledSync(sync: SyncConfig, { syncs, store, clock, log, holdBack }:
         const run = { full: isFull, signal: options.signal, stop: options.stop, priority: kindOf(isFull) };
         const report = await (channel === null ? syncs.run(name, run) : syncs.retry(name, run));
         options.onRun?.(report);
-        return holdBack.ended(name, kindOf(isFull), report) ? 'again' : undefined;
+        return (await holdBack.ended(schedulingOf(sync), kindOf(isFull), report)) ? 'again' : undefined;
       }),
   };
 }
@@ -132,7 +132,7 @@ function scheduledPairing(
       logged(name, log, async () => {
         const report = await pairings.run(name, { full: isFull, signal, stop, priority: kindOf(isFull) });
         onRun?.(report);
-        return holdBack.ended(name, kindOf(isFull), report) ? 'again' : undefined;
+        return (await holdBack.ended(scheduling, kindOf(isFull), report)) ? 'again' : undefined;
       }),
   };
 }

@@ -58,10 +58,13 @@ export class HoldBack {
   }
 
   /** Answers whether the run was to be made and could not, for want of calls. */
-  ended(sync: string, kind: Kind, report: Pick<RunReport, 'kind' | 'error'>): boolean {
+  async ended(work: Scheduling, kind: Kind, report: Pick<RunReport, 'kind' | 'error'>): Promise<boolean> {
+    const { sync } = work;
     const isShort = report.error?.code === 'over_budget';
     if (!isShort) this.#loading.delete(sync);
     else if (kind !== 'refresh' && report.kind === 'full') this.#loading.add(sync);
+    // Whoever asks is told from now on, and not only when it is looked again.
+    if (isShort) await this.untilMs(work, kind);
     return isShort;
   }
 
