@@ -51,7 +51,12 @@ function step(): void {
 }
 
 /** A new life of the engine. */
-async function sync(f: Policy, g: Policy = f, decisions?: Parameters<typeof reconcile>[2]['decisions']): Promise<boolean> {
+async function sync(
+  f: Policy,
+  g: Policy = f,
+  decisions?: Parameters<typeof reconcile>[2]['decisions'],
+  touched = { left: [...left.rows.keys()], right: [...right.rows.keys()] },
+): Promise<boolean> {
   const links = breaking(store.links, ['putLinks', 'putConflicts', 'confirmConflicts', 'dropConflicts', 'settleConflicts']);
   const field = (name: string, policy: Policy): PairField => ({
     ...{ field: { name, type: 'text', nullable: true }, left: name, right: name, flows: 'both', policy },
@@ -67,7 +72,6 @@ async function sync(f: Policy, g: Policy = f, decisions?: Parameters<typeof reco
     log: { debug() {}, info() {}, warn() {}, error() {} },
   };
   await takeOver(pairing);
-  const touched = { left: [...left.rows.keys()], right: [...right.rows.keys()] };
   try {
     await reconcile(pairing, touched, { signal, tally: new PairingTally(), ...(decisions === undefined ? {} : { decisions }) });
     return true;
@@ -135,6 +139,27 @@ describe.each(steps)('killed at step %i', (at) => {
     const after = await store.links.conflicts({ ids: [open!.id] });
     expect(after).toMatchObject([isDone ? { state: 'settled', outcome: 'right f' } : { state: 'open', outcome: null }]);
     expect(await told()).toHaveLength(2);
+  });
+
+  test('while a record that was undeleted gets its partner anew, what somebody writes there meanwhile stays', async () => {
+    left.create({ f: 'f', g: 'g' });
+    await sync(wins('right'));
+    const { row, atMs } = left.rows.get('L1')!;
+    left.delete('L1');
+    await sync(wins('right'));
+    expect(right.rows.size).toBe(0);
+    left.rows.set('L1', { row, atMs });
+    crash = { after: at, done: false };
+    await sync(wins('right'));
+    crash = null;
+    const isMade = right.rows.has('R2');
+    if (isMade) right.edit('R2', 'f', 'somebody');
+    // Told on one side alone: whichever delta comes first.
+    await sync(wins('right'), wins('right'), [], { left: ['L1'], right: [] });
+    await sync(wins('right'));
+    const f = isMade ? 'somebody' : 'f';
+    expect([...right.rows.values()]).toMatchObject([{ row: { f, g: 'g', partner: 'L1' } }]);
+    expect([...left.rows.values()]).toMatchObject([{ row: { f, g: 'g', partner: 'R2' } }]);
   });
 
   test('of a record that goes with values of its own, they are told once it has gone', async () => {

@@ -81,13 +81,56 @@ export async function findPartners(
   // The left side has no locks: the shorter the time from its reading to the writing, the fewer edits fall in between.
   const again = found.flatMap(({ left, rightKey }) => (left === null || rightKey === null ? [] : [left.key]));
   const latest = await read(pairing, 'left', [...linked.left, ...again], signal);
-  const known = links.map((link): Partners => {
+  const anew = await madeAnew(pairing, links, touched, signal);
+  const known = links.flatMap((link): Partners[] => {
     const left = latest.get(link.leftKey) ?? null;
-    return { ...link, link, base: JSON.parse(link.base) as Base, left, right: null };
+    const own = anew.get(link);
+    // It has been met with its new partner already.
+    if (link.gone === 'both' && (taken.left.has(link.leftKey) || taken.right.has(link.rightKey))) return [];
+    if (own !== undefined) return [{ ...own, left: own.left ?? left, right: null, link: null, orphaned: true, base: {} }];
+    return [{ ...link, link, base: JSON.parse(link.base) as Base, left, right: null }];
   });
   // Who has gone meanwhile is told so by the write.
   const made = found.map((pair) => ({ ...pair, left: latest.get(pair.leftKey ?? '') ?? pair.left }));
   return { partners: [...known, ...made], unpaired };
+}
+
+/**
+ * Records that were gone on both sides and are back on one get a partner anew. Who was made for them is found by naming them, should we
+ * have died before we knew: to make it once more would be refused, or overwrite what has been changed in it since.
+ */
+async function madeAnew(
+  pairing: OpenedPairing,
+  links: readonly Link[],
+  touched: Readonly<Record<SideName, readonly string[]>>,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<Link, Pick<Partners, 'leftKey' | 'rightKey' | 'left'>>> {
+  const anew = new Map<Link, Pick<Partners, 'leftKey' | 'rightKey' | 'left'>>();
+  const buried = links.filter(({ gone }) => gone === 'both');
+  for (const side of buried.length === 0 ? [] : (['left', 'right'] as const)) {
+    const other = otherSide(side);
+    const naming = pairing[other].link;
+    const own = new Map(buried.map((link) => [side === 'left' ? link.leftKey : link.rightKey, link]));
+    const back = touched[side].filter((key) => own.has(key));
+    if (naming === null || back.length === 0) continue;
+    const partners = await pairing[other].find(
+      back.map((key) => Object.assign(newRow(), { [naming]: key })),
+      signal,
+    );
+    const kept = await linksBy(
+      pairing,
+      other,
+      partners.map(({ key }) => key),
+    );
+    for (const partner of partners) {
+      const key = textOf(partner.row[naming]);
+      const link = key === null ? undefined : own.get(key);
+      if (link === undefined || (kept.get(partner.key)?.gone ?? 'both') !== 'both') continue;
+      const keys = { [side]: key, [other]: partner.key } as Record<SideName, string>;
+      anew.set(link, { leftKey: keys.left, rightKey: keys.right, left: side === 'right' ? partner : null });
+    }
+  }
+  return anew;
 }
 
 /** The key of the partner that a record itself tells. A key that is its own as well (one key on both sides) tells of nobody. */
