@@ -61,7 +61,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'what was committed before the first word of a silent subscription is not read',
     promise: 'P1',
-    edits: [attempt('if (isAssumed && !delivery.assumed) for', 'if (isAssumed && delivery.assumed) for')],
+    edits: [attempt('if (isAssumed && !delivery.assumed) for', 'if (isAssumed && !isAssumed) for')],
   },
   {
     name: 'a connection that is lost before its first position begins anew, and nothing is read',
@@ -155,8 +155,13 @@ export const mutations: readonly Mutation[] = [
     edits: [messages('caughtUp: pending > 0 };', 'caughtUp: pending >= 0 };')],
   },
   {
+    // Stamps undo it but within one second, between a poll's last look and its write.
     name: 'polls write while the stream is about to',
     promise: 'P3',
+    test: {
+      file: 'core/src/pipeline/live/write-gate.test.ts',
+      name: 'turns are taken one after the other, in the order in which they were asked for, and one that fails ends as well',
+    },
     edits: [inFile('core/src/pipeline/live/write-gate.ts')('    await before;\n', '    void before;\n')],
   },
   {
@@ -244,8 +249,13 @@ export const mutations: readonly Mutation[] = [
     ],
   },
   {
+    // What it holds is as old as its freeze was long, and stamps tell.
     name: 'a poll of a former owner may commit',
     promise: 'P11',
+    test: {
+      file: 'connectors/sqlite/connector.test.ts',
+      name: 'a former owner can change nothing: neither rows nor checkpoint (P11)',
+    },
     edits: [
       handlers(
         '          checkEpoch(database, unit, epoch);\n          writingFor(database, [unit]);',

@@ -105,7 +105,7 @@ export function planOf(random: Random): Plan {
         silent: maybe(0.3, 0.02),
         slow: unlessStrict(maybe(0.4, 0.1)),
         repeatedLate: maybe(0.4, 0.15),
-        held: maybe(0.3, 0.3),
+        held: unlessStrict(maybe(0.4, 0.3)),
         schemaLost: maybe(0.3, 0.4),
       },
     },

@@ -48,7 +48,8 @@ export interface GrpcWorld {
 
 export interface OpenCall {
   readonly life: Life;
-  readonly isSilent: boolean;
+  /** Something has come of it, and more may come. */
+  readonly isHeard: boolean;
   /** The connection is dead and neither side knows. */
   fallSilent(): void;
 }
@@ -100,7 +101,8 @@ class SimulatedCall extends EventEmitter implements OpenCall {
   readonly #up: Pipe<FetchRequest>;
   readonly #down: Pipe<ServerResponse | PubSubError | 'end'>;
   #handler: ReturnType<typeof subscribe> | null = null;
-  isSilent = false;
+  isHeard = false;
+  #isSilent = false;
   #asked = false;
   #over = false;
   /** The last messages with events, of which one may be sent again. */
@@ -117,7 +119,7 @@ class SimulatedCall extends EventEmitter implements OpenCall {
   }
 
   write(request: FetchRequest): boolean {
-    if (this.#over || this.isSilent) return true;
+    if (this.#over || this.#isSilent) return true;
     const { random, faultsNow } = this.#world;
     const isHeld = !this.#asked && strikes(random, faultsNow()?.stream.held);
     this.#asked = true;
@@ -130,7 +132,7 @@ class SimulatedCall extends EventEmitter implements OpenCall {
   }
 
   #ask(request: FetchRequest, header: (name: string) => string | undefined): void {
-    if (this.#over || this.isSilent) return;
+    if (this.#over || this.#isSilent) return;
     const { service } = this.#world;
     try {
       if (this.#handler === null) {
@@ -176,7 +178,7 @@ class SimulatedCall extends EventEmitter implements OpenCall {
   }
 
   #deliver(message: ServerResponse | PubSubError | 'end'): void {
-    if (this.#over || this.isSilent) return;
+    if (this.#over || this.#isSilent) return;
     if (message === 'end') this.#finish({ code: 0, details: '', metadata: noMetadata });
     else if (message instanceof PubSubError) this.#finish(statusOf(message));
     else this.#bring(message);
@@ -191,13 +193,15 @@ class SimulatedCall extends EventEmitter implements OpenCall {
       this.#say('is cut');
       this.#finish(statusOf(new PubSubError(undefined)));
     } else {
+      this.isHeard = true;
       this.emit('data', asClient(message));
       if (random() < (faults?.repeated ?? 0) && !this.#over) this.emit('data', asClient(message));
     }
   }
 
   fallSilent(): void {
-    this.isSilent = true;
+    this.#isSilent = true;
+    this.isHeard = false;
     this.#say('falls silent');
   }
 

@@ -19,7 +19,7 @@ import { TargetPostgres } from './target-postgres.ts';
 
 /** The world's own time in which everything has to be mended once nothing goes wrong any more: more than two deltas may take. */
 const settleMs = 30 * 60_000;
-/** In which a change is there once everything is mended; on a connection that is dead without knowing it, after that is found out. */
+/** In which a change is there once everything is mended; where nothing was heard of the stream, after that is found out. */
 const freshMs = 20_000;
 const silentMs = 330_000;
 /** After it has become equal it has to stay so. */
@@ -50,8 +50,11 @@ class World {
   #startedAtMs = 0;
   readonly #alive = new Set<Life>();
   #whole = 0;
-  /** Commits of the org that a reread may have brought ahead of their turn: until they are in, the copy is catching up. */
+  /** Commits of the org that a read may have brought ahead of their turn: until the stream has passed them, the copy is catching up. */
   #catchingUpTo = 0;
+  /** The last event of them. */
+  #catchingUpToId = 0;
+  #polls = 0;
   /** Which of its states each record was seen in last. */
   readonly #seenOf = new Map<string, number>();
   /** A reader has seen that everything is as new as that. */
@@ -205,7 +208,7 @@ class World {
     this.#say('something more is written');
     const running = this.#process!;
     const before = running.interruptions.length;
-    const withinMs = [...this.#streams].some(({ isSilent }) => isSilent) ? silentMs : freshMs;
+    const withinMs = [...this.#streams].every(({ isHeard }) => isHeard) ? freshMs : silentMs;
     const untilMs = now() + withinMs;
     if (this.#random() < 0.5) this.#emulator.sessions.revokeAll();
     for (let i = 0; i < 3; i++) this.#people.write();
@@ -255,7 +258,7 @@ class World {
       // What a former life has left to be read is known once the stream is live.
       // A sync that stands aside is behind the others, and read again when it comes back.
       const isBehind = status === undefined || status.rereads.length > 0 || Object.keys(status.aside).length > 0;
-      if (!isAlone || isBehind) this.#catchUp();
+      if (!isAlone || isBehind || this.#target.polls !== this.#polls) this.#catchUp();
       else if (status.state === 'live' && this.#random() < 0.03) this.#look();
       if (--this.#killIn <= 0) this.#kill();
     }
@@ -284,7 +287,7 @@ class World {
 
   /** Somebody reads the target. */
   #look(): void {
-    if (!this.#target.readsAtOnce) return;
+    if (!this.#target.readsAtOnce || !this.#hasCaughtUp()) return;
     const copy = this.#target.read(this.#mappings) as Copy | null;
     if (copy === null) return;
     if (this.#plan.strict) this.#lookAtAll(copy);
@@ -300,8 +303,6 @@ class World {
       this.#seen = moments[0]!;
       return;
     }
-    // The stream has not been seen to have passed what was read ahead: what it tells until then, a killed process is told again.
-    if (this.#seen <= this.#catchingUpTo) return;
     throw new Wrong(`a reader saw what never was (P3, P6): ${reason}`);
   }
 
@@ -317,7 +318,16 @@ class World {
 
   #catchUp(): void {
     this.#catchingUpTo = this.#truth.commits;
+    this.#catchingUpToId = this.#emulator.events.channel('/data/ChangeEvents')!.resolve('latest')!;
+    this.#polls = this.#target.polls;
     this.#isCaughtUp = false;
+  }
+
+  /** Whether the stream has passed all that was read. */
+  #hasCaughtUp(): boolean {
+    const [, id] = /^pubsub:([A-Za-z0-9+/=]+)$/.exec(this.#target.position() ?? '') ?? [];
+    if (id === undefined || id === 'unheard') return false;
+    return this.#emulator.events.replayIdOf(Buffer.from(id, 'base64')) >= this.#catchingUpToId;
   }
 
   #nextAction(): void {
