@@ -1,4 +1,5 @@
 import { type Change, systemClock } from '@tidemark/core';
+import { LogFollower, readerDies } from '@tidemark/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Client, query } from '../driver.ts';
@@ -32,57 +33,12 @@ const step = fc.oneof(
   },
   {
     weight: 4,
-    arbitrary: fc.record({
-      reader: fc.constantFrom('a', 'b'),
-      batches: fc.integer({ min: 0, max: 4 }),
-      keptLess: fc.integer({ min: 0, max: 2 }),
-    }),
+    arbitrary: readerDies,
   },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** A sync that follows the log into a copy, and may die between any two batches. */
-class Follower {
-  readonly copy = new Map<string, number>();
-  readonly #newest = new Map<string, number>();
-  readonly #reader: CaptureReader;
-  #checkpoint = '';
-
-  constructor(reader: CaptureReader) {
-    this.#reader = reader;
-  }
-
-  async mark(): Promise<void> {
-    this.#checkpoint = await this.#reader.mark(signal);
-  }
-
-  /** Applies so many batches and dies; of these the last `keptLess` checkpoints are lost. */
-  async follow(batches: number, keptLess: number): Promise<number> {
-    const checkpoints = [this.#checkpoint];
-    if (batches > 0) {
-      for await (const batch of this.#reader.readDelta(this.#checkpoint, signal)) {
-        for (const change of batch.changes) this.#apply(change);
-        checkpoints.push(batch.checkpoint!);
-        if (checkpoints.length > batches) break;
-      }
-    }
-    this.#checkpoint = checkpoints[Math.max(0, checkpoints.length - 1 - keptLess)]!;
-    return checkpoints.length - 1;
-  }
-
-  #apply({ key, row }: Change): void {
-    if (row === null) {
-      this.copy.delete(key);
-      return;
-    }
-    const version = Number(row.version);
-    expect(version).toBeGreaterThanOrEqual(this.#newest.get(key) ?? 0);
-    this.#newest.set(key, version);
-    this.copy.set(key, version);
-  }
-}
-
-async function world(run: (table: string, sessions: readonly Client[], follow: (unit: string) => Follower) => Promise<void>) {
+async function world(run: (table: string, sessions: readonly Client[], open: (unit: string) => CaptureReader) => Promise<void>) {
   const schema = `property_${++made}`;
   await database.script(
     `CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.items (id integer PRIMARY KEY DEFERRABLE, version integer, note text)`,
@@ -112,8 +68,7 @@ async function world(run: (table: string, sessions: readonly Client[], follow: (
     await run(
       `${schema}.items`,
       sessions,
-      (unit) =>
-        new Follower(new CaptureReader({ pool, table, unit, ignoreOwn: false, clock: systemClock, pageRows: 3, readCurrent })),
+      (unit) => new CaptureReader({ pool, table, unit, ignoreOwn: false, clock: systemClock, pageRows: 3, readCurrent }),
     );
     const left = await database.sql(`SELECT count(*) FROM ${schema}._tidemark_log_items`);
     expect(left[0]![0]).toBe('0');
@@ -166,18 +121,16 @@ const lateBehindAPage: Step[] = [
 test('copies end equal, and no row goes back', () =>
   fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) =>
-      world(async (table, sessions, follow) => {
+      world(async (table, sessions, openReader) => {
         let last = 0;
         const version = () => ++last;
-        const followers = { a: follow('a'), b: follow('b') };
-        await followers.a.mark();
-        await followers.b.mark();
+        const followers = await LogFollower.pair(openReader);
         const open = new Set<number>();
         const end = async (who: number, how: string) => {
           if (open.delete(who)) await sessions[who]!.query(how);
         };
         for (const each of steps) {
-          if ('reader' in each) await followers[each.reader as 'a' | 'b'].follow(each.batches, each.keptLess);
+          if ('reader' in each) await followers[each.reader].follow(each.batches, each.keptLess);
           else if ('end' in each) await end(each.who, each.end);
           else {
             if (!open.has(each.who)) await sessions[each.who]!.query('BEGIN');
@@ -187,10 +140,7 @@ test('copies end equal, and no row goes back', () =>
         }
         for (const who of [...open].reverse()) await end(who, 'COMMIT');
         const rows = await database.sql(`SELECT id, version FROM ${table} ORDER BY id`);
-        for (const follower of Object.values(followers)) {
-          while ((await follower.follow(1000, 0)) > 0);
-          expect([...follower.copy].sort(([a], [b]) => Number(a) - Number(b))).toEqual(rows.map(([id, v]) => [id, Number(v)]));
-        }
+        for (const follower of Object.values(followers)) await follower.endsEqualTo(rows.map(([id, v]) => [id!, Number(v)]));
       }),
     ),
     { numRuns: 40, examples: [[lateBehindAPage]] },

@@ -1,4 +1,4 @@
-import type { Batch, Change, Source, SourceSpec } from '@tidemark/core';
+import { type CapturedSpec, openCaptured } from '@tidemark/testkit';
 import type { PostgresFrom } from '../config.ts';
 import type { TestDatabase } from '../fixture.ts';
 
@@ -22,19 +22,15 @@ export async function createItems(database: TestDatabase, columns: string, optio
     install,
     plan: () => connection.planSource!(from),
     remove: () => connection.removeSource!(from, signal),
-    open: (spec: Partial<Omit<SourceSpec<PostgresFrom>, 'from'>> & { from?: Partial<PostgresFrom> } = {}) =>
-      connection.openSource!(
-        {
-          unit: 'sync',
-          where: undefined,
-          fields: null,
-          exclude: [],
-          startAtMs: null,
-          ...spec,
-          from: { ...from, ...spec.from },
-        },
-        signal,
-      ),
+    open: (spec: CapturedSpec & { from?: Partial<PostgresFrom> } = {}) => openCaptured(connection, from, spec),
+    async write(...statements: readonly string[]) {
+      for (const statement of statements) await database.script(statement.replaceAll(/\bitems\b/g, table));
+    },
+    age: (unit: string, days: number) =>
+      database.sql(`UPDATE ${schema}._tidemark_consumers SET seen_at = seen_at - $2 * interval '1 day' WHERE unit = $1`, [
+        unit,
+        days,
+      ]),
     /** What triggers have told and nobody has put away yet. */
     logged: async () =>
       (
@@ -42,16 +38,6 @@ export async function createItems(database: TestDatabase, columns: string, optio
           `SELECT op, array_to_string(key, '/'), array_to_string(changed, ',') FROM ${schema}._tidemark_log_items ORDER BY seq`,
         )
       ).map((row) => row.filter((text) => text !== null).join(' ')),
+    async [Symbol.asyncDispose]() {},
   };
-}
-
-export async function readAll(source: Source, from: string): Promise<{ changes: Change[]; checkpoint: string }> {
-  const batches: Batch[] = [];
-  for await (const batch of source.readDelta!(from, signal)) batches.push(batch);
-  return { changes: batches.flatMap(({ changes }) => changes), checkpoint: batches.at(-1)?.checkpoint ?? from };
-}
-
-/** Each change as `upsert 1 name,data`, sorted. */
-export function brief(changes: readonly Change[]): string[] {
-  return changes.map(({ op, key, changed }) => [op, key, ...(changed === undefined ? [] : [changed.join()])].join(' ')).sort();
 }

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { type Change, systemClock } from '@tidemark/core';
+import { LogFollower, readerDies } from '@tidemark/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SqliteClient } from '../client.ts';
@@ -11,7 +12,6 @@ import { installCapture } from './schema.ts';
 // Whatever programs write, replace, roll back and commit, and wherever readers die: each reader's copy ends equal to the table,
 // and never sees a row go back to an older state.                                                                    (P1, P3)
 
-const signal = AbortSignal.timeout(600_000);
 const id = fc.integer({ min: 1, max: 6 });
 /** A value that no two rows may have: REPLACE pushes rows aside for it. */
 const slot = fc.integer({ min: 1, max: 4 });
@@ -36,11 +36,7 @@ const step = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.record({
-      reader: fc.constantFrom('a' as const, 'b' as const),
-      batches: fc.integer({ min: 0, max: 4 }),
-      keptLess: fc.integer({ min: 0, max: 2 }),
-    }),
+    arbitrary: readerDies,
   },
 );
 
@@ -60,47 +56,6 @@ function sqlOf(each: Statement, version: number): string {
       return `DELETE FROM items WHERE id = ${each.id}`;
     case 'all':
       return `UPDATE items SET version = ${version}`;
-  }
-}
-
-/** A sync that follows the log into a copy, and may die between any two batches. */
-class Follower {
-  readonly copy = new Map<string, number>();
-  readonly #newest = new Map<string, number>();
-  readonly #reader: CaptureReader;
-  #checkpoint = '';
-
-  constructor(reader: CaptureReader) {
-    this.#reader = reader;
-  }
-
-  async mark(): Promise<void> {
-    this.#checkpoint = await this.#reader.mark();
-  }
-
-  /** Applies so many batches and dies; of these the last `keptLess` checkpoints are lost. */
-  async follow(batches: number, keptLess: number): Promise<number> {
-    const checkpoints = [this.#checkpoint];
-    if (batches > 0) {
-      for await (const batch of this.#reader.readDelta(this.#checkpoint, signal)) {
-        for (const change of batch.changes) this.#apply(change);
-        checkpoints.push(batch.checkpoint!);
-        if (checkpoints.length > batches) break;
-      }
-    }
-    this.#checkpoint = checkpoints[Math.max(0, checkpoints.length - 1 - keptLess)]!;
-    return checkpoints.length - 1;
-  }
-
-  #apply({ key, row }: Change): void {
-    if (row === null) {
-      this.copy.delete(key);
-      return;
-    }
-    const version = Number(row.version);
-    expect(version).toBeGreaterThanOrEqual(this.#newest.get(key) ?? 0);
-    this.#newest.set(key, version);
-    this.copy.set(key, version);
   }
 }
 
@@ -125,22 +80,18 @@ test('copies end equal, and no row goes back', () =>
             return { op: row === null ? 'delete' : 'upsert', key: String(key), row, stampMs: 0 };
           });
         };
-        const follow = (unit: string) =>
-          new Follower(
-            new CaptureReader({
-              client,
-              facts,
-              unit,
-              ignoreOwn: false,
-              clock: systemClock,
-              pageRows: 3,
-              readCurrent,
-              refuseNullKeys: async () => {},
-            }),
-          );
-        const followers = { a: follow('a'), b: follow('b') };
-        await followers.a.mark();
-        await followers.b.mark();
+        const openReader = (unit: string) =>
+          new CaptureReader({
+            client,
+            facts,
+            unit,
+            ignoreOwn: false,
+            clock: systemClock,
+            pageRows: 3,
+            readCurrent,
+            refuseNullKeys: async () => {},
+          });
+        const followers = await LogFollower.pair(openReader);
         let version = 0;
         for (const each of steps) {
           if ('reader' in each) {
@@ -154,10 +105,7 @@ test('copies end equal, and no row goes back', () =>
         }
         const rows = file.sql<{ id: number; version: number }>('SELECT id, version FROM items ORDER BY id');
         for (const follower of Object.values(followers)) {
-          while ((await follower.follow(1000, 0)) > 0);
-          expect([...follower.copy].sort(([a], [b]) => Number(a) - Number(b))).toEqual(
-            rows.map((row) => [String(row.id), row.version]),
-          );
+          await follower.endsEqualTo(rows.map((row) => [String(row.id), row.version]));
         }
         expect(file.sql('SELECT * FROM _tidemark_log_items').length).toBe(1);
       } finally {

@@ -1,48 +1,17 @@
 import { DatabaseSync } from 'node:sqlite';
-import { CheckpointExpiredError, type DatasetSchema, newRow, RequestRefusedError, type Row, type Source } from '@tidemark/core';
+import { CheckpointExpiredError, type DatasetSchema, RequestRefusedError, type Source } from '@tidemark/core';
+import { brief, describeCaptureContract, readChanges } from '@tidemark/testkit';
 import { describe, expect, test } from 'vitest';
-import { brief, createItems, readAll, signal } from './fixture.ts';
+import { createItems, signal } from './fixture.ts';
 
 // Whatever is committed in a captured table is told, by whatever statement it was written, deletes that SQLite makes in silence
 // included; and the application's own statements never fail for it.                                                  (P1, P4)
 
 const plain = 'CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, data TEXT)';
 const mark = async (source: Source) => (await source.mark(signal))!;
-const rowOf = (values: Row): Row => Object.assign(newRow(), values);
 
-test('inserts, updates and deletes are told with what changed, as rows are now', async () => {
-  await using items = await createItems(plain);
-  await using source = await items.open();
-  const from = await mark(source);
-  items.sql("INSERT INTO items VALUES (1, 'a', '{}'), (2, 'b', NULL), (3, 'c', NULL)");
-  const first = await readAll(source, from);
-  expect(brief(first.changes)).toEqual(['upsert 1', 'upsert 2', 'upsert 3']);
-  items.sql("UPDATE items SET name = 'x' WHERE id = 1");
-  items.sql("UPDATE items SET data = '[1]' WHERE id = 1");
-  items.sql('UPDATE items SET name = name');
-  items.sql('DELETE FROM items WHERE id = 2');
-  items.sql('UPDATE items SET id = 4 WHERE id = 3');
-  const second = await readAll(source, first.checkpoint);
-  expect(brief(second.changes)).toEqual(['delete 2', 'delete 3', 'upsert 1 name,data', 'upsert 4']);
-  const changed = second.changes.find(({ key }) => key === '1')!;
-  expect(changed.row).toEqual({ id: 1, name: 'x', data: '[1]' });
-  expect(Math.abs(Date.now() - changed.changedAtMs!)).toBeLessThan(600_000);
-  expect(await readAll(source, second.checkpoint)).toEqual({ changes: [], checkpoint: second.checkpoint });
-  // The last row stays, so that its number is not given again.
-  expect(items.logged()).toEqual(['U 4']);
-});
-
-test('a row that leaves the filter goes (P4)', async () => {
-  await using items = await createItems(plain);
-  await using source = await items.open({ where: "id < 3 AND name <> 'out' OR id = 9", fields: ['name'] });
-  const from = await mark(source);
-  items.sql("INSERT INTO items (id, name) VALUES (1, 'in'), (2, 'out'), (5, 'in'), (9, 'out')");
-  const first = await readAll(source, from);
-  expect(brief(first.changes)).toEqual(['delete 2', 'delete 5', 'upsert 1', 'upsert 9']);
-  expect(first.changes.find(({ key }) => key === '1')!.row).toEqual({ id: 1, name: 'in' });
-  items.sql("UPDATE items SET name = 'out'");
-  expect(brief((await readAll(source, first.checkpoint)).changes)).toEqual(['delete 1', 'delete 5']);
-});
+// The last row of the log stays, so that its number is not given again.
+describeCaptureContract('sqlite', (options) => createItems(plain, options), { keepsLast: true });
 
 // Of the statement: what the log holds. The rows 1 (`a@x`, slot 1, NULL) and 2 (`b@x`, slot 2) are there before.
 const statements: readonly [what: string, sql: string, log: readonly string[]][] = [
@@ -125,11 +94,11 @@ describe('statements', () => {
     await using source = await items.open();
     const from = await mark(source);
     items.sql(insert);
-    const first = await readAll(source, from);
+    const first = await readChanges(source, from);
     expect(brief(first.changes)).toEqual([`upsert ${key}`]);
     items.sql('UPDATE items SET v = 2');
     items.sql('DELETE FROM items');
-    expect(brief((await readAll(source, first.checkpoint)).changes)).toEqual([`delete ${key}`]);
+    expect(brief((await readChanges(source, first.checkpoint)).changes)).toEqual([`delete ${key}`]);
   });
 
   test('a row whose key is null is refused, and does no harm once it has gone', async () => {
@@ -137,9 +106,9 @@ describe('statements', () => {
     await using source = await items.open();
     const from = await mark(source);
     items.sql("INSERT INTO items VALUES (NULL, 1), ('a', 1)");
-    await expect(readAll(source, from)).rejects.toThrow(/key \(id\) is null/);
+    await expect(readChanges(source, from)).rejects.toThrow(/key \(id\) is null/);
     items.sql('DELETE FROM items WHERE id IS NULL');
-    expect(brief((await readAll(source, from)).changes)).toEqual(['upsert a']);
+    expect(brief((await readChanges(source, from)).changes)).toEqual(['upsert a']);
   });
 });
 
@@ -157,10 +126,10 @@ describe('a table that is altered', () => {
     await using source = await items.open();
     const from = await mark(source);
     items.sql("INSERT INTO items VALUES (1, 'a', NULL)");
-    const first = await readAll(source, from);
+    const first = await readChanges(source, from);
     items.sql('ALTER TABLE items ADD COLUMN extra TEXT');
     items.sql("UPDATE items SET extra = 'x'");
-    const second = await readAll(source, first.checkpoint);
+    const second = await readChanges(source, first.checkpoint);
     expect(brief(second.changes)).toEqual(['upsert 1']);
     items.sql("UPDATE items SET extra = 'y'");
     await using reopened = await items.open();
@@ -170,10 +139,10 @@ describe('a table that is altered', () => {
     await using renewed = await items.open();
     expect(renewed.warnings).toEqual([]);
     // Written before the renewal, by triggers that did not know the column.
-    const third = await readAll(renewed, second.checkpoint);
+    const third = await readChanges(renewed, second.checkpoint);
     expect(brief(third.changes)).toEqual(['upsert 1']);
     items.sql("UPDATE items SET extra = 'z'");
-    expect(brief((await readAll(renewed, third.checkpoint)).changes)).toEqual(['upsert 1 extra']);
+    expect(brief((await readChanges(renewed, third.checkpoint)).changes)).toEqual(['upsert 1 extra']);
   });
 
   test('a column that is renamed takes its triggers along; one that is dropped is refused by SQLite while it is captured', async () => {
@@ -184,14 +153,14 @@ describe('a table that is altered', () => {
     items.sql("INSERT INTO items VALUES (1, 'a', NULL)");
     items.sql("UPDATE items SET title = 'b'");
     await using renamed = await items.open();
-    expect(brief((await readAll(renamed, from)).changes)).toEqual(['upsert 1']);
+    expect(brief((await readChanges(renamed, from)).changes)).toEqual(['upsert 1']);
     expect(() => items.sql('ALTER TABLE items DROP COLUMN data')).toThrow(/_tidemark_capture_update_items/);
     items.sql("UPDATE items SET title = 'c'");
     await items.remove();
     items.sql('ALTER TABLE items DROP COLUMN data');
     await items.install();
     await using again = await items.open();
-    await expect(readAll(again, from)).rejects.toThrow(CheckpointExpiredError);
+    await expect(readChanges(again, from)).rejects.toThrow(CheckpointExpiredError);
   });
 
   test('one that a migration builds anew has lost its triggers: that is no delta (P1)', async () => {
@@ -204,15 +173,15 @@ describe('a table that is altered', () => {
       'ALTER TABLE anew RENAME TO items',
     ])
       items.sql(sql);
-    await expect(readAll(source, from)).rejects.toThrow(/has lost triggers/);
+    await expect(readChanges(source, from)).rejects.toThrow(/has lost triggers/);
     await expect(items.open()).rejects.toThrow(/has lost triggers/);
     await items.install();
     await using again = await items.open();
-    await expect(readAll(again, from)).rejects.toThrow(CheckpointExpiredError);
+    await expect(readChanges(again, from)).rejects.toThrow(CheckpointExpiredError);
   });
 });
 
-describe('who wrote', () => {
+test('a load is ours, and one that replaces a table leaves a captured one where it is', async () => {
   const schema: DatasetSchema = {
     name: 'items',
     key: ['id'],
@@ -221,152 +190,47 @@ describe('who wrote', () => {
       { name: 'name', type: 'text', nullable: true },
     ],
   };
-  const change = (id: number, name: string, stampMs = 1) => ({
-    op: 'upsert' as const,
-    key: String(id),
-    row: rowOf({ id, name }),
-    stampMs,
-  });
-
-  test('our syncs are told by name while nobody else has written, and can be left out (P7)', async () => {
-    await using items = await createItems(plain);
-    const target = await items.connection.openTarget!(
-      { to: { table: 'items' }, unit: 'writer', schema, deletes: 'mirror' },
-      signal,
-    );
-    await target.prepare();
-    const { epoch } = await target.checkpoints!.acquire('writer');
-    await using source = await items.open();
-    await using deaf = await items.open({ unit: 'deaf', from: { own: 'ignore' } });
-    const [from, deafFrom] = [await mark(source), await mark(deaf)];
-    const commit = { epoch, settle: async () => null };
-    await target.write([change(1, 'ours'), change(2, 'ours')], commit, signal);
-    items.sql("UPDATE items SET name = 'theirs' WHERE id = 2");
-    const read = await readAll(source, from);
-    expect(new Map(read.changes.map((each) => [each.key, each.writers]))).toEqual(
-      new Map([
-        ['1', ['writer']],
-        ['2', undefined],
-      ]),
-    );
-    const heard = await readAll(deaf, deafFrom);
-    expect(brief(heard.changes)).toEqual(['upsert 2']);
-
-    // A stamp of ours alone is no change.
-    await target.write([change(1, 'ours', 5)], commit, signal);
-    expect((await readAll(source, read.checkpoint)).changes).toEqual([]);
-
-    await using stream = await items.connection.openStreamWriter!([target]);
-    const transaction = await stream.begin(signal);
-    await transaction.apply(target, [change(1, 'streamed', 6)]);
-    await transaction.commit('writer', epoch, 'c');
-    items.sql("INSERT INTO items (id, name) VALUES (3, 'theirs')");
-    const streamed = await readAll(source, read.checkpoint);
-    expect(new Map(streamed.changes.map((each) => [each.key, each.writers]))).toEqual(
-      new Map([
-        ['1', ['writer']],
-        ['3', undefined],
-      ]),
-    );
-    expect(brief((await readAll(deaf, heard.checkpoint)).changes)).toEqual(['upsert 3']);
-  });
-
-  test('a load is ours, and one that replaces a table leaves a captured one where it is', async () => {
-    await using items = await createItems(plain);
-    const target = await items.connection.openTarget!(
-      { to: { table: 'items' }, unit: 'writer', schema, deletes: 'mirror' },
-      signal,
-    );
-    await target.prepare();
-    const { epoch } = await target.checkpoints!.acquire('writer');
-    await using source = await items.open();
-    const from = await mark(source);
-    await using load = await target.beginLoad!({ epoch, loadId: 'l', stampColumn: 2 }, signal);
-    const block = {
-      rowCount: 2,
-      columns: [[1, 2], ['a', 'b'], [1, 1].map(() => '2026-01-01T00:00:00.000Z')].map((values) => ({
-        kind: 'values' as const,
-        values,
-      })),
-    };
-    await load.writePage(
-      (async function* () {
-        yield block;
-      })(),
-      'p',
-      async () => {},
-      signal,
-    );
-    await load.finish({ gone: [], checkpoint: null, signal });
-    const { changes } = await readAll(source, from);
-    expect(changes.map(({ key, writers }) => [key, writers])).toEqual([
-      ['1', ['writer']],
-      ['2', ['writer']],
-    ]);
-    expect(items.sql('SELECT * FROM _tidemark_writer')).toEqual([]);
-  });
+  await using items = await createItems(plain);
+  const target = await items.connection.openTarget!(
+    { to: { table: 'items' }, unit: 'writer', schema, deletes: 'mirror' },
+    signal,
+  );
+  await target.prepare();
+  const { epoch } = await target.checkpoints!.acquire('writer');
+  await using source = await items.open();
+  const from = await mark(source);
+  await using load = await target.beginLoad!({ epoch, loadId: 'l', stampColumn: 2 }, signal);
+  const block = {
+    rowCount: 2,
+    columns: [[1, 2], ['a', 'b'], [1, 1].map(() => '2026-01-01T00:00:00.000Z')].map((values) => ({
+      kind: 'values' as const,
+      values,
+    })),
+  };
+  await load.writePage(
+    (async function* () {
+      yield block;
+    })(),
+    'p',
+    async () => {},
+    signal,
+  );
+  await load.finish({ gone: [], checkpoint: null, signal });
+  const { changes } = await readChanges(source, from);
+  expect(changes.map(({ key, writers }) => [key, writers])).toEqual([
+    ['1', ['writer']],
+    ['2', ['writer']],
+  ]);
+  expect(items.sql('SELECT * FROM _tidemark_writer')).toEqual([]);
 });
 
-describe('several readers', () => {
-  test('each has its own position, and a row of the log goes when the last has read it', async () => {
-    await using items = await createItems(plain);
-    await using a = await items.open({ unit: 'a' });
-    await using b = await items.open({ unit: 'b' });
-    let [fromA, fromB] = [await mark(a), await mark(b)];
-    items.sql('INSERT INTO items (id) VALUES (1)');
-    fromA = (await readAll(a, fromA)).checkpoint;
-    items.sql('INSERT INTO items (id) VALUES (2)');
-    fromA = (await readAll(a, fromA)).checkpoint;
-    await readAll(a, fromA);
-    expect(items.logged()).toEqual(['I 1', 'I 2']);
-    const read = await readAll(b, fromB);
-    expect(brief(read.changes)).toEqual(['upsert 1', 'upsert 2']);
-    fromB = read.checkpoint;
-    await readAll(b, fromB);
-    // The last row stays, so that its number is not given again.
-    expect(items.logged()).toEqual(['I 2']);
-    items.sql('INSERT INTO items (id) VALUES (3)');
-    expect(brief((await readAll(a, fromA)).changes)).toEqual(['upsert 3']);
-  });
-
-  test('a mark keeps the log until it is read from, whatever older checkpoints of the same sync read meanwhile (P12)', async () => {
-    await using items = await createItems(plain);
-    await using source = await items.open();
-    let from = await mark(source);
-    await readAll(source, from);
-    items.sql('INSERT INTO items (id) VALUES (1)');
-    const later = await mark(source);
-    items.sql('INSERT INTO items (id) VALUES (2)');
-    from = (await readAll(source, from)).checkpoint;
-    await readAll(source, from);
-    expect(brief((await readAll(source, later)).changes)).toEqual(['upsert 2']);
-    await expect(readAll(source, from)).rejects.toThrow(CheckpointExpiredError);
-  });
-
-  test('a reader that does not come is named, as long as the log is kept for it', async () => {
-    await using items = await createItems(plain);
-    await using gone = await items.open({ unit: 'gone' });
-    await mark(gone);
-    await using before = await items.open();
-    expect(before.warnings).toEqual([]);
-    items.sql('UPDATE _tidemark_consumers SET seen_at = seen_at - 3');
-    await using source = await items.open();
-    expect(source.warnings).toEqual([expect.objectContaining({ message: expect.stringContaining('kept for gone') })]);
-  });
-
-  test('a checkpoint older than what was put away, one that is ahead of the log, and one of a reader that stayed away are refused (P1)', async () => {
-    await using items = await createItems(plain);
-    await using source = await items.open();
-    await using gone = await items.open({ unit: 'gone' });
-    const [from, lost] = [await mark(source), await mark(gone)];
-    items.sql('INSERT INTO items (id) VALUES (1)');
-    items.sql("UPDATE _tidemark_consumers SET seen_at = seen_at - 16 WHERE unit = 'gone'");
-    const { checkpoint } = await readAll(source, from);
-    await readAll(source, checkpoint);
-    await expect(readAll(source, from)).rejects.toThrow(CheckpointExpiredError);
-    await expect(readAll(source, JSON.stringify({ ...JSON.parse(checkpoint), seq: 99 }))).rejects.toThrow(CheckpointExpiredError);
-    await expect(readAll(gone, lost)).rejects.toThrow(CheckpointExpiredError);
-  });
+test('a checkpoint that is ahead of the log is refused (P1)', async () => {
+  await using items = await createItems(plain);
+  await using source = await items.open();
+  const checkpoint = await mark(source);
+  await expect(readChanges(source, JSON.stringify({ ...JSON.parse(checkpoint), seq: 99 }))).rejects.toThrow(
+    CheckpointExpiredError,
+  );
 });
 
 describe('what cannot be told is refused', () => {
@@ -380,16 +244,6 @@ describe('what cannot be told is refused', () => {
     await using items = await createItems(create, { captured: false });
     await expect(items.plan()).rejects.toThrow(expected);
     await expect(items.install()).rejects.toThrow(RequestRefusedError);
-  });
-
-  test('a table that is not captured, with the statements; and another key than its own', async () => {
-    await using items = await createItems(plain, { captured: false });
-    await expect(items.open()).rejects.toMatchObject({
-      message: 'items is not captured yet',
-      hint: expect.stringMatching(/schema apply[\s\S]*schema diff/),
-    });
-    await items.install();
-    await expect(items.open({ from: { key: 'name' } })).rejects.toThrow(/by its primary key \(id\)/);
   });
 });
 
@@ -418,24 +272,10 @@ test('a delta is read while another program holds the file; it puts away later',
   const from = await mark(source);
   items.sql('INSERT INTO items (id) VALUES (1)');
   other.exec('BEGIN IMMEDIATE');
-  const { changes, checkpoint } = await readAll(source, from);
+  const { changes, checkpoint } = await readChanges(source, from);
   expect(brief(changes)).toEqual(['upsert 1']);
   other.exec('INSERT INTO items (id) VALUES (2); COMMIT');
   other.close();
-  expect(brief((await readAll(source, checkpoint)).changes)).toEqual(['upsert 2']);
+  expect(brief((await readChanges(source, checkpoint)).changes)).toEqual(['upsert 2']);
   expect(items.logged()).toEqual(['I 2']);
-});
-
-test('who waits for a change hears of it', async () => {
-  await using items = await createItems(plain);
-  await using source = await items.open();
-  const from = await mark(source);
-  const waiting = source.waitForChange!(from, signal);
-  items.sql('INSERT INTO items (id) VALUES (1)');
-  await waiting;
-  const { checkpoint } = await readAll(source, from);
-  const given = new AbortController();
-  const nothing = source.waitForChange!(checkpoint, given.signal);
-  given.abort();
-  await nothing;
 });

@@ -1,4 +1,4 @@
-import type { Batch, Change, Source, SourceSpec } from '@tidemark/core';
+import { type CapturedSpec, openCaptured } from '@tidemark/testkit';
 import type { SqliteFrom } from '../config.ts';
 import { createFile } from '../fixture.ts';
 
@@ -19,19 +19,12 @@ export async function createItems(create: string, options: { captured?: boolean 
     install,
     plan: () => connection.planSource!(from),
     remove: () => connection.removeSource!(from, signal),
-    open: (spec: Partial<Omit<SourceSpec<SqliteFrom>, 'from'>> & { from?: Partial<SqliteFrom> } = {}) =>
-      connection.openSource!(
-        {
-          unit: 'sync',
-          where: undefined,
-          fields: null,
-          exclude: [],
-          startAtMs: null,
-          ...spec,
-          from: { ...from, ...spec.from },
-        },
-        signal,
-      ),
+    open: (spec: CapturedSpec & { from?: Partial<SqliteFrom> } = {}) => openCaptured(connection, from, spec),
+    async write(...statements: readonly string[]) {
+      for (const statement of statements) file.sql(statement);
+    },
+    age: async (unit: string, days: number) =>
+      file.sql('UPDATE _tidemark_consumers SET seen_at = seen_at - ? WHERE unit = ?', days, unit),
     /** What triggers have told and nobody has put away yet. */
     logged: () =>
       file
@@ -41,15 +34,4 @@ export async function createItems(create: string, options: { captured?: boolean 
         .map(({ op, k0, changed }) => [op, k0, ...(changed === null ? [] : [JSON.parse(changed).join()])].join(' ').trim()),
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   };
-}
-
-export async function readAll(source: Source, from: string): Promise<{ changes: Change[]; checkpoint: string }> {
-  const batches: Batch[] = [];
-  for await (const batch of source.readDelta!(from, signal)) batches.push(batch);
-  return { changes: batches.flatMap(({ changes }) => changes), checkpoint: batches.at(-1)?.checkpoint ?? from };
-}
-
-/** Each change as `upsert 1 name,data`, sorted. */
-export function brief(changes: readonly Change[]): string[] {
-  return changes.map(({ op, key, changed }) => [op, key, ...(changed === undefined ? [] : [changed.join()])].join(' ')).sort();
 }
