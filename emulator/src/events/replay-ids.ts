@@ -38,7 +38,7 @@ export function createReplayIds(now: () => number, seed: number): ReplayIds {
       const atMs = now();
       // Turned back, the clock would make marks that are old before their time.
       if (Math.abs(atMs - lastAtMs) >= markEveryMs) marks.push({ id: step(), atMs });
-      if (marks[0]!.atMs < atMs - retentionMs) marks = marks.filter((mark) => mark.atMs >= atMs - retentionMs);
+      if (marks.some((mark) => mark.atMs < atMs - retentionMs)) marks = marks.filter((mark) => mark.atMs >= atMs - retentionMs);
       return last;
     },
     isMark: (id) => marks.some((mark) => mark.id === id && mark.atMs >= now() - retentionMs),
