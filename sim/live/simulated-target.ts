@@ -15,6 +15,10 @@ export interface SimulatedTarget {
   readonly readsAtOnce: boolean;
   /** All tables at one moment, what is marked as deleted left out; null while one of them is not there yet. */
   read(mappings: readonly Mapped[]): Copy | null | Promise<Copy | null>;
+  /** Where the stream stands, as it is kept beside the data; null while it has no position. */
+  position(): string | null;
+  /** Writes so far of what was read and not streamed: that is ahead of the stream. */
+  readonly polls: number;
   /** Another program takes the write lock. Whether it got it. */
   lock(): boolean;
   unlock(): void;

@@ -10,6 +10,7 @@ import type { SimulatedTarget } from './simulated-target.ts';
 export class TargetFile implements SimulatedTarget {
   readonly path: string;
   readonly readsAtOnce = true;
+  polls = 0;
   #reader: DatabaseSync | null = null;
   #locker: DatabaseSync | null = null;
 
@@ -30,7 +31,12 @@ export class TargetFile implements SimulatedTarget {
           files.add(file);
           life.onAbandoned(() => file.close());
         }
-        return scheduler.outside(life, `sqlite ${op}`, work, { beforeMs: delay(), afterMs: delay() });
+        const done = () => {
+          const result = work();
+          if (op === 'commitWrite' || op === 'finishLoad') this.polls++;
+          return result;
+        };
+        return scheduler.outside(life, `sqlite ${op}`, done, { beforeMs: delay(), afterMs: delay() });
       },
     });
     return sqlite as AnyConnector;
@@ -54,6 +60,12 @@ export class TargetFile implements SimulatedTarget {
     } finally {
       reader.exec('COMMIT');
     }
+  }
+
+  position(): string | null {
+    this.#reader ??= new DatabaseSync(this.path, { timeout: 0 });
+    const row = this.#reader.prepare("SELECT checkpoint FROM _tidemark_checkpoints WHERE unit LIKE 'live:%'").get();
+    return typeof row?.checkpoint === 'string' ? (JSON.parse(row.checkpoint) as { position: string | null }).position : null;
   }
 
   /** Another program takes the write lock. Whether it got it. */

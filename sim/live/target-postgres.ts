@@ -10,6 +10,7 @@ import type { Copy, SimulatedTarget } from './simulated-target.ts';
 /** A database of a real server. */
 export class TargetPostgres implements SimulatedTarget {
   readonly readsAtOnce = false;
+  readonly polls = 0;
   readonly #url: string;
   readonly #admin: pg.Client;
 
@@ -47,6 +48,11 @@ export class TargetPostgres implements SimulatedTarget {
     } finally {
       await this.#admin.query('COMMIT');
     }
+  }
+
+  /** Asked by who reads at once. */
+  position(): string | null {
+    return null;
   }
 
   /** Writers of other rows wait for nobody. */
