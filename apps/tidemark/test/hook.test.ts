@@ -245,10 +245,10 @@ describe('into Salesforce', () => {
 
   test('while Salesforce cannot be reached it is kept, and arrives afterwards (P1)', async () => {
     await post({ email: 'first@x.example', lastName: 'First', company: 'Acme' });
-    const { id } = emulator.faults.add({ kind: 'unavailable' });
+    const fault = emulator.faults.add({ kind: 'unavailable' });
     const waited = await post({ email: 'kent@acme.example', lastName: 'Kent', company: 'Acme' }, '?wait=2');
     expect(waited).toMatchObject({ status: 504, body: { status: 'pending' } });
-    emulator.faults.remove(id);
+    emulator.faults.remove(fault);
     await vi.waitFor(() => expect(leads()).toHaveLength(2), 30_000);
     const { href } = waited.body;
     await vi.waitFor(async () => {

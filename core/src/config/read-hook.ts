@@ -13,6 +13,9 @@ export const HOOK_MS = 250;
 
 const BODY_BYTES = 1024 * 1024;
 
+/** A request that was signed is known for longer than it is valid, so that it is never taken for a new one. */
+const TOLERANCE_MS_MAX = 24 * 3_600_000;
+
 /** Values that two records may share by their spelling only, or that have no text of their own. */
 const noKeys = ['json', 'bytes', 'double'];
 
@@ -43,6 +46,9 @@ export function readHook(sync: string, block: Record<string, unknown>, path: Pat
   }
   if (hook.stamp !== undefined && named.get(hook.stamp)?.type !== 'datetime') {
     wrong(['stamp'], `${hook.stamp} is no field of type datetime`, `add it to fields: as ${hook.stamp}: datetime`);
+  }
+  if (hook.auth.type === 'hmac' && hook.auth.tolerance > TOLERANCE_MS_MAX) {
+    wrong(['auth', 'tolerance'], 'is longer than a day', 'minutes are enough: it bounds how long somebody may replay a request');
   }
   if (!ok) return null;
   const required = new Set([...hook.key, ...(hook.stamp === undefined ? [] : [hook.stamp])]);

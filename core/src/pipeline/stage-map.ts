@@ -18,7 +18,13 @@ type Origin =
  * record comes along even when the mapping does not name it, for without it nothing could be updated.
  */
 export function mapStage(
-  step: { readonly name: string; readonly fields: ReadonlyMap<string, FieldMapping> | null; readonly exclude: readonly string[] },
+  step: {
+    readonly name: string;
+    readonly fields: ReadonlyMap<string, FieldMapping> | null;
+    readonly exclude: readonly string[];
+    /** Names of key fields afterwards, where a field that identifies a record is mapped to several. */
+    readonly key?: readonly string[] | null;
+  },
   input: DatasetSchema,
   context: StageContext & { readonly problems: Problem[]; readonly place: string; readonly open: boolean },
 ): Stage {
@@ -48,7 +54,8 @@ export function mapStage(
       add({ name, type: 'text', nullable: true, spelled: true }, { kind: 'field', name: from.field, index });
     } else {
       const field = input.fields[index]!;
-      if (input.key.includes(field.name) && !keyNames.has(field.name)) keyNames.set(field.name, name);
+      const isWanted = step.key?.includes(name) ?? false;
+      if (input.key.includes(field.name) && (isWanted || !keyNames.has(field.name))) keyNames.set(field.name, name);
       add({ ...field, name, ...(step.fields === null ? {} : { spelled: true }) }, { kind: 'field', name: field.name, index });
     }
   }

@@ -90,7 +90,8 @@ async function compile(
   }
   if (sync.fields !== null || sync.exclude.length > 0) {
     const place = `syncs.${sync.name}.fields`;
-    add(mapStage({ name: 'fields', fields: sync.fields, exclude: sync.exclude }, schema, { ...context, problems, place, open }));
+    const { fields, exclude, to } = sync;
+    add(mapStage({ name: 'fields', fields, exclude, key: to.key }, schema, { ...context, problems, place, open }));
   }
   if (ownKey) schema = withOwnKey(sync, schema, open, problems);
   else if (sync.to.key !== null && sync.to.key.join() !== schema.key.join()) {

@@ -16,8 +16,12 @@ export function hasOwnKey(
   const mappings = [...steps.flatMap((step) => (step.kind === 'map' ? [step.fields] : [])), ...(fields === null ? [] : [fields])];
   const names = schema.key.map((key) =>
     mappings.reduce((name, mapping) => {
-      const kept = [...mapping].find(([, from]) => from.kind === 'field' && from.field.toLowerCase() === name.toLowerCase());
-      return kept?.[0] ?? name;
+      const kept = [...mapping].flatMap(([field, from]) =>
+        from.kind === 'field' && from.field.toLowerCase() === name.toLowerCase() ? [field] : [],
+      );
+      // As the last mapping does it: where a field goes by several names, the one that is asked for.
+      const wanted = mapping === fields ? kept.find((field) => to.key!.includes(field)) : undefined;
+      return wanted ?? kept[0] ?? name;
     }, key),
   );
   return to.key.join('\n') !== names.join('\n');
