@@ -286,11 +286,25 @@ export function widened(known: DatasetSchema | null, arriving: DatasetSchema, qu
   const now = new Map(arriving.fields.map((field) => [field.name, nullable(field)]));
   const before = known?.fields ?? [];
   const old = new Set(before.map(({ name }) => name));
+  const both = (field: FieldSchema) => (now.has(field.name) ? covering(field, now.get(field.name)!) : field);
   return {
     name: queue,
     key: arriving.key,
-    fields: [...before.map((field) => now.get(field.name) ?? field), ...[...now.values()].filter(({ name }) => !old.has(name))],
+    fields: [...before.map(both), ...[...now.values()].filter(({ name }) => !old.has(name))],
   };
+}
+
+/** What holds the values of either: with several syncs that fill a queue, its fields are the same whichever of them comes last. */
+function covering(known: FieldSchema, arriving: FieldSchema): FieldSchema {
+  if (known.type !== arriving.type) return arriving;
+  const { length: _, precision: __, scale: ___, ...rest } = { ...known, ...arriving };
+  const largest = (name: 'length' | 'precision' | 'scale') => {
+    const [one, other] = [known[name], arriving[name]];
+    return one === undefined || other === undefined ? {} : { [name]: Math.max(one, other) };
+  };
+  // Digits before the point have to fit as well: where the scales differ, the digits in all say nothing of them.
+  const digits = known.scale === arriving.scale ? { ...largest('precision'), ...largest('scale') } : {};
+  return { ...rest, ...largest('length'), ...digits };
 }
 
 function rowOf(text: string): Row {

@@ -1,0 +1,4 @@
+import { postgresPlace } from './fixture.ts';
+import { describeInbox } from './inbox-fixture.ts';
+
+describeInbox('PostgreSQL', postgresPlace);
