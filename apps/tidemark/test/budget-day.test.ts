@@ -75,3 +75,36 @@ test(`100,000 records, 5,000 calls a day: a day of live changes and a refresh fi
   expect(budget!.ours).toBeGreaterThanOrEqual(world.used());
   expect(budget!.ours - world.used()).toBeLessThan(60);
 });
+
+test(`another program uses everything up: the org refuses, nothing is lost, and all goes on when there are calls again ${allowance}`, async () => {
+  await using world = await DayWorld.open(1000, { fill: { Account: 5, Contact: 200, Lead: 20 }, changeEvents: ['Contact'] });
+  const engine = await world.start({ contacts: followed, leads: polled('leads', '10m') });
+  const [accounts, contacts, leads] = [world.ids('Account'), world.ids('Contact'), world.ids('Lead')];
+  await world.passUntil(() => engine.liveStatus()[0]?.state === 'live' && world.runs.some(({ sync }) => sync === 'leads'));
+  expect(world.refused).toBe(0);
+  world.emulator.limits.DailyApiRequests.add(1000);
+  for (let at = 0; at < 23 * 4; at++) {
+    world.update('Contact', contacts[at % contacts.length]!, {
+      AccountId: accounts[at % accounts.length]!,
+      LastName: `owed ${at}`,
+    });
+    world.update('Lead', leads[at % leads.length]!, { LastName: `owed ${at}` });
+    await world.pass(15 * minute);
+  }
+  expect(world.differences('Contact', 'contacts', contact)).toBeGreaterThan(0);
+  expect(world.differences('Lead', 'leads', lead)).toBeGreaterThan(0);
+  // One call now and then finds out whether there are any again.
+  expect(world.refused).toBeGreaterThan(0);
+  expect(world.refused).toBeLessThanOrEqual(23 * 4 + 4);
+  await world.pass(2 * minute);
+  const [status] = await engine.status('leads');
+  expect(status!.waiting).toMatchObject({ connection: 'org', priority: 'delta', reason: expect.stringContaining('1,000') });
+  expect((await engine.budgets())[0]!.waiting.map(({ priority }) => priority)).toContain('delta');
+
+  await world.pass(2 * hour);
+  const isWhole = () => world.differences('Contact', 'contacts', contact) + world.differences('Lead', 'leads', lead) === 0;
+  await world.passUntil(isWhole, minute);
+  await world.passUntil(() => engine.liveStatus()[0]?.state === 'live', minute);
+  await world.pass(minute);
+  expect((await engine.status('leads'))[0]!.waiting).toBeNull();
+});

@@ -28,6 +28,8 @@ export class HoldBack {
   readonly #clock: Clock;
   /** Syncs whose next delta is a load of everything, because the last one was and could not be made to its end. */
   readonly #loading = new Set<string>();
+  /** When syncs that are spaced may begin, as they were first told: what others do meanwhile does not put them off again. */
+  readonly #pacedUntilMs = new Map<string, number>();
   readonly #told = new Map<string, string>();
 
   constructor(budgets: Budgets, { store, clock }: { store: Pick<Store, 'getValue' | 'setValue'>; clock: Clock }) {
@@ -44,8 +46,15 @@ export class HoldBack {
     await this.#tell(`${sync} ${kind}`, wait);
     const nowMs = this.#clock.now();
     if (wait !== null) return Math.min(Math.max(wait.untilMs, nowMs + 1000), nowMs + LOOK_MS);
-    const pacedMs = priority === 'delta' ? this.#budgets.pacedUntilMs(connections) : 0;
-    return pacedMs > nowMs ? pacedMs : null;
+    if (priority !== 'delta') return null;
+    const pacedMs = this.#pacedUntilMs.get(sync) ?? this.#budgets.pacedUntilMs(connections);
+    if (pacedMs <= nowMs) {
+      this.#pacedUntilMs.delete(sync);
+      return null;
+    }
+    this.#pacedUntilMs.set(sync, pacedMs);
+    // Calls may become short meanwhile, which is to be told.
+    return Math.min(pacedMs, nowMs + LOOK_MS);
   }
 
   /** Returns when it may begin, or `ended` aborts. */

@@ -151,3 +151,25 @@ test('a first load that could not be made to its end waits for the calls of a fi
   expect(await holdBack.ended(work, 'delta', { kind: 'full', error: null })).toBe(false);
   expect(await holdBack.untilMs(work, 'delta')).toBeNull();
 });
+
+test('a delta that is spaced begins when it was told to, whatever others do meanwhile', async () => {
+  const { store, time, clock, parts, spend } = await world();
+  const budgets = new Budgets(parts);
+  const budget = budgets.open('crm', rules) as KeptBudget;
+  const holdBack = new HoldBack(budgets, { store, clock });
+  const work = { sync: 'contacts', connections: ['crm'], priority: null };
+  await spend(budget, 'delta', 60);
+  const beganMs = time.nowMs;
+  const untilMs = budget.pacedUntilMs();
+  expect(untilMs - beganMs).toBeGreaterThan(5 * minute);
+  expect(untilMs - beganMs).toBeLessThanOrEqual(15 * minute);
+  for (let nextMs: number | null; ; time.nowMs = nextMs) {
+    nextMs = await holdBack.untilMs(work, 'delta');
+    if (nextMs === null) break;
+    expect(nextMs - time.nowMs).toBeLessThanOrEqual(minute);
+    if (time.nowMs < untilMs - 2 * minute) await spend(budget, 'delta', 1);
+  }
+  expect(time.nowMs).toBe(untilMs);
+  // The next one is spaced anew.
+  expect(await holdBack.untilMs(work, 'delta')).toBeGreaterThan(time.nowMs);
+});
