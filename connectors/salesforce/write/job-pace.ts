@@ -10,8 +10,6 @@ const shareMin = 0.05;
 const eager = 0.9;
 /** Others a little after the end that is expected: a question too early is another call. */
 const late = 1.05;
-/** How far ahead an estimate is trusted, by the waiting so far. */
-const trust = 1.5;
 
 /** What the jobs of one target have taught about the next. */
 export interface JobExperience {
@@ -63,8 +61,8 @@ export class JobPace {
     const fresh = done - this.#lastDone;
     const sinceMs = nowMs - this.#lastAtMs;
     if (this.#records === 0 || fresh <= 0 || sinceMs <= 0) return this.#grownMs;
-    // What a job does first it may do slowly: an estimate is trusted for a while only.
-    const trustedMs = Math.max(this.#grownMs, (nowMs - this.#startedAtMs) * trust);
-    return Math.min(trustedMs, (((this.#records - done) * sinceMs) / fresh) * late);
+    // What a job does first it may do slowly: an estimate is trusted for as long as there has been to see.
+    const seenMs = Math.max(firstMs, nowMs - this.#startedAtMs);
+    return Math.min(seenMs, (((this.#records - done) * sinceMs) / fresh) * late);
   }
 }
