@@ -34,11 +34,18 @@ export class OrgHistory {
           const values = Object.fromEntries(
             Object.entries(mapped.fields).map(([column, field]) => [column, (after[field] ?? null) as string | null]),
           );
-          const isOptional = mapped.startAtMs !== null && emulator.org.clock.now() < mapped.startAtMs;
-          this.#keep(mapped, id, { since: this.commits, text: isGone ? null : textOf(values, mapped), isOptional });
+          const text = isGone ? null : textOf(values, mapped);
+          const last = this.#versions.get(`${mapped.table} ${id}`)?.at(-1);
+          // What changes in other fields alone is nothing new to the target.
+          const isOptional = this.#isBeforeStart(mapped) || (last?.isOptional === true && last.text === text);
+          this.#keep(mapped, id, { since: this.commits, text, isOptional });
         }
       }
     });
+  }
+
+  #isBeforeStart({ startAtMs }: Mapped): boolean {
+    return startAtMs !== null && this.#emulator.org.clock.now() < startAtMs;
   }
 
   #keep(mapped: Mapped, id: string, version: Version): void {
@@ -106,7 +113,10 @@ export class OrgHistory {
   /** How target and org differ now; empty when they are equal. */
   differences(copy: Copy | null): string[] {
     if (copy === null) return ['the tables are not made'];
-    return this.#mappings.flatMap((mapped) => differences(mapped, truthOf(this.#emulator, mapped), copy.get(mapped.table)!));
+    return this.#mappings.flatMap((mapped) => {
+      const isOptional = (id: string) => this.#versions.get(`${mapped.table} ${id}`)?.at(-1)?.isOptional ?? false;
+      return differences(mapped, truthOf(this.#emulator, mapped), copy.get(mapped.table)!, isOptional);
+    });
   }
 }
 

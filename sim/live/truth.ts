@@ -1,26 +1,18 @@
 import type { Emulator } from '@tidemark/emulator';
 import type { Mapped, Values } from './mapping.ts';
 
-/** What the org holds now, as the target should; of `optional` records the target may know nothing. */
-export interface Truth {
-  readonly rows: ReadonlyMap<string, Values>;
-  readonly optional: ReadonlySet<string>;
-}
-
-export function truthOf({ org }: Emulator, mapped: Mapped): Truth {
-  const { fields, object, startAtMs } = mapped;
-  const result = org.query(`SELECT ${Object.values(fields).join(', ')}, SystemModstamp FROM ${object} ORDER BY Id`);
-  const rows = new Map<string, Values>();
-  const optional = new Set<string>();
+/** What the org holds now, as the target should. */
+export function truthOf({ org }: Emulator, mapped: Mapped): Map<string, Values> {
+  const { fields, object } = mapped;
+  const result = org.query(`SELECT ${Object.values(fields).join(', ')} FROM ${object} ORDER BY Id`);
+  const truth = new Map<string, Values>();
   for (let at = 0; at < result.totalSize; at += 2000) {
     for (const row of result.page(at, 2000, 'v62.0') as Record<string, string | null>[]) {
       const values = Object.fromEntries(Object.entries(fields).map(([column, field]) => [column, row[field] ?? null]));
-      if (!(mapped.where?.holds(values) ?? true)) continue;
-      rows.set(values.id!, completed(values, mapped));
-      if (startAtMs !== null && Date.parse(row.SystemModstamp!) < startAtMs) optional.add(values.id!);
+      if (mapped.where?.holds(values) ?? true) truth.set(values.id!, completed(values, mapped));
     }
   }
-  return { rows, optional };
+  return truth;
 }
 
 function completed(values: Values, { computed }: Mapped): Values {
@@ -28,14 +20,22 @@ function completed(values: Values, { computed }: Mapped): Values {
   return { ...values, ...Object.fromEntries(made) };
 }
 
-/** How a target differs from the org, in as few words as will do; empty when they are equal. */
-export function differences(mapped: Mapped, { rows, optional }: Truth, copy: ReadonlyMap<string, Values>): string[] {
+/**
+ * How a target differs from the org, in as few words as will do; empty when they are equal.
+ * @param isOptional  whether the target need not know of a record
+ */
+export function differences(
+  mapped: Mapped,
+  truth: ReadonlyMap<string, Values>,
+  copy: ReadonlyMap<string, Values>,
+  isOptional: (id: string) => boolean,
+): string[] {
   const found: string[] = [];
   const say = (id: string, what: string) => found.push(`${mapped.table} ${id}: ${what}`);
-  for (const [id, wanted] of rows) {
+  for (const [id, wanted] of truth) {
     const row = copy.get(id);
     if (row === undefined) {
-      if (!optional.has(id)) say(id, 'is in the org and not in the target');
+      if (!isOptional(id)) say(id, 'is in the org and not in the target');
       continue;
     }
     for (const [column, value] of Object.entries(wanted)) {
@@ -44,7 +44,7 @@ export function differences(mapped: Mapped, { rows, optional }: Truth, copy: Rea
       say(id, `${column} is ${copied} and ${wantedText} in the org`);
     }
   }
-  for (const id of copy.keys()) if (!rows.has(id)) say(id, 'is in the target and not in the org');
+  for (const id of copy.keys()) if (!truth.has(id)) say(id, 'is in the target and not in the org');
   return found;
 }
 

@@ -369,7 +369,9 @@ class World {
     revive: () => this.#people.revive((undelete) => this.#told('lost-event', undelete)),
     wildcard: (object) => {
       // Whoever does not listen yet, or any more, is not told, and no stamp tells of it later.
-      const isHeard = () => this.#process?.status[0]?.state === 'live' && this.#scheduler.now() - this.#startedAtMs > 30_000;
+      const isOld = () => this.#scheduler.now() - this.#startedAtMs > 30_000;
+      const isHeard = () =>
+        this.#process?.status[0]?.state === 'live' && isOld() && [...this.#streams].every((stream) => stream.isHeard);
       if (!isHeard()) return;
       this.#convert(object);
       this.#again(() => isHeard() && this.#convert(object));
