@@ -2,7 +2,7 @@
 export { getHealthz } from './api/get-healthz.ts';
 export { getMetrics } from './api/get-metrics.ts';
 export { getReadyz, type Readiness } from './api/get-readyz.ts';
-export { type HookEndpointOptions, hookEndpoints } from './api/hook/post-hook.ts';
+export { type HookEndpointOptions, hookEndpoints } from './api/hook/hook-endpoints.ts';
 export { type Endpoint, type HttpServer, type HttpServerOptions, PortTakenError, startHttpServer } from './api/http-server.ts';
 export { createMetrics, type Measured, type Metrics } from './api/metrics.ts';
 export { type Caller, onBehalfOf, type Priority, priorities } from './base/caller.ts';

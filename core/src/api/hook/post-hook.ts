@@ -1,97 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { SyncError } from '../../base/errors.ts';
 import type { HookConfig } from '../../config/config.ts';
-import type { Hooks } from '../../control/hooks.ts';
-import type { Log } from '../../model/connector.ts';
 import type { Receipt } from '../../model/inbox.ts';
-import { ANY_HOST } from '../host-guard.ts';
-import type { Endpoint } from '../http-server.ts';
-import { checkHeaders, checkSignature, signatureToken, type Unknown } from './hook-auth.ts';
+import { checkSignature, signatureToken } from './hook-auth.ts';
+import type { HookEndpointOptions } from './hook-endpoints.ts';
+import { errorOf, refuseUnknown, told } from './hook-replies.ts';
 import { readRecords } from './read-records.ts';
-import { RequestRate } from './request-rate.ts';
-import { hrefOf, tellReceipt } from './tell-receipt.ts';
-
-export interface HookEndpointOptions {
-  readonly hooks: Pick<Hooks, 'get' | 'names' | 'take' | 'receipt' | 'settled' | 'retried'>;
-  readonly now: () => number;
-  readonly log: Log;
-  /** Nobody is kept waiting when the process is to end. */
-  readonly stop: AbortSignal;
-}
+import type { RequestRate } from './request-rate.ts';
+import { hrefOf } from './tell-receipt.ts';
 
 /** Longest wait for an outcome, in seconds. */
 const WAIT_MAX = 60;
-/** When to send again what could not be kept, in seconds. */
-const RETRY_AFTER = 5;
-
-/**
- * `POST /hooks/<sync>` and `GET /hooks/<sync>/<post>` for each hook. What is answered 202 is kept: whoever got another answer, or
- * none, sends it again (P1).
- */
-export function hookEndpoints(options: HookEndpointOptions): Endpoint {
-  return (server) => {
-    for (const name of options.hooks.names()) {
-      server.register(async (scope) => {
-        // A signature is over bytes, not over what they mean.
-        scope.removeAllContentTypeParsers();
-        scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
-        scope.setErrorHandler(async (error: Error & { statusCode?: number }, _, reply) =>
-          refuseBody(error, name, options, reply),
-        );
-        addHook(scope, name, options);
-      });
-    }
-  };
-}
-
-function addHook(server: Parameters<Endpoint>[0], name: string, options: HookEndpointOptions): void {
-  const { hooks, now } = options;
-  const hook = hooks.get(name)!;
-  const rate = hook.rateLimit === null ? null : new RequestRate(hook.rateLimit);
-  const authenticate = async ({ headers }: FastifyRequest, reply: FastifyReply) => {
-    const unknown = checkHeaders(hook.auth, headers, now());
-    return unknown === null ? undefined : refuseUnknown(hook, unknown, reply);
-  };
-  const shared = { config: ANY_HOST, onRequest: authenticate, exposeHeadRoute: false };
-  server.route({
-    ...shared,
-    method: 'POST',
-    url: `/hooks/${name}`,
-    bodyLimit: hook.bodyBytesMax,
-    onRequest: [authenticate, refuseOtherTypes],
-    handler: (request, reply) => take(name, hook, rate, options, request, reply),
-  });
-  server.route({
-    ...shared,
-    method: ['GET', 'PUT', 'PATCH', 'DELETE'],
-    url: `/hooks/${name}`,
-    handler: (_, reply) =>
-      reply
-        .code(405)
-        .header('allow', 'POST')
-        .send(errorOf('method_not_allowed', 'this takes POST only', 'send records by POST')),
-  });
-  server.route({
-    ...shared,
-    method: 'GET',
-    url: `/hooks/${name}/:post`,
-    handler: async (request, reply) => {
-      // There is no body to sign: the path stands for it.
-      const signed = Buffer.from(`GET ${request.url.split('?')[0]}`);
-      const unknown = checkSignature(hook.auth, request.headers, signed);
-      if (unknown !== null) return refuseUnknown(hook, unknown, reply);
-      const receipt = await hooks.receipt(name, (request.params as { post: string }).post);
-      if (receipt === null) {
-        const hint = 'receipts are kept for seven days';
-        return reply.code(404).send(errorOf('not_found', 'there is no receipt of this id', hint));
-      }
-      return reply.send(await told(name, receipt, options));
-    },
-  });
-}
-
-async function take(
+/** `POST /hooks/<sync>`: keeps what is sent, and answers its receipt, or what became of it where somebody waits for that. */
+export async function take(
   name: string,
   hook: HookConfig,
   rate: RequestRate | null,
@@ -175,53 +96,7 @@ async function answerOutcome(
   return reply.code(422).send({ ...errorOf(refused.error!.code, refused.error!.message, hint), ...post });
 }
 
-async function told(name: string, receipt: Receipt, { hooks }: HookEndpointOptions) {
-  const isRefused = receipt.outcomes?.some(({ status }) => status === 'refused') ?? false;
-  return tellReceipt(name, receipt, isRefused ? await hooks.retried(name, receipt) : new Set());
-}
-
-/** JSON alone is understood, and a browser sends no page's form as JSON without asking first. */
-async function refuseOtherTypes({ headers }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
-  const type = headers['content-type'] ?? '';
-  if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity') {
-    return reply.code(415).send(errorOf('unsupported_media_type', 'a compressed body is not understood', 'send it as it is'));
-  }
-  if (/^application\/(?:[\w.+-]+\+)?json *(?:; *charset="?utf-8"? *)?$/i.test(type)) return undefined;
-  const message = type === '' ? 'the header Content-Type is missing' : 'the body is of a type that is not understood';
-  return reply.code(415).send(errorOf('unsupported_media_type', message, 'send Content-Type: application/json, in UTF-8'));
-}
-
-function refuseUnknown({ auth }: HookConfig, { code, message, hint }: Unknown, reply: FastifyReply): FastifyReply {
-  if (auth.kind === 'bearer') reply.header('www-authenticate', 'Bearer');
-  return reply.code(401).send(errorOf(code, message, hint));
-}
-
-async function refuseBody(
-  error: Error & { statusCode?: number },
-  name: string,
-  { hooks, log }: HookEndpointOptions,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  if (error.statusCode === 413) {
-    const message = `the body is larger than the ${hooks.get(name)!.bodyBytesMax} bytes that this hook takes`;
-    return reply.code(413).send(errorOf('body_too_large', message, 'send fewer records in a request, or raise bodyMax'));
-  }
-  if (error.statusCode !== undefined && error.statusCode < 500) {
-    return reply.code(error.statusCode).send(errorOf('bad_request', 'the request is not understood', undefined));
-  }
-  log.error({ sync: name, err: error }, 'what was sent to a hook could not be kept');
-  const isPassing = error instanceof SyncError;
-  return reply
-    .code(isPassing ? 503 : 500)
-    .header('retry-after', RETRY_AFTER)
-    .send(errorOf('not_kept', 'this could not be kept; the log says why', 'send it again, with the same Idempotency-Key'));
-}
-
 /** Null for what is no wait. */
 function waitOf({ wait = '0' }: Readonly<Record<string, unknown>>): number | null {
   return typeof wait === 'string' && /^\d{1,2}$/.test(wait) && Number(wait) <= WAIT_MAX ? Number(wait) : null;
-}
-
-function errorOf(code: string, message: string, hint: string | undefined) {
-  return { error: { code, message, ...(hint !== undefined && { hint }) } };
 }

@@ -4,7 +4,7 @@ import { NotConnectedError } from '../../base/errors.ts';
 import type { HookConfig } from '../../config/config.ts';
 import type { Post, Receipt } from '../../model/inbox.ts';
 import { type HttpServer, startHttpServer } from '../http-server.ts';
-import { hookEndpoints } from './post-hook.ts';
+import { hookEndpoints } from './hook-endpoints.ts';
 
 // Each request that is not taken is answered with why and what to do, and nothing of it is kept.
 
