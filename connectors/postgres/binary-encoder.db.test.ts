@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { BinaryEncoder } from './binary-encoder.ts';
 import { ChunkPool } from './copy-output.ts';
 import { copyIn } from './driver.ts';
-import { database } from './test-table.ts';
+import { database } from './table-fixture.ts';
 
 let tables = 0;
 

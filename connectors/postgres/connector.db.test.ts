@@ -8,7 +8,7 @@ import {
 } from '@tidemark/testkit';
 import type { PostgresFrom } from './config.ts';
 import { quoteName } from './identifiers.ts';
-import { database } from './test-table.ts';
+import { database } from './table-fixture.ts';
 import { fromPostgres, toPostgresText } from './values.ts';
 
 let made = 0;

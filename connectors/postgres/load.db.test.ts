@@ -12,7 +12,7 @@ import { type BlockStyle, loadBlock } from '@tidemark/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { row } from './fixture.ts';
-import { anotherTable, database, table } from './test-table.ts';
+import { anotherTable, database, table } from './table-fixture.ts';
 
 const schema: DatasetSchema = {
   name: 'Contact',

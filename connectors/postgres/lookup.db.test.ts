@@ -1,6 +1,6 @@
 import { describeLookupContract } from '@tidemark/testkit';
 import { expect, test } from 'vitest';
-import { database } from './test-table.ts';
+import { database } from './table-fixture.ts';
 
 const never = new AbortController().signal;
 let tables = 0;

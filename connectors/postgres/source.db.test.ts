@@ -1,7 +1,7 @@
 import { NO_STAMP, RequestRefusedError, type Row, rowsOfBlock, type Source, type SourceSpec } from '@tidemark/core';
 import { describe, expect, test } from 'vitest';
 import type { PostgresFrom } from './config.ts';
-import { database, table } from './test-table.ts';
+import { database, table } from './table-fixture.ts';
 
 const never = new AbortController().signal;
 

@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import { ATTEMPT, Attempts } from './attempts.ts';
 import { openTransaction } from './driver.ts';
 import { row } from './fixture.ts';
+import { anotherTable, database, table } from './table-fixture.ts';
 import type { PostgresTarget } from './target.ts';
-import { anotherTable, database, table } from './test-table.ts';
 import { Writer } from './write.ts';
 
 // What the contract of streams leaves to PostgreSQL: its constraints, its sessions, and how updates of all shapes become one

@@ -11,7 +11,7 @@ import {
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { row } from './fixture.ts';
-import { database, table } from './test-table.ts';
+import { database, table } from './table-fixture.ts';
 
 const schema: DatasetSchema = {
   name: 'Contact',

@@ -1,7 +1,7 @@
 import { AccessDeniedError, CheckpointExpiredError, RequestRefusedError, type Source } from '@tidemark/core';
 import { brief, describeCaptureContract, readChanges } from '@tidemark/testkit';
 import { describe, expect, test } from 'vitest';
-import { database } from '../test-table.ts';
+import { database } from '../table-fixture.ts';
 import { createItems, signal } from './fixture.ts';
 
 // Whatever is committed in a captured table is told, by whatever statement it was written, once its transaction has ended; and the

@@ -3,7 +3,7 @@ import { LogFollower, readerDies } from '@tidemark/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Client, query } from '../driver.ts';
-import { database } from '../test-table.ts';
+import { database } from '../table-fixture.ts';
 import { CaptureReader, openCapture } from './reader.ts';
 import { installCapture } from './schema.ts';
 
