@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { edited, root } from './lib/private-copy.ts';
@@ -6,9 +6,10 @@ import { simulations } from './lib/simulations.ts';
 
 // A mutation that no longer fits the code breaks nothing, and what its table says of it would be of another day.
 
+const all = Promise.all(Object.values(simulations).map(async ({ load }) => (await load()).mutations));
+
 test('every mutation still changes what it is meant to change', async () => {
-  for (const { load } of Object.values(simulations)) {
-    const { mutations } = await load();
+  for (const mutations of await all) {
     expect(new Set(mutations.map(({ name }) => name)).size).toBe(mutations.length);
     for (const { edits } of mutations) {
       expect(edits).not.toEqual([]);
@@ -21,4 +22,21 @@ test('every mutation still changes what it is meant to change', async () => {
       }
     }
   }
+});
+
+test('a test that stands in for worlds is there', async () => {
+  for (const { test: named } of (await all).flat()) {
+    if (named !== undefined) expect(existsSync(join(root, named.file))).toBe(true);
+  }
+});
+
+test('the tables tell of every mutation, and of no other', async () => {
+  const rows = readFileSync(join(root, 'sim/README.md'), 'utf8').matchAll(/^\| (.+?) \| (P\d+) \| (.+?) \|$/gm);
+  const told = [...rows].map(([, name, promise]) => `${promise} ${name}`);
+  expect(told.sort()).toEqual(
+    (await all)
+      .flat()
+      .map(({ name, promise }) => `${promise} ${name}`)
+      .sort(),
+  );
 });
