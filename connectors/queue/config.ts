@@ -11,11 +11,18 @@ export const queueConfig = z
       .describe('A SQLite file; relative paths start at the configuration file. It is made when it is not there.'),
     url: z
       .string()
-      .regex(/^postgres(ql)?:\/\//, 'begins with postgres://')
+      .regex(/^(postgres(ql)?|rediss?):\/\//, 'begins with postgres://, redis:// or rediss://')
       .meta({ secret: true })
       .optional()
-      .describe('In place of path: postgres://user:password@host:5432/database'),
-    schema: z.string().min(1).default('public').describe('With url: schema of the tables that keep the queues'),
+      .describe(
+        'In place of path: postgres://user:password@host:5432/database, or redis://user:password@host:6379/0 (rediss:// with TLS)',
+      ),
+    schema: z.string().min(1).default('public').describe('With PostgreSQL: schema of the tables that keep the queues'),
+    prefix: z
+      .string()
+      .regex(/^[\w-]+$/, 'is letters, digits, - and _')
+      .default('tidemark')
+      .describe('With Redis: how its keys begin; installations that share a server need one each'),
     keep: z
       .string()
       .refine((text) => parseDuration(text) !== null, 'is not a duration: write it like 12h or 7d')

@@ -1,20 +1,20 @@
 import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { type Connector, type ConnectorContext, type Problem, SyncError } from '@tidemark/core';
+import { type Connector, type ConnectorContext, type Problem, RequestRefusedError, SyncError } from '@tidemark/core';
 import { type QueueConfig, type QueueFrom, type QueueTo, queueConfig, queueFrom, queueTo } from './config.ts';
 import { QueueInbox } from './inbox.ts';
 import { PostgresStore } from './postgres-store.ts';
-import { Queues } from './queue.ts';
+import { RedisQueues } from './redis-queues.ts';
 import { openSource } from './source.ts';
+import { SqlQueues } from './sql-queues.ts';
 import { SqliteStore } from './sqlite-store.ts';
-import type { Store } from './store.ts';
 import { QueueStreamWriter } from './stream-writer.ts';
 import { QueueTarget } from './target.ts';
 
 export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
   return {
     name: 'queue',
-    summary: 'A durable, ordered queue between syncs, in a SQLite file or PostgreSQL',
+    summary: 'A durable, ordered queue between syncs, in a SQLite file, PostgreSQL or Redis',
     config: queueConfig,
     from: queueFrom,
     to: queueTo,
@@ -29,17 +29,23 @@ export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
       from: ({ name, schema }) => ({ queue: name, schema }),
     },
     open(config, context) {
-      let opened: Queues | undefined;
-      const queues = () => (opened ??= new Queues(openStore(config, context)));
+      let opened: SqlQueues | RedisQueues | undefined;
+      const queues = () => (opened ??= openQueues(config, context));
       return {
         check: () => check(queues, config, context),
         discover: () => queues().names(),
         openSource: (spec, signal) => openSource({ queues: queues(), spec, keepMs: config.keep, clock: context.clock }, signal),
         openTarget: async (spec) => new QueueTarget(queues(), spec, context.clock),
-        openInbox: (spec) => QueueInbox.open(queues(), spec, context.clock),
+        async openInbox(spec) {
+          const kept = queues();
+          if (kept instanceof SqlQueues) return QueueInbox.open(kept, spec, context.clock);
+          throw new RequestRefusedError(`connections.${context.connection} cannot keep what is posted: it is in Redis`, {
+            hint: 'Let hooks use a queue in SQLite or PostgreSQL, or name none: it is made beside the store.',
+          });
+        },
         openStreamWriter: async () => new QueueStreamWriter(queues(), context.clock),
         async [Symbol.asyncDispose]() {
-          await opened?.store.close();
+          await opened?.close();
           opened = undefined;
         },
       };
@@ -48,13 +54,19 @@ export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
 }
 export default createConnector();
 
-function openStore({ path, url, schema }: QueueConfig, { baseDir, clock, random, connection }: ConnectorContext): Store {
-  return path === undefined
-    ? new PostgresStore(url!, schema, connection)
-    : new SqliteStore(resolve(baseDir, path), clock, random);
+function openQueues(config: QueueConfig, { baseDir, clock, random, connection }: ConnectorContext): SqlQueues | RedisQueues {
+  const { path, url = '', schema, prefix } = config;
+  if (path !== undefined) return new SqlQueues(new SqliteStore(resolve(baseDir, path), clock, random));
+  return url.startsWith('redis')
+    ? new RedisQueues(url, prefix, connection)
+    : new SqlQueues(new PostgresStore(url, schema, connection));
 }
 
-async function check(queues: () => Queues, { path }: QueueConfig, { connection, baseDir }: ConnectorContext): Promise<Problem[]> {
+async function check(
+  queues: () => SqlQueues | RedisQueues,
+  { path }: QueueConfig,
+  { connection, baseDir }: ConnectorContext,
+): Promise<Problem[]> {
   const place = `connections.${connection}`;
   try {
     if (path !== undefined) {
@@ -68,8 +80,9 @@ async function check(queues: () => Queues, { path }: QueueConfig, { connection, 
         return [{ place, severity: 'error', message: `no file can be made in ${folder}`, hint }];
       }
     }
-    await queues().names();
-    return [];
+    const opened = queues();
+    await opened.names();
+    return opened instanceof RedisQueues ? [...(await opened.warnings(place))] : [];
   } catch (error) {
     if (!(error instanceof SyncError)) throw error;
     return [{ place, severity: 'error', message: error.message, hint: error.hint }];

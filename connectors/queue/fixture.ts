@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Change, type DatasetSchema, newRow, type Row, type Source, systemClock, type Target } from '@tidemark/core';
-import { createTestDatabase } from '@tidemark/testkit';
+import { createTestDatabase, serviceOrSkip } from '@tidemark/testkit';
+import { createClient } from 'redis';
 import { queueConfig } from './config.ts';
 import connector from './connector.ts';
 
@@ -32,6 +34,21 @@ export async function sqlitePlace(): Promise<Place> {
 export async function postgresPlace(): Promise<Place> {
   const database = await createTestDatabase();
   return { url: database.url, ...placeOf({ url: database.url }, () => database.drop()) };
+}
+
+/** Null, with the reason, where there is no Redis. */
+export async function redisService() {
+  return serviceOrSkip('redis');
+}
+
+export async function redisPlace(): Promise<Place> {
+  const { url } = await redisService();
+  const prefix = `test-${randomUUID()}`;
+  return placeOf({ url, prefix }, async () => {
+    const client = await createClient({ url: url! }).connect();
+    for await (const keys of client.scanIterator({ MATCH: `{${prefix}}*` })) if (keys.length > 0) await client.del(keys);
+    client.destroy();
+  });
 }
 
 function placeOf(where: object, remove: () => Promise<void>): Place {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock, Inbox, InboxSpec, Post, Receipt, RecordOutcome } from '@tidemark/core';
 import { decodePosition } from './position.ts';
-import type { Queues } from './queue.ts';
+import type { SqlQueues } from './sql-queues.ts';
 import type { Session, SqlValue } from './store.ts';
 
 /** Receipts and tokens are known for so long. */
@@ -15,18 +15,18 @@ const COLUMNS = 'id, digest, keys_json, at_ms, outcomes_json, last_seq';
 
 /** A queue that others fill, post by post. A post, its messages and its tokens are one transaction. */
 export class QueueInbox implements Inbox {
-  readonly #queues: Queues;
+  readonly #queues: SqlQueues;
   readonly #name: string;
   readonly #clock: Clock;
   #forgottenAtMs = 0;
 
-  private constructor(queues: Queues, name: string, clock: Clock) {
+  private constructor(queues: SqlQueues, name: string, clock: Clock) {
     this.#queues = queues;
     this.#name = name;
     this.#clock = clock;
   }
 
-  static async open(queues: Queues, { name, schema }: InboxSpec, clock: Clock): Promise<QueueInbox> {
+  static async open(queues: SqlQueues, { name, schema }: InboxSpec, clock: Clock): Promise<QueueInbox> {
     await queues.prepare(name, schema);
     return new QueueInbox(queues, name, clock);
   }

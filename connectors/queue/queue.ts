@@ -1,20 +1,12 @@
-import { createHash, randomUUID } from 'node:crypto';
 import {
   type Change,
   type Checkpoints,
   type DatasetSchema,
   type FieldSchema,
   newRow,
-  OwnershipLostError,
   RequestRefusedError,
   type Row,
 } from '@tidemark/core';
-import type { Session, SqlValue, Store } from './store.ts';
-
-/** Rows of one INSERT: seven values each, and PostgreSQL takes 65,535. */
-const ROWS_IN_A_STATEMENT = 500;
-/** Keys spread over so many slots, so that readers can share a queue without two of them having one key. */
-const SLOTS = 256;
 
 /** What stands of a queue. */
 export interface QueueFacts {
@@ -44,50 +36,50 @@ export interface Commit {
   readonly checkpoint: string | null;
 }
 
-/** What is done with queues, in whichever database. Times come from the caller. */
-export class Queues {
-  readonly store: Store;
+/** What is done with queues, wherever they are kept. Times come from the caller. */
+export interface Queues {
+  /** Of whoever appends, kept with what he appends. */
   readonly checkpoints: Checkpoints;
+  /** Where they are, for messages; no password. */
+  readonly description: string;
+  /** Something has been appended in this process: its readers need not wait until they look again. */
+  announce(): void;
+  /** Resolves when something is appended in this process, or the signal aborts. */
+  announced(signal: AbortSignal): Promise<void>;
+  names(): Promise<readonly string[]>;
+  facts(queue: string, signal?: AbortSignal): Promise<QueueFacts | null>;
+  /** Makes the queue, or has it hold what else arrives from now on. */
+  prepare(queue: string, arriving: DatasetSchema): Promise<void>;
+  /** Appends and keeps the checkpoint of who appends, or does neither (P1, P11). */
+  append(appends: readonly Append[], commit: Commit, nowMs: number, signal?: AbortSignal): Promise<void>;
+  /** Messages after `after`, up to and with `until`, in order. */
+  read(queue: string, after: number, until: number, limit: number, signal?: AbortSignal): Promise<readonly Message[]>;
+  /** When the oldest message after `after` came; null when there is none. */
+  oldestAfter(queue: string, after: number): Promise<number | null>;
+  /** The last message that came before this instant; null when there is none that is kept. */
+  lastBefore(queue: string, atMs: number): Promise<number | null>;
+  /** What this consumer said last, and when. */
+  consumer(queue: string, consumer: string): Promise<{ readonly seq: number; readonly seenMs: number } | null>;
+  /** Those who have not read since, though messages wait for them, and how many. */
+  idleConsumers(queue: string, sinceMs: number): Promise<readonly { readonly consumer: string; readonly waiting: number }[]>;
+  /**
+   * This consumer has applied everything up to `seq` for good. What all of them have, and what came before `keptSinceMs`, is put
+   * away: a message that nobody has acknowledged stays, however old.
+   */
+  acknowledge(queue: string, consumer: string, seq: number, nowMs: number, keptSinceMs: number): Promise<void>;
+  /** What somebody does by hand so that nothing is kept for a consumer that is gone for good. */
+  howToForget(queue: string, consumer: string): string;
+  close(): Promise<void>;
+}
+
+/** Tells readers of this process what its writers do. */
+export class Announcements {
   readonly #listening = new Set<() => void>();
 
-  constructor(store: Store) {
-    this.store = store;
-    const table = store.table('checkpoints');
-    this.checkpoints = {
-      acquire: async (unit) => {
-        await store.ensure();
-        return store.write(async (session) => {
-          const rows = await session.query(
-            `INSERT INTO ${table} AS c (unit, epoch) VALUES ($1, 1)
-             ON CONFLICT (unit) DO UPDATE SET epoch = c.epoch + 1 RETURNING epoch, checkpoint`,
-            [unit],
-          );
-          return { epoch: rows[0]![0] as number, checkpoint: rows[0]![1] as string | null };
-        });
-      },
-      read: async (unit) => {
-        if (!(await store.exists())) return null;
-        return store.read(async (session) => {
-          const rows = await session.query(`SELECT checkpoint FROM ${table} WHERE unit = $1`, [unit]);
-          return (rows[0]?.[0] ?? null) as string | null;
-        });
-      },
-      write: async (unit, epoch, checkpoint) => {
-        await store.ensure();
-        await store.write(async (session) => {
-          await this.#checkEpoch(session, unit, epoch);
-          await session.query(`UPDATE ${table} SET checkpoint = $2 WHERE unit = $1`, [unit, checkpoint]);
-        });
-      },
-    };
-  }
-
-  /** Something has been appended in this process: its readers need not wait until they look again. */
   announce(): void {
     for (const listener of [...this.#listening]) listener();
   }
 
-  /** Resolves when something is appended in this process, or the signal aborts. */
   announced(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
@@ -99,178 +91,6 @@ export class Queues {
       this.#listening.add(done);
       signal.addEventListener('abort', done);
     });
-  }
-
-  async names(): Promise<string[]> {
-    if (!(await this.store.exists())) return [];
-    const sql = `SELECT name FROM ${this.store.table('queues')} ORDER BY name`;
-    return (await this.store.read((session) => session.query(sql))).map(([name]) => name as string);
-  }
-
-  async facts(queue: string, signal?: AbortSignal): Promise<QueueFacts | null> {
-    if (!(await this.store.exists(signal))) return null;
-    return this.store.read((session) => this.#facts(session, queue), signal);
-  }
-
-  /** Makes the queue, or has it hold what else arrives from now on. */
-  async prepare(queue: string, arriving: DatasetSchema): Promise<void> {
-    await this.store.ensure();
-    await this.store.write(async (session) => {
-      const table = this.store.table('queues');
-      await session.query(`INSERT INTO ${table} (name, id, schema_json) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING`, [
-        queue,
-        randomUUID(),
-        JSON.stringify(widened(null, arriving, queue)),
-      ]);
-      // The row is locked before it is looked at: another sync may widen the same queue.
-      await session.query(`UPDATE ${table} SET name = name WHERE name = $1`, [queue]);
-      const { schema } = (await this.#facts(session, queue))!;
-      const text = JSON.stringify(widened(schema, arriving, queue));
-      await session.query(`UPDATE ${table} SET schema_json = $2 WHERE name = $1 AND schema_json <> $2`, [queue, text]);
-    });
-  }
-
-  /** Appends and keeps the checkpoint of who appends, or does neither (P1, P11). */
-  async append(appends: readonly Append[], commit: Commit, nowMs: number, signal?: AbortSignal): Promise<void> {
-    await this.store.write(async (session) => {
-      await this.#checkEpoch(session, commit.unit, commit.epoch);
-      // In one order everywhere, so that two who append to the same queues never wait for each other.
-      for (const { queue, changes } of appends.toSorted((a, b) => (a.queue < b.queue ? -1 : 1))) {
-        if (changes.length > 0) await this.appendTo(session, queue, changes, nowMs);
-      }
-      if (commit.checkpoint === null) return;
-      const sql = `UPDATE ${this.store.table('checkpoints')} SET checkpoint = $2 WHERE unit = $1`;
-      await session.query(sql, [commit.unit, commit.checkpoint]);
-    }, signal);
-    this.announce();
-  }
-
-  /** As part of a transaction. Answers the number of the last one. */
-  async appendTo(session: Session, queue: string, changes: readonly Change[], nowMs: number): Promise<number> {
-    const counted = await session.query(
-      `UPDATE ${this.store.table('queues')} SET last_seq = last_seq + $2 WHERE name = $1 RETURNING last_seq`,
-      [queue, changes.length],
-    );
-    const last = counted[0]?.[0];
-    if (last === undefined) throw new RequestRefusedError(`The queue ${queue} is not there any more`, { hint: 'Run again.' });
-    let seq = (last as number) - changes.length;
-    for (let at = 0; at < changes.length; at += ROWS_IN_A_STATEMENT) {
-      const some = changes.slice(at, at + ROWS_IN_A_STATEMENT);
-      const parameters: SqlValue[] = [queue, nowMs];
-      const tuples = some.map(({ op, key, row, stampMs }) => {
-        const first = parameters.length + 1;
-        const record = row === null ? null : JSON.stringify(row);
-        parameters.push(++seq, slotOf(key), op, JSON.stringify(key), record, stampMs);
-        return `($1, ${[0, 1, 2, 3, 4, 5].map((i) => `$${first + i}`).join(', ')}, $2)`;
-      });
-      await session.query(
-        `INSERT INTO ${this.store.table('messages')} (queue, seq, slot, op, record_key, record_json, stamp_ms, at_ms)
-         VALUES ${tuples.join(', ')}`,
-        parameters,
-      );
-    }
-    return last as number;
-  }
-
-  /** Messages after `after`, up to and with `until`, in order. */
-  async read(queue: string, after: number, until: number, limit: number, signal?: AbortSignal): Promise<Message[]> {
-    const rows = await this.store.read(
-      (session) =>
-        session.query(
-          `SELECT seq, op, record_key, record_json, stamp_ms FROM ${this.store.table('messages')}
-           WHERE queue = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT ${limit}`,
-          [queue, after, until],
-        ),
-      signal,
-    );
-    return rows.map(([seq, op, key, record, stampMs]) => ({
-      seq: seq as number,
-      change: {
-        op: op as Change['op'],
-        key: JSON.parse(key as string) as string,
-        row: record === null ? null : rowOf(record as string),
-        stampMs: stampMs as number,
-      },
-    }));
-  }
-
-  /** When the oldest message after `after` came; null when there is none. */
-  async oldestAfter(queue: string, after: number): Promise<number | null> {
-    const sql = `SELECT at_ms FROM ${this.store.table('messages')} WHERE queue = $1 AND seq > $2 ORDER BY seq LIMIT 1`;
-    const rows = await this.store.read((session) => session.query(sql, [queue, after]));
-    return (rows[0]?.[0] ?? null) as number | null;
-  }
-
-  /** The last message that came before this instant; null when there is none that is kept. */
-  async lastBefore(queue: string, atMs: number): Promise<number | null> {
-    const sql = `SELECT max(seq) FROM ${this.store.table('messages')} WHERE queue = $1 AND at_ms < $2`;
-    const rows = await this.store.read((session) => session.query(sql, [queue, atMs]));
-    return (rows[0]?.[0] ?? null) as number | null;
-  }
-
-  /** What this consumer said last, and when. */
-  async consumer(queue: string, consumer: string): Promise<{ seq: number; seenMs: number } | null> {
-    const sql = `SELECT seq, seen_ms FROM ${this.store.table('consumers')} WHERE queue = $1 AND consumer = $2`;
-    const rows = await this.store.read((session) => session.query(sql, [queue, consumer]));
-    return rows[0] === undefined ? null : { seq: rows[0][0] as number, seenMs: rows[0][1] as number };
-  }
-
-  /** Those who have not read since, though messages wait for them, and how many. */
-  async idleConsumers(queue: string, sinceMs: number): Promise<{ consumer: string; waiting: number }[]> {
-    const rows = await this.store.read((session) =>
-      session.query(
-        `SELECT c.consumer, q.last_seq - c.seq FROM ${this.store.table('consumers')} c JOIN ${this.store.table('queues')} q ON q.name = c.queue
-         WHERE c.queue = $1 AND c.seen_ms < $2 AND c.seq < q.last_seq ORDER BY c.consumer`,
-        [queue, sinceMs],
-      ),
-    );
-    return rows.map(([consumer, waiting]) => ({ consumer: consumer as string, waiting: waiting as number }));
-  }
-
-  /**
-   * This consumer has applied everything up to `seq` for good. What all of them have, and what came before `keptSinceMs`, is put
-   * away: a message that nobody has acknowledged stays, however old.
-   */
-  async acknowledge(queue: string, consumer: string, seq: number, nowMs: number, keptSinceMs: number): Promise<void> {
-    const [queues, messages, consumers] = [
-      this.store.table('queues'),
-      this.store.table('messages'),
-      this.store.table('consumers'),
-    ];
-    await this.store.write(async (session) => {
-      await session.query(
-        `INSERT INTO ${consumers} (queue, consumer, seq, seen_ms) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (queue, consumer) DO UPDATE SET seq = excluded.seq, seen_ms = excluded.seen_ms`,
-        [queue, consumer, seq, nowMs],
-      );
-      const bounds = await session.query(
-        `SELECT (SELECT min(seq) FROM ${consumers} WHERE queue = $1),
-                (SELECT seq - 1 FROM ${messages} WHERE queue = $1 AND at_ms >= $2
-                   AND seq <= (SELECT min(seq) FROM ${consumers} WHERE queue = $1) ORDER BY seq LIMIT 1)`,
-        [queue, keptSinceMs],
-      );
-      const [acknowledged, old] = bounds[0]! as [number, number | null];
-      const bound = old === null ? acknowledged : Math.min(acknowledged, old);
-      const gone = await session.query(`DELETE FROM ${messages} WHERE queue = $1 AND seq <= $2 RETURNING seq`, [queue, bound]);
-      if (gone.length === 0) return;
-      // Last, because the row is also the lock of those who append.
-      await session.query(`UPDATE ${queues} SET gone_seq = $2 WHERE name = $1 AND gone_seq < $2`, [queue, bound]);
-    });
-  }
-
-  async #facts(session: Session, queue: string): Promise<QueueFacts | null> {
-    const sql = `SELECT id, schema_json, last_seq, gone_seq FROM ${this.store.table('queues')} WHERE name = $1`;
-    const [row] = await session.query(sql, [queue]);
-    if (row === undefined) return null;
-    const [id, schema, lastSeq, goneSeq] = row as [string, string, number, number];
-    return { id, schema: JSON.parse(schema) as DatasetSchema, lastSeq, goneSeq };
-  }
-
-  /** Locks the unit's row until the commit: a new owner waits for what is under way, and then nothing of it comes any more. */
-  async #checkEpoch(session: Session, unit: string, epoch: number): Promise<void> {
-    const sql = `UPDATE ${this.store.table('checkpoints')} SET epoch = epoch WHERE unit = $1 AND epoch = $2 RETURNING epoch`;
-    if ((await session.query(sql, [unit, epoch])).length > 0) return;
-    throw new OwnershipLostError(`Another worker has taken over ${JSON.stringify(unit)} (its epoch is not ${epoch} any more)`);
   }
 }
 
@@ -307,12 +127,9 @@ function covering(known: FieldSchema, arriving: FieldSchema): FieldSchema {
   return { ...rest, ...largest('length'), ...digits };
 }
 
-function rowOf(text: string): Row {
+/** A row as it was written into a message. */
+export function rowOf(text: string): Row {
   const row = newRow();
   for (const [name, value] of Object.entries(JSON.parse(text) as Row)) row[name] = value;
   return row;
-}
-
-function slotOf(key: string): number {
-  return createHash('sha1').update(key).digest()[0]! % SLOTS;
 }

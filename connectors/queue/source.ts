@@ -41,7 +41,7 @@ export async function openSource(options: QueueSourceOptions, signal: AbortSigna
   if (facts === null) {
     const names = await queues.names();
     const others = names.length === 0 ? 'It has no queue yet' : `It has: ${names.slice(0, 20).join(', ')}`;
-    throw new RequestRefusedError(`There is no queue ${name} in ${queues.store.description}`, {
+    throw new RequestRefusedError(`There is no queue ${name} in ${queues.description}`, {
       hint: `${others}. A queue is made by the first run of the sync that fills it: run that one first.`,
     });
   }
@@ -80,7 +80,7 @@ class QueueSource implements Source {
     }
     this.warnings = idle.map(({ consumer, waiting }) => ({
       message: `${waiting} messages of queue ${this.#name} wait for ${consumer}, which has not read for a day`,
-      hint: `run ${consumer}; if there is no such sync any more, delete its row of ${options.queues.store.table('consumers')}`,
+      hint: `run ${consumer}; if there is no such sync any more, ${options.queues.howToForget(this.#name, consumer)}`,
     }));
   }
 
