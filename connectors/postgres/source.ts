@@ -125,6 +125,7 @@ class PostgresSource implements Source {
   readonly origin: string;
   readonly stampField?: string;
   readonly warnings: NonNullable<Source['warnings']>;
+  readonly markKeeps?: true;
   readonly readDelta?: NonNullable<Source['readDelta']>;
   readonly waitForChange?: NonNullable<Source['waitForChange']>;
   readonly describeCheckpoint?: NonNullable<Source['describeCheckpoint']>;
@@ -142,6 +143,7 @@ class PostgresSource implements Source {
         readCurrent: (client, keys) => this.#readCurrent(client, keys),
       });
       this.#capture = capture;
+      this.markKeeps = true;
       this.readDelta = (from, signal) => capture.readDelta(from, signal);
       this.waitForChange = (from, signal) => capture.waitForChange(from, signal);
       this.describeCheckpoint = (checkpoint) => ({ read: `all that snapshot ${decodePosition(checkpoint).snapshot} sees` });

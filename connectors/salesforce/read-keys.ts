@@ -9,6 +9,7 @@ import type { Filter } from './user-query.ts';
 /** Ids in one query, and queries in one Composite call. */
 const idsInQuery = 200;
 const queriesInCall = 5;
+export const idsInReadCall = idsInQuery * queriesInCall;
 
 /**
  * Records by id as they are now, in the order of `keys`: an upsert for each that exists and matches the filter, a delete

@@ -58,6 +58,7 @@ export class SqliteSource implements Source {
   readonly readDelta?: NonNullable<Source['readDelta']>;
   readonly waitForChange?: NonNullable<Source['waitForChange']>;
   readonly warnings: NonNullable<Source['warnings']>;
+  readonly markKeeps?: true;
   readonly #capture: CaptureReader | undefined;
   readonly #client: SqliteClient;
   readonly #layout: SourceLayout;
@@ -108,6 +109,7 @@ export class SqliteSource implements Source {
       refuseNullKeys: () => this.#refuseNullKeys([], []),
     });
     this.#capture = capture;
+    this.markKeeps = true;
     this.readDelta = (from, signal) => capture.readDelta(from, signal);
     this.waitForChange = (from, signal) => capture.waitForChange(from, signal);
   }

@@ -7,8 +7,8 @@ const FIELDS_SHOWN = 6;
 const VALUE_CHARACTERS = 40;
 
 /** The first so many of what a run would write, and how many there are. */
-export class ShownWrites {
-  readonly writes: PlannedWrite[] = [];
+export class ShownWrites<Write extends PlannedWrite = PlannedWrite> {
+  readonly writes: Write[] = [];
   total = 0;
   readonly #max: number;
 
@@ -16,7 +16,7 @@ export class ShownWrites {
     this.#max = max;
   }
 
-  add(write: PlannedWrite): void {
+  add(write: Write): void {
     this.total++;
     if (this.writes.length < this.#max) this.writes.push(write);
   }
@@ -29,9 +29,13 @@ export function renderDryRun(sync: string, result: DryRun, { writes, total }: Sh
   lines.push(`  ${countWords(result.counts)}`);
   if (result.calls !== null) lines.push(`  API calls to write: ${callWords(result.calls)}`);
   for (const write of writes) lines.push(`  ${writeLine(write, paint)}`);
-  const more = total - writes.length;
-  if (more > 0) lines.push(paint('dim', `  and ${more.toLocaleString('en-US')} more records: --show all lists them, --json too`));
+  lines.push(...moreLine(total - writes.length, paint));
   return `${lines.join('\n')}\n`;
+}
+
+export function moreLine(more: number, paint: Paint): string[] {
+  if (more === 0) return [];
+  return [paint('dim', `  and ${more.toLocaleString('en-US')} more records: --show all lists them, --json too`)];
 }
 
 /** `3: 1 to read, 2 by sObject Collections`. */
@@ -48,7 +52,9 @@ export function callWords(calls: WriteCalls): string {
   return total === 0 ? 'none' : `${number(total)}: ${parts.join(', ')}`;
 }
 
-export function writeLine({ effect, key, fields, resent, reason, place }: PlannedWrite, paint: Paint): string {
+/** @param on  the connection, of a sync that writes to two of them */
+export function writeLine({ effect, key: name, fields, resent, reason, place }: PlannedWrite, paint: Paint, on?: string): string {
+  const key = on === undefined ? name : `${on} ${name}`;
   switch (effect) {
     case 'create':
       return `${paint('green', '+')} create ${key}: ${fieldList(fields)}`;

@@ -1,23 +1,32 @@
-import type { Conflict, FieldValue, NewConflict, PairingConfig, PairingPlan } from '@tidemark/core';
+import type { Conflict, FieldValue, NewConflict, PairingConfig, PairingPlan, PlannedPairWrite } from '@tidemark/core';
+import { callWords, moreLine, type ShownWrites, valueText, writeLine } from './dry-run-text.ts';
 import { formatTime, renderTable } from './table.ts';
+import type { Paint } from './terminal.ts';
 
-/** What a first run of a two-way sync would do, for people. */
-export function renderPairingPlan({ name, left, right }: PairingConfig, plan: PairingPlan): string {
+/** What the next run of a two-way sync would do, for people. */
+export function renderPairingPlan(
+  { name, left, right }: PairingConfig,
+  plan: PairingPlan,
+  { writes, total }: ShownWrites<PlannedPairWrite>,
+  paint: Paint,
+): string {
   const effects = (['left', 'right'] as const).map((side) => {
     const { created, updated, deleted } = plan[side];
     const { connection } = side === 'left' ? left : right;
     return `  ${connection}: ${created} created, ${updated} updated, ${deleted} deleted`;
   });
-  const conflicts =
-    plan.conflicts === 0 ? [] : [`  ${plan.conflicts} disagreements, the first of them:`, renderConflicts(plan.shown)];
-  return [
-    `${name}: a full run would look at ${plan.read} records and write nothing but this:`,
+  const why = plan.reason === null ? '' : ` (${plan.reason})`;
+  const lines = [
+    `${paint('bold', name)}: a ${plan.kind} run${why} would look at ${plan.read} records and write this; nothing was written`,
     `  ${plan.linked} found on both sides for the first time`,
     ...effects,
-    ...(plan.failed === 0 ? [] : [`  ${plan.failed} that cannot be told from others, which become failures`]),
-    ...conflicts,
-    '',
-  ].join('\n');
+    ...(plan.failed === 0 ? [] : [`  ${plan.failed} that would become failures`]),
+    ...(plan.calls === null ? [] : [`  API calls: ${callWords(plan.calls)}`]),
+    ...writes.map((write) => `  ${writeLine(write, paint, write.side)}`),
+    ...moreLine(total - writes.length, paint),
+    ...(plan.conflicts === 0 ? [] : [`  ${plan.conflicts} disagreements, the first of them:`, renderConflicts(plan.shown)]),
+  ];
+  return `${lines.join('\n')}\n`;
 }
 
 export function renderConflicts(conflicts: readonly (NewConflict & Partial<Pick<Conflict, 'id'>>)[]): string {
@@ -41,9 +50,4 @@ export function renderConflicts(conflicts: readonly (NewConflict & Partial<Pick<
 
 function presence(row: FieldValue): string {
   return row === null ? 'deleted' : 'there';
-}
-
-function valueText(value: FieldValue): string {
-  const text = typeof value === 'string' ? JSON.stringify(value) : value === null ? 'null' : JSON.stringify(value);
-  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
 }

@@ -167,6 +167,10 @@ class World implements AsyncDisposable {
     });
   }
 
+  has(key: string): boolean {
+    return [...this.source.dataset('companies').rows()].some(([each]) => each === key);
+  }
+
   /** By the key. */
   records(): Map<string, Record<string, unknown>> {
     const found = this.emulator.org.query(
@@ -280,7 +284,8 @@ test('the records, fields and calls of a dry run are those of the run that follo
         }
         const refused = planned.filter(({ effect }) => effect === 'refused').map(({ key, reason }) => [key, reason!.code]);
         // What waits for its next attempt is not tried.
-        const tried = (await world.store.failures({ sync: 'companies' })).filter(
+        const failures = await world.store.failures({ sync: 'companies' });
+        const tried = failures.filter(
           ({ key, attempts }) => attempts !== waiting.find((failure) => failure.key === key)?.attempts,
         );
         expect(refused.sort()).toEqual(tried.map(({ key, code }) => [key, code]).sort());
@@ -289,6 +294,15 @@ test('the records, fields and calls of a dry run are those of the run that follo
         // A job is asked as often as it takes its time.
         const askedAgain = (byKind['ingest.status'] ?? 0) - (dry.calls?.bulkJobs ?? 0);
         expect(apiCalls - askedAgain, JSON.stringify(byKind)).toBe(dry.calls === null ? 0 : sumOfCalls(dry.calls));
+
+        // After a clean run of everything the org's own ways of storing values are no difference, and anything else is (P12).
+        if (!full) return;
+        const verify = () => engine.verify('companies', { signal, repair: false });
+        expect(await verify()).toMatchObject({ differences: 0, failing: failures.length });
+        const key = keys.find((each) => world.records().has(each) && world.has(each) && !failures.some((f) => f.key === each));
+        if (key === undefined) return;
+        world.play({ on: 'org', do: 'put', key, values: { site: 'https://somebody-else.example' } });
+        expect(await verify()).toMatchObject({ differences: 1, examples: [{ key, kind: 'different', fields: ['Website'] }] });
       },
     ),
     { numRuns: 60 },

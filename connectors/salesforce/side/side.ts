@@ -6,22 +6,24 @@ import {
   RequestRefusedError,
   type Row,
   type Side,
+  type SidePreview,
   type SideResult,
   type SideRow,
   type SideSpec,
   type SideWrite,
   type Source,
-  type Target,
   textOf,
   type WriteResult,
 } from '@tidemark/core';
 import { type SideSettings, from as sourceSettings, to as targetSettings } from '../config.ts';
+import { counting } from '../counted-client.ts';
 import type { Describe, DescribeField } from '../describe.ts';
 import type { OrgTime } from '../org-clock.ts';
 import { openSource, type SourceParts } from '../source.ts';
 import { findRecords, foldKey } from '../write/find-records.ts';
-import { openTarget } from '../write/target.ts';
+import { openTarget, type SalesforceTarget } from '../write/target.ts';
 import { deleteById } from './delete-by-id.ts';
+import { previewSide } from './preview-side.ts';
 
 export type SideParts = SourceParts & { readonly time: OrgTime };
 
@@ -29,8 +31,10 @@ export type SideParts = SourceParts & { readonly time: OrgTime };
  * One object as a side of a two-way sync. The org has no locks to hold: between the reading and the write somebody may change a
  * record, so only fields that differ are sent, and what was changed meanwhile is told by the next delta or event.
  */
-export async function openSide(parts: SideParts, spec: SideSpec<SideSettings>, signal: AbortSignal): Promise<Side> {
+export async function openSide(org: SideParts, spec: SideSpec<SideSettings>, signal: AbortSignal): Promise<Side> {
   const { object } = spec.side;
+  const counted = counting(org.client);
+  const parts = { ...org, client: counted.client };
   const describe = await parts.describes.get(object, signal);
   const link = spec.link === null ? null : linkField(describe, spec.link);
   const fields = [...new Set([...spec.fields, ...(link === null ? [] : [link.name])])];
@@ -45,10 +49,10 @@ export async function openSide(parts: SideParts, spec: SideSpec<SideSettings>, s
   };
   const target = (key: string, operation: 'update' | 'upsert') => {
     const to = targetSettings.parse({ ...spec.side, key, operation });
-    return openTarget(parts, { to, unit: spec.unit, schema: schemaOf(key), deletes: 'ignore' }, signal);
+    return openTarget(org, { to, unit: spec.unit, schema: schemaOf(key), deletes: 'ignore' }, signal);
   };
   return new SalesforceSide({
-    ...{ parts, spec, describe, link },
+    ...{ parts, spec, describe, link, calls: counted.calls },
     source: source as Source & Required<Pick<Source, 'readKeys'>>,
     updates: await target('Id', 'update'),
     creates: link === null ? null : await target(link.name, 'upsert'),
@@ -76,9 +80,11 @@ interface Opened {
   readonly describe: Describe;
   readonly link: DescribeField | null;
   readonly source: Source & Required<Pick<Source, 'readKeys'>>;
-  readonly updates: Target;
+  readonly updates: SalesforceTarget;
   /** Null without a link: nothing would find a record again whose reply was lost. */
-  readonly creates: Target | null;
+  readonly creates: SalesforceTarget | null;
+  /** Made so far to read. */
+  readonly calls: () => number;
 }
 
 class SalesforceSide implements Side {
@@ -132,6 +138,11 @@ class SalesforceSide implements Side {
     }
     // Whoever asked compares the other fields: they are read as any record is.
     return this.#rows([...ids], signal);
+  }
+
+  openPreview(): SidePreview {
+    const { updates, creates, link, calls, spec } = this.#opened;
+    return previewSide({ updates, creates, link: link?.name ?? null, recordsPerCall: spec.side.recordsPerCall, calls });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

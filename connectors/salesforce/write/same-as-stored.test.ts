@@ -55,6 +55,8 @@ test.each<[what: string, ReturnType<typeof column>, given: string | number | boo
   ['another id', id, '001000000000001AAA', '001000000000002AAA', false],
   ['values of a picklist in another order', multi, 'blue;red', 'red;blue', true],
   ['one value less', multi, 'red', 'red;blue', false],
+  ['an email address in capitals', column('text', { type: 'email' }), 'Ada@Example.com', 'ada@example.com', true],
+  ['another email address', column('text', { type: 'email' }), 'ada@example.com', 'ida@example.com', false],
 ])('%s', (_, given, value, stored, same) => {
   const written = toWrite(value, given);
   if (!written.ok) throw new Error(written.message);

@@ -5,7 +5,7 @@ import { writtenText } from './write-values.ts';
 
 /**
  * Whether writing a value would change nothing, Salesforce's own ways of storing considered: it keeps no empty text and no blanks
- * around one, rounds numbers to the field's scale, cuts datetimes to the second, spells ids with 18 characters, and puts the values
+ * around one, rounds numbers to the field's scale, cuts datetimes to the second, spells ids with 18 characters and email addresses in small letters, and puts the values
  * of a multi-select picklist into the picklist's order.
  *
  * @param written  as `toWrite` makes it
@@ -29,6 +29,7 @@ export function sameAsStored(written: unknown, stored: unknown, { type, field }:
     default:
       if (field.type === 'reference' || field.type === 'id') return (recordId(left) ?? left) === (recordId(right) ?? right);
       if (field.type === 'multipicklist') return chosen(left) === chosen(right);
+      if (field.type === 'email') return plain(left).toLowerCase() === plain(right).toLowerCase();
       return plain(left) === plain(right);
   }
 }

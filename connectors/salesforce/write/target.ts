@@ -23,7 +23,7 @@ import { PreviewedOrg } from './previewed-org.ts';
 import { type OrgWrites, RecordSender } from './record-sender.ts';
 import { sameAsStored } from './same-as-stored.ts';
 import { type Operation, planWrites, type WriteColumn, type WritePlan } from './write-plan.ts';
-import { toWrite } from './write-values.ts';
+import { toWrite, writtenText } from './write-values.ts';
 
 export interface TargetParts {
   readonly client: Client;
@@ -278,6 +278,18 @@ export class SalesforceTarget implements Target {
       rows.set(each, row);
     }
     return rows;
+  }
+
+  differing(row: Row, held: Row): readonly string[] {
+    return this.#plan.columns
+      .filter((column) => {
+        const { name, createOnly } = column;
+        // What is set once is the org's from then on.
+        if (createOnly || row[name] === undefined) return false;
+        const [written, stored] = [toWrite(row[name], column), toWrite(held[name] ?? null, column)];
+        return !written.ok || !sameAsStored(written.value, stored.ok ? writtenText(stored.value) : held[name], column);
+      })
+      .map(({ name }) => name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -5,6 +5,7 @@ import type { LiveProgress, LiveStatus } from '../pipeline/live/live-status.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
 import type { dryReplay, ReplayOptions, ReplayReport } from '../pipeline/replay/replay-sync.ts';
 import type { DryRun, DryRunOptions } from '../pipeline/run-sync.ts';
+import type { PairingDryRunOptions, PairingPlan } from '../pipeline/two-way/run-pairing.ts';
 import type { Verdict } from '../pipeline/verify.ts';
 import type { JournalStats } from '../store/journal-store.ts';
 import type { Conflict } from '../store/links.ts';
@@ -18,7 +19,7 @@ import { Connections } from './connections.ts';
 import type { EngineOptions, EngineParts } from './engine-options.ts';
 import { liveUnit } from './follow-streams.ts';
 import { Hooks } from './hooks.ts';
-import { type Choice, type PairingPlan, Pairings } from './pairings.ts';
+import { type Choice, Pairings } from './pairings.ts';
 import { runSchedules, type StartOptions } from './run-schedules.ts';
 import { applySchema, pairingSchema, planSchema, removeSchema, type SyncSchema } from './schema-changes.ts';
 import { streamed } from './streamed.ts';
@@ -118,9 +119,9 @@ export class Engine implements AsyncDisposable {
     return this.#parts.syncs.dryRun(name, options);
   }
 
-  /** What a first run of a two-way sync would link, make and overwrite. Writes nothing. */
-  planPairing(name: string, signal: AbortSignal): Promise<PairingPlan> {
-    return this.#parts.pairings.plan(name, signal);
+  /** What the next run of a two-way sync would link, make and overwrite, and what that costs. Writes nothing. */
+  planPairing(name: string, options: PairingDryRunOptions): Promise<PairingPlan> {
+    return this.#parts.pairings.plan(name, options);
   }
 
   async retry(name: string, options: RunOptions & { ids?: readonly string[] }): Promise<RunReport> {
@@ -132,7 +133,7 @@ export class Engine implements AsyncDisposable {
   }
 
   verify(name: string, options: RunOptions & { repair: boolean }): Promise<Verdict> {
-    return this.#parts.syncs.verify(name, options);
+    return this.#ofEither(name).verify(name, options);
   }
 
   /** Applies kept events once more, under the mapping as it is now. The source is not asked for anything. */

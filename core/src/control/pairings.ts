@@ -3,16 +3,22 @@ import { type Problem, RequestRefusedError, TransientError } from '../base/error
 import type { PairingConfig } from '../config/pairing.ts';
 import type { FieldValue } from '../model/value.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
+import { UNPAIRED } from '../pipeline/two-way/failures.ts';
 import type { Policy } from '../pipeline/two-way/merge-record.ts';
 import { type OpenedPairing, type Ownership, PairingTally, takeOver } from '../pipeline/two-way/opened-pairing.ts';
 import { reconcile } from '../pipeline/two-way/reconcile.ts';
 import {
+  type PairingDryRunOptions,
+  type PairingPlan,
   type PairingRunOptions,
   type PreparedPairing,
   planPairing,
   retryPairing,
   runPairing,
 } from '../pipeline/two-way/run-pairing.ts';
+import { verifyPairing } from '../pipeline/two-way/verify-pairing.ts';
+import type { Verdict } from '../pipeline/verify.ts';
+import { dryStore } from '../store/dry-store.ts';
 import type { Conflict } from '../store/links.ts';
 import { callerOf } from './budget/caller-of.ts';
 import { readingCost } from './budget/calls-per-day.ts';
@@ -30,9 +36,6 @@ export interface FollowOptions {
 
 /** How somebody decides an open conflict: one side's value, or one of their own. */
 export type Choice = { readonly side: string } | { readonly value: FieldValue };
-
-/** What a first run of a two-way sync would do. */
-export type PairingPlan = Pick<PairingTally, 'read' | 'linked' | 'left' | 'right' | 'failed' | 'conflicts' | 'shown'>;
 
 /** To count further tells nobody more. */
 const OPEN_SHOWN = 1000;
@@ -158,15 +161,48 @@ export class Pairings implements AsyncDisposable {
     }
   }
 
-  /** Who would be linked, made and overwritten by a run over everything. Writes nothing. */
-  async plan(name: string, signal: AbortSignal): Promise<PairingPlan> {
+  /** What the next run would link, make and overwrite, and what that costs. Writes nothing. */
+  async plan(name: string, options: PairingDryRunOptions): Promise<PairingPlan> {
     const config = this.#options.config.pairings.get(name)!;
-    const pairing = await openPairing(config, this.#options, signal);
+    // What cannot be paired is told to nobody but the store.
+    const store = dryStore(this.#options.store, (failures) => {
+      for (const { key, code, message, place } of failures) {
+        if (!place.startsWith(UNPAIRED)) continue;
+        const side = key.startsWith(':') ? config.right.connection : config.left.connection;
+        const own = { key: key.replace(/^:/, ''), effect: 'refused', fields: [], resent: 0 } as const;
+        options.onWrite?.({ side, place, ...own, reason: { code, message } });
+      }
+    });
+    const pairing = await openPairing(config, { ...this.#options, store }, options.signal);
     try {
-      return await planPairing(async () => pairing, signal);
+      return await planPairing(config.fingerprint, async () => pairing, options);
     } finally {
       await closePairing(pairing);
     }
+  }
+
+  /** Whether both sides hold the same. @throws {RequestRefusedError} no run has been made yet, or one fails. */
+  async verify(name: string, { repair, signal, onProgress }: RunOptions & { repair: boolean }): Promise<Verdict> {
+    const { store } = this.#options;
+    if ((await store.checkpoints.read(name)) === null) {
+      throw new RequestRefusedError(`${name} has not completed a full run yet, so there is nothing to verify`, {
+        hint: `tidemark run ${name}`,
+      });
+    }
+    const progress = onProgress === undefined ? {} : { onProgress };
+    return verifyPairing(
+      {
+        plan: (onWrite) => this.plan(name, { signal, full: true, onWrite, ...progress }),
+        run: async (full) => {
+          const { state, error } = await this.run(name, { signal, full });
+          const hint = error?.hint === undefined ? {} : { hint: error.hint };
+          if (state !== 'succeeded') throw new RequestRefusedError(error?.message ?? 'the run was stopped', hint);
+        },
+        failing: () => store.countFailures(name),
+        openConflicts: async () => (await store.links.conflicts({ sync: name, state: 'open', limit: OPEN_SHOWN })).length,
+      },
+      { repair },
+    );
   }
 
   /**

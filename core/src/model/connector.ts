@@ -179,6 +179,8 @@ export interface Source extends AsyncDisposable {
   estimate(signal: AbortSignal): Promise<number | null>;
   /** API calls that a run costs the system when nothing goes wrong, roughly; null when that is not cheap to say. For `plan`. */
   cost?(kind: 'delta' | 'full', signal: AbortSignal): Promise<number | null>;
+  /** `mark` is no mere look: from then on the system keeps what this reader has still to read. Not for runs that are only thought of. */
+  readonly markKeeps?: true;
   /**
    * The checkpoint from which a delta continues after a full read that begins now. Asked before the read.
    * Null when this source cannot tell what changed: then every run reads everything.
@@ -277,6 +279,11 @@ export interface Target extends AsyncDisposable {
   beginLoad?(commit: LoadCommit, signal: AbortSignal): Promise<Load>;
   /** Rows by key as they stand, for `verify`; those that are absent or marked deleted are left out. */
   read?(keys: readonly string[]): Promise<ReadonlyMap<string, Row>>;
+  /**
+   * Fields in which a row that was read back is not what this one would have become here: a system that trims, rounds or spells in a
+   * way of its own holds what was sent all the same. Absent: values are compared as they are.
+   */
+  differing?(row: Row, held: Row): readonly string[];
   /** Checkpoints and epochs kept in the same transactions as the data. Absent: the store keeps them. */
   readonly checkpoints?: Checkpoints;
 }

@@ -1,5 +1,6 @@
 import type { Rejection } from './change.ts';
 import type { Source } from './connector.ts';
+import type { WriteCalls } from './preview.ts';
 import type { Row } from './value.ts';
 
 export interface SideSpec<Spec = unknown> {
@@ -35,8 +36,20 @@ export interface Side extends AsyncDisposable {
   ): Promise<readonly SideResult[]>;
   /** The system's own clock, epoch ms, so that both sides' times can be compared; absent when it has none to ask. */
   now?(signal: AbortSignal): Promise<number>;
+  /** What writes would cost, and which of them would be refused unsent. Absent: requests are not counted here. */
+  openPreview?(): SidePreview;
   /** Records whose fields hold these values, in any order; a wanted row's nulls match nothing. For links and for first meetings. */
   find(wanted: readonly Row[], signal: AbortSignal): Promise<readonly SideRow[]>;
+}
+
+/** Writes that are only thought of. */
+export interface SidePreview {
+  /** Why write i would be refused, as far as that is known without sending it. */
+  write(writes: readonly SideWrite[], signal: AbortSignal): Promise<readonly (Rejection | null)[]>;
+  /** A run would read so many records that it has made itself. */
+  readMade(records: number): void;
+  /** Of the writes so far, and of what this side has read since. */
+  readonly calls: WriteCalls;
 }
 
 export interface SideRow {

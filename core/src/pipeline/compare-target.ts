@@ -34,7 +34,8 @@ export async function differing(
       const same =
         change.row === null
           ? row === undefined
-          : row !== undefined && differingFields(change.row, row, steps.schema.fields).length === 0;
+          : row !== undefined &&
+            (target.differing?.(change.row, row) ?? differingFields(change.row, row, steps.schema.fields)).length === 0;
       if (!same) kept.push(change);
     }
   }

@@ -45,9 +45,9 @@ export function drySync(sync: OpenedSync, planned: PlannedWrites): OpenedSync {
   return { ...sync, target, checkpoints, source: drySource(sync.source), gate: null, outcomes: undefined };
 }
 
-/** To mark where a full read begins is a write in some databases. Without a mark no closing delta follows, which would find nothing. */
+/** Where to mark the begin of a full read is a write, none is made: no closing delta follows then, which would find nothing. */
 function drySource(source: Source): Source {
-  if (source.changesOnly === true) return source;
+  if (source.markKeeps !== true) return source;
   return new Proxy(source, {
     get(target, name) {
       if (name === 'mark') return async () => null;

@@ -22,6 +22,8 @@ export interface Verdict {
   /** Records with an open failure: known to differ, and counted apart. */
   readonly failing: number;
   readonly repaired: number;
+  /** Of a two-way sync: fields and records about which somebody has still to decide. */
+  readonly conflicts?: number;
 }
 
 const EXAMPLES = 20;
@@ -124,7 +126,7 @@ async function compareByRead(sync: OpenedSync, scope: RunScope): Promise<FirstLo
       scope.tally.progress('verifying', verified);
       for (const change of upserts) {
         const row = held.get(change.key);
-        if (row === undefined || differingFields(change.row!, row, steps.schema.fields).length > 0) suspects.push(change.key);
+        if (row === undefined || differing(sync, change.row!, row).length > 0) suspects.push(change.key);
       }
     }
   }
@@ -147,7 +149,11 @@ async function secondLook(sync: OpenedSync, scope: RunScope, keys: readonly stri
     if (want === undefined)
       return has === undefined || sync.config.deletes === 'ignore' ? [] : [{ key, kind: 'extra', fields: [] }];
     if (has === undefined) return [{ key, kind: 'missing', fields: [] }];
-    const fields = differingFields(want, has, steps.schema.fields);
+    const fields = differing(sync, want, has);
     return fields.length === 0 ? [] : [{ key, kind: 'different', fields }];
   });
+}
+
+function differing({ target, steps }: Pick<OpenedSync, 'target' | 'steps'>, row: Row, held: Row): readonly string[] {
+  return target.differing?.(row, held) ?? differingFields(row, held, steps.schema.fields);
 }

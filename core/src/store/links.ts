@@ -35,12 +35,6 @@ export interface Conflict {
 
 export type NewConflict = Omit<Conflict, 'id'>;
 
-/** Somebody's decision about an open conflict, for the next merge to carry out. Good for the values that it was made about. */
-export interface Decision {
-  readonly conflict: Conflict;
-  readonly choice: 'left' | 'right' | { readonly value: FieldValue };
-}
-
 /** Whoever writes owns the sync by this epoch of its checkpoint. */
 export interface LinkOwner {
   readonly sync: string;

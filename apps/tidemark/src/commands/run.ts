@@ -1,4 +1,4 @@
-import type { RunReport } from '@tidemark/core';
+import type { PlannedPairWrite, RunReport } from '@tidemark/core';
 import { type Command, InvalidArgumentError } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, type Session, syncNames, withSession } from '../cli.ts';
 import { renderDryRun, ShownWrites } from '../dry-run-text.ts';
@@ -76,14 +76,19 @@ async function runOnce(cli: Cli, session: Session, sync: string, options: Option
 }
 
 async function dryRun(cli: Cli, session: Session, sync: string, options: Options): Promise<object> {
+  const shownMax = options.show ?? (options.json ? Number.POSITIVE_INFINITY : SHOWN);
   const pairing = session.config.pairings.get(sync);
   if (pairing !== undefined) {
-    const plan = await session.engine.planPairing(sync, session.signals.stop);
-    const document = { sync, dryRun: true, ...plan };
-    if (!options.json) answer(cli, options, document, () => renderPairingPlan(pairing, plan));
+    const shown = new ShownWrites<PlannedPairWrite>(shownMax);
+    const plan = await session.engine.planPairing(sync, {
+      ...runOptions(session, options),
+      onWrite: (write) => shown.add(write),
+    });
+    const document = { sync, dryRun: true, ...plan, writes: shown.writes };
+    if (!options.json) answer(cli, options, document, (paint) => renderPairingPlan(pairing, plan, shown, paint));
     return document;
   }
-  const shown = new ShownWrites(options.show ?? (options.json ? Number.POSITIVE_INFINITY : SHOWN));
+  const shown = new ShownWrites(shownMax);
   const display = showProgress(sync, cli.terminal, cli.clock, options.json && !cli.terminal.live);
   cli.logLine = display.print;
   try {

@@ -27,19 +27,21 @@ export function verifyCommand(cli: Cli): Command {
           cli.logLine = cli.terminal.err;
         }
       });
-      if (verdict.differences > verdict.repaired || verdict.failing > 0) cli.exitCode = 1;
+      const { differences, repaired, failing, conflicts = 0 } = verdict;
+      if (differences > repaired || failing > 0 || conflicts > 0) cli.exitCode = 1;
       answer(cli, options, { sync, ...verdict }, (paint) => render(sync, verdict, paint));
     });
 }
 
 function render(sync: string, verdict: Verdict, paint: Paint): string {
-  const { verified, differences, repaired, failing, examples } = verdict;
+  const { verified, differences, repaired, failing, examples, conflicts = 0 } = verdict;
   const rows = `${verified.toLocaleString('en-US')} records compared`;
-  if (differences === 0 && failing === 0) return `${sync}: ${rows}, ${paint('green', 'no difference')}\n`;
+  if (differences === 0 && failing === 0 && conflicts === 0) return `${sync}: ${rows}, ${paint('green', 'no difference')}\n`;
   const lines = [
     `${sync}: ${rows}, ${paint(differences === 0 ? 'green' : 'red', `${differences.toLocaleString('en-US')} differ`)}`,
   ];
   if (failing > 0) lines.push(`  ${failing.toLocaleString('en-US')} have an open failure: tidemark failures list ${sync}`);
+  if (conflicts > 0) lines.push(`  ${conflicts.toLocaleString('en-US')} wait for a decision: tidemark conflicts list ${sync}`);
   if (repaired > 0) lines.push(`  ${repaired.toLocaleString('en-US')} repaired`);
   else if (differences > 0) lines.push(`  to do: tidemark verify ${sync} --repair`);
   const table = renderTable(

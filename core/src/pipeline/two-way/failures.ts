@@ -7,6 +7,9 @@ import type { Done, Work, Writes } from './work.ts';
 /** The next try of a record that a side refused. */
 const AGAIN_MS = 60_000;
 
+/** How the place of a record begins that cannot be told from others. */
+export const UNPAIRED = 'match with ';
+
 /** A record's name in failures: the left side's key, or, where only the right one has it, that key behind a colon. */
 export function failureKey({ leftKey, rightKey }: { leftKey: string | null; rightKey: string | null }): string {
   return leftKey ?? `:${rightKey}`;
@@ -37,7 +40,7 @@ export async function keepFailures(
     row: row.row,
     code,
     message,
-    place: `match with ${names[side === 'left' ? 'right' : 'left']}`,
+    place: `${UNPAIRED}${names[side === 'left' ? 'right' : 'left']}`,
   }));
   // Whatever was looked at and is not refused is well, what is gone by now among it.
   const well = new Set([...touched.left, ...touched.right.map((key) => `:${key}`)]);

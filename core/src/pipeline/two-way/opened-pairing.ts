@@ -89,15 +89,6 @@ export class PairingTally {
     if (status === 'written') this.#effect(side, action);
   }
 
-  /** What would be written for this pair if it were. */
-  expect(action: Action): void {
-    if (action.kind === 'create' || action.kind === 'delete') this.#effect(action.on, action);
-    if (action.kind !== 'merge') return;
-    for (const side of ['left', 'right'] as const) {
-      if (Object.keys(action.merge[side]).length > 0) this.#effect(side, action);
-    }
-  }
-
   tell(conflicts: readonly NewConflict[]): void {
     this.conflicts += conflicts.length;
     this.shown.push(...conflicts.slice(0, SHOWN_MAX - this.shown.length));

@@ -13,8 +13,6 @@ import type { Done, Work, Writes } from './work.ts';
 export interface ReconcileOptions {
   readonly signal: AbortSignal;
   readonly tally: PairingTally;
-  /** Decides everything and writes nothing, for a look before the first run. */
-  readonly dryRun?: boolean;
   /** Takes keys of the right side whose partners have been looked at. */
   readonly paired?: Set<string>;
   /** What people decided about open conflicts. */
@@ -46,7 +44,7 @@ async function reconcileOnce(
   touched: Readonly<Record<SideName, readonly string[]>>,
   options: ReconcileOptions,
 ): Promise<{ left: string[]; right: string[] }> {
-  const { signal, tally, dryRun = false } = options;
+  const { signal, tally } = options;
   const { partners, unpaired } = await findPartners(pairing, touched, signal);
   tally.read += partners.length + unpaired.length;
   tally.failed += unpaired.length;
@@ -61,22 +59,17 @@ async function reconcileOnce(
     rightKeys,
     async (rows) => {
       const pairs = partners.map((pair) => ({ ...pair, right: rows.get(pair.rightKey ?? '') ?? null }));
-      const open = dryRun ? [] : await openConflicts(pairs, pairing);
+      const open = await openConflicts(pairs, pairing);
       works = pairs.map((pair) => decide(pair, pairing, options));
       writes = { left: writesTo('left', works, pairing), right: writesTo('right', works, pairing) };
       tally.linked += works.filter(({ link, left, right }) => link === null && left !== null && right !== null).length;
       tally.tell(works.flatMap((work) => conflictsOf(work, pairing).map(({ conflict }) => conflict)));
-      if (dryRun) return [];
       // Durable before anything is overwritten.
       records = await keepConflicts(works, pairing, open);
       return [...writes.right.values()];
     },
     signal,
   );
-  if (dryRun) {
-    for (const { action } of works) tally.expect(action);
-    return { left: [], right: [] };
-  }
   const right = resultsOf(writes.right, rightResults);
   records = await conclude(records, pairing, { left: new Map(), right }, ['right']);
   // What was agreed with the right side must not be forgotten by a crash before the left is written.

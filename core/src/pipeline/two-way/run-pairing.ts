@@ -1,10 +1,14 @@
 import { withPriority } from '../../base/caller.ts';
 import { CheckpointExpiredError, RequestRefusedError, UnexpectedReplyError } from '../../base/errors.ts';
 import { rowsOfBlock } from '../../model/block.ts';
+import type { WriteCalls } from '../../model/preview.ts';
 import { keyOf } from '../../model/value.ts';
-import { type RunScope, StoppedError } from '../opened-sync.ts';
-import { type Recording, type RunOptions, type RunReport, recorded } from '../recorded-run.ts';
+import type { RunKind } from '../../store/store.ts';
+import type { PlannedWrite } from '../dry-run.ts';
+import { type RunScope, StoppedError, Tally } from '../opened-sync.ts';
+import { type Recording, type RunOptions, type RunReport, recorded, type ScopeOf, scopeWith } from '../recorded-run.ts';
 import { UNKNOWN } from './conflicts.ts';
+import { callsOf, DrySide } from './dry-side.ts';
 import { touchedBy } from './failures.ts';
 import type { SideName } from './merge-record.ts';
 import { type OpenedPairing, ownerOf, PairingTally, takeOver } from './opened-pairing.ts';
@@ -37,44 +41,85 @@ export interface PreparedPairing extends Recording {
 
 /** One run of a two-way sync: what changed on either side since the last one, or everything. Never throws; the report says. */
 export function runPairing(prepared: PreparedPairing, open: OpenPairing, options: PairingRunOptions): Promise<RunReport> {
-  return recorded(prepared, options, async (scopeOf, decide) => {
-    const pairing = await open(options.signal);
-    const { store, clock, name } = pairing;
-    const checkpoint = await takeOver(pairing);
-    const scope = scopeOf(ownerOf(pairing).epoch);
-    const tally = new PairingTally();
-    const kept = decode(checkpoint);
-    refuseOtherOrigin(pairing, kept);
-    try {
-      await retryDue(pairing, { signal: scope.signal, tally });
-      await concludeAll(pairing, { signal: scope.signal, tally });
-      const why = reasonForFull(prepared, pairing, kept, options.full ?? false);
-      decide(why === null ? 'delta' : 'full', why);
-      const run: PairingRun = { pairing, scope, tally, fingerprint: prepared.fingerprint };
-      // As of a one-way sync: what was to be a delta, and is a load, has no claim to what deltas may use.
-      if (why !== null) await (options.full === true ? readEverything(run) : withPriority('full', () => readEverything(run)));
-      else {
-        try {
-          await readChanges(run, kept!, options.only === undefined ? sides : [options.only]);
-        } catch (error) {
-          if (!(error instanceof CheckpointExpiredError)) throw error;
-          decide('full', 'the history since the last run is gone on one of the sides');
-          await readEverything(run);
-        }
-      }
-      await store.links.removeGoneLinks(name, clock.now() - TOMBSTONES_MS);
-    } finally {
-      report(tally, scope);
-    }
-  });
+  return recorded(prepared, options, (scopeOf, decide) =>
+    attempt(prepared.fingerprint, open, options, scopeOf, decide, new PairingTally()),
+  );
 }
 
-/** What a first run would do: who would be linked, made and overwritten. Writes nothing. */
-export async function planPairing(open: OpenPairing, signal: AbortSignal): Promise<PairingTally> {
-  const pairing = await open(signal);
+async function attempt(
+  fingerprint: string,
+  open: OpenPairing,
+  options: PairingRunOptions,
+  scopeOf: ScopeOf,
+  decide: (kind: RunKind, reason: string | null) => void,
+  tally: PairingTally,
+): Promise<void> {
+  const pairing = await open(options.signal);
+  const { store, clock, name } = pairing;
+  const checkpoint = await takeOver(pairing);
+  const scope = scopeOf(ownerOf(pairing).epoch);
+  const kept = decode(checkpoint);
+  refuseOtherOrigin(pairing, kept);
+  try {
+    await retryDue(pairing, { signal: scope.signal, tally });
+    await concludeAll(pairing, { signal: scope.signal, tally });
+    const why = reasonForFull(fingerprint, pairing, kept, options.full ?? false);
+    decide(why === null ? 'delta' : 'full', why);
+    const run: PairingRun = { pairing, scope, tally, fingerprint };
+    // As of a one-way sync: what was to be a delta, and is a load, has no claim to what deltas may use.
+    if (why !== null) await (options.full === true ? readEverything(run) : withPriority('full', () => readEverything(run)));
+    else {
+      try {
+        await readChanges(run, kept!, options.only === undefined ? sides : [options.only]);
+      } catch (error) {
+        if (!(error instanceof CheckpointExpiredError)) throw error;
+        decide('full', 'the history since the last run is gone on one of the sides');
+        await readEverything(run);
+      }
+    }
+    await store.links.removeGoneLinks(name, clock.now() - TOMBSTONES_MS);
+  } finally {
+    report(tally, scope);
+  }
+}
+
+export interface PairingDryRunOptions extends PairingRunOptions {
+  /** Takes each write that would be made, and each that would be refused unsent, with the connection that it is for. */
+  readonly onWrite?: (write: PlannedPairWrite) => void;
+}
+
+export interface PlannedPairWrite extends PlannedWrite {
+  /** The connection of the side. */
+  readonly side: string;
+}
+
+/** What a run would come to: who would be linked, made and overwritten, and what that costs. */
+export interface PairingPlan extends Pick<PairingTally, 'read' | 'linked' | 'left' | 'right' | 'failed' | 'conflicts' | 'shown'> {
+  readonly kind: RunKind;
+  readonly reason: string | null;
+  /** Of both sides, reading among them; null where neither counts requests. */
+  readonly calls: WriteCalls | null;
+}
+
+/**
+ * What a run would do, by the very procedure of a run, between sides that are not written. Writes nothing.
+ * @param open  opens it with a `dryStore`
+ */
+export async function planPairing(fingerprint: string, open: OpenPairing, options: PairingDryRunOptions): Promise<PairingPlan> {
   const tally = new PairingTally();
-  await everyRecord(pairing, { signal, tally, dryRun: true }, () => false);
-  return tally;
+  let decided: Pick<PairingPlan, 'kind' | 'reason'> = { kind: 'delta', reason: null };
+  const pairing = await open(options.signal);
+  const dry = (name: SideName) => {
+    const side = pairing.names[name];
+    return new DrySide(pairing[name], side, (write) => options.onWrite?.({ side, ...write }));
+  };
+  const [left, right] = [dry('left'), dry('right')];
+  const decide = (kind: RunKind, reason: string | null) => (decided = { kind, reason });
+  const scopeOf = scopeWith(options, new Tally(options.onProgress));
+  await attempt(fingerprint, async () => ({ ...pairing, left, right }), options, scopeOf, decide, tally);
+  const { read, linked, failed, conflicts, shown } = tally;
+  const counts = { read, linked, left: tally.left, right: tally.right, failed, conflicts, shown };
+  return { ...decided, ...counts, calls: callsOf([left, right]) };
 }
 
 /** Tries records again that a side refused, or carries out what somebody decided. */
@@ -146,11 +191,9 @@ async function readEverything(run: PairingRun): Promise<void> {
 /** Every record of both sides once, and then the links whose records neither side showed. */
 async function everyRecord(pairing: OpenedPairing, options: ReconcileOptions, stopping: () => boolean): Promise<void> {
   const { store, name } = pairing;
-  const seen = { left: new Set<string>(), right: new Set<string>() };
   const paired = new Set<string>();
   for (const side of sides) {
     for await (const keys of keysOf(pairing, side, options.signal)) {
-      for (const key of keys) seen[side].add(key);
       // The partners of the left side's records have been looked at with them.
       const open = side === 'left' ? keys : keys.filter((key) => !paired.has(key));
       await reconcile(pairing, { left: [], right: [], [side]: open }, { ...options, paired });
@@ -161,9 +204,8 @@ async function everyRecord(pairing: OpenedPairing, options: ReconcileOptions, st
     const links = await store.links.linksAfter(name, after, RECORDS_MAX);
     if (links.length === 0) return;
     after = links.at(-1)!.leftKey;
-    const missing = links.filter(
-      (link) => link.gone !== 'both' && !(seen.left.has(link.leftKey) && seen.right.has(link.rightKey)),
-    );
+    // What was looked at from either side was looked at with its partner.
+    const missing = links.filter(({ gone, rightKey }) => gone !== 'both' && !paired.has(rightKey));
     await reconcile(pairing, { left: missing.map(({ leftKey }) => leftKey), right: [] }, options);
   }
 }
@@ -247,7 +289,7 @@ function refuseOtherOrigin(pairing: OpenedPairing, kept: PairingCheckpoint | nul
 }
 
 function reasonForFull(
-  { fingerprint }: PreparedPairing,
+  fingerprint: string,
   pairing: OpenedPairing,
   kept: PairingCheckpoint | null,
   asked: boolean,
