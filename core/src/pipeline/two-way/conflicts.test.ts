@@ -294,3 +294,17 @@ test('an overwrite that was made and said to be refused is told, and one that wa
   await sync(wins('right'));
   expect(await told()).toEqual(overwritten);
 });
+
+test('a partner that goes between being found and being locked is asked about, and not made again', async () => {
+  right.create({ f: 'f', g: 'g' });
+  // Made for it by a process that died before it knew.
+  left.create({ f: 'f', g: 'g', partner: 'R1' });
+  const merge = right.merge.bind(right);
+  right.merge = (keys, decide) => {
+    right.delete('R1');
+    return merge(keys, decide);
+  };
+  await sync(wins('left'), wins('left'), [], { left: ['L1'], right: [] });
+  expect([...right.rows.keys()]).toEqual([]);
+  expect(await store.links.conflicts({})).toMatchObject([{ leftKey: 'L1', rightKey: 'R1', field: null, state: 'open' }]);
+});

@@ -71,10 +71,13 @@ export async function findPartners(
       }
       taken[side].add(row.key);
       if (partner !== null) taken[other].add(partner.key);
-      const named = partner === null ? partnerNamed(pairing, side, row) : null;
+      const named = partnerNamed(pairing, side, row);
+      // Also of one that is there still: it may go before it is read under its lock.
+      const isNamed =
+        partner === null ? named !== null : named === partner.key || partnerNamed(pairing, other, partner) === row.key;
       const keys = { [side]: row.key, [other]: partner?.key ?? named } as Record<SideName, string | null>;
       const pair = { [side]: row, [other]: partner } as Record<SideName, SideRow | null>;
-      const orphaned = named === null ? {} : { orphaned: true as const };
+      const orphaned = isNamed ? { orphaned: true as const } : {};
       found.push({ leftKey: keys.left, rightKey: keys.right, link: null, base: {}, ...orphaned, ...pair });
     }
   }
