@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type Generator, generators } from './generators.ts';
 import { root } from './run-command.ts';
 
@@ -19,10 +19,11 @@ export async function generate(list: readonly Generator[], folder: string, check
   return stale;
 }
 
-if (import.meta.main) {
+// `npm run` starts it through another script, of which `import.meta.main` would be true.
+if (resolve(process.argv[1] ?? '') === import.meta.filename) {
   const check = process.argv.includes('--check');
   const stale = await generate(generators, root, check);
   for (const file of stale)
-    console.log(check ? `${file} is not what the code says: run node tools/generate.ts` : `${file} written`);
+    console.log(check ? `${file} is not what the code says: run npm run generate` : `${file} written`);
   process.exitCode = check && stale.length > 0 ? 1 : 0;
 }
