@@ -23,7 +23,6 @@ export async function generate(list: readonly Generator[], folder: string, check
 if (resolve(process.argv[1] ?? '') === import.meta.filename) {
   const check = process.argv.includes('--check');
   const stale = await generate(generators, root, check);
-  for (const file of stale)
-    console.log(check ? `${file} is not what the code says: run npm run generate` : `${file} written`);
+  for (const file of stale) console.log(check ? `${file} is not what the code says: run npm run generate` : `${file} written`);
   process.exitCode = check && stale.length > 0 ? 1 : 0;
 }
