@@ -60,7 +60,10 @@ function resolveCommand(cli: Cli): Command {
       );
       if (!runs.every(succeeded) || stillOpen.length > 0) cli.exitCode = 1;
       answer(cli, options, { runs, stillOpen }, (paint) => {
-        const again = stillOpen.map(({ id }) => `conflict ${id} is still open: the record has changed since; look at it again\n`);
+        const again = stillOpen.map(
+          ({ id, sync }) =>
+            `conflict ${id} is still open: its record has changed since it was shown (tidemark conflicts show ${id}), or was refused (tidemark failures list ${sync})\n`,
+        );
         return [...runs.map((report) => renderReport(report, paint)), ...again].join('\n');
       });
     });

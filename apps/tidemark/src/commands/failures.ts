@@ -103,6 +103,9 @@ async function select({ store, config }: Session, ids: readonly string[], { sync
   if (ways !== 1) throw new UsageError('which failures?', { hint: 'give ids, or --sync <name>, or --all' });
   if (sync !== undefined) return store.failures({ sync: knownSync(config, sync) });
   if (all) return store.failures({});
+  const named = ids.find((id) => config.syncs.has(id) || config.pairings.has(id));
+  if (named !== undefined)
+    throw new UsageError(`${named} is a sync and not the id of a failure`, { hint: `all failures of it: --sync ${named}` });
   return byIds(store, ids);
 }
 

@@ -39,10 +39,10 @@ export function conflictsOf(work: Work, pairing: OpenedPairing): Found[] {
   const rows = { left: work.left?.row ?? null, right: work.right?.row ?? null };
   const whole = { ...common, field: null, base: null, ...rows, outcome: null };
   if (action.kind === 'contested') {
-    const there = otherSide(action.gone);
+    const { [action.gone]: gone, [otherSide(action.gone)]: there } = pairing.names;
     const why = work.orphaned
-      ? 'deleted on one side before both had agreed'
-      : `deleted on one side and changed on the other (${there}) since both agreed`;
+      ? `deleted in ${gone} before both had agreed`
+      : `deleted in ${gone} and changed in ${there} since both agreed`;
     return [{ conflict: { ...whole, state: 'open', why }, overwrites: [] }];
   }
   if (action.kind === 'delete') {
