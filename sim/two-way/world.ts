@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { type Choice, type Conflict, type LinkStore, openStore, type Random, type Store, seededRandom } from '@tidemark/core';
 import { type Emulator, type OrgClock, startEmulator } from '@tidemark/emulator';
 import { History, Life, Scheduler } from '@tidemark/testkit/simulation';
+import { importUserModule } from '../../core/src/pipeline/user-module.ts';
 import type { Network } from '../lib/network.ts';
 import { outcomeOf, Wrong } from '../lib/outcome.ts';
 import type { Outcome, SimulationOptions } from '../lib/simulation.ts';
@@ -62,7 +62,7 @@ class World {
 
   static async open(seed: number, options: SimulationOptions): Promise<World> {
     // Read from the disk before the world begins, which does not wait for it.
-    await import(pathToFileURL(join(import.meta.dirname, 'decide.ts')).href);
+    await importUserModule(join(import.meta.dirname, 'decide.ts'));
     const random = seededRandom(seed);
     const plan = planOf(random);
     const history = new History(options.linesMax);

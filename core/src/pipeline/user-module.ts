@@ -2,14 +2,21 @@ import { pathToFileURL } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { RequestRefusedError } from '../base/errors.ts';
 
+const loaded = new Map<string, Promise<unknown>>();
+
 /**
- * Loads a module of the user's: a `run:` step or source. A process loads it once.
+ * Loads a module of the user's: a `run:` step or source. A process loads it once, and waits for no disk the next time; one that could
+ * not be loaded is tried again.
  * @throws {RequestRefusedError} it has no such syntax, or imports what is not there, or throws.
  */
 export async function importUserModule<T>(file: string): Promise<Partial<T>> {
+  const { href } = pathToFileURL(file);
+  const module = loaded.get(href) ?? import(href);
+  loaded.set(href, module);
   try {
-    return (await import(pathToFileURL(file).href)) as Partial<T>;
+    return (await module) as Partial<T>;
   } catch (error) {
+    loaded.delete(href);
     throw new RequestRefusedError(`${file} cannot be loaded: ${wordsOf(error)}`, {
       cause: error,
       hint: 'mend the module; what it imports has to be installed where it lies',
