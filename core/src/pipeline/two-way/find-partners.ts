@@ -56,7 +56,7 @@ export async function findPartners(
   const taken = { left: new Set<string>(), right: new Set<string>() };
   for (const side of ['left', 'right'] as const) {
     const lonely = alone[side].flatMap((key) => rows[side].get(key) ?? []).filter(({ key }) => !taken[side].has(key));
-    const likely = await candidates(pairing, side, lonely, signal);
+    const { likely, owners } = await candidates(pairing, side, lonely, signal);
     const other = otherSide(side);
     const kept = await linksBy(
       pairing,
@@ -64,7 +64,7 @@ export async function findPartners(
       [...likely.values()].flatMap((rows) => rows.map(({ key }) => key)),
     );
     for (const row of lonely) {
-      const partner = choose(likely.get(row.key) ?? [], kept, taken[other], other);
+      const partner = choose(likely.get(row.key) ?? [], kept, taken[other], other, owners.get(row.key));
       if (typeof partner === 'object' && partner !== null && 'code' in partner) {
         unpaired.push({ side, row, ...partner });
         continue;
@@ -172,13 +172,13 @@ function sideRowOf({ key, row, stampMs }: Change): SideRow {
   return { key, row: row!, atMs: stampMs === 0 ? null : stampMs };
 }
 
-/** Records of the other side that may be the same as these, by the key of each. */
+/** Records of the other side that may be the same as these, and to whom they belong if not to these, by the key of each. */
 async function candidates(
   pairing: OpenedPairing,
   side: SideName,
   lonely: readonly SideRow[],
   signal: AbortSignal,
-): Promise<Map<string, readonly SideRow[]>> {
+): Promise<{ readonly likely: ReadonlyMap<string, readonly SideRow[]>; readonly owners: ReadonlyMap<string, string> }> {
   const other = otherSide(side);
   const found = new Map<string, readonly SideRow[]>();
   const there = pairing[other];
@@ -209,8 +209,36 @@ async function candidates(
     const wanted = wantedBy(({ row }) => matchOn(pairing, other, side, row));
     await add(wanted);
     await refuseTwins(pairing, side, lonely, wanted, found, signal);
+    return { likely: found, owners: await ownersOf(pairing, side, [...wanted.keys()], found, signal) };
   }
-  return found;
+  return { likely: found, owners: new Map() };
+}
+
+/** A record that names another one which is there, or is named by it, is its partner, whatever else it looks like. */
+async function ownersOf(
+  pairing: OpenedPairing,
+  side: SideName,
+  matched: readonly string[],
+  found: ReadonlyMap<string, readonly SideRow[]>,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const { link, source } = pairing[side];
+  const [ownKey] = source.schema.key;
+  const theirs = pairing[otherSide(side)].link;
+  const likes = matched.flatMap((key) => {
+    const [like, ...more] = found.get(key) ?? [];
+    return like === undefined || more.length > 0 ? [] : [{ key, like, named: theirs === null ? null : textOf(like.row[theirs]) }];
+  });
+  const naming = link === null ? [] : likes.map(({ like }): Row => Object.assign(newRow(), { [link]: like.key }));
+  const named = likes.flatMap(({ named }): Row[] => (named === null ? [] : [Object.assign(newRow(), { [ownKey!]: named })]));
+  const owners = [naming, named].map((wanted) => (wanted.length === 0 ? [] : pairing[side].find(wanted, signal)));
+  const there = (await Promise.all(owners)).flat();
+  return new Map(
+    likes.flatMap(({ key, like, named }) => {
+      const owner = there.find((each) => each.key === named || (link !== null && textOf(each.row[link]) === like.key));
+      return owner === undefined || owner.key === key ? [] : [[key, owner.key] as const];
+    }),
+  );
 }
 
 /** The fields by which a record of `from` is looked for on `to`; null where one of them is empty. */
@@ -253,6 +281,7 @@ function choose(
   kept: ReadonlyMap<string, Link>,
   taken: ReadonlySet<string>,
   side: SideName,
+  owner: string | undefined,
 ): SideRow | null | Pick<Unpaired, 'code' | 'message'> {
   if (candidates.length === 0) return null;
   if (candidates.length > 1) {
@@ -265,8 +294,9 @@ function choose(
   const [only] = candidates as [SideRow];
   const link = kept.get(only.key);
   // A partner whose own record is gone is free again.
-  if (taken.has(only.key) || (link !== undefined && link.gone === null)) {
-    const partner = link === undefined ? 'another one' : side === 'left' ? link.rightKey : link.leftKey;
+  if (owner !== undefined || taken.has(only.key) || (link !== undefined && link.gone === null)) {
+    const linked = side === 'left' ? link?.rightKey : link?.leftKey;
+    const partner = owner ?? linked ?? 'another one';
     return { code: 'match_is_taken', message: `it matches ${only.key}, which belongs to ${partner}` };
   }
   return only;

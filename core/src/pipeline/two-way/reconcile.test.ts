@@ -91,3 +91,20 @@ test('an edit on the left that is made while partners of other records are looke
   expect(right.rows.get('R1')?.row).toMatchObject({ f: 'theirs' });
   expect(await store.links.conflicts({})).toMatchObject([{ field: 'f', left: 'theirs', right: 'mine', outcome: 'theirs' }]);
 });
+
+describe.each(['left', 'right'] as const)('a record that the %s side names as a partner', (names) => {
+  test.each([
+    ['in one batch', [['L1', 'L2']]],
+    ['one after the other', [['L1'], ['L2']]],
+  ])('is not given to another one that matches it, %s (P7)', async (_, batches) => {
+    pairing = { ...pairing, match: ['f'] };
+    left.create({ f: 'same', g: 'x', partner: null });
+    left.create({ f: 'other', g: 'x', partner: names === 'left' ? 'R1' : null });
+    right.create({ f: 'same', g: 'x', partner: names === 'right' ? 'L2' : null });
+    const { signal } = new AbortController();
+    for (const keys of batches) await reconcile(pairing, { left: keys, right: [] }, { signal, tally: new PairingTally() });
+    expect(await store.links.linksAfter('accounts', '', 10)).toMatchObject([{ leftKey: 'L2', rightKey: 'R1' }]);
+    expect(await store.failures({ sync: 'accounts' })).toMatchObject([{ key: 'L1', code: 'match_is_taken' }]);
+    expect([...right.rows.keys()]).toEqual(['R1']);
+  });
+});
