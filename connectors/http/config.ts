@@ -1,4 +1,4 @@
-import { type FieldType, parseDuration } from '@tidemark/core';
+import { fieldTypes, parseDuration } from '@tidemark/core';
 import { z } from 'zod';
 import { isPathTemplate } from './path-template.ts';
 
@@ -134,19 +134,6 @@ export const httpTo = z
     message: 'DELETE has no body: it cannot be batched',
   });
 export type HttpTo = z.output<typeof httpTo>;
-
-const fieldTypes = [
-  'text',
-  'boolean',
-  'integer',
-  'decimal',
-  'double',
-  'date',
-  'datetime',
-  'time',
-  'json',
-  'bytes',
-] as const satisfies readonly FieldType[];
 
 export const httpLookup = z.strictObject({
   path: pathTemplate

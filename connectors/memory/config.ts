@@ -1,6 +1,7 @@
+import { fieldTypes } from '@tidemark/core';
 import { z } from 'zod';
 
-const fieldType = z.enum(['text', 'boolean', 'integer', 'decimal', 'double', 'date', 'datetime', 'time', 'json', 'bytes']);
+const fieldType = z.enum(fieldTypes);
 
 export const memoryConfig = z.strictObject({
   datasets: z

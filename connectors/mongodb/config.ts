@@ -1,3 +1,4 @@
+import { fieldTypes } from '@tidemark/core';
 import { z } from 'zod';
 
 export const mongodbConfig = z.strictObject({
@@ -23,7 +24,7 @@ const collection = z
   .refine((name) => !name.includes('$') && !name.includes('\0') && !name.startsWith('system.'), 'is not the name of a collection')
   .refine((name) => !name.startsWith('_tidemark_'), 'is a name that Tidemark keeps for itself');
 
-const fieldType = z.enum(['text', 'boolean', 'integer', 'decimal', 'double', 'date', 'datetime', 'time', 'json', 'bytes']);
+const fieldType = z.enum(fieldTypes);
 
 export const mongodbFrom = z.strictObject({
   collection: collection.describe('The collection to read'),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { connectionRef, duration, fieldTypes, notes, oneOrMoreNames } from './schema.ts';
+import { fieldTypes } from '../model/value.ts';
+import { connectionRef, duration, notes, oneOrMoreNames } from './schema.ts';
 
 const headerName = z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'is not the name of a header');
 

@@ -2,6 +2,7 @@ import { Cron } from 'croner';
 import { type ZodType, z } from 'zod';
 import { priorities } from '../base/caller.ts';
 import { logLevels } from '../base/log.ts';
+import { fieldTypes } from '../model/value.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 
 /** What the file may hold besides what connectors bring. Descriptions here become the editor's help and the reference page. */
@@ -122,19 +123,6 @@ export const stepSchemas = {
     ...stepExtras,
   }),
 };
-
-export const fieldTypes = [
-  'text',
-  'boolean',
-  'integer',
-  'decimal',
-  'double',
-  'date',
-  'datetime',
-  'time',
-  'json',
-  'bytes',
-] as const;
 
 /** `from` with a module of the user's. */
 export const customSourceSchema = z.strictObject({

@@ -16,7 +16,19 @@
  */
 export type FieldValue = string | number | boolean | null | readonly FieldValue[] | { readonly [name: string]: FieldValue };
 
-export type FieldType = 'text' | 'boolean' | 'integer' | 'decimal' | 'double' | 'date' | 'datetime' | 'time' | 'json' | 'bytes';
+export const fieldTypes = [
+  'text',
+  'boolean',
+  'integer',
+  'decimal',
+  'double',
+  'date',
+  'datetime',
+  'time',
+  'json',
+  'bytes',
+] as const;
+export type FieldType = (typeof fieldTypes)[number];
 
 /** One record's values by field name. Made without a prototype (`newRow`), so that a field may be called `constructor`. */
 export type Row = { [field: string]: FieldValue };
