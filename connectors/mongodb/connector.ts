@@ -55,9 +55,10 @@ function clientOf({ url, selectMs }: MongodbConfig): MongoClient {
   }
 }
 
-function databaseOf(client: MongoClient, { database }: MongodbConfig, { connection }: ConnectorContext): Db {
-  const name = database ?? client.options.dbName;
-  if (name === undefined || (database === undefined && !client.options.hosts.length)) {
+function databaseOf(client: MongoClient, { database, url }: MongodbConfig, { connection }: ConnectorContext): Db {
+  // The driver would take one called `test`.
+  const name = database ?? (/^[^/]+\/\/[^/]+\/[^?]/.test(url) ? client.options.dbName : undefined);
+  if (name === undefined) {
     throw new RequestRefusedError(`connections.${connection} names no database`, { hint: 'Add it to the url, or as database:.' });
   }
   return client.db(name);

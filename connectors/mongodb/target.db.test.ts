@@ -90,6 +90,16 @@ test('a server that is not there is said so without a word of the password (P10)
   expect(JSON.stringify(problem)).not.toContain(password);
 });
 
+test("a url without a database is refused, and none of the driver's own choice is written", async () => {
+  const connector = createConnector();
+  const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+  const context = { connection: 'm', clock: systemClock, random: seededRandom(1), log: quiet, fetch, baseDir: '.' };
+  for (const url of ['mongodb://127.0.0.1:1', 'mongodb://127.0.0.1:1/', 'mongodb://127.0.0.1:1/?tls=false']) {
+    await using connection = connector.open(connector.config.parse({ url, selectMs: 200 }), context);
+    expect(await connection.check()).toMatchObject([{ severity: 'error', message: 'connections.m names no database' }]);
+  }
+});
+
 /**
  * Commands of several clients in turn. MongoDB changes a document as one piece, condition included; FerretDB does not always, and it is
  * our reading and writing that is tried here, not that.
