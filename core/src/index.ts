@@ -64,6 +64,7 @@ export type { DryRun, DryRunOptions } from './pipeline/run-sync.ts';
 export type { StepContext, StepModule } from './pipeline/stage-run.ts';
 export type { PairingDryRunOptions, PairingPlan, PlannedPairWrite } from './pipeline/two-way/run-pairing.ts';
 export type { Difference, Verdict } from './pipeline/verify.ts';
+export * from './store/access-store.ts';
 export * from './store/call-store.ts';
 export * from './store/journal-store.ts';
 export * from './store/links.ts';

@@ -12,14 +12,12 @@ export const migrations: readonly Migration[] = [
   { version: 2, up: createJournal },
   { version: 3, up: createLinks },
   { version: 4, up: createCalls },
+  { version: 5, up: createAccess },
 ];
 
 async function createTables(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {
   const { schema } = transaction;
-  // Ids are never given out twice, even after the newest row is gone.
-  const id = sql.raw(
-    dialect === 'sqlite' ? 'integer primary key autoincrement' : 'bigint generated always as identity primary key',
-  );
+  const id = autoId(dialect);
 
   await sql`create table ${sql.table('runs')} (
     id ${id}, sync text not null, kind text not null, state text not null,
@@ -45,9 +43,7 @@ async function createTables(transaction: Kysely<Tables>, dialect: Database['dial
 }
 
 async function createJournal(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {
-  const seq = sql.raw(
-    dialect === 'sqlite' ? 'integer primary key autoincrement' : 'bigint generated always as identity primary key',
-  );
+  const seq = autoId(dialect);
   const bytes = sql.raw(dialect === 'sqlite' ? 'blob' : 'bytea');
   // An event that comes again is the one that is there: of one replay id there may be several, each with an id of its own.
   await sql`create table ${sql.table('events')} (
@@ -63,9 +59,7 @@ async function createJournal(transaction: Kysely<Tables>, dialect: Database['dia
 }
 
 async function createLinks(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {
-  const id = sql.raw(
-    dialect === 'sqlite' ? 'integer primary key autoincrement' : 'bigint generated always as identity primary key',
-  );
+  const id = autoId(dialect);
   await sql`create table ${sql.table('links')} (
     sync text not null, left_key text not null, right_key text not null, base text not null, gone text,
     changed_at_ms bigint not null, primary key (sync, left_key), unique (sync, right_key))`.execute(transaction);
@@ -82,4 +76,19 @@ async function createCalls(transaction: Kysely<Tables>): Promise<void> {
   await sql`create table ${sql.table('api_calls')} (
     connection text not null, from_ms bigint not null, priority text not null, calls bigint not null,
     primary key (connection, from_ms, priority))`.execute(transaction);
+}
+
+async function createAccess(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {
+  await sql`create table ${sql.table('access_tokens')} (
+    id text primary key, name text not null, role text not null, digest text not null,
+    created_at_ms bigint not null, used_at_ms bigint)`.execute(transaction);
+  await sql`create table ${sql.table('audit')} (
+    id ${autoId(dialect)}, at_ms bigint not null, who text not null, what text not null, status integer not null,
+    came_from text not null)`.execute(transaction);
+  await transaction.schema.createIndex('audit_by_time').on('audit').columns(['at_ms']).execute();
+}
+
+/** Never given out twice, even after the newest row is gone. */
+function autoId(dialect: Database['dialect']) {
+  return sql.raw(dialect === 'sqlite' ? 'integer primary key autoincrement' : 'bigint generated always as identity primary key');
 }

@@ -10,7 +10,7 @@ const OF_SINGLE_RECORDS = ['retry', 'replay'];
 
 export function sqlRuns({
   db,
-}: Database): Pick<Store, 'startRun' | 'updateRun' | 'runs' | 'lastSuccess' | 'closeAbandonedRuns' | 'trimRuns'> {
+}: Database): Pick<Store, 'startRun' | 'updateRun' | 'runs' | 'run' | 'lastSuccess' | 'closeAbandonedRuns' | 'trimRuns'> {
   return {
     async startRun({ sync, kind, startedAtMs }) {
       const run = await db
@@ -24,11 +24,16 @@ export function sqlRuns({
       const set = columnsOf(change);
       if (Object.keys(set).length > 0) await db.updateTable('runs').set(set).where('id', '=', Number(id)).execute();
     },
-    async runs({ sync, limit }) {
+    async runs({ sync, limit, before }) {
       let query = db.selectFrom('runs').selectAll().orderBy('id', 'desc');
       if (sync !== undefined) query = query.where('sync', '=', toStored(sync));
+      if (before !== undefined) query = query.where('id', '<', Number(before));
       if (limit !== undefined) query = query.limit(limit);
       return (await query.execute()).map(runOf);
+    },
+    async run(id) {
+      const run = await db.selectFrom('runs').selectAll().where('id', '=', Number(id)).executeTakeFirst();
+      return run === undefined ? null : runOf(run);
     },
     async lastSuccess(sync) {
       const run = await db

@@ -1,3 +1,4 @@
+import { sqlAccess } from './sql-access.ts';
 import { sqlCalls } from './sql-calls.ts';
 import { sqlCheckpoints } from './sql-checkpoints.ts';
 import { sqlFailures } from './sql-failures.ts';
@@ -16,7 +17,13 @@ export function sqlStore(database: Database): Store {
   const { db, among } = database;
   const rest: Omit<
     Store,
-    'checkpoints' | 'journal' | 'links' | 'calls' | keyof ReturnType<typeof sqlRuns> | keyof ReturnType<typeof sqlFailures>
+    | 'checkpoints'
+    | 'journal'
+    | 'links'
+    | 'calls'
+    | 'access'
+    | keyof ReturnType<typeof sqlRuns>
+    | keyof ReturnType<typeof sqlFailures>
   > = {
     async setPaused(sync, paused) {
       if (paused) {
@@ -127,6 +134,7 @@ export function sqlStore(database: Database): Store {
       journal: translating(sqlJournal(database), database),
       links: translating(sqlLinks(database), database),
       calls: translating(sqlCalls(database), database),
+      access: translating(sqlAccess(database), database),
       ...sqlRuns(database),
       ...sqlFailures(database),
       ...rest,

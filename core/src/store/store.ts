@@ -1,5 +1,6 @@
 import type { Checkpoints } from '../model/connector.ts';
 import type { Row } from '../model/value.ts';
+import type { AccessStore } from './access-store.ts';
 import type { CallStore } from './call-store.ts';
 import type { JournalStore } from './journal-store.ts';
 import type { LinkStore } from './links.ts';
@@ -74,12 +75,14 @@ export interface Store extends AsyncDisposable {
   readonly journal: JournalStore;
   readonly links: LinkStore;
   readonly calls: CallStore;
+  readonly access: AccessStore;
 
   startRun(run: Pick<Run, 'sync' | 'kind' | 'startedAtMs'>): Promise<string>;
   /** Progress while it runs, and its end. */
   updateRun(id: string, change: Partial<Omit<Run, 'id' | 'sync' | 'startedAtMs'>>): Promise<void>;
-  /** Newest first. */
-  runs(filter: { sync?: string; limit?: number }): Promise<readonly Run[]>;
+  /** Newest first; those before one of them, where that is named. */
+  runs(filter: { sync?: string; limit?: number; before?: string }): Promise<readonly Run[]>;
+  run(id: string): Promise<Run | null>;
   /** The newest run that succeeded in reading its window: a retry of single records covers none, and neither does a replay. */
   lastSuccess(sync: string): Promise<Run | null>;
   /** Marks runs that a crash left `running` as failed. Called by the owner of the sync. */

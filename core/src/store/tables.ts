@@ -77,6 +77,15 @@ export interface Tables {
   event_schemas: { stream: string; id: string; schema: string };
   /** Calls made of a system, by stretches of time. */
   api_calls: { connection: string; from_ms: number; priority: string; calls: number };
+  access_tokens: {
+    id: string;
+    name: string;
+    role: string;
+    digest: string;
+    created_at_ms: number;
+    used_at_ms: number | null;
+  };
+  audit: { id: Generated<number>; at_ms: number; who: string; what: string; status: number; came_from: string };
   journals: { stream: string; dataset: string; stretch: string; since_seq: number; retention_ms: number };
 }
 

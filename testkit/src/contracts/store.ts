@@ -2,6 +2,7 @@ import type { Failure, NewFailure, Row, Run, Store } from '@tidemark/core';
 import { NO_STAMP, OwnershipLostError } from '@tidemark/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describeAccess } from './store-access.ts';
 import { describeCalls } from './store-calls.ts';
 import { describeJournal } from './store-journal.ts';
 import { describeLinks } from './store-links.ts';
@@ -31,6 +32,7 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
 
     describeJournal(() => ({ store, reopen: () => place.open() }));
     describeLinks(() => ({ store, newSync }));
+    describeAccess(() => ({ store, newSync }));
     describeCalls(() => ({ store, newSync }));
 
     describe('runs', () => {
@@ -76,6 +78,9 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
         expect((await store.runs({ sync })).map((run) => run.id)).toEqual(ids);
         expect((await store.runs({ sync, limit: 2 })).map((run) => run.id)).toEqual(ids.slice(0, 2));
         expect((await store.runs({ limit: 1 })).map((run) => run.id)).toEqual(ids.slice(0, 1));
+        expect((await store.runs({ sync, before: ids[0]! })).map((run) => run.id)).toEqual(ids.slice(1));
+        expect(await store.run(ids[0]!)).toMatchObject({ id: ids[0], sync });
+        expect(await store.run('0')).toBeNull();
       });
 
       test('the last success is the newest run of this sync that succeeded', async () => {
