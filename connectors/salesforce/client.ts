@@ -12,7 +12,7 @@ import {
 import { usageOf } from './api-budget.ts';
 import type { Authenticator } from './auth.ts';
 import type { Config } from './config.ts';
-import { errorOfReply } from './errors.ts';
+import { errorOfReply, salesforceCode } from './errors.ts';
 import { parseJson } from './exact-json.ts';
 import { type Exchange, exchange, type Method, readText } from './exchange.ts';
 import type { Session } from './login-flows.ts';
@@ -25,8 +25,11 @@ export interface ApiRequest {
   readonly body?: unknown;
   /** A body that is no JSON. */
   readonly content?: { readonly type: string; readonly text: string };
-  /** False for what may have been done though no reply came, and must not be done twice: it is tried once. */
-  readonly repeatable?: boolean;
+  /**
+   * False for what may have been done though no reply came, and must not be done twice: it is tried once. `undone` for what must not
+   * be done later than it was decided: it is tried again only when the org says at once that it has done nothing.
+   */
+  readonly repeatable?: boolean | 'undone';
   /** An empty reply is none: it has been cut. */
   readonly replies?: true;
   readonly headers?: Readonly<Record<string, string>>;
@@ -163,7 +166,8 @@ export function createClient(options: {
         return await work();
       } catch (error) {
         const worthwhile = error instanceof TransientError || error instanceof TruncatedReplyError;
-        if (!worthwhile || repeatable === false || attempt >= retry.attemptsMax) throw error;
+        const allowed = repeatable === 'undone' ? salesforceCode(error) === 'SERVER_UNAVAILABLE' : (repeatable ?? true);
+        if (!worthwhile || !allowed || attempt >= retry.attemptsMax) throw error;
         context.log.debug({ connection: context.connection, error: error.message, attempt }, 'trying the request again');
         await context.clock.sleep(backoffMs(attempt, retry, context.random), signal);
       }

@@ -20,6 +20,7 @@ export function deleteById(
     ...{ context, signal },
     callMax: recordsPerCall,
     lockOf: (id) => id,
-    call: (chunk, abort) => deleteCollection({ client, plan: { object }, to: { allOrNone: false } }, chunk, abort),
+    call: (chunk, abort) =>
+      deleteCollection({ client, plan: { object }, to: { allOrNone: false }, momentary: true }, chunk, abort),
   });
 }

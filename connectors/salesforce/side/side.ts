@@ -49,7 +49,7 @@ export async function openSide(org: SideParts, spec: SideSpec<SideSettings>, sig
   };
   const target = (key: string, operation: 'update' | 'upsert') => {
     const to = targetSettings.parse({ ...spec.side, key, operation });
-    return openTarget(org, { to, unit: spec.unit, schema: schemaOf(key), deletes: 'ignore' }, signal);
+    return openTarget({ ...org, momentary: true }, { to, unit: spec.unit, schema: schemaOf(key), deletes: 'ignore' }, signal);
   };
   return new SalesforceSide({
     ...{ parts, spec, describe, link, calls: counted.calls },

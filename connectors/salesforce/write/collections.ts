@@ -12,6 +12,8 @@ export interface CollectionsContext {
   readonly client: Client;
   readonly plan: WritePlan;
   readonly to: To;
+  /** Decided by what the records were a moment ago: no call is repeated that may have been done. */
+  readonly momentary?: boolean;
 }
 
 interface RecordReply {
@@ -29,7 +31,7 @@ export function ruleHeaders({ assignmentRule, allowDuplicates }: To): Readonly<R
 
 /** One call: an outcome for each record, in their order. */
 export async function writeCollection(
-  { client, plan, to }: CollectionsContext,
+  { client, plan, to, momentary }: CollectionsContext,
   operation: Operation,
   records: readonly Outgoing[],
   signal: AbortSignal,
@@ -43,7 +45,7 @@ export async function writeCollection(
       body: { allOrNone: to.allOrNone, records: records.map((record) => bodyOf(record, plan, operation)) },
       headers: ruleHeaders(to),
       // Upserts and updates done twice are done once; an insert is another record.
-      repeatable: operation !== 'insert',
+      repeatable: operation !== 'insert' && (momentary ? 'undone' : true),
       replies: true,
       about,
       signal,
@@ -81,7 +83,11 @@ export async function deleteCollection(
     client,
     plan,
     to,
-  }: Pick<CollectionsContext, 'client'> & { readonly plan: Pick<WritePlan, 'object'>; readonly to: Pick<To, 'allOrNone'> },
+    momentary,
+  }: Pick<CollectionsContext, 'client' | 'momentary'> & {
+    readonly plan: Pick<WritePlan, 'object'>;
+    readonly to: Pick<To, 'allOrNone'>;
+  },
   ids: readonly string[],
   signal: AbortSignal,
 ): Promise<Outcome[]> {
@@ -89,6 +95,7 @@ export async function deleteCollection(
   const reply = await client.request({
     method: 'DELETE',
     path: `/composite/sobjects?ids=${ids.join(',')}&allOrNone=${to.allOrNone}`,
+    repeatable: momentary ? 'undone' : true,
     replies: true,
     about,
     signal,

@@ -10,17 +10,13 @@ import {
 } from '@tidemark/core';
 import { bodyOf, encodingOf } from '../bulk-query.ts';
 import type { Client } from '../client.ts';
-import type { To } from '../config.ts';
 import { salesforceCode } from '../errors.ts';
+import type { CollectionsContext } from './collections.ts';
 import { type JobExperience, JobPace } from './job-pace.ts';
-import type { WritePlan } from './write-plan.ts';
 
 /** Bulk API 2.0 Developer Guide, "Ingest": a job takes one CSV file, and says for each of its rows what became of it. */
-export interface IngestContext {
-  readonly client: Client;
+export interface IngestContext extends CollectionsContext {
   readonly context: ConnectorContext;
-  readonly plan: WritePlan;
-  readonly to: To;
   /** Holds the job under way, so that who comes after a crash finds it. */
   readonly memory: TargetMemory | undefined;
   readonly experience?: JobExperience;

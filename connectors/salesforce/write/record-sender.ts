@@ -1,5 +1,4 @@
 import type { ConnectorContext, TargetSpec } from '@tidemark/core';
-import type { Client } from '../client.ts';
 import type { To } from '../config.ts';
 import type { JsonRecord } from '../queries.ts';
 import { jobFiles, writeByBulk } from './bulk-write.ts';
@@ -31,7 +30,7 @@ export class RecordSender implements OrgWrites {
   #bulkKnowsObject = true;
 
   constructor(
-    parts: { readonly client: Client; readonly context: ConnectorContext },
+    parts: Pick<IngestContext, 'client' | 'context' | 'momentary'>,
     { to, memory }: Pick<TargetSpec<To>, 'to' | 'memory'>,
     plan: WritePlan,
   ) {

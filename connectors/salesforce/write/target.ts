@@ -11,12 +11,12 @@ import {
   type TargetSpec,
   type WriteResult,
 } from '@tidemark/core';
-import type { Client } from '../client.ts';
 import type { To } from '../config.ts';
 import type { Describes } from '../describe.ts';
 import { type JsonRecord, valueAt } from '../queries.ts';
 import { recordId } from '../record-id.ts';
 import { fromRest } from '../values.ts';
+import type { CollectionsContext } from './collections.ts';
 import { findRecords, foldKey } from './find-records.ts';
 import { lacksParent, type Outcome, type Outgoing } from './outcome.ts';
 import { PreviewedOrg } from './previewed-org.ts';
@@ -25,8 +25,7 @@ import { sameAsStored } from './same-as-stored.ts';
 import { type Operation, planWrites, type WriteColumn, type WritePlan } from './write-plan.ts';
 import { toWrite, writtenText } from './write-values.ts';
 
-export interface TargetParts {
-  readonly client: Client;
+export interface TargetParts extends Pick<CollectionsContext, 'client' | 'momentary'> {
   readonly context: ConnectorContext;
   readonly describes: Describes;
 }

@@ -75,7 +75,8 @@ export function dryLinks(links: LinkStore): LinkStore {
       change(ids, (conflict) => ({ ...conflict, state: 'settled', why, outcome: value }));
       for (const id of ids) gone.add(id);
     },
-    async confirmConflicts(ids) {
+    confirmConflicts: (written) => dry.presumeConflicts(written.map(({ id }) => id)),
+    async presumeConflicts(ids) {
       change(ids, (conflict) => ({ ...conflict, state: 'settled' }));
       for (const id of ids) gone.add(id);
     },

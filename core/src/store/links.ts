@@ -69,8 +69,13 @@ export interface LinkStore {
   }): Promise<readonly Conflict[]>;
   /** Open ones that have come to nothing. */
   settleConflicts(ids: readonly string[], outcome: { readonly why: string; readonly value: FieldValue }): Promise<void>;
-  /** What was being written has been written. One that decides an open conflict of the same field takes its place, under its id. */
-  confirmConflicts(ids: readonly string[], note?: string): Promise<void>;
+  /**
+   * What was being written has been acknowledged by its side. One that decides an open conflict of the same field takes its place,
+   * under its id. It is told even when somebody has dropped it meanwhile, who saw the record before the write came through.
+   */
+  confirmConflicts(written: readonly Conflict[]): Promise<void>;
+  /** What was being written is taken for written, by what its side holds; what was concluded otherwise stays so. */
+  presumeConflicts(ids: readonly string[], note?: string): Promise<void>;
   /** What was being written has not been written. */
   dropConflicts(ids: readonly string[]): Promise<void>;
   /** All of a sync: it begins anew. */

@@ -40,6 +40,26 @@ export function sqlLinks(database: Database): LinkStore {
     }
   }
 
+  async function settleWriting(transaction: Kysely<Tables>, ids: readonly number[], note?: string): Promise<void> {
+    const written = await transaction
+      .selectFrom('conflicts')
+      .selectAll()
+      .where(among('id', ids))
+      .where('state', '=', 'writing')
+      .execute();
+    for (const { id, ...row } of written) {
+      const settled = { ...row, state: 'settled', why: note === undefined ? row.why : `${row.why} (${toStored(note)})` };
+      // Whoever has been shown the open one finds under its id what has become of it.
+      const open = await sameConflict(transaction, { ...row, state: 'open' });
+      if (open !== undefined) await transaction.deleteFrom('conflicts').where('id', '=', id).execute();
+      await transaction
+        .updateTable('conflicts')
+        .set(settled)
+        .where('id', '=', open?.id ?? id)
+        .execute();
+    }
+  }
+
   return {
     linksByLeft: (sync, keys) => linksBy('left_key', sync, keys),
     linksByRight: (sync, keys) => linksBy('right_key', sync, keys),
@@ -131,27 +151,19 @@ export function sqlLinks(database: Database): LinkStore {
         .where(among('id', ids.map(Number)))
         .execute();
     },
-    async confirmConflicts(ids, note) {
-      if (ids.length === 0) return;
+    async confirmConflicts(written) {
+      if (written.length === 0) return;
+      const ids = written.map(({ id }) => Number(id));
       await db.transaction().execute(async (transaction) => {
-        const written = await transaction
-          .selectFrom('conflicts')
-          .selectAll()
-          .where(among('id', ids.map(Number)))
-          .where('state', '=', 'writing')
-          .execute();
-        for (const { id, ...row } of written) {
-          const settled = { ...row, state: 'settled', why: note === undefined ? row.why : `${row.why} (${toStored(note)})` };
-          // Whoever has been shown the open one finds under its id what has become of it.
-          const open = await sameConflict(transaction, { ...row, state: 'open' });
-          if (open !== undefined) await transaction.deleteFrom('conflicts').where('id', '=', id).execute();
-          await transaction
-            .updateTable('conflicts')
-            .set(settled)
-            .where('id', '=', open?.id ?? id)
-            .execute();
-        }
+        await settleWriting(transaction, ids);
+        const there = await transaction.selectFrom('conflicts').select('id').where(among('id', ids)).execute();
+        const known = new Set(there.map(({ id }) => String(id)));
+        for (const conflict of written) if (!known.has(conflict.id)) await putBack(transaction, conflict);
       });
+    },
+    async presumeConflicts(ids, note) {
+      if (ids.length === 0) return;
+      await db.transaction().execute((transaction) => settleWriting(transaction, ids.map(Number), note));
     },
     async dropConflicts(ids) {
       if (ids.length === 0) return;
@@ -177,12 +189,36 @@ export function sqlLinks(database: Database): LinkStore {
   };
 }
 
+/** Tells of an overwrite that is not on record any more. What is open about other values came up since, and stays. */
+async function putBack(transaction: Kysely<Tables>, { id: _, ...conflict }: Conflict): Promise<void> {
+  const row = rowOfConflict({ ...conflict, state: 'settled' });
+  if ((await sameConflict(transaction, row)) !== undefined) return;
+  const open = await conflictsAbout(transaction, { ...row, state: 'open' })
+    .where('left_value', '=', row.left_value)
+    .where('right_value', '=', row.right_value)
+    .executeTakeFirst();
+  if (open === undefined) await transaction.insertInto('conflicts').values(row).execute();
+  else await transaction.updateTable('conflicts').set(row).where('id', '=', open.id).execute();
+}
+
 /** The open one of the field, which takes the new values; a settled one that says the same, which was told before a crash. */
 function sameConflict(
   transaction: Kysely<Tables>,
   row: Insertable<Tables['conflicts']>,
 ): Promise<{ readonly id: number } | undefined> {
-  const same = transaction
+  const same = conflictsAbout(transaction, row);
+  if (row.state === 'open') return same.executeTakeFirst();
+  return same
+    .where('base_value', '=', row.base_value)
+    .where('left_value', '=', row.left_value)
+    .where('right_value', '=', row.right_value)
+    .where('at_ms', '=', row.at_ms)
+    .executeTakeFirst();
+}
+
+/** The latest one in this state about this field of this pair. */
+function conflictsAbout(transaction: Kysely<Tables>, row: Insertable<Tables['conflicts']>) {
+  return transaction
     .selectFrom('conflicts')
     .select('id')
     .where('sync', '=', row.sync)
@@ -192,13 +228,6 @@ function sameConflict(
     .where('state', '=', row.state)
     .orderBy('id', 'desc')
     .limit(1);
-  if (row.state === 'open') return same.executeTakeFirst();
-  return same
-    .where('base_value', '=', row.base_value)
-    .where('left_value', '=', row.left_value)
-    .where('right_value', '=', row.right_value)
-    .where('at_ms', '=', row.at_ms)
-    .executeTakeFirst();
 }
 
 function rowOfLink(sync: string, { leftKey, rightKey, base, gone, changedAtMs }: Link): Insertable<Tables['links']> {

@@ -86,13 +86,40 @@ export function describeLinks(place: () => { store: Store; newSync(): string }):
         conflict(sync, { ...writing, field: 'h\0' }),
       ]);
       expect(await store.links.conflicts({ sync, state: ['open', 'writing'] })).toHaveLength(4);
-      await store.links.confirmConflicts([ids[0]!]);
-      await store.links.confirmConflicts([ids[2]!], 'as far as known');
+      await store.links.confirmConflicts(await store.links.conflicts({ ids: [ids[0]!] }));
+      await store.links.presumeConflicts([ids[2]!], 'as far as known');
       await store.links.dropConflicts([...ids, open!]);
       expect(await store.links.conflicts({ sync })).toMatchObject([
         { id: ids[2], field: 'h\0', state: 'settled', why: 'decided (as far as known)' },
         { id: open, field: 'f', state: 'settled', left: 'c', outcome: 'b', why: 'decided' },
       ]);
+    });
+
+    test('an overwrite that was acknowledged is told once, though somebody has dropped it meanwhile as not made', async () => {
+      const { store, newSync } = place();
+      const sync = newSync();
+      const writing = { state: 'writing', outcome: 'b', why: 'decided' } as const;
+      const ids = await store.links.putConflicts(await owner(sync), [
+        conflict(sync, { ...writing, field: 'as shown' }),
+        conflict(sync, { ...writing, field: 'changed since' }),
+        conflict(sync, { ...writing, field: null }),
+      ]);
+      const written = await store.links.conflicts({ ids });
+      await store.links.dropConflicts(ids);
+      // What the new owner finds, to whom it was not made.
+      const [shown, another] = await store.links.putConflicts(await owner(sync), [
+        conflict(sync, { field: 'as shown', atMs: 2 }),
+        conflict(sync, { field: 'changed since', right: 'c', atMs: 2 }),
+      ]);
+      await store.links.presumeConflicts(ids);
+      expect(await store.links.conflicts({ sync, state: 'settled' })).toEqual([]);
+      await store.links.confirmConflicts(written);
+      await store.links.confirmConflicts(written);
+      const told = await store.links.conflicts({ sync, state: 'settled' });
+      expect(new Set(told.map(({ field }) => field))).toEqual(new Set(['as shown', 'changed since', null]));
+      expect(told.find(({ field }) => field === 'as shown')!.id).toBe(shown);
+      expect(await store.links.conflicts({ sync })).toHaveLength(4);
+      expect(await store.links.conflicts({ sync, state: 'open' })).toMatchObject([{ id: another, right: 'c' }]);
     });
 
     test('a former owner keeps nothing, and is told so even when it has nothing to keep (P11)', async () => {

@@ -57,7 +57,14 @@ async function sync(
   decisions?: Parameters<typeof reconcile>[2]['decisions'],
   touched = { left: [...left.rows.keys()], right: [...right.rows.keys()] },
 ): Promise<boolean> {
-  const links = breaking(store.links, ['putLinks', 'putConflicts', 'confirmConflicts', 'dropConflicts', 'settleConflicts']);
+  const links = breaking(store.links, [
+    'putLinks',
+    'putConflicts',
+    'confirmConflicts',
+    'presumeConflicts',
+    'dropConflicts',
+    'settleConflicts',
+  ]);
   const field = (name: string, policy: Policy): PairField => ({
     ...{ field: { name, type: 'text', nullable: true }, left: name, right: name, flows: 'both', policy },
   });
@@ -169,7 +176,14 @@ describe.each(steps)('killed at step %i', (at) => {
     right.edit('R1', 'g', 'mine');
     left.delete('L1');
     const flows = async () => {
-      const links = breaking(store.links, ['putLinks', 'putConflicts', 'confirmConflicts', 'dropConflicts', 'settleConflicts']);
+      const links = breaking(store.links, [
+        'putLinks',
+        'putConflicts',
+        'confirmConflicts',
+        'presumeConflicts',
+        'dropConflicts',
+        'settleConflicts',
+      ]);
       const pairing = {
         ...{ name: 'accounts', names: { left: 'crm', right: 'app' }, left, right: breaking(right, ['merge']) },
         store: new Proxy(store, { get: (target, name) => (name === 'links' ? links : Reflect.get(target, name)) }),
@@ -265,6 +279,26 @@ describe('a former owner that wakes up', () => {
       ['g', 'settled'],
       ['f', 'settled'],
     ]);
+  });
+
+  test('whose write to the org comes through after the new owner has looked tells the overwrite', async () => {
+    await clash();
+    const merge = left.merge.bind(left);
+    left.merge = async (keys, decide) => {
+      left.merge = merge;
+      // It has not come through yet, and to whom reads now the overwrite was not made.
+      await sync({ kind: 'manual' });
+      return merge(keys, decide);
+    };
+    await expect(sync(wins('right'))).rejects.toThrow(OwnershipLostError);
+    expect(left.rows.get('L1')!.row).toMatchObject({ f: 'right f', g: 'right g' });
+    const overwritten = [
+      ['g', 'left g', 'right g', 'right g', 'settled'],
+      ['f', 'left f', 'right f', 'right f', 'settled'],
+    ];
+    expect(await told()).toEqual(overwritten);
+    await sync({ kind: 'manual' });
+    expect(await told()).toEqual(overwritten);
   });
 
   test('after it has written both keeps no link of them', async () => {

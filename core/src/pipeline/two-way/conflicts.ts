@@ -9,6 +9,7 @@ import type { Done, Work } from './work.ts';
 // Every overwrite is on record, and no record tells of one that was not made. The store and the two sides commit each on its own, so
 // an overwrite is kept as `writing` before it is made, and becomes `settled` when it is acknowledged, or goes. What a crash leaves as
 // `writing` is concluded from what the side holds when the pair is looked at again, which it is before anything else is written there.
+// What looks as if it had not been made may be on its way still, sent by a former owner: who hears of it tells it all the same.
 
 /** What a leftover that nobody can tell of says. */
 export const UNKNOWN = 'whether it was written is not known: something broke, and the value has changed since';
@@ -97,7 +98,7 @@ export async function conclude(
   const confirmed = writing.filter((each) => each.overwrites.some((side) => isDone(each, side)));
   const others = writing.filter((each) => !confirmed.includes(each));
   const left = others.filter(({ overwrites }) => overwrites.some((side) => !written.includes(side)));
-  await links.confirmConflicts(confirmed.map(({ id }) => id));
+  await links.confirmConflicts(confirmed.map(({ id, conflict }) => ({ ...conflict, id })));
   const over = others.filter((each) => !left.includes(each));
   const inDoubt = over.filter(
     ({ work, overwrites }) => overwrites.includes('left') && done.left.get(work)?.status === 'rejected',
@@ -152,8 +153,8 @@ export async function concludeLeftBehind(
   });
   const ids = (wanted: Fate) => fates.filter(({ fate }) => fate === wanted).map(({ id }) => id);
   const { links } = pairing.store;
-  await links.confirmConflicts(ids('made'));
-  await links.confirmConflicts(ids('unknown'), UNKNOWN);
+  await links.presumeConflicts(ids('made'));
+  await links.presumeConflicts(ids('unknown'), UNKNOWN);
   await links.dropConflicts(ids('not made'));
 }
 

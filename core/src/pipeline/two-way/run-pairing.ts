@@ -255,7 +255,7 @@ async function concludeAll(pairing: OpenedPairing, options: ReconcileOptions): P
   for (let found = await leftBehind(); found.length > 0; found = await leftBehind()) {
     await reconcile(pairing, { left: found.map(({ leftKey }) => leftKey), right: [] }, options);
     // Those of records that belong to others by now.
-    await links.confirmConflicts(
+    await links.presumeConflicts(
       found.map(({ id }) => id),
       UNKNOWN,
     );

@@ -1,0 +1,77 @@
+import { type Side, type SideWrite, TransientError } from '@tidemark/core';
+import { evidence } from '@tidemark/emulator';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { side as settings } from '../config.ts';
+import { signal } from '../fixture.ts';
+import { emptyOrg, type WriteOrg, writeOrg } from '../write/write-fixture.ts';
+
+// What a side writes was decided by what the record was a moment ago. When a reply is lost nobody knows how long ago that was by the
+// time of the next try: somebody may have changed the record, so it is read and decided upon anew.                       (P2, P7)
+
+let org: WriteOrg;
+beforeAll(async () => {
+  org = await writeOrg();
+});
+afterAll(() => org[Symbol.asyncDispose]());
+beforeEach(() => emptyOrg(org));
+
+/** Replies that come in place of the org's, to the next changes of records: one of each. */
+type Mishap = 'lost after it was done' | 'busy';
+
+async function sideOf(mishaps: Mishap[]): Promise<{ readonly side: Side; readonly sent: string[] }> {
+  const sent: string[] = [];
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    const path = new URL(String(input)).pathname.replace(/^.*\/composite\/sobjects/, 'sobjects');
+    if (!path.startsWith('sobjects')) return globalThis.fetch(input, init);
+    sent.push(`${init!.method} ${path}`);
+    const mishap = mishaps.shift();
+    if (mishap === 'busy') {
+      return new Response('[{"message":"Server is too busy","errorCode":"SERVER_UNAVAILABLE"}]', { status: 503 });
+    }
+    const reply = await globalThis.fetch(input, init);
+    if (mishap === undefined) return reply;
+    await reply.arrayBuffer();
+    throw new TypeError('fetch failed', { cause: new Error('the connection was reset') });
+  };
+  const side = await org.connect({ fetch }).openSide!(
+    { side: settings.parse({ object: 'Enrichment__c' }), link: 'Key__c', fields: ['Text__c'], writes: ['Text__c'], unit: 'both' },
+    signal,
+  );
+  return { side, sent };
+}
+
+const merge = (side: Side, write: SideWrite) => side.merge([], async () => [write], signal);
+
+/** One of each kind, and what the org does for it. */
+const kinds = {
+  create: { call: 'PATCH sobjects/Enrichment__c/Key__c', write: () => ({ op: 'create', row: { Key__c: 'k', Text__c: 'ours' } }) },
+  update: { call: 'PATCH sobjects', write: (key) => ({ op: 'update', key, row: { Text__c: 'ours' } }) },
+  delete: { call: 'DELETE sobjects', write: (key) => ({ op: 'delete', key }) },
+} as const satisfies Record<SideWrite['op'], { readonly call: string; write(key: string): SideWrite }>;
+
+async function prepared(kind: SideWrite['op'], mishaps: Mishap[]) {
+  let key = '';
+  if (kind !== 'create') {
+    const [made] = await merge((await sideOf([])).side, { op: 'create', row: { Key__c: 'k', Text__c: 'before' } });
+    key = made!.status === 'written' ? made!.key : '';
+  }
+  return { ...(await sideOf(mishaps)), write: kinds[kind].write(key), call: kinds[kind].call };
+}
+
+test.each(Object.keys(kinds) as SideWrite['op'][])(
+  'a %s whose reply was lost is not sent again: the run begins anew',
+  async (kind) => {
+    const { side, sent, write, call } = await prepared(kind, ['lost after it was done']);
+    await expect(merge(side, write)).rejects.toThrow(TransientError);
+    expect(sent).toEqual([call]);
+  },
+);
+
+test.each(Object.keys(kinds) as SideWrite['op'][])(
+  `a %s that the org was too busy for is sent again ${evidence('documented', 'REST API Developer Guide, Status Codes and Error Responses: 503')}`,
+  async (kind) => {
+    const { side, sent, write, call } = await prepared(kind, ['busy']);
+    expect(await merge(side, write)).toMatchObject([{ status: 'written' }]);
+    expect(sent).toEqual([call, call]);
+  },
+);
