@@ -69,4 +69,6 @@ export * from './store/call-store.ts';
 export * from './store/journal-store.ts';
 export * from './store/links.ts';
 export { openStore } from './store/open-store.ts';
+export * from './store/org-store.ts';
+export { KEY_VARIABLE, NEW_KEY, Vault } from './store/vault.ts';
 export * from './store/store.ts';

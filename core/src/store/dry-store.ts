@@ -34,6 +34,7 @@ export function dryStore(store: Store, onFailures: (failures: readonly NewFailur
     checkpoints: dryCheckpoints(store.checkpoints),
     journal: store.journal,
     calls: store.calls,
+    orgs: store.orgs,
     access: store.access,
     links: dryLinks(store.links),
     startRun: async () => '',

@@ -13,6 +13,7 @@ export const migrations: readonly Migration[] = [
   { version: 3, up: createLinks },
   { version: 4, up: createCalls },
   { version: 5, up: createAccess },
+  { version: 6, up: createOrgs },
 ];
 
 async function createTables(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {
@@ -86,6 +87,18 @@ async function createAccess(transaction: Kysely<Tables>, dialect: Database['dial
     id ${autoId(dialect)}, at_ms bigint not null, who text not null, what text not null, status integer not null,
     came_from text not null)`.execute(transaction);
   await transaction.schema.createIndex('audit_by_time').on('audit').columns(['at_ms']).execute();
+}
+
+async function createOrgs(transaction: Kysely<Tables>): Promise<void> {
+  await sql`create table ${sql.table('orgs')} (
+    connection text not null, name text not null, org_id text not null, url text not null, login_url text,
+    state text not null, reason text, overrides text not null,
+    sealed text not null, key_id text not null, version bigint not null, holder text, held_until_ms bigint,
+    created_at_ms bigint not null, updated_at_ms bigint not null,
+    primary key (connection, name), unique (connection, org_id))`.execute(transaction);
+  await sql`create table ${sql.table('sign_ins')} (
+    digest text primary key, connection text not null, org text not null, sealed text not null,
+    expires_at_ms bigint not null)`.execute(transaction);
 }
 
 /** Never given out twice, even after the newest row is gone. */

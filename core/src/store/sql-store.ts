@@ -4,6 +4,7 @@ import { sqlCheckpoints } from './sql-checkpoints.ts';
 import { sqlFailures } from './sql-failures.ts';
 import { sqlJournal } from './sql-journal.ts';
 import { sqlLinks } from './sql-links.ts';
+import { sqlOrgs } from './sql-orgs.ts';
 import { sqlRuns } from './sql-runs.ts';
 import type { Seen, Store } from './store.ts';
 import { fromStored, toStored } from './stored-text.ts';
@@ -21,6 +22,7 @@ export function sqlStore(database: Database): Store {
     | 'journal'
     | 'links'
     | 'calls'
+    | 'orgs'
     | 'access'
     | keyof ReturnType<typeof sqlRuns>
     | keyof ReturnType<typeof sqlFailures>
@@ -134,6 +136,7 @@ export function sqlStore(database: Database): Store {
       journal: translating(sqlJournal(database), database),
       links: translating(sqlLinks(database), database),
       calls: translating(sqlCalls(database), database),
+      orgs: translating(sqlOrgs(database), database),
       access: translating(sqlAccess(database), database),
       ...sqlRuns(database),
       ...sqlFailures(database),

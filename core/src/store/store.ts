@@ -4,6 +4,7 @@ import type { AccessStore } from './access-store.ts';
 import type { CallStore } from './call-store.ts';
 import type { JournalStore } from './journal-store.ts';
 import type { LinkStore } from './links.ts';
+import type { OrgStore } from './org-store.ts';
 
 export type RunKind = 'delta' | 'full' | 'retry' | 'replay';
 export type RunState = 'running' | 'succeeded' | 'failed' | 'stopped';
@@ -75,6 +76,7 @@ export interface Store extends AsyncDisposable {
   readonly journal: JournalStore;
   readonly links: LinkStore;
   readonly calls: CallStore;
+  readonly orgs: OrgStore;
   readonly access: AccessStore;
 
   startRun(run: Pick<Run, 'sync' | 'kind' | 'startedAtMs'>): Promise<string>;

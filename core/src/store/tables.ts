@@ -86,6 +86,25 @@ export interface Tables {
     used_at_ms: number | null;
   };
   audit: { id: Generated<number>; at_ms: number; who: string; what: string; status: number; came_from: string };
+  /** What connections stand for that stand for many. `sealed` is encrypted; `holder` spends it at this time. */
+  orgs: {
+    connection: string;
+    name: string;
+    org_id: string;
+    url: string;
+    login_url: string | null;
+    state: string;
+    reason: string | null;
+    overrides: string;
+    sealed: string;
+    key_id: string;
+    version: number;
+    holder: string | null;
+    held_until_ms: number | null;
+    created_at_ms: number;
+    updated_at_ms: number;
+  };
+  sign_ins: { digest: string; connection: string; org: string; sealed: string; expires_at_ms: number };
   journals: { stream: string; dataset: string; stretch: string; since_seq: number; retention_ms: number };
 }
 

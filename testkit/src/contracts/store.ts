@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeAccess } from './store-access.ts';
 import { describeCalls } from './store-calls.ts';
+import { describeOrgs } from './store-orgs.ts';
 import { describeJournal } from './store-journal.ts';
 import { describeLinks } from './store-links.ts';
 
@@ -34,6 +35,7 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
     describeLinks(() => ({ store, newSync }));
     describeAccess(() => ({ store, newSync }));
     describeCalls(() => ({ store, newSync }));
+    describeOrgs(() => ({ store, newSync }));
 
     describe('runs', () => {
       test('a run is told in full, from its start through progress to its end', async () => {
