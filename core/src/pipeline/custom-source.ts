@@ -74,6 +74,8 @@ export async function openCustomSource(
         signal.throwIfAborted();
         yield batch;
       }
+      // One that heard the signal may simply have ended: its last cursor stands for what it would have yielded too.
+      signal.throwIfAborted();
     } catch (error) {
       signal.throwIfAborted();
       // Errors of ours may come from the user's code too: a TransientError is tried again.

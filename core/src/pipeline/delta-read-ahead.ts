@@ -41,7 +41,10 @@ export async function* readAhead(
         arrived.ring();
         while (waiting.full && !left.signal.aborted) await taken.heard();
         if (left.signal.aborted) return;
+        signal.throwIfAborted();
       }
+      // A source may answer an abort by ending early: what it gave is then not all there is.
+      signal.throwIfAborted();
     } catch (error) {
       failure = { error };
     } finally {

@@ -26,6 +26,8 @@ class PagedWorld extends World {
   pageSize = 1;
   /** What is given at the end for a change that was given before. */
   again: (change: Change) => Change | null = () => null;
+  /** Ends the read, and does not fail it, when it is told to stop. */
+  endsEarly = false;
   /** Before each page. */
   beforePage: (page: number, signal: AbortSignal) => Promise<void> = async () => {};
 
@@ -43,6 +45,7 @@ class PagedWorld extends World {
             const all = [...changes, ...changes.flatMap((change) => world.again(change) ?? [])];
             for (let at = 0; at < all.length; at += world.pageSize) {
               await world.beforePage(page, signal);
+              if (world.endsEarly && signal.aborted) return;
               signal.throwIfAborted();
               page = ++world.pages;
               const part = all.slice(at, at + world.pageSize);
@@ -214,6 +217,33 @@ test('a stop during a write keeps that write and ends the read that goes on mean
   expect(await world.run({ stop: stop.signal })).toMatchObject({ state: 'stopped' });
   expect([world.writes.map(({ keys }) => keys), world.left]).toEqual([[['k0']], true]);
   world.beforePage = async () => {};
+  await world.run();
+  expect(world.held()).toEqual(world.truth());
+});
+
+// Nothing is being written that would have to come to its end.
+test('a stop while the first page is still awaited ends the run at once', { timeout: 5000 }, async () => {
+  const world = await pagedWorld(6);
+  const stop = new AbortController();
+  world.beforePage = (_, signal) => {
+    const aborted = new Promise<void>((_, reject) =>
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+    );
+    stop.abort();
+    return aborted;
+  };
+  expect(await world.run({ stop: stop.signal })).toMatchObject({ state: 'stopped' });
+  expect([world.writes, world.left]).toEqual([[], true]);
+});
+
+// What it gave is not all there is, and a checkpoint of the end would pass over the rest.                           (P1)
+test('a source that answers a stop by ending early has not come to its end', { timeout: 5000 }, async () => {
+  const world = await pagedWorld(6);
+  const stop = new AbortController();
+  world.endsEarly = true;
+  world.meanwhile = async () => stop.abort();
+  expect(await world.run({ stop: stop.signal })).toMatchObject({ state: 'stopped' });
+  world.endsEarly = false;
   await world.run();
   expect(world.held()).toEqual(world.truth());
 });

@@ -34,7 +34,7 @@ export async function runDelta(sync: OpenedSync, scope: RunScope, from: Envelope
   // What an earlier process brought, and did not come to tell of.
   await sync.outcomes?.reached(from.position);
   const limits = { changes: Math.min(CHANGES_MAX, config.batchSize ?? CHANGES_MAX, target.batchSizeMax), size: SIZE_MAX };
-  for await (const { batches, checkpoint: position } of readAhead(read, limits, scope.signal)) {
+  for await (const { batches, checkpoint: position } of readAhead(read, limits, scope.reading)) {
     const checkpoint = position === null ? null : encodeEnvelope({ ...from, position });
     for (const batch of batches) scope.tally.window(batch.window);
     await inTurn(sync, async () => {

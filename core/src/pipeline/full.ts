@@ -7,6 +7,7 @@ import { runDelta } from './delta.ts';
 import { type Envelope, encodeEnvelope } from './envelope.ts';
 import { inTurn, type OpenedSync, type RunScope, StoppedError } from './opened-sync.ts';
 import { Overtaken } from './overtaken.ts';
+import { untilStopped } from './until-stopped.ts';
 
 /** A sweep of so few rows never asks. */
 const SWEEP_ROWS_FREE = 10;
@@ -29,7 +30,7 @@ export async function runFull(
   failing: Set<string>,
   options: FullOptions = {},
 ): Promise<void> {
-  const estimate = await sync.source.estimate(scope.signal);
+  const estimate = await sync.source.estimate(scope.reading);
   // A source may prepare its answer for minutes: the display begins before the first row.
   scope.tally.progress('reading', 0, estimate);
   const position =
@@ -137,10 +138,10 @@ async function stagePages(
 ): Promise<EndOfFull | null> {
   const { source } = sync;
   const kept = load.position === null ? null : (JSON.parse(load.position) as LoadPosition);
-  const mark = kept === null ? await source.mark(scope.signal) : kept.mark;
+  const mark = kept === null ? await source.mark(scope.reading) : kept.mark;
   let last = kept;
   scope.tally.read = load.rows;
-  for await (const page of source.readFull(kept?.page ?? null, scope.signal)) {
+  for await (const page of untilStopped((signal) => source.readFull(kept?.page ?? null, signal), scope)) {
     const position: LoadPosition = { mark, page: page.position, checkpoint: page.checkpoint ?? null };
     await load.writePage(
       steppedBlocks(sync, scope, page, failing, overtaken, estimate),
@@ -150,7 +151,6 @@ async function stagePages(
     );
     last = position;
     scope.tally.kept++;
-    if (scope.stopping()) throw new StoppedError();
   }
   if (last?.checkpoint != null) return { checkpoint: last.checkpoint, closing: false };
   return mark === null ? null : { checkpoint: mark, closing: true };
@@ -238,7 +238,7 @@ async function planSweep(
       gone.push(...candidates);
       continue;
     }
-    const now = await sync.source.readKeys(candidates, scope.signal);
+    const now = await sync.source.readKeys(candidates, scope.reading);
     // A record may exist and yet not belong here: its steps decide, as they did for the load.
     const belong = new Set(
       (await sync.steps.changes(now)).changes.filter((change) => change.op === 'upsert').map((change) => change.key),
@@ -261,14 +261,14 @@ async function fullByWrites(
   estimate: number | null,
 ): Promise<EndOfFull | null> {
   const { source } = sync;
-  const mark = await source.mark(scope.signal);
+  const mark = await source.mark(scope.reading);
   let cursor: string | null = null;
   let changes: Change[] = [];
   // Where every run is a full one, what has not changed is left alone.
   const options = { anew: source.readDelta !== undefined };
   const size = Math.min(ROWS_IN_A_WRITE.max, Math.max(ROWS_IN_A_WRITE.min, sync.target.batchSizeMax));
   const { fields, key } = source.schema;
-  for await (const page of source.readFull(null, scope.signal)) {
+  for await (const page of untilStopped((signal) => source.readFull(null, signal), scope)) {
     for await (const block of page.blocks) {
       changes = changes.concat(changesOfBlock(block, fields, key, source.stampField));
       while (changes.length >= size) {
@@ -279,7 +279,6 @@ async function fullByWrites(
       }
     }
     cursor = page.checkpoint ?? cursor;
-    if (scope.stopping()) throw new StoppedError();
   }
   await inTurn(sync, () => applyChanges(sync, scope, changes, null, failing, options));
   const checkpoint = cursor ?? mark;

@@ -40,7 +40,9 @@ export function inTurn<T>(sync: Pick<OpenedSync, 'gate'>, work: () => Promise<T>
 export interface RunScope {
   /** Aborts what is under way; the transaction under way is rolled back. */
   readonly signal: AbortSignal;
-  /** Asked between batches and pages: finish what is begun, then stop. */
+  /** Aborts what is being read when a stop is asked for as well: that loses nothing. */
+  readonly reading: AbortSignal;
+  /** Asked between batches and pages: finish what is being written, then stop. */
   stopping(): boolean;
   readonly tally: Tally;
   readonly epoch: number;

@@ -10,7 +10,7 @@ import { type OpenedSync, type Progress, type RunScope, StoppedError, Tally } fr
 export interface RunOptions extends FullOptions {
   readonly full?: boolean;
   readonly signal: AbortSignal;
-  /** Finish the page or batch under way, then end. Waits between attempts end at once. */
+  /** Finish the page or batch that is being written, then end. Waits, and reads ahead of it, end at once. */
   readonly stop?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
   /** Whose calls come first when there are too few; by what is read, unless told otherwise (P8). */
@@ -45,7 +45,13 @@ export type ScopeOf = (epoch: number) => RunScope;
 /** What the attempts of one run share is `run`; each has a tally of its own. */
 export function scopeWith(options: RunOptions, tally: Tally, run: RunScope['run'] = { loadsThrownAway: 0 }): ScopeOf {
   const { signal, stop } = options;
-  return (epoch) => ({ epoch, signal, stopping: () => stop?.aborted ?? false, tally, run });
+  const reading = readingSignal(options);
+  return (epoch) => ({ epoch, signal, reading, stopping: () => stop?.aborted ?? false, tally, run });
+}
+
+/** What is opened and read is left when the run is to stop, where what is written comes to its end. */
+export function readingSignal({ signal, stop }: Pick<RunOptions, 'signal' | 'stop'>): AbortSignal {
+  return stop === undefined ? signal : AbortSignal.any([signal, stop]);
 }
 
 /**
@@ -80,7 +86,7 @@ export async function recorded(
         clock,
         random,
         policy: config.retry,
-        signal: options.stop === undefined ? options.signal : AbortSignal.any([options.signal, options.stop]),
+        signal: readingSignal(options),
         progressed: () => tally.kept > 0,
         onRetry: (error, waitMs, tried) =>
           log.warn({ sync: config.name, attempt: tried, waitMs, err: error }, 'the run was interrupted and goes on'),

@@ -7,7 +7,15 @@ import { drySync, type PlannedWrite, type PlannedWrites } from './dry-run.ts';
 import { decodeEnvelope, type Envelope, encodeEnvelope, envelopeBase, reasonForFull } from './envelope.ts';
 import { runFull } from './full.ts';
 import { type OpenedSync, type RunScope, Tally } from './opened-sync.ts';
-import { type Recording, type RunOptions, type RunReport, recorded, type ScopeOf, scopeWith } from './recorded-run.ts';
+import {
+  type Recording,
+  type RunOptions,
+  type RunReport,
+  readingSignal,
+  recorded,
+  type ScopeOf,
+  scopeWith,
+} from './recorded-run.ts';
 import { refetch } from './refetch.ts';
 import { retryFailures } from './retry-failures.ts';
 import { type Verdict, verify } from './verify.ts';
@@ -31,7 +39,7 @@ async function attempt(
   decide: (kind: RunKind, reason: string | null) => void,
   options: RunOptions,
 ): Promise<void> {
-  const sync = await open(options.signal);
+  const sync = await open(readingSignal(options));
   const { scope, envelope } = await takeOver(sync, scopeOf);
   const failing = new Set(await sync.store.failingKeys(sync.config.name));
   const base = envelopeBase(sync);
@@ -76,7 +84,7 @@ export function retrySync(
 ): Promise<RunReport> {
   return recorded(prepared, options, async (scopeOf, decide) => {
     decide('retry', null);
-    const sync = await open(options.signal);
+    const sync = await open(readingSignal(options));
     const { scope } = await takeOver(sync, scopeOf);
     const failing = new Set(await sync.store.failingKeys(sync.config.name));
     await retryFailures(sync, scope, failing, options.ids);
@@ -92,7 +100,7 @@ export function refetchSync(
 ): Promise<RunReport> {
   return recorded(prepared, options, async (scopeOf, decide) => {
     decide('retry', null);
-    const sync = await open(options.signal);
+    const sync = await open(readingSignal(options));
     const { scope } = await takeOver(sync, scopeOf);
     await refetch(sync, scope, keys, new Set(await sync.store.failingKeys(sync.config.name)));
   });
@@ -132,7 +140,7 @@ export async function verifySync(
   open: OpenSync,
   options: RunOptions & { repair: boolean },
 ): Promise<Verdict> {
-  const sync = await open(options.signal);
+  const sync = await open(readingSignal(options));
   if (sync.source.changesOnly === true) {
     throw new RequestRefusedError(`${prepared.config.name} reads changes, which do not tell what the target should hold`, {
       hint: 'verify the sync that fills what it reads, or the last target against the first source',
@@ -171,7 +179,7 @@ async function runFromOldest(
   base: Omit<Envelope, 'position'>,
   failing: Set<string>,
 ): Promise<void> {
-  const position = await sync.source.mark(scope.signal);
+  const position = await sync.source.mark(scope.reading);
   if (position === null) throw new InvariantError('a source that holds nothing but changes has no mark');
   const envelope = { ...base, position };
   if (scope.tally.heldBy === null) {

@@ -110,12 +110,15 @@ export async function runStage(
       try {
         done.push(...(await handOver(items)));
       } catch (error) {
+        // It was told to stop, and so did as it should: its records are read again.
+        context.signal.throwIfAborted();
         if (items.length === 1) return { items: [], dropped: [], failures: [failureOf(items[0]!, step.name, error)] };
         context.log.warn({ step: step.name, records: items.length }, 'a step failed on a batch; trying its records one by one');
         for (const item of items) {
           try {
             done.push(...(await handOver([item])));
           } catch (cause) {
+            context.signal.throwIfAborted();
             failures.push(failureOf(item, step.name, cause));
           }
         }
