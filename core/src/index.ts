@@ -72,3 +72,4 @@ export { openStore } from './store/open-store.ts';
 export * from './store/org-store.ts';
 export { KEY_VARIABLE, NEW_KEY, Vault } from './store/vault.ts';
 export * from './store/store.ts';
+export * from './store/workers.ts';

@@ -36,6 +36,7 @@ export function dryStore(store: Store, onFailures: (failures: readonly NewFailur
     calls: store.calls,
     orgs: store.orgs,
     access: store.access,
+    workers: store.workers,
     links: dryLinks(store.links),
     startRun: async () => '',
     updateRun: async () => {},

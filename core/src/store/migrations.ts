@@ -13,6 +13,7 @@ export const migrations: readonly Migration[] = [
   { version: 3, up: createLinks },
   { version: 4, up: createCalls },
   { version: 5, up: createAccess },
+  { version: 6, up: createWorkers },
   { version: 6, up: createOrgs },
 ];
 
@@ -87,6 +88,16 @@ async function createAccess(transaction: Kysely<Tables>, dialect: Database['dial
     id ${autoId(dialect)}, at_ms bigint not null, who text not null, what text not null, status integer not null,
     came_from text not null)`.execute(transaction);
   await transaction.schema.createIndex('audit_by_time').on('audit').columns(['at_ms']).execute();
+}
+
+async function createWorkers(transaction: Kysely<Tables>): Promise<void> {
+  await sql`create table ${sql.table('workers')} (
+    id text primary key, name text not null, version text not null, config text not null,
+    started_at_ms bigint not null, beat_at_ms bigint not null)`.execute(transaction);
+  await sql`create table ${sql.table('worker_configs')} (
+    config text primary key, configured text not null, since_ms bigint not null)`.execute(transaction);
+  await sql`create table ${sql.table('owned_units')} (unit text primary key, worker text not null)`.execute(transaction);
+  await transaction.schema.createIndex('owned_units_by_worker').on('owned_units').columns(['worker']).execute();
 }
 
 async function createOrgs(transaction: Kysely<Tables>): Promise<void> {

@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { AccessDeniedError, NotConnectedError, TransientError } from '../base/errors.ts';
+import { openPostgresSession } from './postgres-session.ts';
 import type { Database, Tables } from './tables.ts';
 
 /** A schema of our own, so that the store may share a database with the tables it fills. */
@@ -39,6 +40,7 @@ export async function openPostgresDatabase(url: string): Promise<Database> {
       // Kysely adds the schema to its own statements, and not to those that a migration writes out.
       await sql`set local search_path to ${sql.id(STORE_SCHEMA)}`.execute(transaction);
     },
+    openSession: (name) => openPostgresSession(url, name),
     translate: translatePostgres,
   };
 }

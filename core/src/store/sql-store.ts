@@ -1,3 +1,5 @@
+import { postgresWorkers } from './postgres-workers.ts';
+import { soleWorker } from './sole-worker.ts';
 import { sqlAccess } from './sql-access.ts';
 import { sqlCalls } from './sql-calls.ts';
 import { sqlCheckpoints } from './sql-checkpoints.ts';
@@ -24,6 +26,7 @@ export function sqlStore(database: Database): Store {
     | 'calls'
     | 'orgs'
     | 'access'
+    | 'workers'
     | keyof ReturnType<typeof sqlRuns>
     | keyof ReturnType<typeof sqlFailures>
   > = {
@@ -138,6 +141,7 @@ export function sqlStore(database: Database): Store {
       calls: translating(sqlCalls(database), database),
       orgs: translating(sqlOrgs(database), database),
       access: translating(sqlAccess(database), database),
+      workers: database.openSession === undefined ? soleWorker : postgresWorkers(database.openSession, database),
       ...sqlRuns(database),
       ...sqlFailures(database),
       ...rest,

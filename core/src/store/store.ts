@@ -4,6 +4,7 @@ import type { AccessStore } from './access-store.ts';
 import type { CallStore } from './call-store.ts';
 import type { JournalStore } from './journal-store.ts';
 import type { LinkStore } from './links.ts';
+import type { WorkerStore } from './workers.ts';
 import type { OrgStore } from './org-store.ts';
 
 export type RunKind = 'delta' | 'full' | 'retry' | 'replay';
@@ -78,6 +79,8 @@ export interface Store extends AsyncDisposable {
   readonly calls: CallStore;
   readonly orgs: OrgStore;
   readonly access: AccessStore;
+  /** Who runs what, where several processes share it. */
+  readonly workers: WorkerStore;
 
   startRun(run: Pick<Run, 'sync' | 'kind' | 'startedAtMs'>): Promise<string>;
   /** Progress while it runs, and its end. */

@@ -1,4 +1,5 @@
 import type { Generated, Kysely, RawBuilder } from 'kysely';
+import type { PostgresSession } from './postgres-session.ts';
 
 /** The store's tables. Texts that come from outside go through `toStored`; times are epoch ms; rows and counts are JSON. */
 export interface Tables {
@@ -77,6 +78,12 @@ export interface Tables {
   event_schemas: { stream: string; id: string; schema: string };
   /** Calls made of a system, by stretches of time. */
   api_calls: { connection: string; from_ms: number; priority: string; calls: number };
+  /** Workers that share the syncs, by the server's clock; who has not beaten for long is gone. */
+  workers: { id: string; name: string; version: string; config: string; started_at_ms: number; beat_at_ms: number };
+  /** What workers are configured to run, as JSON, and when the first of them came with it. */
+  worker_configs: { config: string; configured: string; since_ms: number };
+  /** Who says that he owns what. That he does is a matter of locks. */
+  owned_units: { unit: string; worker: string };
   access_tokens: {
     id: string;
     name: string;
@@ -118,6 +125,8 @@ export interface Database {
   lockForMigration(transaction: Kysely<Tables>): Promise<void>;
   /** Runs one statement for each of these, within a transaction that is open; absent where a statement for all is quicker. */
   runEach?(statement: string, rows: readonly (readonly unknown[])[]): void;
+  /** A connection of its own to the server; absent where there is none. */
+  openSession?(name: string): Promise<PostgresSession>;
   /** A driver's error as one of ours; anything else comes back as it is. */
   translate(error: unknown): unknown;
 }

@@ -7,6 +7,7 @@ import { describeCalls } from './store-calls.ts';
 import { describeOrgs } from './store-orgs.ts';
 import { describeJournal } from './store-journal.ts';
 import { describeLinks } from './store-links.ts';
+import { describeWorkers } from './store-workers.ts';
 
 /** An empty place for a state store: a file, a database. Each `open` is another process's view of the same store. */
 export interface StorePlace extends AsyncDisposable {
@@ -35,6 +36,7 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
     describeLinks(() => ({ store, newSync }));
     describeAccess(() => ({ store, newSync }));
     describeCalls(() => ({ store, newSync }));
+    describeWorkers(() => ({ open: async () => (await place.open()) }));
     describeOrgs(() => ({ store, newSync }));
 
     describe('runs', () => {
