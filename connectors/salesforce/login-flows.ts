@@ -9,6 +9,7 @@ import {
   NotConnectedError,
   RateLimitedError,
   registerSecret,
+  registerToken,
   TransientError,
 } from '@tidemark/core';
 import { SignJWT } from 'jose';
@@ -165,7 +166,7 @@ async function askToken(login: LoginContext, form: Record<string, string>): Prom
   }
   if (!response.ok || reply === undefined) throw refusal(response.status, reply, request.about);
   if (reply.refresh_token !== undefined && form.grant_type === 'refresh_token' && reply.refresh_token !== form.refresh_token) {
-    registerSecret(reply.refresh_token);
+    registerToken(nameOf(login), reply.refresh_token);
     login.refreshToken = reply.refresh_token;
     context.log.warn(
       { connection: context.connection },
@@ -190,6 +191,9 @@ function refusal(status: number, reply: TokenReply | undefined, about: string): 
   return new AccessDeniedError(`${about} was refused: ${text}`, { hint: hints.find(([pattern]) => pattern.test(text))![1] });
 }
 
+/** Whose tokens take each other's place. */
+const nameOf = ({ config, context }: LoginContext): string => `${context.connection} ${config.loginUrl}`;
+
 /** Data calls carry the token: they may go to Salesforce, or to where a login server of our own sends us. */
 function sessionOf(
   login: LoginContext,
@@ -202,7 +206,7 @@ function sessionOf(
   if (token === undefined || instance === undefined || organizationId === null) {
     throw new NotConnectedError('the login was answered without a token, an instance or an organization');
   }
-  registerSecret(token);
+  registerToken(nameOf(login), token);
   const ofSalesforce = /\.(salesforce|force)\.com$|\.salesforce\.mil$/;
   const instanceHost = URL.canParse(instance) ? new URL(instance).hostname : '';
   if (!isSafeUrl(instance) || (ofSalesforce.test(loginHost) && !ofSalesforce.test(instanceHost))) {

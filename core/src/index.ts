@@ -12,7 +12,7 @@ export { createFetch, publicFetch } from './base/fetch.ts';
 export { createLog, type LogLevel, type LogOptions, logLevels, type RootLog } from './base/log.ts';
 export * from './base/random.ts';
 export * from './base/retry.ts';
-export { registerSecret, scrub } from './base/secrets.ts';
+export { registerSecret, registerToken, scrub } from './base/secrets.ts';
 export * from './config/captured-table.ts';
 export * from './config/config.ts';
 export { inputSchema, type JsonSchema } from './config/connector-schema.ts';

@@ -201,20 +201,21 @@ class World {
 
   /**
    * All is well. What is written now comes by the stream, within seconds, and a session that ends does not keep it from that.
-   * @returns whether the process is still the same
+   * @returns whether it was so; not when the process found out just then that one which is gone had taken its stream over
    */
   async #encore(): Promise<boolean> {
     const now = () => this.#scheduler.now();
     this.#say('something more is written');
     const running = this.#process!;
     const before = running.interruptions.length;
+    const hasLost = () => running.status[0]?.state === 'stopped';
     const withinMs = [...this.#streams].every(({ isHeard }) => isHeard) ? freshMs : silentMs;
     const untilMs = now() + withinMs;
     if (this.#random() < 0.5) this.#emulator.sessions.revokeAll();
     for (let i = 0; i < 3; i++) this.#people.write();
     let lookAtMs = 0;
     await this.#scheduler.run(async () => {
-      if (this.#process !== running) return true;
+      if (this.#process !== running || hasLost()) return true;
       if (now() < lookAtMs) return false;
       lookAtMs = now() + 500;
       const last = this.#truth.differences(await this.#target.read(this.#mappings));
@@ -222,9 +223,10 @@ class World {
       if (now() < untilMs) return false;
       throw new Wrong([`the stream did not bring it within ${withinMs / 1000} s, though nothing was wrong`, ...last].join('\n'));
     });
+    if (this.#process !== running || hasLost()) return false;
     const interruptions = running.interruptions.slice(before);
     if (interruptions.length > 0) throw new Wrong(`though nothing was wrong: ${interruptions.join('\n')}`);
-    return this.#process === running;
+    return true;
   }
 
   #start(): void {
@@ -253,8 +255,6 @@ class World {
       // While something is read again, what is read is ahead of what the stream has brought.
       const [status] = running.status;
       const isAlone = this.#alive.size === 1;
-      // One that was frozen has taken the stream over, and is gone; who has lost it does not take it back by itself.
-      if (isAlone && status?.state === 'stopped') running.stop();
       // What a former life has left to be read is known once the stream is live.
       // A sync that stands aside is behind the others, and read again when it comes back.
       const isBehind = status === undefined || status.rereads.length > 0 || Object.keys(status.aside).length > 0;

@@ -4,7 +4,7 @@ import { LiveWorld } from './live-world.ts';
 
 // A stream has one owner, whatever is started twice by mistake.                                                              (P11)
 test.each(['sqlite', 'postgres'])(
-  'a second process takes the stream over, and the first one says so and stops: %s',
+  'a second process takes the stream over, the first one says so and leaves it, and goes on when the second has ended: %s',
   async (target) => {
     await using world = await LiveWorld.open(target);
     const kent = world.insert('Contact', { LastName: 'Kent' });
@@ -21,7 +21,10 @@ test.each(['sqlite', 'postgres'])(
     expect(first.engine.liveStatus()[0]!.reason).toMatch(/taken over|another process|epoch/i);
     expect(second.engine.liveStatus()[0]).toMatchObject({ state: 'live' });
     expect(world.warnings).toContainEqual(expect.objectContaining({ err: expect.any(OwnershipLostError) }));
-    await first.stop();
     await second.stop();
+    await world.live(first);
+    world.org.write((t) => t.update('Contact', kent, { LastName: 'Kent' }));
+    await world.equal();
+    await first.stop();
   },
 );

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AccessDeniedError } from './errors.ts';
 import { createLog, type LogOptions } from './log.ts';
-import { registerSecret, scrub } from './secrets.ts';
+import { registerSecret, registerToken, scrub } from './secrets.ts';
 
 function collect(options: Partial<LogOptions> = {}) {
   const lines: string[] = [];
@@ -44,6 +44,15 @@ describe('secrets', () => {
     registerSecret('canary-short');
     registerSecret('canary-short-and-long');
     expect(scrub('a canary-short-and-long b canary-short c')).toBe('a [secret] b [secret] c');
+  });
+
+  test('of the tokens that a login is given for years the newest are masked, and no secret is forgotten for them (P9)', () => {
+    registerSecret('canary-password');
+    for (let i = 0; i < 1000; i++) registerToken('crm', `canary-token-${i}.`);
+    registerToken('other', 'canary-other-token');
+    expect(scrub('canary-token-0. canary-token-979.')).toBe('canary-token-0. canary-token-979.');
+    const held = 'canary-token-980. canary-token-999. canary-other-token canary-password';
+    expect(scrub(held)).toBe('[secret] [secret] [secret] [secret]');
   });
 
   test('a very short value is no secret: masking it would garble everything', () => {

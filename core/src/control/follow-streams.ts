@@ -95,14 +95,17 @@ export async function publishUntilEnded(
   ended: Promise<void>,
   { clock, stop, signal, publish, log }: Pick<FollowOptions, 'clock' | 'stop' | 'signal' | 'publish' | 'log'>,
 ): Promise<void> {
-  // Who ends before that has lost the stream to another process, which tells of it from then on.
   const over = new AbortController();
   const tellNoMore = () => over.abort();
   ended.then(tellNoMore, tellNoMore);
   const either = AbortSignal.any([stop, signal, over.signal]);
   let last = '';
+  let wasAway = false;
   let toldAtMs = Number.NEGATIVE_INFINITY;
   const publishOnce = async () => {
+    // Once, for who asks here; the process that follows instead tells of it from then on.
+    if (progress.isAway && wasAway) return;
+    wasAway = progress.isAway;
     const status = progress.tell();
     const now = JSON.stringify(status);
     if (now === last && clock.now() - toldAtMs < STILL_THERE_MS) return;
@@ -174,8 +177,7 @@ async function openLive(
       refused,
       journal,
       checkpoints: live[0]!.opened.target.checkpoints!,
-      openStream: (position) =>
-        from.openStream!({ channel: null, datasets: [...new Set(live.map(({ dataset }) => dataset))], position, raw }, signal),
+      openStream: (position, datasets) => from.openStream!({ channel: null, datasets, position, raw }, signal),
       openWriter: () => to.openStreamWriter!(live.map(({ opened }) => opened.target)),
       [Symbol.asyncDispose]: close,
     };

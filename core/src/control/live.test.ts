@@ -287,6 +287,72 @@ test('P11: a process that comes back to a stream which another one has begun to 
   expect(world.status).toMatchObject({ state: 'live' });
 });
 
+test('P5, P11: who has lost the stream takes it over again when the other one is gone: at once when that was stopped, else after a minute', async () => {
+  for (const end of ['stop', 'kill'] as const) {
+    await using world = await StreamWorld.open();
+    const first = await world.start();
+    await world.clock.advance(minute);
+    await world.start();
+    await world.write(['people', '1', { name: 'Kent' }]);
+    await world.clock.advance(minute);
+    expect(first.liveStatus()[0]!.state).toBe('stopped');
+    // As long as the other one is there, however quiet the stream.
+    await world.clock.advance(60 * minute);
+    expect(first.liveStatus()[0]!.state).toBe('stopped');
+    expect(world.status.state).toBe('live');
+    // What the other one has left to be read is read by the first one.
+    world.shut.set('people', noRight());
+    await world.write(['people', '2', { name: 'Lane' }]);
+    await world.publish({ op: 'overflow', dataset: 'people', keys: [] });
+    await (end === 'stop' ? world.stop() : world.kill());
+    world.shut.clear();
+    await world.clock.advance(end === 'stop' ? minute / 4 : 2 * minute);
+    expect(first.liveStatus()[0]).toMatchObject({ state: 'live', reason: null });
+    await world.write(['people', '1', { name: 'El' }]);
+    expect(world.copied('people')).toEqual({ 1: 'El', 2: 'Lane' });
+  }
+});
+
+test('P11: who waits for a stream that it has lost is not fooled by a time in which its own machine slept', async () => {
+  await using world = await StreamWorld.open();
+  const first = await world.start();
+  await world.clock.advance(minute);
+  await world.start();
+  await world.write(['people', '1', { name: 'Kent' }]);
+  await world.clock.advance(minute);
+  const epochOf = () => [...world.target.units].find(([name]) => name.startsWith('live:'))![1].epoch;
+  const epoch = epochOf();
+  for (let times = 0; times < 5; times++) {
+    world.clock.at += 10 * minute;
+    await world.clock.advance(minute / 4);
+  }
+  expect(first.liveStatus()[0]!.state).toBe('stopped');
+  expect(epochOf()).toBe(epoch);
+});
+
+test('P5: a change of all records of a sync that stands aside is read when it is back, in another life too, whatever no delta shows', async () => {
+  for (const lives of [1, 2]) {
+    await using world = await StreamWorld.open();
+    await world.start();
+    await world.clock.advance(minute);
+    world.shut.set('people', noRight());
+    await world.lose(new TransientError('lost'));
+    await world.clock.advance(minute);
+    expect(world.status).toMatchObject({ state: 'live', aside: { people: 'no right to people' } });
+    if (lives === 2) {
+      world.kill();
+      await world.start();
+      await world.clock.advance(minute);
+    }
+    await world.publish({ op: 'gap', dataset: 'people', keys: ['*'] });
+    expect(world.kept!.rereads).toEqual({ people: 'full' });
+    world.runs.length = 0;
+    world.shut.clear();
+    await world.clock.advance(11 * minute);
+    expect(world.runs).toEqual(['people full succeeded']);
+  }
+});
+
 test('P12: a sync whose mapping has changed is read again, while the others of its stream go on', async () => {
   await using world = await StreamWorld.open();
   await world.write(['people', '1', { name: 'Kent', city: 'Metropolis' }], ['places', '1', { name: 'Metropolis' }]);

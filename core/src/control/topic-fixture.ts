@@ -141,6 +141,17 @@ export class TopicWorld implements AsyncDisposable {
     await life.engine[Symbol.asyncDispose]();
   }
 
+  /** Another process brings the same topic, until it says no more that it is there; answers how it says so. */
+  takeOver(): () => void {
+    const [unit] = [...this.target.units].find(([name]) => name.startsWith('live:'))!;
+    const taken = () => this.target.units.get(unit)!;
+    this.target.units.set(unit, { ...taken(), epoch: taken().epoch + 1 });
+    return () => {
+      const kept = { ...JSON.parse(taken().checkpoint!), aliveAtMs: this.clock.now() };
+      this.target.units.set(unit, { ...taken(), checkpoint: JSON.stringify(kept) });
+    };
+  }
+
   /** In the middle of whatever it does. */
   async kill(): Promise<void> {
     this.#life!.killed.abort();

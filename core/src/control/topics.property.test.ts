@@ -106,6 +106,23 @@ async function checkNothingLost(world: TopicWorld): Promise<void> {
   }
 }
 
+test('P5, P11: who has lost a topic to another process goes on with it when that one is gone, and not before', async () => {
+  await using world = await TopicWorld.open('table');
+  await world.start();
+  await world.publish(1);
+  const isThere = world.takeOver();
+  await world.publish(1);
+  for (let s = 0; s < 600; s += 15) {
+    isThere();
+    await world.clock.advance(15_000);
+    expect(world.status.state).toBe('stopped');
+  }
+  expect(world.held()).toEqual(['e0']);
+  await world.clock.advance(120_000);
+  expect(world.status).toMatchObject({ state: 'live', reason: null });
+  expect(world.held()).toEqual(['e0', 'e1']);
+});
+
 test.each(['table', 'log'] as const)('no event is lost without a word, whatever befalls the process, into a %s', (kind) =>
   fc.assert(
     fc.asyncProperty(fc.array(action, { maxLength: 25 }), async (actions) => {

@@ -24,6 +24,8 @@ export interface Batch {
 
 export interface GathererParts {
   readonly syncs: readonly LiveSync[];
+  /** Syncs that stand aside, and their datasets: of what is told they note only what no delta would show them. */
+  readonly aside: ReadonlyMap<string, string>;
   readonly rereads: Rereads;
   readonly status: LiveProgress;
   /** Somebody keeps the events themselves. */
@@ -46,13 +48,14 @@ export class Gatherer {
     batch.position = position;
     batch.whole = whole;
     batch.size += events.length;
-    const { rereads, keepsEvents } = this.#parts;
+    const { rereads, keepsEvents, aside } = this.#parts;
     for (const event of events) {
       if (keepsEvents) batch.events.push(event);
       const isWildcard = event.keys.some(standsForMany);
       if (event.op === 'gap' && !isWildcard) batch.gaps++;
       // One of which not even the header could be read tells no time.
       batch.lastCommittedAtMs = event.committedAtMs;
+      if (isWildcard) for (const [sync, dataset] of aside) if (dataset === event.dataset) rereads.mark(sync, 'full');
       for (const sync of this.#byDataset.get(event.dataset) ?? []) {
         // First of all the hole: not even a first load that is under way is sure to have read behind it.
         if (this.#isHole(event, sync, isWildcard) || rereads.isLoading(sync.name)) continue;

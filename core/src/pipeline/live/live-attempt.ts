@@ -9,6 +9,7 @@ import { encodeLive, type LiveEnvelope } from './live-envelope.ts';
 import type { LiveProgress } from './live-status.ts';
 import type { LiveSync } from './live-sync.ts';
 import type { Listening, Rereads } from './rereads.ts';
+import { ALIVE_MS } from './standby.ts';
 
 /** A moved position that covers no change of ours is kept this often: it only has to stay within the retention. */
 const IDLE_KEEP_MS = 5000;
@@ -16,6 +17,8 @@ const IDLE_KEEP_MS = 5000;
 export interface LiveParts {
   readonly unit: string;
   readonly syncs: readonly LiveSync[];
+  /** Of all syncs of the stream whose dataset is known, those that stand aside among them. */
+  readonly datasets: ReadonlyMap<string, string>;
   readonly stream: EventStream;
   readonly writer: StreamWriter;
   readonly checkpoints: Checkpoints;
@@ -63,7 +66,9 @@ export class LiveAttempt implements Listening {
     this.#origin = parts.stream.origin;
     this.#position = kept?.position ?? null;
     this.#toldAtMs = kept?.keptAtMs ?? parts.clock.now();
-    this.#gatherer = new Gatherer({ ...parts, keepsEvents: parts.onEvents !== undefined });
+    const fed = new Set(parts.syncs.map(({ name }) => name));
+    const aside = new Map([...parts.datasets].filter(([sync]) => !fed.has(sync)));
+    this.#gatherer = new Gatherer({ ...parts, aside, keepsEvents: parts.onEvents !== undefined });
     const backlog = () => this.#inbox.size + (this.#waiting?.size ?? 0) + this.#underway;
     parts.status.following(parts.stream, backlog, this.#position === null ? null : (kept?.keptAtMs ?? null));
     for (const sync of parts.syncs) {
@@ -107,6 +112,7 @@ export class LiveAttempt implements Listening {
           await this.#inbox.news();
         }
       }
+      this.#isLeaving = stop.aborted;
       await this.#keepIdle(true);
     } finally {
       either.removeEventListener('abort', wake);
@@ -230,7 +236,7 @@ export class LiveAttempt implements Listening {
     for (const sync of this.#parts.syncs) status.wroteRecords(sync.name, sync.takeOutcomes());
   }
 
-  /** Keeps where the stream stands when it is quiet, now and then; at once when a hole was mended. */
+  /** Keeps where the stream stands when it is quiet, and that somebody follows it; at once when a hole was mended, and at the end. */
   async #keepIdle(atOnce = false): Promise<void> {
     // An open transaction brings it along; another writer would wait for that one to end, in a file for ever.
     if (this.#transaction !== null) return;
@@ -238,7 +244,7 @@ export class LiveAttempt implements Listening {
     const { checkpoints, unit, epoch, clock, status } = this.#parts;
     const moved = position !== null && position !== this.#position;
     const due = atOnce || clock.now() - this.#keptAtMs >= IDLE_KEEP_MS;
-    if (!this.#unkept && !(due && (moved || this.#behind))) return;
+    if (!this.#unkept && !this.#isLeaving && !(due && (moved || this.#behind)) && !this.#isToSayAlive) return;
     this.#position = position;
     const encoded = this.#encoded();
     await checkpoints.write(unit, epoch, encoded);
@@ -246,12 +252,20 @@ export class LiveAttempt implements Listening {
     status.keptPosition();
   }
 
+  /** Who hears nothing has nothing to say either: another one may have more luck. */
+  get #isToSayAlive(): boolean {
+    const { clock, stream } = this.#parts;
+    return clock.now() - this.#keptAtMs >= ALIVE_MS && stream.state?.().connected !== false;
+  }
+
   /** The position has moved past events that needed no write. */
   #behind = false;
+  /** It is being stopped in order, and nobody need wait for it. */
+  #isLeaving = false;
 
   /** What comes up while it is being kept is not in it, and kept next. */
   #encoded(): string {
-    const { syncs, owner, rereads } = this.#parts;
+    const { syncs, owner, rereads, datasets, clock } = this.#parts;
     this.#behind = false;
     this.#unkept = false;
     return encodeLive({
@@ -261,6 +275,8 @@ export class LiveAttempt implements Listening {
       keptAtMs: this.#toldAtMs,
       fingerprints: Object.fromEntries(syncs.map((sync) => [sync.name, sync.opened.config.fingerprint])),
       rereads: rereads.kept,
+      datasets: Object.fromEntries(datasets),
+      aliveAtMs: this.#isLeaving ? null : clock.now(),
       ...(this.#parts.journals === undefined ? {} : { journals: this.#parts.journals }),
     });
   }

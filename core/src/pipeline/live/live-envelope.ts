@@ -1,4 +1,5 @@
 import { UnexpectedReplyError } from '../../base/errors.ts';
+import type { Alive } from './standby.ts';
 
 /** How much of a dataset has to be read again: what changed since the sync's own checkpoint, or everything. */
 export type Reread = 'delta' | 'full';
@@ -7,7 +8,7 @@ export type Reread = 'delta' | 'full';
  * What is kept with the data that a stream has brought: where it goes on, and which syncs have a hole that is not yet mended.
  * Both in one row, so that no crash can pass a hole over.
  */
-export interface LiveEnvelope {
+export interface LiveEnvelope extends Alive {
   /** Opaque; null before anything was heard. */
   readonly position: string | null;
   /** The process that kept it: one that finds another's knows that it follows no more (P11). */
@@ -19,6 +20,8 @@ export interface LiveEnvelope {
   /** The configuration of each sync that follows: another one means that what it heard so far does not count. */
   readonly fingerprints: Readonly<Record<string, string>>;
   readonly rereads: Readonly<Record<string, Reread>>;
+  /** The dataset of each sync, of those that stand aside as well: what befalls all of its records is noted for when they are back. */
+  readonly datasets?: Readonly<Record<string, string>>;
   /** By dataset, the stretch of the journal that holds every event up to the position. Another one in the journal means a hole. */
   readonly journals?: Readonly<Record<string, string>>;
 }

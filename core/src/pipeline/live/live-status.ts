@@ -103,6 +103,7 @@ export class LiveProgress {
   #down: Down | null = null;
   #ended = false;
   #endReason: string | null = null;
+  #isAway = false;
   #connected = false;
   #sinceMs: number;
   #reconnects = 0;
@@ -180,6 +181,25 @@ export class LiveProgress {
     this.#ended = true;
     this.#endReason = reason;
     this.#observe();
+  }
+
+  /** Another process follows the stream from now on, and tells of it. */
+  away(reason: string): void {
+    this.ended(reason);
+    this.#isAway = true;
+    this.rereads = [];
+    this.#holes.clear();
+  }
+
+  /** It follows no more: this one does. */
+  back(): void {
+    this.#ended = false;
+    this.#isAway = false;
+    this.#observe();
+  }
+
+  get isAway(): boolean {
+    return this.#isAway;
   }
 
   /** Something was not told: these syncs have to be read again. None: it comes again by itself. */

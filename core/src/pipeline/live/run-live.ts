@@ -12,6 +12,7 @@ import { decodeLive, encodeLive, type LiveEnvelope } from './live-envelope.ts';
 import type { LiveProgress } from './live-status.ts';
 import type { LiveSync } from './live-sync.ts';
 import { Rereads, type RereadsOptions } from './rereads.ts';
+import { standBy } from './standby.ts';
 
 /** Both sides of a stream, opened. */
 export interface OpenedLive extends AsyncDisposable {
@@ -22,8 +23,8 @@ export interface OpenedLive extends AsyncDisposable {
   readonly checkpoints: Checkpoints;
   /** Keeps events as they came; absent when no sync of the stream asks for it. */
   readonly journal?: Journal | undefined;
-  /** Opens the stream where it shall go on. */
-  openStream(position: string | null): Promise<EventStream>;
+  /** Opens the stream of these datasets where it shall go on. */
+  openStream(position: string | null, datasets: readonly string[]): Promise<EventStream>;
   openWriter(epoch: number): Promise<StreamWriter>;
 }
 
@@ -50,14 +51,29 @@ const RECONNECT: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs:
 
 /**
  * Follows a stream until `stop`. Whatever fails is begun anew from what is kept with the data; a position that the source does not
- * know any more is replaced by the newest one, and what changed meanwhile is read (P1).
+ * know any more is replaced by the newest one, and what changed meanwhile is read (P1). While another process follows it, this one
+ * waits, and goes on where that one has left it (P5, P11).
  */
 export async function runLive(options: LiveOptions): Promise<void> {
+  const { status, open, stop, signal } = options;
+  while (!stop.aborted && !signal.aborted) {
+    try {
+      await followWhileOurs(options);
+    } catch (error) {
+      if (!(error instanceof OwnershipLostError)) throw error;
+      await standBy(error, options, (within) => open(within, new Set()));
+    }
+  }
+  status.ended(null);
+}
+
+/** Until it is stopped. @throws {OwnershipLostError} the stream is another process's */
+async function followWhileOurs(options: LiveOptions): Promise<void> {
   const ended = new AbortController();
   const onMended = (sync: string) => options.status.mended(sync);
   const rereads = new Rereads({ ...options, onMended, signal: AbortSignal.any([options.stop, options.signal, ended.signal]) });
   const owner = Math.floor(options.random() * 2 ** 48).toString(36);
-  const life: Life = { rereads, aside: new Aside(options.clock), owner, owners: new Set([owner]) };
+  const life: Life = { rereads, aside: new Aside(options.clock), owner, owners: new Set([owner]), datasets: new Map() };
   try {
     await followUntilStopped(options, life);
   } finally {
@@ -73,6 +89,8 @@ interface Life {
   readonly owner: string;
   /** Whose traces are nothing new: ours, and those that we have found. */
   readonly owners: Set<string | undefined>;
+  /** Of each sync that was ever opened, by this process or the one before it. */
+  readonly datasets: Map<string, string>;
 }
 
 async function followUntilStopped(options: LiveOptions, life: Life): Promise<void> {
@@ -100,7 +118,7 @@ async function followUntilStopped(options: LiveOptions, life: Life): Promise<voi
       life.aside.clear();
       error = cause;
     }
-    if (error instanceof InvariantError) throw error;
+    if (error instanceof InvariantError || error instanceof OwnershipLostError) throw error;
     if (error instanceof CheckpointExpiredError) {
       status.hole('lost', status.syncs);
       log.warn({ stream: unit, err: error }, 'the stream cannot be gone on with; it begins anew, and what changed is read again');
@@ -110,11 +128,6 @@ async function followUntilStopped(options: LiveOptions, life: Life): Promise<voi
     if (status.transactions > eventsBefore) failures = 0;
     failures++;
     const reason = error instanceof SyncError ? error.message : String(error);
-    if (error instanceof OwnershipLostError) {
-      status.ended(reason);
-      log.error({ stream: unit, err: error }, 'another process follows this stream');
-      return;
-    }
     const isRefused = error instanceof SyncError && !(error instanceof RateLimitedError) && !isRetryable(error);
     const waitMs =
       error instanceof RateLimitedError ? error.retryAfterMs : isRefused ? REFUSED_MS : backoffMs(failures, RECONNECT, random);
@@ -122,11 +135,10 @@ async function followUntilStopped(options: LiveOptions, life: Life): Promise<voi
     log.warn({ stream: unit, err: error, waitMs }, 'the stream was interrupted and goes on; deltas are made meanwhile');
     await clock.sleep(waitMs, AbortSignal.any([stop, signal])).catch(() => {});
   }
-  status.ended(null);
 }
 
 /** One connection's life. Returns when it is stopped, or when it is time to discover anew. */
-async function follow(options: LiveOptions, { rereads, aside, owner, owners }: Life): Promise<void> {
+async function follow(options: LiveOptions, { rereads, aside, owner, owners, datasets }: Life): Promise<void> {
   const { unit, stop, signal, clock, status, log } = options;
   const ended = new AbortController();
   const within = AbortSignal.any([signal, ended.signal]);
@@ -144,9 +156,11 @@ async function follow(options: LiveOptions, { rereads, aside, owner, owners }: L
   if (kept !== null && isTooOld) kept = lost(kept);
   // A sync that follows no more has nobody who would read it again.
   for (const name of status.syncs) if (kept?.rereads[name] !== undefined) rereads.remember(name, kept.rereads[name]);
+  for (const name of status.syncs) if (kept?.datasets?.[name] !== undefined) datasets.set(name, kept.datasets[name]);
+  for (const { name, dataset } of syncs) datasets.set(name, dataset);
   let stream: EventStream;
   try {
-    stream = await opened.openStream(kept?.position ?? null);
+    stream = await opened.openStream(kept?.position ?? null, [...new Set(datasets.values())]);
   } catch (error) {
     await forgetPosition(error, kept, opened, unit, epoch);
     throw error;
@@ -161,7 +175,7 @@ async function follow(options: LiveOptions, { rereads, aside, owner, owners }: L
     const journals = await journal?.begin(kept?.journals, kept !== null && kept.position !== null);
     const onEvents = journal === undefined ? undefined : (events: readonly StreamEvent[]) => journal.keep(stream, events, within);
     const attempt = new LiveAttempt(
-      { unit, syncs, stream, writer, checkpoints, epoch, owner, clock, status, rereads, onEvents, journals },
+      { unit, syncs, datasets, stream, writer, checkpoints, epoch, owner, clock, status, rereads, onEvents, journals },
       kept,
     );
     for (const sync of syncs) {

@@ -13,6 +13,7 @@ import type { Checkpoints, Log } from '../../model/connector.ts';
 import type { EventStream, StreamEvent, StreamStart, StreamWriter } from '../../model/stream.ts';
 import type { Journal } from '../live/journal.ts';
 import type { LiveProgress } from '../live/live-status.ts';
+import { standBy } from '../live/standby.ts';
 import { TopicAttempt } from './topic-attempt.ts';
 import { decodeTopic, encodeTopic, isLeftBehind, type TopicEnvelope, withoutPosition } from './topic-envelope.ts';
 import type { TopicSync } from './topic-sync.ts';
@@ -52,7 +53,8 @@ const RECONNECT: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs:
 
 /**
  * Brings what is published on a topic until `stop`. Whatever fails is begun anew from the position that is kept with what was brought
- * (P1). Nothing can be read again: where that position is lost, it goes on with all that is retained, and what is not is told.
+ * (P1). Nothing can be read again: where that position is lost, it goes on with all that is retained, and what is not is told. While
+ * another process brings them, this one waits (P5, P11).
  */
 export async function runTopic(options: TopicOptions): Promise<void> {
   const { stop, signal, clock, log, status, unit } = options;
@@ -68,9 +70,8 @@ export async function runTopic(options: TopicOptions): Promise<void> {
       if (error instanceof InvariantError) throw error;
       const reason = error instanceof SyncError ? error.message : String(error);
       if (error instanceof OwnershipLostError) {
-        log.error({ stream: unit, err: error }, 'another process follows this topic');
-        status.ended(reason);
-        return;
+        await standBy(error, options, options.open);
+        continue;
       }
       failures = status.transactions > before ? 1 : failures + 1;
       const waitMs = waitAfter(error, failures, options.random);

@@ -4,13 +4,12 @@ import type { Checkpoints } from '../../model/connector.ts';
 import type { EventStream, StreamEvent, StreamWriter } from '../../model/stream.ts';
 import { Inbox, type Taken } from '../live/inbox.ts';
 import type { LiveProgress } from '../live/live-status.ts';
+import { ALIVE_MS } from '../live/standby.ts';
 import { encodeTopic, type TopicEnvelope } from './topic-envelope.ts';
 import type { TopicSync } from './topic-sync.ts';
 
 /** A moved position that covers nothing of ours is kept this often. */
 const IDLE_KEEP_MS = 5000;
-/** That it still listens is kept this often: it bounds the hole that a lost position may have left. */
-const HEARD_KEEP_MS = 600_000;
 /** What is published may be on its way for so long. */
 const UNDER_WAY_MS = 60_000;
 
@@ -37,6 +36,8 @@ export class TopicAttempt {
   /** The position has moved past events that needed no write. */
   #behind = false;
   #paused = false;
+  /** It is being stopped in order, and nobody need wait for it. */
+  #isLeaving = false;
   /** The last delivery said that nothing more was there. */
   #caughtUp = false;
   #deliveredAtMs = 0;
@@ -78,6 +79,7 @@ export class TopicAttempt {
         await this.#inbox.news();
       }
       signal.throwIfAborted();
+      this.#isLeaving = stop.aborted;
       await this.#keepIdle(true);
     } finally {
       either.removeEventListener('abort', wake);
@@ -156,7 +158,7 @@ export class TopicAttempt {
     status.transactions++;
   }
 
-  /** Keeps where the topic stands when it is quiet, and that somebody listens. */
+  /** Keeps where the topic stands when it is quiet, and that somebody listens: that bounds the hole that a lost position may have left. */
   async #keepIdle(atOnce = false): Promise<void> {
     const { checkpoints, unit, epoch, clock, stream } = this.#parts;
     const position = this.#inbox.idlePosition ?? this.#position;
@@ -164,14 +166,16 @@ export class TopicAttempt {
     const ageMs = clock.now() - this.#keptAtMs;
     const moved = position !== this.#position || this.#behind;
     const listens = stream.state?.().connected ?? true;
-    if (!(moved && (atOnce || ageMs >= IDLE_KEEP_MS)) && !(listens && ageMs >= HEARD_KEEP_MS)) return;
+    if (!(moved && (atOnce || ageMs >= IDLE_KEEP_MS)) && !(listens && ageMs >= ALIVE_MS) && !this.#isLeaving) return;
     await checkpoints.write(unit, epoch, this.#encoded(position));
     this.#keep(position);
   }
 
   #encoded(position: string): string {
     const holes = this.#kept?.holes ?? [];
-    return encodeTopic({ position, origin: this.#parts.stream.origin, again: false, heardAtMs: this.#heardAtMs(), holes });
+    const { stream, clock } = this.#parts;
+    const aliveAtMs = this.#isLeaving ? null : clock.now();
+    return encodeTopic({ position, origin: stream.origin, again: false, heardAtMs: this.#heardAtMs(), holes, aliveAtMs });
   }
 
   /**

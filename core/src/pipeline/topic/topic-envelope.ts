@@ -1,4 +1,5 @@
 import { UnexpectedReplyError } from '../../base/errors.ts';
+import type { Alive } from '../live/standby.ts';
 
 /** A stretch of time whose events may be gone: the source retains them no more. Epoch ms by our clock. */
 export interface Hole {
@@ -7,7 +8,7 @@ export interface Hole {
 }
 
 /** What is kept with what a topic has brought: where it goes on, and what could not be had. */
-export interface TopicEnvelope {
+export interface TopicEnvelope extends Alive {
   /** Opaque; null when it begins as `start` says. */
   readonly position: string | null;
   /** Which system it is from: an org id. */
