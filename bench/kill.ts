@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPostgres } from '@tidemark/testkit';
+import { killWrites } from '../connectors/salesforce/write/kill-writes-fixture.ts';
 import { killTest } from './lib/kill-test.ts';
 import { liveKillTest } from './lib/live-kill-test.ts';
 import type { BenchOptions } from './lib/options.ts';
@@ -12,8 +13,8 @@ const KILLS = 50;
 const CHANGES_PER_SECOND = 500;
 
 /**
- * Fifty real kills for each SQL target in the middle of full loads and deltas, and as many of `tidemark start` that follows a stream.
- * Fails when anything is lost.
+ * Fifty real kills for each SQL target in the middle of full loads and deltas, and as many of `tidemark start` that follows a stream;
+ * and of a process that writes to an org by Bulk jobs and Collections. Fails when anything is lost.
  */
 export async function bench({ rows }: BenchOptions): Promise<BenchReport> {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-kill-'));
@@ -21,6 +22,20 @@ export async function bench({ rows }: BenchOptions): Promise<BenchReport> {
   const results: Result[] = [];
   let lost = 0;
   try {
+    say(`${KILLS} kills of writes into an org`);
+    const writes = await killWrites({ kills: KILLS, seed: 1 });
+    lost += writes.wrong.length;
+    for (const each of writes.wrong) say(each);
+    for (const [name, value, unit] of [
+      ['kills', writes.kills, 'kills'],
+      ['of them while a Bulk job was open or under way', writes.killsInJobs, 'kills'],
+      ['Bulk jobs', writes.jobs, 'jobs'],
+      ['versions written', writes.versions, 'versions'],
+      ['lost, twice, or gone back', writes.wrong.length, 'records'],
+    ] as const) {
+      results.push({ name: `salesforce: ${name}`, value, unit });
+    }
+
     for (const target of [
       { type: 'postgres', url: postgres.url },
       { type: 'sqlite', path: join(folder, 'copy.db') },

@@ -28,7 +28,7 @@ const benches: Record<
     load: () => import('./two-way.ts'),
   },
   kill: {
-    summary: 'kill -9 in the middle of loads, deltas and streams, again and again: nothing is lost',
+    summary: 'kill -9 in the middle of loads, deltas, streams and writes to an org, again and again: nothing is lost',
     load: () => import('./kill.ts'),
   },
   emulator: {

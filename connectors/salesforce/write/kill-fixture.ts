@@ -3,7 +3,16 @@ import { config, to } from '../config.ts';
 import connector from '../connector.ts';
 
 // A process that writes versions of records to an org until it is killed, or has come to the last one:
-// `node kill-fixture.ts <store> <settings as JSON> <last version> <bulkAbove>`. Prints a line when it begins to write.
+// `node kill-fixture.ts <input as JSON>`. Prints a line when it begins to write.
+
+export interface KillFixtureInput {
+  /** File of the state. */
+  readonly store: string;
+  readonly settings: object;
+  /** The version after which it ends. */
+  readonly last: number;
+  readonly bulkAbove: number;
+}
 
 /** Keys that every version of one kind writes: by a job of the Bulk API, by Collections. */
 export const inAJob = 60;
@@ -25,9 +34,9 @@ export function changesOf(version: number): Change[] {
 }
 
 if (import.meta.main) {
-  const [path, settings, last, bulkAbove] = process.argv.slice(2) as [string, string, string, string];
+  const { store: file, settings, last, bulkAbove } = JSON.parse(process.argv[2]!) as KillFixtureInput;
   const never = new AbortController().signal;
-  const store = await openStore(path);
+  const store = await openStore(file);
   // Polls and backoffs are short here, deadlines are not.
   const clock: Clock = {
     now: systemClock.now,
@@ -35,13 +44,13 @@ if (import.meta.main) {
   };
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const context = { connection: 'crm', clock, random: seededRandom(1), log, fetch, baseDir: '/' };
-  const connection = connector.open(config.parse(JSON.parse(settings)), context);
+  const connection = connector.open(config.parse(settings), context);
   const memory = { get: () => store.getValue('job'), set: (value: string | null) => store.setValue('job', value) };
-  const options = to.parse({ object: 'Enrichment__c', bulkAbove: Number(bulkAbove) });
+  const options = to.parse({ object: 'Enrichment__c', bulkAbove });
   const target = await connection.openTarget!({ to: options, unit: 'versions', schema, deletes: 'mirror', memory }, never);
   const { epoch, checkpoint } = await store.checkpoints.acquire('versions');
   process.stdout.write('writing\n');
-  for (let version = Number(checkpoint ?? 0) + 1; version <= Number(last); version++) {
+  for (let version = Number(checkpoint ?? 0) + 1; version <= last; version++) {
     const results = await target.write(changesOf(version), { epoch, settle: async () => null }, never);
     const refused = results.find(({ status }) => status === 'rejected');
     if (refused !== undefined) throw new Error(JSON.stringify(refused));
