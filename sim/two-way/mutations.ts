@@ -7,6 +7,8 @@ const partners = inFile('core/src/pipeline/two-way/find-partners.ts');
 const reconcile = inFile('core/src/pipeline/two-way/reconcile.ts');
 const conflicts = inFile('core/src/pipeline/two-way/conflicts.ts');
 const running = inFile('core/src/pipeline/two-way/run-pairing.ts');
+const store = inFile('core/src/store/sql-links.ts');
+const client = inFile('connectors/salesforce/client.ts');
 
 /** Every safeguard of a two-way sync, taken away one at a time. */
 export const mutations: readonly Mutation[] = [
@@ -156,5 +158,27 @@ export const mutations: readonly Mutation[] = [
         'if (action.decided || holdsItsOwn(work, action.on, pairing) || true) return [];',
       ),
     ],
+    test: {
+      file: 'core/src/pipeline/two-way/reconcile.test.ts',
+      name: 'takes the record with it, and what was changed in a field that may not flow is told',
+    },
+  },
+  {
+    name: 'an overwrite that comes through after somebody has dropped it is not told',
+    promise: 'P2',
+    edits: [store('if (!known.has(conflict.id)) await putBack', 'if (!known.has(conflict.id) && false) await putBack')],
+    test: {
+      file: 'core/src/pipeline/two-way/conflicts.test.ts',
+      name: 'whose write to the org comes through after the new owner has looked tells the overwrite',
+    },
+  },
+  {
+    name: 'what was decided a moment ago is sent again when its reply was lost',
+    promise: 'P7',
+    edits: [client("salesforceCode(error) === 'SERVER_UNAVAILABLE' :", "salesforceCode(error) !== 'none' :")],
+    test: {
+      file: 'connectors/salesforce/side/side.test.ts',
+      name: 'whose reply was lost is not sent again: the run begins anew',
+    },
   },
 ];
