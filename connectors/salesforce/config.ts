@@ -54,6 +54,18 @@ const auth = z.discriminatedUnion('flow', [
     .describe("Takes over the sf CLI's login"),
 ]);
 
+/** Of a connection that stands for many orgs: each lets the app in by itself. */
+const orgAuth = z
+  .strictObject({
+    flow: z.literal('web-server'),
+    clientId,
+    clientSecret: secret('Consumer secret of the connected app'),
+    redirectUrl: serverUrl
+      .optional()
+      .describe('Where Salesforce sends users back: …/connect/<connection>/callback, as in the connected app. Default: this machine'),
+  })
+  .describe('Users let the app into their org at /connect/<connection> (OAuth 2.0 web server flow with PKCE)');
+
 export const config = z.strictObject({
   loginUrl: serverUrl.default('https://login.salesforce.com').describe('Where to log in: login, test or My Domain'),
   apiVersion: z
@@ -86,8 +98,11 @@ export const config = z.strictObject({
     .describe('Names us in the org: change events of our own writes carry it'),
   requestTimeoutSeconds: z.number().positive().default(150).describe('Longest wait for a reply; a query may take 120 s'),
 });
-export type Config = z.infer<typeof config>;
-export type Auth = Config['auth'];
+
+export const orgConfig = config.extend({ auth: orgAuth.describe('How users of an org let us in') });
+
+export type Auth = z.infer<typeof config>['auth'] | z.infer<typeof orgAuth>;
+export type Config = Omit<z.infer<typeof config>, 'auth'> & { readonly auth: Auth };
 
 export const from = z
   .strictObject({

@@ -6,6 +6,8 @@ import { promisify } from 'node:util';
 import {
   AccessDeniedError,
   type ConnectorContext,
+  CredentialRevokedError,
+  InvariantError,
   NotConnectedError,
   RateLimitedError,
   registerSecret,
@@ -74,15 +76,29 @@ const flows: { readonly [Name in Auth['flow']]: Flow<Name> } = {
     return askToken(login, { grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion });
   },
 
-  'refresh-token': (auth, login) =>
-    askToken(login, {
-      grant_type: 'refresh_token',
-      refresh_token: login.refreshToken ?? auth.refreshToken,
-      client_id: auth.clientId,
-      ...(auth.clientSecret === undefined ? {} : { client_secret: auth.clientSecret }),
-    }),
+  async 'refresh-token'(auth, login) {
+    const refreshToken = login.refreshToken ?? auth.refreshToken;
+    const reply = await requestToken(login, refreshForm(auth, refreshToken));
+    if (reply.refresh_token !== undefined && reply.refresh_token !== refreshToken) {
+      login.refreshToken = reply.refresh_token;
+      login.context.log.warn(
+        { connection: login.context.connection },
+        'the org rotates refresh tokens: the configured one has died and the new one lives only as long as this process',
+      );
+    }
+    return sessionOfReply(login, reply);
+  },
 
   'sf-cli': (auth, login) => cliLogin(auth.username, login),
+
+  'web-server'(auth, login) {
+    const { credential } = login.context;
+    if (credential === undefined) throw new InvariantError('a connection to one of many orgs has no credential');
+    return credential.spend(async (refreshToken) => {
+      const reply = await requestToken(login, refreshForm(auth, refreshToken));
+      return { result: sessionOfReply(login, reply), replacement: reply.refresh_token };
+    });
+  },
 };
 
 export function logIn(login: LoginContext): Promise<Session> {
@@ -113,7 +129,7 @@ function audienceOf(loginUrl: string): string {
   return sandbox ? 'https://test.salesforce.com' : 'https://login.salesforce.com';
 }
 
-interface TokenReply {
+export interface TokenReply {
   access_token?: string;
   instance_url?: string;
   id?: string;
@@ -145,7 +161,27 @@ const hints: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
+export function refreshForm(app: { readonly clientId: string; readonly clientSecret?: string | undefined }, token: string) {
+  return {
+    grant_type: 'refresh_token',
+    refresh_token: token,
+    client_id: app.clientId,
+    ...(app.clientSecret === undefined ? {} : { client_secret: app.clientSecret }),
+  };
+}
+
 async function askToken(login: LoginContext, form: Record<string, string>): Promise<Session> {
+  return sessionOfReply(login, await requestToken(login, form));
+}
+
+/** What of a login asking for tokens needs. */
+export type TokenContext = Pick<LoginContext, 'config' | 'context' | 'time'>;
+
+export async function requestToken(
+  login: TokenContext,
+  form: Readonly<Record<string, string>>,
+  signal?: AbortSignal,
+): Promise<TokenReply> {
   const { context, config } = login;
   const request = {
     method: 'POST',
@@ -154,6 +190,7 @@ async function askToken(login: LoginContext, form: Record<string, string>): Prom
     body: new URLSearchParams(form).toString(),
     about: `login to ${new URL(config.loginUrl).host}`,
     timeoutMs: 30_000,
+    signal,
   } as const;
   const { response, sentAtMs } = await exchange(context, request);
   const text = await readText(context, response, request);
@@ -165,14 +202,11 @@ async function askToken(login: LoginContext, form: Record<string, string>): Prom
     reply = undefined;
   }
   if (!response.ok || reply === undefined) throw refusal(response.status, reply, request.about);
-  if (reply.refresh_token !== undefined && form.grant_type === 'refresh_token' && reply.refresh_token !== form.refresh_token) {
-    registerToken(nameOf(login), reply.refresh_token);
-    login.refreshToken = reply.refresh_token;
-    context.log.warn(
-      { connection: context.connection },
-      'the org rotates refresh tokens: the configured one has died and the new one lives only as long as this process',
-    );
-  }
+  if (reply.refresh_token !== undefined) registerToken(nameOf(login), reply.refresh_token);
+  return reply;
+}
+
+export function sessionOfReply(login: TokenContext, reply: TokenReply): Session {
   return sessionOf(login, reply.access_token, reply.instance_url, /\/id\/([0-9A-Za-z]{15,18})\//.exec(reply.id ?? '')?.[1]);
 }
 
@@ -188,15 +222,16 @@ function refusal(status: number, reply: TokenReply | undefined, about: string): 
   }
   const text = `${reply.error}: ${reply.error_description ?? ''}`;
   if (/rate exceeded/i.test(text) || status === 429) return new RateLimitedError(`${about}: ${text}`, { retryAfterMs: 60_000 });
-  return new AccessDeniedError(`${about} was refused: ${text}`, { hint: hints.find(([pattern]) => pattern.test(text))![1] });
+  const Refused = reply.error === 'invalid_grant' ? CredentialRevokedError : AccessDeniedError;
+  return new Refused(`${about} was refused: ${text}`, { hint: hints.find(([pattern]) => pattern.test(text))![1] });
 }
 
 /** Whose tokens take each other's place. */
-const nameOf = ({ config, context }: LoginContext): string => `${context.connection} ${config.loginUrl}`;
+const nameOf = ({ config, context }: TokenContext): string => `${context.connection} ${config.loginUrl}`;
 
 /** Data calls carry the token: they may go to Salesforce, or to where a login server of our own sends us. */
 function sessionOf(
-  login: LoginContext,
+  login: TokenContext,
   token: string | undefined,
   instance: string | undefined,
   orgId: string | undefined,

@@ -45,6 +45,7 @@ export * from './model/column-names.ts';
 export * from './model/connector.ts';
 export * from './model/inbox.ts';
 export * from './model/lookup.ts';
+export * from './model/org-kind.ts';
 export * from './model/preview.ts';
 export * from './model/schema.ts';
 export * from './model/side.ts';

@@ -23,6 +23,9 @@ export class AccessDeniedError extends SyncError {
   readonly code = 'access_denied';
 }
 
+/** What let us in does so no more: it was taken back, or has expired. Somebody has to let us in again. */
+export class CredentialRevokedError extends AccessDeniedError {}
+
 /** Quota spent, or 429 with a wait. The engine waits `retryAfterMs` and spends no attempt. */
 export class RateLimitedError extends SyncError {
   readonly code: string = 'rate_limited';

@@ -2,8 +2,9 @@ import type { Priority } from '../base/caller.ts';
 import type { Problem } from '../base/errors.ts';
 import type { LogLevel } from '../base/log.ts';
 import type { RetryPolicy } from '../base/retry.ts';
-import type { Connector, DeleteRule } from '../model/connector.ts';
+import type { Connector, DeleteRule, TargetScope } from '../model/connector.ts';
 import type { FieldType } from '../model/value.ts';
+import type { OrgTemplates } from './orgs.ts';
 import type { PairingConfig } from './pairing.ts';
 
 /** A connector of whatever type: its own schemas say what its configuration looks like. */
@@ -20,6 +21,8 @@ export interface Config {
   readonly syncs: ReadonlyMap<string, SyncConfig>;
   /** Two-way syncs. No name is used twice. */
   readonly pairings: ReadonlyMap<string, PairingConfig>;
+  /** What is there for each org of a connection; null when no connection stands for many. */
+  readonly orgs: OrgTemplates | null;
   readonly store: StoreConfig;
   readonly log: { readonly level: LogLevel };
   readonly http: HttpConfig;
@@ -46,10 +49,20 @@ export interface ConnectionConfig {
   /** As the connector's schema parsed it: give it to `connector.open`. May hold secrets. */
   readonly config: unknown;
   readonly notes: string | null;
+  /** The one of many orgs that it is; absent when it is in the file under its own name. */
+  readonly org?: OrgRef;
+}
+
+/** One of the orgs that a connection stands for. */
+export interface OrgRef {
+  readonly connection: string;
+  readonly name: string;
 }
 
 export interface SyncConfig {
   readonly name: string;
+  /** Whose it is, of a sync `forEach: org`. */
+  readonly org?: OrgRef;
   readonly from: SyncSource;
   readonly to: SyncTarget;
   /** In the source's own language. */
@@ -152,6 +165,8 @@ export interface SyncTarget {
   readonly spec: unknown;
   /** Target fields that identify a record; null for the source's own key. */
   readonly key: readonly string[] | null;
+  /** What tells its rows from those of other orgs; absent when all rows are its own. */
+  readonly scope?: TargetScope | undefined;
   readonly notes: string | null;
 }
 

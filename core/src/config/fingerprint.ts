@@ -26,6 +26,7 @@ export function fingerprint(sync: Omit<SyncConfig, 'fingerprint'>, connections: 
       type: type(to.connection),
       spec: withoutManner(to.spec, connector(to.connection)?.to),
       key: to.key,
+      scope: to.scope,
     },
     where: sync.where,
     fields: sync.fields,

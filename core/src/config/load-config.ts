@@ -6,6 +6,7 @@ import { checkDatasets } from './datasets.ts';
 import type { Environment } from './environment.ts';
 import { locateYaml } from './located-yaml.ts';
 import type { PairingConfig } from './pairing.ts';
+import { isForEach, readOrgs } from './orgs.ts';
 import { guardSecrets, isBlock, readConnections } from './read-connections.ts';
 import { connectionForHooks } from './read-hook.ts';
 import { readPairing } from './read-pairing.ts';
@@ -53,11 +54,12 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
   report.parse(topSchema, top, []);
   const connectionBlocks = isBlock(top.connections) ? top.connections : {};
   const syncBlocks = isBlock(top.syncs) ? top.syncs : {};
-  const connections = readConnections(connectionBlocks, options.connectors, report, file);
+  const { connections, many } = readConnections(connectionBlocks, options.connectors, report, file);
   const store = report.parse(storeSchema, top.store ?? {}, ['store'])?.data;
   if (isBlock(top.store)) guardSecrets(storeSchema, { url: top.store.url }, ['store'], report, file);
   const storeConfig = store && readStore(store.url, baseDir, report);
-  const context = { report, connections, declared: Object.keys(connectionBlocks), baseDir, file };
+  const declared = Object.keys(connectionBlocks);
+  const context = { report, connections, declared, many: new Set(many.keys()), baseDir, file };
   if (Object.values(syncBlocks).some(hasHook) && storeConfig != null) {
     const forHooks = connectionForHooks(storeConfig, options.connectors);
     if (forHooks !== null) connections.set(forHooks.name, forHooks);
@@ -65,6 +67,7 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
   const syncs = new Map<string, SyncConfig>();
   const pairings = new Map<string, PairingConfig>();
   for (const [name, block] of Object.entries(syncBlocks)) {
+    if (isForEach(block)) continue;
     if (isBlock(block) && 'between' in block) {
       const pairing = readPairing(name, block, context);
       if (pairing !== null) pairings.set(name, pairing);
@@ -73,8 +76,11 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
     const sync = readSync(name, block, context);
     if (sync !== null) syncs.set(name, sync);
   }
-  checkDatasets(syncs, connections, report);
-  checkWatermarkKeys(syncs, report);
+  const orgs = readOrgs({ many, blocks: syncBlocks, context, yaml, env: options.env });
+  // Of all orgs one: what clashes for it does so for each.
+  const every = new Map([...syncs, ...(orgs?.sample ?? []).map((sync): [string, SyncConfig] => [sync.name, sync])]);
+  checkDatasets(every, connections, report);
+  checkWatermarkKeys(every, report);
   const log = report.parse(logSchema, top.log ?? {}, ['log'])?.data;
   const http = report.parse(httpSchema, top.http ?? {}, ['http'])?.data;
 
@@ -88,6 +94,7 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
     connections,
     syncs,
     pairings,
+    orgs: orgs?.templates ?? null,
     store: storeConfig,
     log: { level: log.level },
     http: { port: http.port ?? null, host: http.host ?? null },

@@ -26,7 +26,7 @@ export const sideExtras = {
   notes: syncSchema.shape.notes,
 };
 
-const { every, cron, timezone, startDelay, priority, full, retry, live, notes } = syncSchema.shape;
+const { forEach, every, cron, timezone, startDelay, priority, full, retry, live, notes } = syncSchema.shape;
 
 export const pairingSchema = z.strictObject({
   between: z
@@ -44,7 +44,7 @@ export const pairingSchema = z.strictObject({
   deletes: z.enum(['propagate', 'ignore']).default('propagate').meta({
     description: 'What a delete on one side does on the other: the same, or nothing. Deleted and changed at once is a conflict',
   }),
-  ...{ every, cron, timezone, startDelay, priority, full, retry, live, notes },
+  ...{ forEach, every, cron, timezone, startDelay, priority, full, retry, live, notes },
 });
 
 export type PairingInput = z.output<typeof pairingSchema>;

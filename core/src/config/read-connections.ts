@@ -6,14 +6,25 @@ import { inputSchema, secretPaths } from './connector-schema.ts';
 import type { Path } from './located-yaml.ts';
 import type { Report } from './report.ts';
 
+/** A connection that stands for many orgs. */
+export interface ManyOrgs {
+  readonly name: string;
+  readonly connector: AnyConnector;
+  /** As it stands in the file, but for what all connections have. */
+  readonly block: Readonly<Record<string, unknown>>;
+  /** As the connector's schema for many orgs parsed it. */
+  readonly config: unknown;
+}
+
 /** Checks each connection by its connector's schema. Those that are wrong are left out, and in the report. */
 export function readConnections(
   blocks: Readonly<Record<string, unknown>>,
   connectors: readonly AnyConnector[],
   report: Report,
   file: string,
-): Map<string, ConnectionConfig> {
+): { readonly connections: Map<string, ConnectionConfig>; readonly many: Map<string, ManyOrgs> } {
   const connections = new Map<string, ConnectionConfig>();
+  const many = new Map<string, ManyOrgs>();
   for (const [name, block] of Object.entries(blocks)) {
     const path: Path = ['connections', name];
     checkName(name, path, report);
@@ -21,17 +32,28 @@ export function readConnections(
       report.error(path, 'takes a block of keys', 'at least type: and what that type needs');
       continue;
     }
-    const { type, notes, ...rest } = block;
+    const { type, notes, orgs, ...rest } = block;
     const connector = findConnector(type, connectors, path, report);
     if (notes !== undefined && typeof notes !== 'string') report.error([...path, 'notes'], 'takes text');
     if (connector === null) continue;
-    const parsed = report.parse(connector.config, rest, path);
-    guardSecrets(connector.config, rest, path, report, file);
-    if (parsed !== null) {
+    const schema = schemaOf(connector, orgs, path, report);
+    if (schema === null) continue;
+    const parsed = report.parse(schema, rest, path);
+    guardSecrets(schema, rest, path, report, file);
+    if (parsed === null) continue;
+    if (orgs === true) many.set(name, { name, connector, block: rest, config: parsed.data });
+    else {
       connections.set(name, { name, connector, config: parsed.data, notes: typeof notes === 'string' ? notes : null });
     }
   }
-  return connections;
+  return { connections, many };
+}
+
+function schemaOf({ name, config, orgs }: AnyConnector, many: unknown, path: Path, report: Report): ZodType | null {
+  if (many === undefined || many === false) return config;
+  if (many !== true) report.error([...path, 'orgs'], 'takes true', 'leave it out for one system');
+  else if (orgs === undefined) report.error([...path, 'orgs'], `is nothing for a connection of type ${name}`, 'leave it out', 'key');
+  return orgs?.config ?? null;
 }
 
 function findConnector(type: unknown, connectors: readonly AnyConnector[], path: Path, report: Report): AnyConnector | null {

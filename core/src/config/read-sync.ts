@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { seededRandom } from '../base/random.ts';
 import { defaultRetry } from '../base/retry.ts';
 import { compileExpression, ExpressionSyntaxError } from '../expression/expression.ts';
+import type { TargetScope } from '../model/connector.ts';
 import type { ConnectionConfig, FieldMapping, ScheduleConfig, StepConfig, SyncConfig, SyncSource, SyncTarget } from './config.ts';
 import { inputSchema } from './connector-schema.ts';
 import { checkEventsOnly } from './events-only.ts';
@@ -32,6 +33,10 @@ export interface SyncContext {
   readonly connections: ReadonlyMap<string, ConnectionConfig>;
   /** All that the file names, so that a wrong one is not reported as lacking. */
   readonly declared: readonly string[];
+  /** The org for which it is read, of a sync `forEach: org`. */
+  readonly org?: string;
+  /** Connections that stand for many orgs: only a sync for each of them can use them. */
+  readonly many: ReadonlySet<string>;
   readonly baseDir: string;
   /** The file that is read, for what is said of its rights. */
   readonly file: string;
@@ -165,7 +170,25 @@ function readTarget(written: Record<string, unknown>, path: Path, context: SyncC
   if (compare && !('compare' in block) && canCompare(to, block)) block = { ...block, compare: true };
   const parsed = parseWithExtras(block, to, targetExtras, path, report, laterKeys.to);
   if (parsed === null) return null;
-  return { connection: connection.name, spec: parsed.spec, key: parsed.extras.key ?? null, notes: parsed.extras.notes ?? null };
+  const { key, orgColumn, notes } = parsed.extras;
+  const scope = orgColumn === undefined ? undefined : readScope(orgColumn, connection, path, context);
+  return { connection: connection.name, spec: parsed.spec, key: key ?? null, scope, notes: notes ?? null };
+}
+
+/** The rows of one org among those of all. */
+function readScope(
+  column: string,
+  { connector }: ConnectionConfig,
+  path: Path,
+  { report, org }: SyncContext,
+): TargetScope | undefined {
+  const at = [...path, 'orgColumn'];
+  if (org === undefined) report.error(at, 'has no meaning without forEach: org', 'leave it out', 'key');
+  else if (connector.sharesDatasets === undefined) {
+    const hint = 'let each org have a dataset of its own, e.g. table: "contacts_{org}"';
+    report.error(at, `is not something that ${connector.name} can keep apart`, hint, 'key');
+  } else return { column, value: org };
+  return undefined;
 }
 
 /** Our own keys and the connector's stand side by side in one block. */
@@ -212,7 +235,9 @@ export function findConnection(name: unknown, path: Path, context: SyncContext):
     return null;
   }
   const connection = context.connections.get(name);
-  if (connection === undefined && !context.declared.includes(name)) {
+  if (connection === undefined && context.many.has(name)) {
+    context.report.error(path, 'stands for many orgs', 'write forEach: org in the sync, which makes it one for each of them');
+  } else if (connection === undefined && !context.declared.includes(name)) {
     context.report.unknown(path, 'there is no connection of this name', name, context.declared);
   }
   return connection ?? null;

@@ -142,6 +142,9 @@ export const sourceExtras = { connection: connectionRef, notes };
 export const targetExtras = {
   connection: connectionRef,
   key: oneOrMoreNames("Fields that identify a record; the source's own key unless told otherwise").optional(),
+  orgColumn: z.string().min(1).optional().meta({
+    description: 'With forEach: org, the column that holds the name of the org and is part of the key: all orgs in one table',
+  }),
   notes,
 };
 
@@ -150,6 +153,9 @@ const schedule = { every: every.optional(), cron: cron.optional(), timezone: tim
 
 /** A sync but for `from`, `to` and `steps`, which depend on connectors and kinds. */
 export const syncSchema = z.strictObject({
+  forEach: z.literal('org').optional().meta({
+    description: 'One sync for each org of its connection (orgs: true), named contacts@acme. {org} in its texts is the name of the org',
+  }),
   from: block.meta({ description: 'Where records come from' }),
   to: block.meta({ description: 'Where they go' }),
   where: z.string().min(1).optional().meta({ description: "A filter in the source's own language (SOQL, SQL)" }),

@@ -7,6 +7,7 @@ import type { BudgetRules, CallBudget } from './call-budget.ts';
 import type { Batch, Change, WriteResult } from './change.ts';
 import type { Inbox, InboxSpec } from './inbox.ts';
 import type { Lookup, LookupSpec } from './lookup.ts';
+import type { Credential, OrgKind } from './org-kind.ts';
 import type { RecordPreview, WriteCalls } from './preview.ts';
 import type { DatasetSchema } from './schema.ts';
 import type { Side, SideSpec } from './side.ts';
@@ -33,6 +34,10 @@ export interface Connector<Config = never, From = never, To = never> {
    * any other. Told offline, by what `from:` says.
    */
   eventChannel?(from: From): string | null;
+  /** How a connection stands for many orgs; absent when each is one of its own. */
+  readonly orgs?: OrgKind<Config>;
+  /** Its targets can share a dataset, each with the records of its own `TargetSpec.scope`. */
+  readonly sharesDatasets?: true;
   /** How it keeps what is handed over to a sync of ours; absent when it cannot. */
   readonly inbox?: InboxKind<Config, From>;
   /** Cheap and offline: nothing is contacted before the connection is used. */
@@ -59,6 +64,8 @@ export interface ConnectorContext {
   readonly fetch: typeof globalThis.fetch;
   /** Relative paths in the configuration start here. */
   readonly baseDir: string;
+  /** Of one of the many orgs that a connection stands for: what lets us in. */
+  readonly credential?: Credential;
   /** For a system that counts the calls of its clients: asked before each, under the connection's own rules. Absent: nobody counts. */
   openBudget?(rules: BudgetRules): CallBudget;
 }
@@ -231,8 +238,16 @@ export interface TargetSpec<To = unknown> {
   /** What arrives here: mapped fields and the key. */
   readonly schema: DatasetSchema;
   readonly deletes: DeleteRule;
+  /** It shares the dataset with others, of which each has the rows with its own value here: no other row is read, written or swept. */
+  readonly scope?: TargetScope | undefined;
   /** A small durable value of this unit, for what the target must know of itself after a crash: a job that it has begun. */
   readonly memory?: TargetMemory;
+}
+
+/** A column that is part of the key, and its value in every row of ours. */
+export interface TargetScope {
+  readonly column: string;
+  readonly value: string;
 }
 
 /** Read and written by the owner of the unit only. */

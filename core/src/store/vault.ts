@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import { RequestRefusedError } from '../base/errors.ts';
-import { registerSecret } from '../base/secrets.ts';
+import { registerSecret, registerToken } from '../base/secrets.ts';
 
 /** The variable that holds the keys. */
 export const KEY_VARIABLE = 'TIDEMARK_KEY';
@@ -66,7 +66,7 @@ export class Vault {
       decipher.setAAD(placeBytes(place, keyId));
       decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
       const text = Buffer.concat([decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]).toString('utf8');
-      registerSecret(text);
+      registerToken(what, text);
       return text;
     } catch (cause) {
       throw new RequestRefusedError(`what is kept of ${what} has been changed, or belongs to something else`, {
