@@ -62,7 +62,9 @@ const orgAuth = z
     clientSecret: secret('Consumer secret of the connected app'),
     redirectUrl: serverUrl
       .optional()
-      .describe('Where Salesforce sends users back: …/connect/<connection>/callback, as in the connected app. Default: this machine'),
+      .describe(
+        'Where Salesforce sends users back: …/connect/<connection>/callback, as in the connected app. Default: this machine',
+      ),
   })
   .describe('Users let the app into their org at /connect/<connection> (OAuth 2.0 web server flow with PKCE)');
 

@@ -5,8 +5,8 @@ import type { AnyConnector, Config, StoreConfig, SyncConfig } from './config.ts'
 import { checkDatasets } from './datasets.ts';
 import type { Environment } from './environment.ts';
 import { locateYaml } from './located-yaml.ts';
-import type { PairingConfig } from './pairing.ts';
 import { isForEach, readOrgs } from './orgs.ts';
+import type { PairingConfig } from './pairing.ts';
 import { guardSecrets, isBlock, readConnections } from './read-connections.ts';
 import { connectionForHooks } from './read-hook.ts';
 import { readPairing } from './read-pairing.ts';

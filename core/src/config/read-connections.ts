@@ -52,7 +52,8 @@ export function readConnections(
 function schemaOf({ name, config, orgs }: AnyConnector, many: unknown, path: Path, report: Report): ZodType | null {
   if (many === undefined || many === false) return config;
   if (many !== true) report.error([...path, 'orgs'], 'takes true', 'leave it out for one system');
-  else if (orgs === undefined) report.error([...path, 'orgs'], `is nothing for a connection of type ${name}`, 'leave it out', 'key');
+  else if (orgs === undefined)
+    report.error([...path, 'orgs'], `is nothing for a connection of type ${name}`, 'leave it out', 'key');
   return orgs?.config ?? null;
 }
 

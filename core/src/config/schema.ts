@@ -154,7 +154,8 @@ const schedule = { every: every.optional(), cron: cron.optional(), timezone: tim
 /** A sync but for `from`, `to` and `steps`, which depend on connectors and kinds. */
 export const syncSchema = z.strictObject({
   forEach: z.literal('org').optional().meta({
-    description: 'One sync for each org of its connection (orgs: true), named contacts@acme. {org} in its texts is the name of the org',
+    description:
+      'One sync for each org of its connection (orgs: true), named contacts@acme. {org} in its texts is the name of the org',
   }),
   from: block.meta({ description: 'Where records come from' }),
   to: block.meta({ description: 'Where they go' }),
