@@ -2,9 +2,12 @@ import {
   type FieldType,
   type FieldValue,
   type Found,
+  fieldAs,
+  fieldAt,
   type Lookup,
   type LookupSpec,
   newRow,
+  parseExact,
   type Rejection,
   RequestRefusedError,
   type Row,
@@ -15,7 +18,6 @@ import { type HttpClient, type HttpRequest, ServerFaultError } from './client.ts
 import type { HttpLookup } from './config.ts';
 import { eachAtOnce } from './each-at-once.ts';
 import { Faults } from './faults.ts';
-import { fieldAs, fieldAt, parseExact } from './field-as.ts';
 import { compilePath } from './path-template.ts';
 import { type Reply, reasonOf } from './reply.ts';
 

@@ -8,7 +8,7 @@ import { RedisQueues } from './redis-queues.ts';
 import { openSource } from './source.ts';
 import { SqlQueues } from './sql-queues.ts';
 import { SqliteStore } from './sqlite-store.ts';
-import { QueueStreamWriter } from './stream-writer.ts';
+import { queueStreamWriter } from './stream-writer.ts';
 import { QueueTarget } from './target.ts';
 
 export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
@@ -43,7 +43,7 @@ export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
             hint: 'Let hooks use a queue in SQLite or PostgreSQL, or name none: it is made beside the store.',
           });
         },
-        openStreamWriter: async () => new QueueStreamWriter(queues(), context.clock),
+        openStreamWriter: async () => queueStreamWriter(queues(), context.clock),
         async [Symbol.asyncDispose]() {
           await opened?.close();
           opened = undefined;

@@ -27,8 +27,19 @@ export interface Batch {
   readonly changes: readonly Change[];
   /** Opaque to the engine. Null: nothing new may be kept, because more of the same piece of work follows or nothing has changed. */
   readonly checkpoint: string | null;
+  /** What the source met on the way and can make no change of. Kept as failures before the checkpoint passes them (P2). */
+  readonly unread?: readonly UnreadRecord[];
   /** What stretch of the source's time this read covers, epoch ms, for the run's record. */
   readonly window?: { readonly fromMs: number; readonly toMs: number };
+}
+
+/** Something a source could not read: no JSON, without a key, gone before it was read. Nothing is tried again: somebody has to look. */
+export interface UnreadRecord {
+  /** Where it lies, e.g. topic, partition and offset: no record's key, so that later changes of a record do not wait for it. */
+  readonly key: string;
+  readonly reason: string;
+  /** As it came: enough to find out what it was meant to be. */
+  readonly raw: Row;
 }
 
 /** What a target did with one change. */

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TransientError } from '../base/errors.ts';
 import { altered, World } from '../control/fixture.ts';
-import type { Batch, Change } from '../model/change.ts';
+import type { Batch, Change, UnreadRecord } from '../model/change.ts';
 import type { Source, Target } from '../model/connector.ts';
 
 const sync = (keys = '') => `
@@ -28,6 +28,8 @@ class PagedWorld extends World {
   again: (change: Change) => Change | null = () => null;
   /** Ends the read, and does not fail it, when it is told to stop. */
   endsEarly = false;
+  /** What is met on each page and cannot be read. */
+  unread: (page: number) => readonly UnreadRecord[] = () => [];
   /** Before each page. */
   beforePage: (page: number, signal: AbortSignal) => Promise<void> = async () => {};
 
@@ -49,7 +51,8 @@ class PagedWorld extends World {
               signal.throwIfAborted();
               page = ++world.pages;
               const part = all.slice(at, at + world.pageSize);
-              yield { changes: part, checkpoint: String(world.people.entry(part.at(-1)!.key)!.sequence) };
+              const unread = world.unread(page);
+              yield { changes: part, unread, checkpoint: String(world.people.entry(part.at(-1)!.key)!.sequence) };
             }
           }
         } finally {
@@ -245,5 +248,19 @@ test('a source that answers a stop by ending early has not come to its end', { t
   expect(await world.run({ stop: stop.signal })).toMatchObject({ state: 'stopped' });
   world.endsEarly = false;
   await world.run();
+  expect(world.held()).toEqual(world.truth());
+});
+
+test('what a source cannot read is kept before the checkpoint passes it, stops nothing, and is never written (P2)', async () => {
+  const world = await pagedWorld(3);
+  world.unread = (page) => (page === 2 ? [{ key: 't/0/17', reason: 'is no JSON', raw: { text: '{oops' } }] : []);
+  const report = await world.run();
+  expect(report).toMatchObject({ state: 'succeeded', counts: { read: 4, failed: 1 } });
+  expect(world.held()).toEqual(world.truth());
+  const kept = { key: 't/0/17', message: 'is no JSON', row: { text: '{oops' } };
+  expect(await world.store.failures({ sync: 's' })).toMatchObject([kept]);
+  await world.store.makeFailuresDue({ sync: 's' }, 0);
+  await world.run();
+  expect(await world.store.failures({ sync: 's' })).toMatchObject([kept]);
   expect(world.held()).toEqual(world.truth());
 });

@@ -6,6 +6,7 @@ import { type Envelope, encodeEnvelope } from './envelope.ts';
 import { inTurn, type OpenedSync, type RunScope, StoppedError } from './opened-sync.ts';
 import type { Outcomes } from './outcomes.ts';
 import { retryFailures } from './retry-failures.ts';
+import { keepUnread } from './unread.ts';
 
 /** What is written together, and what may wait for that, at most: memory holds both, however long the delta is (P9). */
 const CHANGES_MAX = 10_000;
@@ -38,6 +39,7 @@ export async function runDelta(sync: OpenedSync, scope: RunScope, from: Envelope
     const checkpoint = position === null ? null : encodeEnvelope({ ...from, position });
     for (const batch of batches) scope.tally.window(batch.window);
     await inTurn(sync, async () => {
+      for (const { unread = [] } of batches) await keepUnread(sync, scope, unread);
       const read: (readonly Change[])[] = [];
       for (const batch of batches) read.push(await asOfNow(sync, batch, askedAt.get(batch)!, scope.signal));
       await applyBatches(sync, scope, read, checkpoint, failing);

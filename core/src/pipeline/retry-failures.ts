@@ -2,7 +2,7 @@ import type { Change } from '../model/change.ts';
 import type { Failure } from '../store/store.ts';
 import { forgetFailures, newFailure, remember, tellResults } from './apply.ts';
 import { inTurn, type OpenedSync, type RunScope } from './opened-sync.ts';
-import { UNREAD } from './topic/topic-sync.ts';
+import { UNREAD } from './unread.ts';
 
 /** Failures tried in one go. */
 const BATCH = 200;

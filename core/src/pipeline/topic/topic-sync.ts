@@ -8,13 +8,11 @@ import { differing } from '../compare-target.ts';
 import type { WriteGate } from '../live/write-gate.ts';
 import type { OpenedSync } from '../opened-sync.ts';
 import type { StepFailure } from '../stage.ts';
+import { unreadFailure } from '../unread.ts';
 import { SeenEvents } from './seen-events.ts';
 
 /** Fields for which a topic was opened anew, so that one which no discovery finds is not looked for again and again. */
 const grown = new WeakMap<SyncConfig, Set<string>>();
-
-/** Place of a failure that no step and no target made: the event's content could not be read. */
-export const UNREAD = 'event';
 
 /** What a batch of events comes to. */
 export interface Prepared {
@@ -143,9 +141,8 @@ export class TopicSync {
   async #keepUnread(events: readonly StreamEvent[]): Promise<void> {
     if (events.length === 0) return;
     const failures = events.map(({ keys, unread }) => {
-      const row = Object.assign(newRow(), unread?.raw);
-      const reason = { code: 'event_unreadable', message: unread?.reason ?? 'its content cannot be read' };
-      return newFailure(this.opened, { op: 'upsert', key: keys[0]!, row, stampMs: NO_STAMP }, reason, UNREAD);
+      const raw = Object.assign(newRow(), unread?.raw);
+      return unreadFailure(this.opened, { key: keys[0]!, reason: unread?.reason ?? 'its content cannot be read', raw });
     });
     await this.opened.store.putFailures(failures);
   }

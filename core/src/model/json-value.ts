@@ -1,4 +1,4 @@
-import { type FieldType, type FieldValue, textOf } from '@tidemark/core';
+import { type FieldType, type FieldValue, textOf } from './value.ts';
 
 /** JSON whose integers keep all their digits: as text, where a number cannot hold them. Null when it is none. */
 export function parseExact(body: string): { readonly value: FieldValue } | null {
