@@ -14,8 +14,8 @@ export async function checkConfig(
   parts: EngineParts & { readonly syncs: Syncs; readonly pairings: Pairings },
   signal: AbortSignal,
 ): Promise<readonly Problem[]> {
-  const { config, connection, syncs, pairings } = parts;
-  const problems: Problem[] = [...config.warnings];
+  const { config, store, connection, syncs, pairings } = parts;
+  const problems: Problem[] = [...config.warnings, ...(await store.workers.check())];
   const broken = new Set<string>();
   const live: LiveDataset[] = [];
   for (const name of config.connections.keys()) {

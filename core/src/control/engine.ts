@@ -10,6 +10,7 @@ import type { Verdict } from '../pipeline/verify.ts';
 import type { JournalStats } from '../store/journal-store.ts';
 import type { Conflict } from '../store/links.ts';
 import type { Failure, Run } from '../store/store.ts';
+import type { LiveWorker } from '../store/workers.ts';
 import { type AllowanceStatus, knownAllowances } from './allowances.ts';
 import { type BudgetStatus, budgetStatus } from './budget/budget-status.ts';
 import { Budgets } from './budget/budgets.ts';
@@ -40,7 +41,7 @@ export class Engine implements AsyncDisposable {
   readonly hooks: Hooks;
   readonly #parts: EngineParts & { readonly syncs: Syncs; readonly pairings: Pairings };
   readonly #connections: Connections;
-  #live: readonly LiveProgress[] = [];
+  #live: () => readonly LiveProgress[] = () => [];
 
   constructor(options: EngineOptions) {
     this.config = options.config;
@@ -158,11 +159,19 @@ export class Engine implements AsyncDisposable {
     }));
   }
 
-  /** Runs every scheduled sync and follows every stream until `stop` aborts; then finishes the batch under way. */
+  /**
+   * Runs every scheduled sync and follows every stream until `stop` aborts; then finishes the batch under way. Processes that keep
+   * their state in one Postgres share that: each does what it owns (P11).
+   */
   async start(options: StartOptions): Promise<void> {
     const { live, ended } = runSchedules(this.#parts, options);
     this.#live = live;
     await ended;
+  }
+
+  /** The workers that live, and what each of them runs; none where one process runs all. */
+  workers(): Promise<readonly LiveWorker[]> {
+    return this.#parts.store.workers.workers();
   }
 
   /** What connections let their clients use, as far as it is known: of those that live syncs listen to. */
@@ -193,7 +202,7 @@ export class Engine implements AsyncDisposable {
 
   /** The streams that this process follows. */
   liveStatus(): readonly LiveStatus[] {
-    return this.#live.map((progress) => progress.tell());
+    return this.#live().map((progress) => progress.tell());
   }
 
   async status(name?: string): Promise<readonly SyncStatus[]> {

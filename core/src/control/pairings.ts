@@ -228,6 +228,14 @@ export class Pairings implements AsyncDisposable {
     await this.#forget(name);
   }
 
+  /** What was kept open is closed, and that this process owned the sync is forgotten: it may be another worker's from now on. */
+  release(name: string): Promise<void> {
+    return this.#inTurn(name, async () => {
+      await this.#forget(name);
+      this.#owned.delete(name);
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const name of [...this.#opened.keys()]) await this.#forget(name);
   }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Clock } from '../base/clock.ts';
 import type { ScheduleConfig } from '../config/config.ts';
-import { nextDue, type Scheduled, schedule } from './scheduler.ts';
+import { nextDue, type Scheduled, Slots, schedule } from './scheduler.ts';
 
 /** Time passes when everybody sleeps: to the earliest moment that somebody waits for. */
 class VirtualClock implements Clock {
@@ -63,7 +63,7 @@ async function during(
   const clock = new VirtualClock();
   const ran: Ran[] = [];
   const stop = new AbortController();
-  const running = schedule(make(clock, ran), { clock, stop: stop.signal, concurrency });
+  const running = schedule(make(clock, ran), { clock, stop: stop.signal, slots: new Slots(concurrency) });
   await clock.pass(ms);
   stop.abort();
   await clock.pass(60_000);

@@ -30,23 +30,23 @@ const NAP_MS = 60_000;
 /** A run that has to be made again is not made again sooner. */
 const AGAIN_MS = 60_000;
 
-/**
- * Runs syncs as they fall due, at most `concurrency` at once and never one sync twice at a time. Returns when `stop` aborts and
- * the runs under way have ended.
- */
-export async function schedule(
-  syncs: readonly Scheduled[],
-  options: { clock: Clock; stop: AbortSignal; concurrency: number; onWait?: (sync: string, dueAtMs: number) => void },
-): Promise<void> {
-  const slots = new Slots(options.concurrency);
-  await Promise.all(syncs.map((sync) => scheduleOne(sync, slots, options)));
+export interface ScheduleOptions {
+  readonly clock: Clock;
+  readonly stop: AbortSignal;
+  /** Shared by all that run at the same time. */
+  readonly slots: Slots;
+  readonly onWait?: (sync: string, dueAtMs: number) => void;
 }
 
-async function scheduleOne(
-  sync: Scheduled,
-  slots: Slots,
-  { clock, stop, onWait }: { clock: Clock; stop: AbortSignal; onWait?: (sync: string, dueAtMs: number) => void },
-): Promise<void> {
+/**
+ * Runs syncs as they fall due, as many at once as there are slots, and never one sync twice at a time. Returns when `stop` aborts and
+ * the runs under way have ended.
+ */
+export async function schedule(syncs: readonly Scheduled[], options: ScheduleOptions): Promise<void> {
+  await Promise.all(syncs.map((sync) => scheduleOne(sync, options)));
+}
+
+async function scheduleOne(sync: Scheduled, { clock, stop, slots, onWait }: ScheduleOptions): Promise<void> {
   if (sync.schedule === null && sync.full === null) return;
   const startMs = clock.now() + sync.startDelayMs;
   let lastDeltaMs: number | null = null;
@@ -110,7 +110,8 @@ async function wait(untilMs: number, clock: Clock, stop: AbortSignal): Promise<b
   return false;
 }
 
-class Slots {
+/** How many runs there may be at once. */
+export class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 

@@ -203,6 +203,11 @@ export class Syncs implements AsyncDisposable {
     return this.#opened.get(name)?.sync;
   }
 
+  /** What was kept open for its next run is closed: that is another worker's. */
+  async release(name: string): Promise<void> {
+    if (!this.#running.has(name)) await this.#forget(name);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const name of [...this.#opened.keys()]) await this.#forget(name);
   }
