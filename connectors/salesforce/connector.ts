@@ -20,6 +20,7 @@ import { createDescribes } from './describe.ts';
 import { registerSecretsOf, runSfCli } from './login-flows.ts';
 import { openLookup } from './lookup.ts';
 import { createOrgTime } from './org-clock.ts';
+import { orgs } from './org-sign-in.ts';
 import { openSide } from './side/side.ts';
 import { openSource } from './source.ts';
 import { streamProblems } from './stream/check-stream.ts';
@@ -46,6 +47,7 @@ export function createConnector(ports: SalesforcePorts = {}): Connector<Config, 
     side,
     lookup,
     eventChannel: ({ topic }) => topic ?? null,
+    orgs,
     open: (settings, context) => openConnection(settings, context, ports),
   };
 }

@@ -5,6 +5,7 @@ import type { Connection, Log } from '../model/connector.ts';
 import type { Store } from '../store/store.ts';
 import type { Budgets } from './budget/budgets.ts';
 import type { Hooks } from './hooks.ts';
+import type { OrgDirectory } from './orgs/org-directory.ts';
 
 export interface EngineOptions {
   readonly config: Config;
@@ -20,5 +21,7 @@ export interface EngineParts extends EngineOptions {
   /** @throws {RequestRefusedError} the configuration has none of that name */
   connection(name: string): Connection<unknown, unknown>;
   readonly hooks: Hooks;
+  /** Which orgs are connected at this time: `config` changes with them. */
+  readonly directory: OrgDirectory;
   readonly budgets: Budgets;
 }

@@ -20,6 +20,8 @@ import { Connections } from './connections.ts';
 import type { EngineOptions, EngineParts } from './engine-options.ts';
 import { liveUnit } from './follow-streams.ts';
 import { Hooks } from './hooks.ts';
+import { OrgDirectory } from './orgs/org-directory.ts';
+import { Orgs } from './orgs/orgs.ts';
 import { type Choice, Pairings } from './pairings.ts';
 import { runSchedules, type StartOptions } from './run-schedules.ts';
 import { applySchema, pairingSchema, planSchema, removeSchema, type SyncSchema } from './schema-changes.ts';
@@ -36,21 +38,31 @@ export interface Journaled extends Omit<JournalStats, 'stretch' | 'sinceSeq'> {
 
 /** Everything that a user can ask for. The CLI and the HTTP API are two faces of it. */
 export class Engine implements AsyncDisposable {
+  /** As it is now: with the orgs that are connected. */
   readonly config: Config;
+  readonly orgs: Orgs;
   /** What others hand over. */
   readonly hooks: Hooks;
   readonly #parts: EngineParts & { readonly syncs: Syncs; readonly pairings: Pairings };
   readonly #connections: Connections;
   #live: () => readonly LiveProgress[] = () => [];
 
-  constructor(options: EngineOptions) {
+  constructor(written: EngineOptions) {
+    const directory = new OrgDirectory(written.config, written.store.orgs, written.log);
+    const options = { ...written, config: directory.config };
     this.config = options.config;
+    this.orgs = new Orgs(options);
     const budgets = new Budgets(options);
     this.#connections = new Connections(options, budgets);
     const connection = (name: string) => this.#connections.get(name);
     this.hooks = new Hooks({ ...options, connection });
-    const parts = { ...options, budgets, connection, hooks: this.hooks };
+    const parts = { ...options, budgets, connection, hooks: this.hooks, directory };
     this.#parts = { ...parts, syncs: new Syncs(parts), pairings: new Pairings(parts) };
+  }
+
+  /** Takes over which orgs are connected now; to be asked first by whoever wants to know their syncs. */
+  async refreshOrgs(): Promise<void> {
+    for (const connection of await this.#parts.directory.refresh()) await this.#connections.close(connection);
   }
 
   /** Connections and syncs, looked at and not touched: what is missing, and what to do about it. */

@@ -243,7 +243,9 @@ export class Syncs implements AsyncDisposable {
   async #reuseOrOpen(sync: SyncConfig, signal: AbortSignal): Promise<OpenedSync> {
     const { clock, log } = this.#parts;
     const known = this.#opened.get(sync.name);
-    if (known !== undefined && clock.now() - known.openedAtMs < REDISCOVER_MS) return known.sync;
+    // The sync of an org that was set anew is another one.
+    const isFresh = known !== undefined && known.sync.config === sync && clock.now() - known.openedAtMs < REDISCOVER_MS;
+    if (isFresh) return known.sync;
     await this.#forget(sync.name);
     await keepStart(sync, this.#parts);
     const opened = await this.open(sync, signal);

@@ -39,6 +39,10 @@ export class Vault {
     return this.#keys[0]!.id;
   }
 
+  holds(keyId: string): boolean {
+    return this.#keys.some(({ id }) => id === keyId);
+  }
+
   seal(text: string, place: readonly string[]): Sealed {
     const { id, bytes } = this.#keys[0]!;
     const iv = randomBytes(IV_BYTES);
