@@ -2,3 +2,4 @@
 export * from './history.ts';
 export * from './life.ts';
 export * from './scheduler.ts';
+export * from './workers.ts';
