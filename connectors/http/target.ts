@@ -1,11 +1,17 @@
 import {
   type Change,
   type Commit,
+  deletePreview,
+  noCalls,
   type Rejection,
+  refusedPreview,
   type SchemaChange,
+  sendPreview,
   type Target,
+  type TargetPreview,
   type TargetSpec,
   UnexpectedReplyError,
+  unchangedPreview,
   type WriteResult,
 } from '@tidemark/core';
 import { type HttpClient, type HttpRequest, ServerFaultError } from './client.ts';
@@ -61,14 +67,7 @@ export class HttpTarget implements Target {
 
   async write(changes: readonly Change[], commit: Commit, signal: AbortSignal): Promise<readonly WriteResult[]> {
     signal.throwIfAborted();
-    const results: WriteResult[] = new Array(changes.length);
-    const sent: Sent[] = [];
-    for (const [at, change] of changes.entries()) {
-      const message = this.#ignores(change) ? null : this.#messages.of(change);
-      if (message === null) results[at] = { status: 'unchanged' };
-      else if ('refused' in message) results[at] = { status: 'rejected', reason: message.refused };
-      else sent.push({ at, change, message });
-    }
+    const { sent, results } = this.#sorted(changes);
     const faults = new Faults();
     await eachAtOnce(this.#requests(sent), this.#client.concurrency, async (records) => {
       const answers = await this.#deliver(records, faults, signal);
@@ -81,7 +80,37 @@ export class HttpTarget implements Target {
     return results;
   }
 
+  openPreview(): TargetPreview {
+    const calls = noCalls();
+    return {
+      calls,
+      write: async (changes) => {
+        const { sent, results } = this.#sorted(changes);
+        calls.requests += this.#requests(sent).length;
+        return changes.map(({ row }, at) => {
+          const result = results[at];
+          if (result?.status === 'rejected') return refusedPreview(result.reason);
+          if (result !== undefined) return unchangedPreview;
+          return row === null ? deletePreview : sendPreview(row, this.#spec.schema);
+        });
+      },
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** What is to be sent; what is not has its result already. */
+  #sorted(changes: readonly Change[]): { readonly sent: readonly Sent[]; readonly results: WriteResult[] } {
+    const results: WriteResult[] = new Array(changes.length);
+    const sent: Sent[] = [];
+    for (const [at, change] of changes.entries()) {
+      const message = this.#ignores(change) ? null : this.#messages.of(change);
+      if (message === null) results[at] = { status: 'unchanged' };
+      else if ('refused' in message) results[at] = { status: 'rejected', reason: message.refused };
+      else sent.push({ at, change, message });
+    }
+    return { sent, results };
+  }
 
   #ignores({ op }: Change): boolean {
     return op === 'delete' && this.#spec.deletes === 'ignore';

@@ -4,7 +4,17 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type Clock, createFetch, Engine, openStore, parseConfig, type Store, seededRandom } from '@tidemark/core';
+import {
+  type Clock,
+  createFetch,
+  Engine,
+  noCalls,
+  openStore,
+  type PlannedWrite,
+  parseConfig,
+  type Store,
+  seededRandom,
+} from '@tidemark/core';
 import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadConnectors } from '../src/connectors.ts';
@@ -120,6 +130,38 @@ test('records, their changes and their deletes arrive; one that is refused is ke
   requests = [];
   await engine.run('s', { signal });
   expect(requests).toEqual([]);
+});
+
+test.each([
+  ['a request each', contacts],
+  ['several in a request', { ...contacts, to: { connection: 'api', path: '/contacts', batch: 2 } }],
+])('a dry run tells what would be sent, in how many requests, and sends nothing: %s', async (_, sync) => {
+  for (const name of ['Ada', 'Bob', 'Eve']) insert(name);
+  await using engine = await start(sync);
+  const first = await engine.dryRun('s', { signal });
+  expect(requests).toEqual([]);
+  expect((await engine.run('s', { signal })).counts).toEqual(first.counts);
+  expect(first.calls).toEqual({ ...noCalls(), requests: requests.length });
+
+  requests = [];
+  org.org.clock.advance(120_000);
+  const [ada, bob] = (org.org.query('SELECT Id FROM Contact ORDER BY LastName').page(0, 3, 'v62.0') as { Id: string }[]).map(
+    ({ Id }) => Id,
+  );
+  org.org.write((transaction) => transaction.update('Contact', ada!, { LastName: 'Ada L' }));
+  org.org.write((transaction) => transaction.delete('Contact', bob!));
+  const planned: PlannedWrite[] = [];
+  const second = await engine.dryRun('s', { signal, onWrite: (write) => planned.push(write) });
+  expect(requests).toEqual([]);
+  expect(planned).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ key: ada, effect: 'send', fields: expect.arrayContaining([{ field: 'name', after: 'Ada L' }]) }),
+      expect.objectContaining({ key: bob, effect: 'delete' }),
+    ]),
+  );
+  expect(planned).toHaveLength(2);
+  expect((await engine.run('s', { signal })).counts).toEqual(second.counts);
+  expect(second.calls).toEqual({ ...noCalls(), requests: requests.length });
 });
 
 test('an API that goes away in the middle: the run fails, and the next one brings what is missing, repeats with the same key (P1)', async () => {

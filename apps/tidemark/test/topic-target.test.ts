@@ -1,3 +1,4 @@
+import { noCalls, type PlannedWrite } from '@tidemark/core';
 import { evidence } from '@tidemark/emulator';
 import { expect, test, vi } from 'vitest';
 import { TopicWorld } from './topic-world.ts';
@@ -64,6 +65,31 @@ test(`one that is refused is kept with its reason, the others are published, and
     ['O3', 'packed'],
     ['O2', 'mended'],
   ]);
+});
+
+test('a dry run tells each event that would be published, and in how many calls, and publishes none', async () => {
+  await using world = await TopicWorld.open();
+  shipments(world, ...Array.from({ length: 201 }, (_, i): [string, string] => [`O${i}`, 'packed']));
+  await using engine = await world.engine(fromTable);
+  const planned: PlannedWrite[] = [];
+  const dry = await engine.dryRun('orders', { signal, onWrite: (write) => planned.push(write) });
+  expect(shipped(world)).toEqual([]);
+  expect(planned).toHaveLength(201);
+  expect(planned[0]).toMatchObject({
+    effect: 'create',
+    fields: [
+      { field: 'OrderId__c', after: 'O0' },
+      { field: 'Status__c', after: 'packed' },
+    ],
+  });
+  world.emulator.requests.reset();
+  const report = await engine.run('orders', { signal });
+  expect(report.counts).toEqual(dry.counts);
+  const published = world.emulator.requests
+    .log()
+    .filter(({ method, url }) => method === 'POST' && /composite.sobjects/.test(url));
+  expect(dry.calls).toEqual({ ...noCalls(), collections: published.length });
+  expect(published).toHaveLength(2);
 });
 
 test('what is published is what comes in by another sync', async () => {

@@ -108,6 +108,11 @@ function errorOf({ success, errors }: EventReply, { bytes }: OutgoingEvent): { c
   return { code, message: words };
 }
 
+/** So many calls they go out in. */
+export function callsToPublish(events: readonly OutgoingEvent[]): number {
+  return [...callsOf(events)].length;
+}
+
 function* callsOf(events: readonly OutgoingEvent[]): Generator<readonly OutgoingEvent[]> {
   let call: OutgoingEvent[] = [];
   let bytes = 0;

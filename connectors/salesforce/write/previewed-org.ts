@@ -1,4 +1,14 @@
-import { addCalls, type Change, noCalls, type RecordPreview, type TargetSpec, type WriteResult } from '@tidemark/core';
+import {
+  addCalls,
+  type Change,
+  deletePreview,
+  noCalls,
+  type RecordPreview,
+  refusedPreview,
+  type TargetSpec,
+  unchangedPreview,
+  type WriteResult,
+} from '@tidemark/core';
 import type { Client } from '../client.ts';
 import type { To } from '../config.ts';
 import { counting } from '../counted-client.ts';
@@ -42,10 +52,7 @@ export class PreviewedOrg implements OrgWrites {
     const preview = this.#previews.get(change);
     this.#previews.delete(change);
     if (preview !== undefined) return preview;
-    const nothing = { fields: [], resent: 0 };
-    return result.status === 'rejected'
-      ? { effect: 'refused', ...nothing, reason: result.reason }
-      : { effect: 'unchanged', ...nothing };
+    return result.status === 'rejected' ? refusedPreview(result.reason) : unchangedPreview;
   }
 
   async find(keys: readonly string[], _fields: readonly string[], signal: AbortSignal): Promise<Map<string, JsonRecord[]>> {
@@ -69,7 +76,7 @@ export class PreviewedOrg implements OrgWrites {
     const current = operation === 'insert' || folded === null ? undefined : this.#records.get(folded)?.[0];
     if (operation === 'delete') {
       this.#records.set(folded!, []);
-      this.#previews.set(change, { effect: 'delete', fields: [], resent: 0 });
+      this.#previews.set(change, deletePreview);
       return { ok: true, created: false };
     }
     if (operation === 'update' && current === undefined && !this.#blind) {

@@ -1,5 +1,6 @@
 import type { Rejection } from './change.ts';
-import type { FieldValue } from './value.ts';
+import type { DatasetSchema } from './schema.ts';
+import type { FieldValue, Row } from './value.ts';
 
 /** What a write would do with one record. `send` says that nobody knows whether it makes or changes one. */
 export type Effect = 'create' | 'update' | 'send' | 'delete' | 'unchanged' | 'refused';
@@ -19,6 +20,19 @@ export interface RecordPreview {
   readonly resent: number;
   /** Why it would be refused, as far as that is known without asking for it. */
   readonly reason?: Rejection;
+}
+
+/** A record that goes out whole, to a system that nobody asks what it has. */
+export function sendPreview(row: Row, { fields }: Pick<DatasetSchema, 'fields'>): RecordPreview {
+  const sent = fields.filter(({ name }) => Object.hasOwn(row, name)).map(({ name }) => ({ field: name, after: row[name]! }));
+  return { effect: 'send', fields: sent, resent: 0 };
+}
+
+export const unchangedPreview: RecordPreview = { effect: 'unchanged', fields: [], resent: 0 };
+export const deletePreview: RecordPreview = { effect: 'delete', fields: [], resent: 0 };
+
+export function refusedPreview(reason: Rejection): RecordPreview {
+  return { effect: 'refused', fields: [], resent: 0, reason };
 }
 
 /** Requests that a write would cost its system when nothing goes wrong, by kind. A Bulk job takes several of them. */

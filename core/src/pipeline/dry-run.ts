@@ -1,7 +1,15 @@
 import type { Change, WriteResult } from '../model/change.ts';
 import { differingFields } from '../model/compare.ts';
 import type { Source, Target, TargetPreview } from '../model/connector.ts';
-import { type Effect, noCalls, type RecordPreview, type WriteCalls } from '../model/preview.ts';
+import {
+  deletePreview,
+  type Effect,
+  noCalls,
+  type RecordPreview,
+  sendPreview,
+  unchangedPreview,
+  type WriteCalls,
+} from '../model/preview.ts';
 import type { DatasetSchema } from '../model/schema.ts';
 import type { Row } from '../model/value.ts';
 import { dryCheckpoints } from '../store/dry-store.ts';
@@ -113,17 +121,13 @@ class ComparedPreview implements TargetPreview {
     const held = await this.#target.read?.(changes.map(({ key }) => key)).catch(() => new Map<string, Row>());
     const previews = changes.map(({ key, row }): RecordPreview => {
       const before = this.#left.has(key) ? this.#left.get(key)! : (held?.get(key) ?? null);
-      if (row === null) {
-        if (held !== undefined && before === null) return unchanged;
-        return { effect: 'delete', fields: [], resent: 0 };
-      }
-      const names = this.#schema.fields.map(({ name }) => name).filter((name) => Object.hasOwn(row, name));
-      const sent = names.map((field) => ({ field, after: row[field]! }));
-      if (held === undefined) return { effect: 'send', fields: sent, resent: 0 };
-      if (before === null) return { effect: 'create', fields: sent, resent: 0 };
+      if (row === null) return held !== undefined && before === null ? unchangedPreview : deletePreview;
+      const sent = sendPreview(row, this.#schema);
+      if (held === undefined) return sent;
+      if (before === null) return { ...sent, effect: 'create' };
       const differing = new Set(differingFields(row, before, this.#schema.fields));
-      if (differing.size === 0) return unchanged;
-      const fields = sent
+      if (differing.size === 0) return unchangedPreview;
+      const fields = sent.fields
         .filter(({ field }) => differing.has(field))
         .map(({ field, after }) => ({ field, before: before[field] ?? null, after }));
       return { effect: 'update', fields, resent: 0 };
@@ -132,5 +136,3 @@ class ComparedPreview implements TargetPreview {
     return previews;
   }
 }
-
-const unchanged: RecordPreview = { effect: 'unchanged', fields: [], resent: 0 };
