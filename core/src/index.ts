@@ -10,6 +10,7 @@ export * from './base/clock.ts';
 export * from './base/errors.ts';
 export { createFetch, publicFetch } from './base/fetch.ts';
 export { createLog, type LogLevel, type LogOptions, logLevels, type RootLog } from './base/log.ts';
+export { postgresSettings } from './base/postgres-settings.ts';
 export * from './base/random.ts';
 export * from './base/retry.ts';
 export { registerSecret, registerToken, scrub } from './base/secrets.ts';

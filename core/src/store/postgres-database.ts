@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { AccessDeniedError, NotConnectedError, TransientError } from '../base/errors.ts';
-import { openPostgresSession } from './postgres-session.ts';
+import { openPostgresSession, storeServer } from './postgres-session.ts';
 import type { Database, Tables } from './tables.ts';
 
 /** A schema of our own, so that the store may share a database with the tables it fills. */
@@ -12,11 +12,13 @@ const MIGRATION_LOCK = 7_140_331_052;
 
 const INT8 = 20;
 
+/** The driver's words, which have no code. */
+const NO_TLS = 'The server does not support SSL connections';
+
 export async function openPostgresDatabase(url: string): Promise<Database> {
   const pool = new pg.Pool({
-    connectionString: url,
+    ...storeServer(url, 'tidemark store'),
     max: 4,
-    application_name: 'tidemark store',
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     // Our integers are ids, counts and epoch ms: a double holds them.
@@ -54,6 +56,12 @@ function translatePostgres(error: unknown): unknown {
     return new AccessDeniedError(message, {
       cause: error,
       hint: 'look at the user, the password and the rights in the url of the store',
+    });
+  }
+  if (/^(ERR_TLS_)?[A-Z_]*(CERT|UNABLE_TO_VERIFY)[A-Z_]*$/.test(code) || error.message === NO_TLS) {
+    return new AccessDeniedError(message, {
+      cause: error,
+      hint: 'sslrootcert in the url of the store names the file with the certificate of its authority; sslmode=disable speaks plain text',
     });
   }
   // Connection failures, a server that stops or starts, too many clients, and what the socket says.

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { postgresSettings } from '../base/postgres-settings.ts';
 
 /** One connection of its own to the server, whose session is what counts: nobody else's statements run in it. */
 export interface PostgresSession {
@@ -13,11 +14,15 @@ const CONNECT_MS = 5000;
 /** A statement of a session is a matter of milliseconds; a server that takes longer is as good as gone. */
 const STATEMENT_MS = 5000;
 
+/** The store holds records that were refused: it is spoken to as safely as the databases that hold the others. */
+export function storeServer(url: string, application: string) {
+  return postgresSettings(url, { place: 'store', application, baseDir: '.' });
+}
+
 /** @throws what the driver throws */
 export async function openPostgresSession(url: string, name: string): Promise<PostgresSession> {
   const client = new pg.Client({
-    connectionString: url,
-    application_name: name,
+    ...storeServer(url, name),
     connectionTimeoutMillis: CONNECT_MS,
     query_timeout: STATEMENT_MS,
     keepAlive: true,
