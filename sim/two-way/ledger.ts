@@ -210,7 +210,12 @@ export class Ledger {
       const was = before === null ? null : meaningOf(field, before.values[field]);
       const is = after === null ? null : meaningOf(field, after.values[field]);
       if (is !== null && is !== was) this.#received[side].add(`${field} ${is}`);
-      if (side === 'right' && is !== was && is !== null)
+      if (
+        side === 'right' &&
+        is !== was &&
+        is !== null &&
+        this.#hasHeld(after?.partner ?? this.#partners.right.get(key), field, is)
+      )
         this.#brought.set(`${key} ${field}`, { value: is, atMs: this.#clock.nowMs(), agreed: false });
       if (was === is) continue;
       const entry = entries?.get(field);
@@ -218,6 +223,12 @@ export class Ledger {
         this.#overwritten({ side, key, field, is, isDelete: after === null }, entry, reads);
       entries?.delete(field);
     }
+  }
+
+  /** What somebody decided, or a function, is no side's own value: it is brought to both, one after the other. */
+  #hasHeld(leftKey: string | undefined, field: Field, value: string): boolean {
+    const versions = this.#versions.get(leftKey ?? '') ?? [];
+    return versions.some(({ record }) => meaningOf(field, record.values[field]) === value);
   }
 
   #overwritten(write: Overwrite, { value, at }: Entry, reads: Reads | undefined): void {
