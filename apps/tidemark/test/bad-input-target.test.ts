@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { type BadInput, BadInputWorld, type ConfigFile, tryAll } from './bad-input-world.ts';
@@ -306,5 +308,42 @@ test('a disk that is full: the run says so, and goes on once there is room', asy
     await world.expectWhole();
   } finally {
     unmount();
+  }
+});
+
+test('a disk of the database server that is full: the run says so, and goes on once there is room', async ({ skip }) => {
+  await using world = await BadInputWorld.open('postgres');
+  const [{ data, local }] = (await world.sql(
+    "SELECT current_setting('data_directory') AS data, inet_server_addr() <<= '127.0.0.0/8' AS local",
+  )) as [{ data: string; local: boolean }];
+  const disk = mkdtempSync(join(tmpdir(), 'tidemark-disk-'));
+  const unmount = local && existsSync(data) ? smallDisk(disk) : null;
+  if (unmount === null) return skip('this user cannot mount a small disk for the server');
+  const name = new URL(world.databaseUrl!).pathname.slice(1);
+  try {
+    const { uid, gid } = statSync(data);
+    chownSync(disk, uid, gid);
+    await world.sql(`CREATE TABLESPACE ${name} LOCATION '${disk}'`);
+    await world.sql(`ALTER DATABASE ${name} SET default_tablespace = ${name}`);
+    world.configure();
+    expect(await world.call('run', 's')).toMatchObject({ exitCode: 0 });
+    await world.sql('CREATE TABLE filler (text text)');
+    await expect(world.sql("INSERT INTO filler SELECT repeat('x', 2000) FROM generate_series(1, 2000)")).rejects.toThrow(
+      /No space/,
+    );
+    world.change();
+    for (let i = 0; i < 300; i++) world.insert({ LastName: `More ${i}`, FirstName: 'x'.repeat(40) });
+    const answer = await world.call('run', 's');
+    expect(answer.out).toMatch(
+      /error: PostgreSQL: could not extend file .*No space left.*\n {2}to do: .*free space there\. Nothing is lost/,
+    );
+    expect(answer.exitCode).toBe(1);
+    await world.sql('DROP TABLE filler');
+    await world.expectWhole();
+  } finally {
+    await world.sql(`DROP SCHEMA public CASCADE; ALTER DATABASE ${name} RESET default_tablespace`);
+    await world.sql(`DROP TABLESPACE IF EXISTS ${name}`);
+    unmount();
+    rmSync(disk, { recursive: true, force: true });
   }
 });
