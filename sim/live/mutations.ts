@@ -6,12 +6,15 @@ const gather = inFile('core/src/pipeline/live/gather.ts');
 const inbox = inFile('core/src/pipeline/live/inbox.ts');
 const rereads = inFile('core/src/pipeline/live/rereads.ts');
 const runLive = inFile('core/src/pipeline/live/run-live.ts');
+const standby = inFile('core/src/pipeline/live/standby.ts');
 const liveSync = inFile('core/src/pipeline/live/live-sync.ts');
 const folding = inFile('core/src/pipeline/live/fold-events.ts');
 const partial = inFile('core/src/pipeline/live/partial.ts');
 const stream = inFile('connectors/salesforce/stream/event-stream.ts');
 const messages = inFile('connectors/salesforce/stream/read-message.ts');
 const handlers = inFile('connectors/sqlite/handlers.ts');
+
+const liveTest = (name: string) => ({ file: 'core/src/control/live.test.ts', name });
 
 /** Every safeguard of a live stream, taken away one at a time. */
 export const mutations: readonly Mutation[] = [
@@ -115,9 +118,37 @@ export const mutations: readonly Mutation[] = [
     edits: [gather("      this.#tellHole('overflow', event, sync);\n      rereads.mark(sync.name, 'delta');", '')],
   },
   {
+    // What was converted is mostly written again before a world ends.
     name: 'a wildcard is read by what has a newer stamp',
     promise: 'P5',
+    test: liveTest('P5: what a change of all records of a kind has made of them is in the copy, though no stamp tells of it'),
     edits: [gather("rereads.mark(sync.name, 'full');", "rereads.mark(sync.name, 'delta');")],
+  },
+  {
+    // No sync of a world ever stands aside.
+    name: 'a wildcard of a sync that stands aside goes unnoticed',
+    promise: 'P5',
+    test: liveTest(
+      'P5: a change of all records of a sync that stands aside is read when it is back, in another life too, whatever no delta shows',
+    ),
+    edits: [gather('if (isWildcard) for (const [sync, dataset] of aside)', 'if (!event) for (const [sync, dataset] of aside)')],
+  },
+  {
+    name: 'who has lost a stream does not come back to it',
+    promise: 'P5',
+    test: liveTest(
+      'P5, P11: who has lost the stream takes it over again when the other one is gone: at once when that was stopped, else after a minute',
+    ),
+    edits: [runLive('await standBy(error, options, (within) => open(within, new Set()));', 'return void standBy && open;')],
+  },
+  {
+    // Epochs undo it, and both go on in turns.
+    name: 'who has lost a stream takes it back though the other one is there',
+    promise: 'P11',
+    test: liveTest(
+      'P5, P11: who has lost the stream takes it over again when the other one is gone: at once when that was stopped, else after a minute',
+    ),
+    edits: [standby('    if (kept !== last) {', '    if (last === null && kept !== last) {')],
   },
   {
     name: 'holes are known in memory only',
@@ -165,8 +196,10 @@ export const mutations: readonly Mutation[] = [
     edits: [inFile('core/src/pipeline/live/write-gate.ts')('    await before;\n', '    void before;\n')],
   },
   {
+    // What a poll brings too late is mostly older by its stamp, and then changes nothing.
     name: 'polls do not look whether the stream has written since they read',
     promise: 'P3',
+    test: liveTest('P3: what a poll has read does not undo what the stream has written since, of the same second too'),
     edits: [
       inFile('core/src/pipeline/live/write-gate.ts')(
         'return sequence < this.#forgotten ||',

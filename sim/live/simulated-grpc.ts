@@ -44,6 +44,11 @@ export interface GrpcWorld {
   faultsNow(): Faults | null;
   /** Streams that are open, as their clients believe. */
   readonly open?: Set<OpenCall>;
+  /**
+   * Lives whose last message used up all that they had asked for: more of its transaction may follow, and after a second of silence
+   * none does. Worlds that claim P6 keep this, and let no stream of these fall silent.
+   */
+  readonly inDoubt?: WeakSet<Life>;
 }
 
 export interface OpenCall {
@@ -187,13 +192,15 @@ class SimulatedCall extends EventEmitter implements OpenCall {
   #bring(message: ServerResponse): void {
     const { random } = this.#world;
     const faults = this.#world.faultsNow()?.stream;
-    if (random() < (faults?.silent ?? 0)) {
+    if (random() < (faults?.silent ?? 0) && this.#world.inDoubt?.has(this.life) !== true) {
       this.fallSilent();
     } else if (random() < (faults?.cut ?? 0)) {
       this.#say('is cut');
       this.#finish(statusOf(new PubSubError(undefined)));
     } else {
       this.isHeard = true;
+      if (message.pendingNumRequested === 0) this.#world.inDoubt?.add(this.life);
+      else this.#world.inDoubt?.delete(this.life);
       this.emit('data', asClient(message));
       if (random() < (faults?.repeated ?? 0) && !this.#over) this.emit('data', asClient(message));
     }

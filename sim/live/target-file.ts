@@ -32,15 +32,22 @@ export class TargetFile implements SimulatedTarget {
           life.onAbandoned(() => file.close());
         }
         const done = () => {
-          const result = work();
-          if (op === 'commitWrite' || op === 'finishLoad') this.polls++;
-          return result;
+          try {
+            const result = work();
+            if (op === 'commitWrite' || op === 'finishLoad') this.polls++;
+            return result;
+          } finally {
+            this.hasDone(life);
+          }
         };
         return scheduler.outside(life, `sqlite ${op}`, done, { beforeMs: delay(), afterMs: delay() });
       },
     });
     return sqlite as AnyConnector;
   }
+
+  /** That life has done something here, or tried to. */
+  protected hasDone(_life: Life): void {}
 
   /** All tables at one moment; null while one of them is not there yet. */
   read(mappings: readonly Mapped[]): ReadonlyMap<string, ReadonlyMap<string, Values>> | null {

@@ -124,6 +124,7 @@ class World {
         random,
         faultsNow: () => this.#network.faults,
         open: this.#streams,
+        ...(plan.strict ? { inDoubt: new WeakSet() } : {}),
       },
       store,
       target: this.#target,

@@ -222,8 +222,8 @@ export class StreamWorld implements AsyncDisposable {
     await this.clock.advance(5);
   }
 
-  /** Reads of the dataset wait until the answer is called: before they begin, or when they have read all. */
-  holdReads(name: string, kind: 'full' | 'delta', at: 'begin' | 'end' = 'begin'): () => void {
+  /** Reads of the dataset wait until the answer is called: before they begin, with what they have read in hand, or when that was all. */
+  holdReads(name: string, kind: 'full' | 'delta', at: 'begin' | 'in hand' | 'end' = 'begin'): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#reads.set(`${name} ${kind} ${at}`, promise);
     return resolve;
@@ -361,7 +361,10 @@ export class StreamWorld implements AsyncDisposable {
       },
       async *readDelta(from, signal) {
         await reads.get(`${name} delta begin`);
-        yield* source.readDelta!(from, signal);
+        for await (const batch of source.readDelta!(from, signal)) {
+          await reads.get(`${name} delta in hand`);
+          yield batch;
+        }
         await reads.get(`${name} delta end`);
       },
     });
