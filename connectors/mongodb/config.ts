@@ -24,11 +24,12 @@ const collection = z
   .refine((name) => !name.includes('$') && !name.includes('\0') && !name.startsWith('system.'), 'is not the name of a collection')
   .refine((name) => !name.startsWith('_tidemark_'), 'is a name that Tidemark keeps for itself');
 
+const key = z.string().min(1).default('_id').describe('Field that identifies a document; it needs a unique index');
 const fieldType = z.enum(fieldTypes);
 
 export const mongodbFrom = z.strictObject({
   collection: collection.describe('The collection to read'),
-  key: z.string().min(1).default('_id').describe('Field that identifies a document; it needs a unique index'),
+  key,
   watermark: z
     .string()
     .min(1)
@@ -45,3 +46,18 @@ export const mongodbTo = z.strictObject({
   collection: collection.describe('The collection to write; it is made when it is not there'),
 });
 export type MongodbTo = z.output<typeof mongodbTo>;
+
+export const mongodbSide = z.strictObject({
+  collection: collection.describe('The collection to keep in sync'),
+  key,
+  watermark: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Field that your programs set to the time of a change, with an index. Absent: every run compares everything'),
+  fields: z
+    .record(z.string(), fieldType)
+    .optional()
+    .describe('Fields and their types, where documents that are there do not show them'),
+});
+export type MongodbSideSpec = z.output<typeof mongodbSide>;

@@ -1,17 +1,35 @@
-import { type Connector, type ConnectorContext, type Problem, RequestRefusedError, SyncError } from '@tidemark/core';
+import {
+  type Connector,
+  type ConnectorContext,
+  type Problem,
+  RequestRefusedError,
+  type SideSpec,
+  SyncError,
+} from '@tidemark/core';
 import { type Db, MongoClient } from 'mongodb';
-import { type MongodbConfig, type MongodbFrom, type MongodbTo, mongodbConfig, mongodbFrom, mongodbTo } from './config.ts';
+import {
+  type MongodbConfig,
+  type MongodbFrom,
+  type MongodbSideSpec,
+  type MongodbTo,
+  mongodbConfig,
+  mongodbFrom,
+  mongodbSide,
+  mongodbTo,
+} from './config.ts';
 import { faultOf } from './errors.ts';
+import { openSide } from './side.ts';
 import { openSource } from './source.ts';
 import { MongodbTarget } from './target.ts';
 
 export function createConnector(): Connector<MongodbConfig, MongodbFrom, MongodbTo> {
   return {
     name: 'mongodb',
-    summary: 'MongoDB as a source and a target',
+    summary: 'MongoDB as a source, a target, and a side of a two-way sync',
     config: mongodbConfig,
     from: mongodbFrom,
     to: mongodbTo,
+    side: mongodbSide,
     open(config, context) {
       let client: MongoClient | undefined;
       const db = () => {
@@ -29,6 +47,7 @@ export function createConnector(): Connector<MongodbConfig, MongodbFrom, Mongodb
           }
         },
         openSource: async (spec) => openSource(db(), spec),
+        openSide: async (spec) => openSide(db(), spec as SideSpec<MongodbSideSpec>, config.decimals),
         openTarget: async (spec) => new MongodbTarget(db(), spec, context.clock, config.decimals),
         async [Symbol.asyncDispose]() {
           await client?.close();

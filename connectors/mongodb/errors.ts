@@ -1,4 +1,11 @@
-import { AccessDeniedError, NotConnectedError, RequestRefusedError, SyncError, TransientError } from '@tidemark/core';
+import {
+  AccessDeniedError,
+  NotConnectedError,
+  type Rejection,
+  RequestRefusedError,
+  SyncError,
+  TransientError,
+} from '@tidemark/core';
 import { MongoAPIError, MongoNetworkError, MongoParseError, MongoServerError, MongoServerSelectionError } from 'mongodb';
 
 const RIGHTS = 'Grant the user readWrite on the database, or give another user in the url.';
@@ -47,4 +54,21 @@ function isLogin(error: unknown): boolean {
 function denied(error: Error): AccessDeniedError {
   const hint = 'Check user, password and authSource in the url.';
   return new AccessDeniedError('the server refuses this user and password', { cause: error, hint });
+}
+
+/** What the server says of a document: its fields, its size, a unique index, a validator. */
+const ABOUT_A_DOCUMENT = new Set([2, 14, 52, 57, 66, 121, 10334, 11000, 16755, 17280, 17419, 17420]);
+
+/** Why a single document was refused (P2); null when the error is about more than that. */
+export function rejectionOf(error: unknown): Rejection | null {
+  const told = error instanceof SyncError ? error.cause : error;
+  if (told instanceof MongoServerError && ABOUT_A_DOCUMENT.has(Number(told.code))) {
+    return { code: String(told.code), message: told.message };
+  }
+  return isTooLarge(told) ? { code: '10334', message: 'the document would be larger than the 16 MB that MongoDB takes' } : null;
+}
+
+/** The driver measures before it sends, and BSON has no room for more than a little above. */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof Error && (/larger than the maximum size/i.test(error.message) || error instanceof RangeError);
 }

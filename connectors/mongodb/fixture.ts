@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { keyOf, type Row, type SourceSpec, seededRandom, systemClock } from '@tidemark/core';
 import { type SourceFixture, serviceOrSkip, type TargetFixture } from '@tidemark/testkit';
 import { BSON, type Db, MongoClient } from 'mongodb';
-import type { MongodbFrom, MongodbTo } from './config.ts';
+import { type MongodbFrom, type MongodbTo, mongodbSide } from './config.ts';
 import { createConnector } from './connector.ts';
 
 export const mongodb = await serviceOrSkip('mongodb');
@@ -103,4 +103,29 @@ function openConnection(database: string) {
   const quiet = { debug() {}, info() {}, warn() {}, error() {} };
   const context = { connection: 'm', clock: systemClock, random: seededRandom(1), log: quiet, fetch, baseDir: '.' };
   return connector.open(config, context);
+}
+
+/** A collection of an application, which the other side's records have met already or not. */
+export async function createSideFixture({ isUnique = true } = {}) {
+  const database = `test_${randomBytes(6).toString('hex')}`;
+  const client = await new MongoClient(mongodb.url!).connect();
+  const documents = client.db(database).collection('accounts');
+  if (isUnique) await documents.createIndex({ sf_id: 1 }, { unique: true, sparse: true });
+  const connection = openConnection(database);
+  return {
+    documents,
+    open: (side: object = {}, fields: readonly string[] = ['name', 'phone', 'score']) =>
+      connection.openSide!(
+        {
+          side: mongodbSide.parse({ collection: 'accounts', watermark: 'at', ...side }),
+          ...{ link: 'sf_id', fields, writes: fields, unit: 'u' },
+        },
+        AbortSignal.timeout(60_000),
+      ),
+    async [Symbol.asyncDispose]() {
+      await connection[Symbol.asyncDispose]();
+      await client.db(database).dropDatabase();
+      await client.close();
+    },
+  };
 }

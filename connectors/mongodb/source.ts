@@ -14,12 +14,13 @@ import {
   type SourceSpec,
   textOf,
 } from '@tidemark/core';
-import { BSON, type Collection, type Db, type Document, type Filter, ObjectId } from 'mongodb';
+import { BSON, type Collection, type Db, type Document, type Filter } from 'mongodb';
 import type { MongodbFrom } from './config.ts';
 import { discoverFields } from './discover.ts';
 import { guarded } from './errors.ts';
+import { formsOf } from './key-forms.ts';
 import { isAfter } from './key-order.ts';
-import { fromStored } from './values.ts';
+import { canonicalOf } from './values.ts';
 
 const PAGE = 2000;
 const KEYS_IN_A_QUERY = 1000;
@@ -206,21 +207,6 @@ class MongodbSource implements Source {
 
 async function* blocksOf(rows: readonly Row[], schema: DatasetSchema) {
   yield blockOfRows(rows, schema.fields);
-}
-
-function canonicalOf(field: FieldSchema, stored: unknown) {
-  const value = stored instanceof ObjectId ? stored.toHexString() : fromStored(field, stored);
-  return field.type === 'text' ? textOf(value) : value;
-}
-
-/** What a key may have been before it became a text. */
-function formsOf(key: string): unknown[] {
-  const forms: unknown[] = [key];
-  if (/^-?\d{1,15}$/.test(key)) forms.push(Number(key));
-  else if (/^-?\d{1,19}$/.test(key)) forms.push(BSON.Long.fromString(key));
-  if (/^[0-9a-f]{24}$/.test(key)) forms.push(new ObjectId(key));
-  if (key === 'true' || key === 'false') forms.push(key === 'true');
-  return forms;
 }
 
 /** The overlap is read again and again, and takes no checkpoint back. */

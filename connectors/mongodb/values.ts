@@ -1,5 +1,5 @@
-import type { FieldSchema, FieldValue } from '@tidemark/core';
-import { Binary, Decimal128, Double, Long } from 'mongodb';
+import { type FieldSchema, type FieldValue, textOf } from '@tidemark/core';
+import { Binary, Decimal128, Double, Long, ObjectId } from 'mongodb';
 
 export type Decimals = 'decimal128' | 'double';
 
@@ -63,6 +63,12 @@ export function fromStored(field: FieldSchema, stored: unknown): FieldValue {
   if (Long.isLong(stored)) return numberOrDigits(stored.toString());
   if (field.type !== 'json' && typeof stored === 'object') return JSON.stringify(stored);
   return stored as FieldValue;
+}
+
+/** The same of documents that others have written: ids are texts, and so is whatever stands where a text is expected. */
+export function canonicalOf(field: FieldSchema, stored: unknown): FieldValue {
+  const value = stored instanceof ObjectId ? stored.toHexString() : fromStored(field, stored);
+  return field.type === 'text' ? textOf(value) : value;
 }
 
 function integerOf(value: FieldValue): number | Long | null {

@@ -70,4 +70,6 @@ export type SideResult =
   | { readonly status: 'written'; readonly key: string }
   /** To be updated or deleted, and not there. */
   | { readonly status: 'gone' }
+  /** It is not as `decide` was shown it any more, and nothing was written: from a system that has conditions in the place of locks. */
+  | { readonly status: 'moved' }
   | { readonly status: 'rejected'; readonly reason: Rejection };

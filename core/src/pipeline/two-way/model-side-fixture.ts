@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { TransientError } from '../../base/errors.ts';
 import type { Change, Rejection } from '../../model/change.ts';
 import type { Source } from '../../model/connector.ts';
@@ -33,6 +34,8 @@ export class ModelSide implements Side {
   fate: () => Fate = () => null;
   /** What people do between the engine's reading and its writing, where nothing is locked. */
   meanwhile: () => void = () => {};
+  /** Writes have the condition that the record is as it was shown. */
+  conditional = false;
   readonly #prefix: string;
   readonly #now: () => number;
   /** Values of a field that the engine wrote there. */
@@ -80,7 +83,8 @@ export class ModelSide implements Side {
     this.meanwhile();
     const fate = writes.length === 0 ? null : this.fate();
     if (fate === 'breaks before') throw new TransientError('the connection broke before the write');
-    const answers = writes.map((write) => this.#write(write));
+    const isMoved = (write: SideWrite) => this.conditional && write.op !== 'create' && !this.#isAsShown(write.key, rows);
+    const answers = writes.map((write): SideResult => (isMoved(write) ? { status: 'moved' } : this.#write(write)));
     const refused = this.refusesWritten;
     const results = refused === null ? answers : answers.map((): SideResult => ({ status: 'rejected', reason: refused }));
     if (fate === 'breaks after') throw new TransientError('the reply was lost');
@@ -93,6 +97,10 @@ export class ModelSide implements Side {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  #isAsShown(key: string, rows: ReadonlyMap<string, SideRow>): boolean {
+    return isDeepStrictEqual({ ...rows.get(key)?.row }, { ...this.rows.get(key)?.row, id: key });
+  }
 
   #write(write: SideWrite): SideResult {
     if (write.op !== 'delete') {

@@ -92,6 +92,37 @@ test('an edit on the left that is made while partners of other records are looke
   expect(await store.links.conflicts({})).toMatchObject([{ field: 'f', left: 'theirs', right: 'mine', outcome: 'theirs' }]);
 });
 
+describe('an edit between our read and our write, of a side with conditions in the place of locks (P7)', () => {
+  const editOnce = (field: string) => {
+    right.conditional = true;
+    right.meanwhile = () => {
+      right.meanwhile = () => {};
+      right.edit('R1', field, 'mine');
+    };
+  };
+  beforeEach(async () => {
+    left.create({ f: 'a', g: 'b' });
+    await sync();
+  });
+
+  test('of the same field is seen, and told when it loses', async () => {
+    left.edit('L1', 'f', 'theirs');
+    editOnce('f');
+    await sync();
+    expect(right.rows.get('R1')?.row).toMatchObject({ f: 'theirs' });
+    expect(await store.links.conflicts({})).toMatchObject([{ field: 'f', left: 'theirs', right: 'mine', state: 'settled' }]);
+  });
+
+  test('keeps a delete from taking with it what was never told', async () => {
+    left.delete('L1');
+    editOnce('f');
+    await sync();
+    expect(right.rows.get('R1')?.row).toMatchObject({ f: 'mine' });
+    expect(await open()).toMatchObject([{ field: null, left: null, right: { f: 'mine' } }]);
+    expect(await store.links.linksAfter('accounts', '', 10)).toMatchObject([{ gone: 'left' }]);
+  });
+});
+
 describe.each(['left', 'right'] as const)('a record that the %s side names as a partner', (names) => {
   test.each([
     ['in one batch', [['L1', 'L2']]],

@@ -38,7 +38,7 @@ export async function reconcile(
   }
 }
 
-/** @returns records that are looked at once more: those that were made, to be told their partner's key, and those that went meanwhile */
+/** @returns records that are looked at once more: those that were made, to be told their partner's key, and those that went or moved meanwhile */
 async function reconcileOnce(
   pairing: OpenedPairing,
   touched: Readonly<Record<SideName, readonly string[]>>,
@@ -217,7 +217,7 @@ function lookAgain(works: readonly Work[], done: Done): { left: string[]; right:
   for (const work of works) {
     const results = [done.left.get(work), done.right.get(work)];
     const made = work.action.kind === 'create' && results.some((result) => result?.status === 'written');
-    if (!made && !results.some((result) => result?.status === 'gone')) continue;
+    if (!made && !results.some((result) => result?.status === 'gone' || result?.status === 'moved')) continue;
     if (work.leftKey !== null) again.left.push(work.leftKey);
     else again.right.push(work.rightKey!);
   }
