@@ -10,4 +10,9 @@ export const simulations: Readonly<Record<string, { readonly summary: string; re
     summary: 'an org and a database kept the same: whatever befalls engine, network and both sides, they are equal in the end',
     load: async () => (await import('../two-way/two-way.ts')).twoWay,
   },
+  fleet: {
+    summary:
+      'several workers that share the syncs: whatever befalls them, each unit has one effective owner, and the copy is the org',
+    load: async () => (await import('../fleet/fleet.ts')).fleet,
+  },
 };

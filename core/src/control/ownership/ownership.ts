@@ -102,14 +102,10 @@ export class Ownership {
     const configured = Object.fromEntries(units().map(({ group, hash }) => [group, hash]));
     await using session = await workers.join({ ...self, configured });
     using fence = new Fence(clock, FENCE_MS, session.lost);
-    const lose = () => {
-      for (const { end } of this.#owned.values()) end.abort(fence.lost.reason);
-    };
-    fence.lost.addEventListener('abort', lose, { once: true });
     try {
       await (workers.isShared ? this.#share(session, fence) : this.#ownAll(session));
     } finally {
-      fence.lost.removeEventListener('abort', lose);
+      // Whatever has become of the session: what was owned by it is not ours any more.
       for (const { end } of this.#owned.values()) end.abort(fence.lost.reason);
     }
   }
@@ -120,7 +116,7 @@ export class Ownership {
     while (!this.#either.aborted) {
       const wake = this.#nextWake();
       const now = units();
-      this.#giveUpAllBut(new Set(now.map(({ name }) => name)));
+      this.#giveUpAllBut(now);
       this.#forgetEnded();
       const wanted = now.filter(({ name }) => !this.#owned.has(name));
       this.#begin(
@@ -155,7 +151,7 @@ export class Ownership {
   async #settle(units: readonly Unit[], peers: readonly Peer[], session: WorkerSession, fence: Fence): Promise<void> {
     const own = peers.find(({ id }) => id === session.id)!.configured;
     const { eligible, max } = shareOf(own, units, peers);
-    this.#giveUpAllBut(new Set(eligible.map(({ name }) => name)));
+    this.#giveUpAllBut(eligible);
     const kept = [...this.#owned.values()].filter(({ isGivenUp }) => !isGivenUp);
     // What was taken last has got warm least.
     for (const owned of kept.slice(max)) this.#giveUp(owned);
@@ -206,8 +202,9 @@ export class Ownership {
     }
   }
 
-  #giveUpAllBut(kept: ReadonlySet<string>): void {
-    for (const owned of this.#owned.values()) if (!kept.has(owned.unit.name)) this.#giveUp(owned);
+  #giveUpAllBut(kept: readonly Unit[]): void {
+    const versions = new Map(kept.map(({ name, version }) => [name, version]));
+    for (const owned of this.#owned.values()) if (versions.get(owned.unit.name) !== owned.unit.version) this.#giveUp(owned);
   }
 
   #giveUp(owned: Owned): void {

@@ -1,0 +1,3 @@
+import type { Mutation } from '../lib/simulation.ts';
+
+export const mutations: readonly Mutation[] = [];
