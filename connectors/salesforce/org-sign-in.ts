@@ -31,11 +31,12 @@ function signIn(config: Config, context: ConnectorContext): OrgSignIn {
   }
 
   return {
+    redirectUrl: auth.redirectUrl ?? null,
     authorizeUrl({ redirectUrl, state, codeChallenge }) {
       const query = new URLSearchParams({
         response_type: 'code',
         client_id: clientId,
-        redirect_uri: auth.redirectUrl ?? redirectUrl,
+        redirect_uri: redirectUrl,
         scope: SCOPE,
         state,
         code_challenge: codeChallenge,
@@ -50,7 +51,7 @@ function signIn(config: Config, context: ConnectorContext): OrgSignIn {
         grant_type: 'authorization_code',
         client_id: clientId,
         client_secret: clientSecret,
-        redirect_uri: auth.redirectUrl ?? redirectUrl,
+        redirect_uri: redirectUrl,
         code,
         code_verifier: codeVerifier,
       };

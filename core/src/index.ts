@@ -1,4 +1,5 @@
 /** What connectors, the CLI and the testkit use of the engine. */
+export { connectEndpoints } from './api/connect/connect-endpoints.ts';
 export { getHealthz } from './api/get-healthz.ts';
 export { getMetrics } from './api/get-metrics.ts';
 export { getReadyz, type Readiness } from './api/get-readyz.ts';

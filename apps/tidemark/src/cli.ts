@@ -94,8 +94,9 @@ export async function withSession<T>(
   await using store = await openStore(config.store.kind === 'sqlite' ? config.store.file : config.store.url);
   await using engine = new Engine({ config, store, clock: cli.clock, random: Math.random, log, fetch: createFetch(env) });
   using signals = listenForStop((why) => cli.logLine(`${why}\n`));
+  await engine.refreshOrgs();
   try {
-    return await work({ config, engine, store, log, signals });
+    return await work({ config: engine.config, engine, store, log, signals });
   } catch (error) {
     throw signals.stop.aborted ? new InterruptedError('stopped by request', { cause: error }) : error;
   }

@@ -9,11 +9,13 @@ import { emulatorCommand } from './commands/emulator.ts';
 import { failuresCommand } from './commands/failures.ts';
 import { initCommand } from './commands/init.ts';
 import { journalCommand } from './commands/journal.ts';
+import { orgCommand } from './commands/org.ts';
 import { pauseCommand, resumeCommand } from './commands/pause.ts';
 import { planCommand } from './commands/plan.ts';
 import { refetchCommand } from './commands/refetch.ts';
 import { replayCommand } from './commands/replay.ts';
 import { resetCommand } from './commands/reset.ts';
+import { rotateKeyCommand } from './commands/rotate-key.ts';
 import { runCommand } from './commands/run.ts';
 import { runsCommand } from './commands/runs.ts';
 import { schemaCommand } from './commands/schema.ts';
@@ -75,6 +77,8 @@ export function createProgram(cli: Cli): Command {
     failuresCommand,
     conflictsCommand,
     verifyCommand,
+    orgCommand,
+    rotateKeyCommand,
     emulatorCommand,
     demoCommand,
   ];

@@ -59,10 +59,18 @@ export interface OrgRef {
   readonly name: string;
 }
 
+/** Whose a sync is that is there for each org. */
+export interface OwningOrg extends OrgRef {
+  /** What is set for it alone. */
+  readonly settings: string;
+  /** Of what stands in the file for all orgs of the connection. */
+  readonly template: string;
+}
+
 export interface SyncConfig {
   readonly name: string;
   /** Whose it is, of a sync `forEach: org`. */
-  readonly org?: OrgRef;
+  readonly org?: OwningOrg;
   readonly from: SyncSource;
   readonly to: SyncTarget;
   /** In the source's own language. */

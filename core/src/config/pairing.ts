@@ -1,12 +1,12 @@
 import type { Priority } from '../base/caller.ts';
 import type { RetryPolicy } from '../base/retry.ts';
-import type { OrgRef, ScheduleConfig } from './config.ts';
+import type { OwningOrg, ScheduleConfig } from './config.ts';
 
 /** A two-way sync, checked. The first side of `between` is the left one. */
 export interface PairingConfig {
   readonly name: string;
   /** Whose it is, of a sync `forEach: org`. */
-  readonly org?: OrgRef;
+  readonly org?: OwningOrg;
   readonly left: PairingSide;
   readonly right: PairingSide;
   readonly fields: readonly PairingField[];

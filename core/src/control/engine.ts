@@ -48,7 +48,8 @@ export class Engine implements AsyncDisposable {
   #live: () => readonly LiveProgress[] = () => [];
 
   constructor(written: EngineOptions) {
-    const directory = new OrgDirectory(written.config, written.store.orgs, written.log);
+    const close = (connection: string) => this.#connections.close(connection);
+    const directory = new OrgDirectory(written.config, { orgs: written.store.orgs, log: written.log, close });
     const options = { ...written, config: directory.config };
     this.config = options.config;
     this.orgs = new Orgs(options);
@@ -62,7 +63,7 @@ export class Engine implements AsyncDisposable {
 
   /** Takes over which orgs are connected now; to be asked first by whoever wants to know their syncs. */
   async refreshOrgs(): Promise<void> {
-    for (const connection of await this.#parts.directory.refresh()) await this.#connections.close(connection);
+    await this.#parts.directory.refresh();
   }
 
   /** Connections and syncs, looked at and not touched: what is missing, and what to do about it. */

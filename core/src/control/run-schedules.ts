@@ -1,10 +1,13 @@
 import { trimJournals } from '../pipeline/live/journal.ts';
 import type { LiveProgress } from '../pipeline/live/live-status.ts';
 import type { Worker } from '../store/workers.ts';
+import type { SyncConfig } from '../config/config.ts';
+import type { PairingConfig } from '../config/pairing.ts';
 import { HoldBack } from './budget/hold-back.ts';
 import type { EngineParts } from './engine-options.ts';
 import { Ownership } from './ownership/ownership.ts';
-import { unitsOf } from './ownership/units.ts';
+import { type Unit, unitsOf } from './ownership/units.ts';
+import { watchOrgs } from './orgs/watch-orgs.ts';
 import type { Pairings } from './pairings.ts';
 import { runUnit, type UnitOptions } from './run-unit.ts';
 import { Slots } from './scheduler.ts';
@@ -35,11 +38,20 @@ export function runSchedules(
   const holdBack = new HoldBack(parts.budgets, parts);
   const shared = { ...parts, holdBack, slots: new Slots(RUNS_AT_ONCE) };
   const live = new Map<string, readonly LiveProgress[]>();
+  const { directory } = parts;
+  let units: readonly Unit[] | null = null;
+  directory.onChange(() => {
+    units = null;
+  });
   const ownership = new Ownership({
     ...{ workers: store.workers, clock, random, log, stop, signal },
     self: { ...worker, startedAtMs: clock.now() },
-    units: () => unitsOf(syncs.all(), pairings.all()),
-    unitsChange: aborted,
+    units: () => {
+      const isActive = (sync: SyncConfig | PairingConfig) => directory.isActive(sync);
+      units ??= unitsOf(syncs.all().filter(isActive), pairings.all().filter(isActive));
+      return units;
+    },
+    unitsChange: (until) => directory.changed(until),
     work: async (unit, until) => {
       const running = runUnit(unit, shared, { ...options, ...until });
       live.set(unit.name, running.live);
@@ -50,15 +62,9 @@ export function runSchedules(
   });
   const ended = Promise.all([
     ownership.run(),
+    watchOrgs(parts, either),
     trimJournals({ store: store.journal, clock, log, stop: either }),
     trimRuns(store, clock, log, either),
   ]);
   return { live: () => [...live.values()].flat(), ended };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

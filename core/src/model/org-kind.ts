@@ -13,6 +13,8 @@ export interface OrgKind<Config = never> {
 
 /** The web server flow of OAuth 2.0 with PKCE, as far as systems differ in it. */
 export interface OrgSignIn {
+  /** Where the system sends users back, as the user has configured it; null for wherever we are. */
+  readonly redirectUrl: string | null;
   /** Where a user is sent who is to let us in. */
   authorizeUrl(request: { readonly redirectUrl: string; readonly state: string; readonly codeChallenge: string }): string;
   /**

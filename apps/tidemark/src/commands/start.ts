@@ -27,7 +27,8 @@ export function startCommand(cli: Cli): Command {
         const scheduled = [...config.syncs.values(), ...config.pairings.values()].filter(
           (sync) => sync.schedule !== null || sync.full !== null || sync.live,
         );
-        if (scheduled.length === 0) {
+        // Orgs may be connected while it runs.
+        if (scheduled.length === 0 && config.orgs === null) {
           throw new UsageError('no sync has a schedule, so there is nothing to start', {
             hint: 'give a sync every: 10s or cron:, or use tidemark run <sync>',
           });

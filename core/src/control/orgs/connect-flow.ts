@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
-import { AccessDeniedError, RequestRefusedError } from '../../base/errors.ts';
+import { AccessDeniedError } from '../../base/errors.ts';
 import { registerToken } from '../../base/secrets.ts';
 import type { OrgRef } from '../../config/config.ts';
 import type { OrgStore } from '../../store/org-store.ts';
@@ -19,12 +19,13 @@ interface Kept {
   readonly browser: string;
 }
 
-/** Where a user is sent, and what their browser has to bring back to show that it is the same. */
+/** Says to the user of an org, who knows nothing of us, why it was not connected. */
+export class ConnectRefusedError extends AccessDeniedError {}
+
+/** Where a user is sent, and the cookie that their browser brings back to show that it is the same. */
 export interface SignInBegun {
-  readonly org: OrgRef;
   readonly location: string;
-  readonly browser: string;
-  readonly maxAgeSeconds: number;
+  readonly cookie: { readonly name: string; readonly value: string; readonly maxAgeSeconds: number };
 }
 
 export interface ConnectFlowOptions {
@@ -49,15 +50,15 @@ export class ConnectFlow {
     return inviteQuery(invitation, this.#keys()[0]!);
   }
 
-  /** @throws {AccessDeniedError} the invitation is not ours, or has expired */
+  /** @throws {ConnectRefusedError} the invitation is not ours, or has expired */
   async begin(connection: string, query: URLSearchParams, redirectUrl: string): Promise<SignInBegun> {
     const { store, vault, clock, orgs } = this.#options;
     const invitation = readInvitation(connection, query, this.#keys());
     if (invitation === null) {
-      throw new AccessDeniedError('this link is no invitation', { hint: 'open the whole link, just as it was sent to you' });
+      throw new ConnectRefusedError('this link is no invitation', { hint: 'open the whole link, just as it was sent to you' });
     }
     if (invitation.expiresAtMs <= clock.now()) {
-      throw new AccessDeniedError('this invitation has expired', { hint: 'ask whoever sent it to you for a new one' });
+      throw new ConnectRefusedError('this invitation has expired', { hint: 'ask whoever sent it to you for a new one' });
     }
     const [state, codeVerifier, browser] = [newSecret(), newSecret(), newSecret()];
     const { name, loginUrl } = invitation;
@@ -70,14 +71,14 @@ export class ConnectFlow {
     );
     const codeChallenge = digestOf(codeVerifier, 'base64url');
     const location = orgs.signIn(connection, loginUrl).authorizeUrl({ redirectUrl, state, codeChallenge });
-    return { org: { connection, name }, location, browser, maxAgeSeconds: SIGN_IN_MS / 1000 };
+    return { location, cookie: { name: cookieName(digest), value: browser, maxAgeSeconds: SIGN_IN_MS / 1000 } };
   }
 
-  /** @throws {AccessDeniedError} the user has refused, or it is not the sign-in that was begun here */
+  /** @throws {ConnectRefusedError} the user has refused, or it is not the sign-in that was begun here */
   async finish(
     connection: string,
     query: URLSearchParams,
-    { browser, redirectUrl }: { readonly browser: string | undefined; readonly redirectUrl: string },
+    { cookie, redirectUrl }: { cookie(name: string): string | undefined; readonly redirectUrl: string },
     signal: AbortSignal,
   ): Promise<OrgRef> {
     const { store, vault, clock, orgs } = this.#options;
@@ -86,22 +87,26 @@ export class ConnectFlow {
     const begun = await store.takeSignIn(digest, clock.now());
     const again = 'open the link of your invitation again';
     if (begun === null || begun.connection !== connection) {
-      throw new AccessDeniedError('this sign-in was ended before, or took too long', { hint: again });
+      throw new ConnectRefusedError('this sign-in was ended before, or took too long', { hint: again });
     }
     const [keyId, sealed] = begun.sealed.split('.') as [string, string];
     const kept = JSON.parse(vault.open({ keyId, sealed }, ['sign-in', digest])) as Kept;
+    const browser = cookie(cookieName(digest));
     if (browser === undefined || digestOf(browser) !== kept.browser) {
-      throw new AccessDeniedError('this sign-in was begun in another browser', { hint: again });
+      throw new ConnectRefusedError('this sign-in was begun in another browser', { hint: again });
     }
     const error = query.get('error');
     if (error !== null) {
       const isRefused = error === 'access_denied';
-      throw new AccessDeniedError(isRefused ? 'the org was not connected: you have not agreed to it' : 'the org has refused it', {
-        hint: isRefused ? again : `its answer: ${query.get('error_description') ?? error}`,
-      });
+      throw new ConnectRefusedError(
+        isRefused ? 'the org was not connected: you have not agreed to it' : 'the org has refused it',
+        {
+          hint: isRefused ? again : `its answer: ${query.get('error_description') ?? error}`,
+        },
+      );
     }
     const code = query.get('code');
-    if (code === null) throw new RequestRefusedError('the answer of the org holds no code', { hint: again });
+    if (code === null) throw new ConnectRefusedError('the answer of the org holds no code', { hint: again });
     registerToken('sign-in', code);
     const { loginUrl, codeVerifier } = kept;
     const grant = await orgs.signIn(connection, loginUrl).redeem({ code, codeVerifier, redirectUrl }, signal);
@@ -113,6 +118,11 @@ export class ConnectFlow {
   #keys(): readonly Buffer[] {
     return this.#options.vault.derived('invitation');
   }
+}
+
+/** One for each sign-in: a user may have several under way. */
+function cookieName(digest: string): string {
+  return `tidemark-connect-${digest.slice(0, 16)}`;
 }
 
 function newSecret(): string {

@@ -5,6 +5,13 @@ import type { PairingConfig } from '../../config/pairing.ts';
 import type { Log } from '../../model/connector.ts';
 import type { OrgStore, StoredOrg } from '../../store/org-store.ts';
 
+export interface DirectoryOptions {
+  readonly orgs: OrgStore;
+  readonly log: Log;
+  /** The connection is gone, or another one. */
+  close(connection: string): Promise<void>;
+}
+
 interface Known {
   readonly org: StoredOrg;
   /** Null when what is set for it does not fit the configuration. */
@@ -22,26 +29,29 @@ export class OrgDirectory {
   readonly #connections: Map<string, ConnectionConfig>;
   readonly #syncs: Map<string, SyncConfig>;
   readonly #pairings: Map<string, PairingConfig>;
-  readonly #orgs: OrgStore;
-  readonly #log: Log;
+  readonly #options: DirectoryOptions;
   readonly #known = new Map<string, Known>();
-  readonly #waiting = new Set<() => void>();
+  readonly #listeners = new Set<() => void>();
 
-  constructor(written: Config, orgs: OrgStore, log: Log) {
+  constructor(written: Config, options: DirectoryOptions) {
     this.#written = written;
-    this.#orgs = orgs;
-    this.#log = log;
+    this.#options = options;
     this.#connections = new Map(written.connections);
     this.#syncs = new Map(written.syncs);
     this.#pairings = new Map(written.pairings);
     this.config = { ...written, connections: this.#connections, syncs: this.#syncs, pairings: this.#pairings };
   }
 
-  /** Takes over which orgs there are; answers the connections of those that are gone or are others now. */
-  async refresh(): Promise<readonly string[]> {
+  /** Whether orgs can come and go. */
+  get hasOrgs(): boolean {
+    return this.#written.orgs !== null;
+  }
+
+  /** Takes over which orgs there are. */
+  async refresh(): Promise<void> {
     const { orgs } = this.#written;
-    if (orgs === null) return [];
-    const found = (await this.#orgs.list()).filter(({ connection }) => orgs.connections.includes(connection));
+    if (orgs === null) return;
+    const found = (await this.#options.orgs.list()).filter(({ connection }) => orgs.connections.includes(connection));
     const gone: string[] = [];
     let changed = false;
     const standing = new Set(found.map((org) => nameAt(org.connection, org.name)));
@@ -66,8 +76,14 @@ export class OrgDirectory {
       this.#add(name, org);
       changed = true;
     }
-    if (changed) this.#wake();
-    return gone;
+    if (!changed) return;
+    for (const listener of this.#listeners) listener();
+    for (const name of gone) await this.#options.close(name);
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Returns at the next change, or when `until` aborts. */
@@ -75,17 +91,13 @@ export class OrgDirectory {
     return new Promise((resolve) => {
       const done = () => {
         until.removeEventListener('abort', done);
-        this.#waiting.delete(done);
+        forget();
         resolve();
       };
-      this.#waiting.add(done);
+      const forget = this.onChange(done);
       until.addEventListener('abort', done, { once: true });
       if (until.aborted) done();
     });
-  }
-
-  #wake(): void {
-    for (const done of [...this.#waiting]) done();
   }
 
   /** Whether its org lets us in and nobody has paused it; what belongs to no org always is. */
@@ -103,7 +115,7 @@ export class OrgDirectory {
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       const hint = `see what is set for it: tidemark org list, and set it anew: tidemark org set ${org.connection} ${org.name}`;
-      this.#log.error(
+      this.#options.log.error(
         { connection: org.connection, org: org.name, err: error, hint },
         'an org is left out: what is set for it does not fit',
       );

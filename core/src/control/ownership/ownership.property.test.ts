@@ -13,7 +13,7 @@ const TAKE_OVER_MS = 10_000;
 const FAIR_MS = 20_000;
 const UNITS = 7;
 
-const unit = (name: string): Unit => ({ name, group: name, hash: '', syncs: [], pairing: null });
+const unit = (name: string): Unit => ({ name, group: name, version: 'v', hash: '', syncs: [], pairing: null });
 const units = Array.from({ length: UNITS }, (_, i) => unit(`unit ${i}`));
 
 class SimulatedWorker {

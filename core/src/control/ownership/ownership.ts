@@ -22,7 +22,7 @@ export interface OwnershipOptions extends Until {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** All that there is to be done, as it is now. */
+  /** All that there is to be done, as it is now: the very same answer as long as nothing has changed. */
   units(): readonly Unit[];
   /** Returns once units may have come or gone, or `until` aborts. Only asked for where no store has to be asked every moment anyway. */
   unitsChange(until: AbortSignal): Promise<void>;
@@ -99,8 +99,7 @@ export class Ownership {
 
   async #whileJoined(): Promise<void> {
     const { workers, self, clock, units } = this.#options;
-    const configured = Object.fromEntries(units().map(({ group, hash }) => [group, hash]));
-    await using session = await workers.join({ ...self, configured });
+    await using session = await workers.join({ ...self, configured: configuredOf(units()) });
     using fence = new Fence(clock, FENCE_MS, session.lost);
     try {
       await (workers.isShared ? this.#share(session, fence) : this.#ownAll(session));
@@ -132,15 +131,19 @@ export class Ownership {
   }
 
   async #share(session: WorkerSession, fence: Fence): Promise<void> {
-    const { clock, units } = this.#options;
+    const { clock } = this.#options;
+    let announced = this.#options.units();
     for (;;) {
       const wake = this.#nextWake();
+      const units = this.#options.units();
+      if (units !== announced) await fence.ask(() => session.announce(configuredOf(units)));
+      announced = units;
       const peers = await fence.ask(() => session.beat());
       const over = this.#forgetEnded();
       if (over.length > 0) await fence.ask(() => session.give(over));
       if (this.#either.aborted) {
         if (this.#isIdle()) return this.#leave(session);
-      } else await this.#settle(units(), peers, session, fence);
+      } else await this.#settle(units, peers, session, fence);
       const isSomebodyLate = peers.some(({ isLate }) => isLate);
       await clock.sleep(isSomebodyLate ? LATE_BEAT_MS : BEAT_MS, AbortSignal.any([fence.lost, wake])).catch(() => {});
       fence.lost.throwIfAborted();
@@ -238,6 +241,11 @@ export class Ownership {
     if (this.#wake.signal.aborted) this.#wake = new AbortController();
     return this.#wake.signal;
   }
+}
+
+/** What one group says is said once, however many units it has. */
+function configuredOf(units: readonly Unit[]): Worker['configured'] {
+  return Object.fromEntries(units.map(({ group, hash }) => [group, hash]));
 }
 
 /** So that workers that look at the same time do not all reach for the same. */

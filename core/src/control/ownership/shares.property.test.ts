@@ -6,7 +6,7 @@ import type { Unit } from './units.ts';
 
 // Everybody reckons for himself, and together nothing is left over and nobody is asked for what another one may not do.        (P11)
 
-const unit = (name: string): Unit => ({ name, group: name, hash: '', syncs: [], pairing: null });
+const unit = (name: string): Unit => ({ name, group: name, version: 'v', hash: '', syncs: [], pairing: null });
 const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 
 /** Workers of several versions of the configuration, each knowing some units. */

@@ -13,6 +13,8 @@ export interface Unit {
   readonly group: string;
   /** Of that configuration. */
   readonly hash: string;
+  /** Of all that decides what is done: one that is another is begun anew. */
+  readonly version: string;
   readonly syncs: readonly SyncConfig[];
   readonly pairing: PairingConfig | null;
 }
@@ -36,13 +38,17 @@ export function unitsOf(syncs: readonly SyncConfig[], pairings: readonly Pairing
 }
 
 function unitOf(name: string, syncs: readonly SyncConfig[], pairing: PairingConfig | null): Unit {
-  return { name, group: name, hash: hashOf([...syncs.map(mannerOf), pairing && mannerOf(pairing)]), syncs, pairing };
+  const version = hashOf([...syncs.map(mannerOf), pairing && mannerOf(pairing)]);
+  // Orgs come and go while workers live: what these have to agree on is what stands in the file for all of them.
+  const org = syncs[0]?.org ?? pairing?.org;
+  const known = org === undefined ? { group: name, hash: version } : { group: `orgs of ${org.connection}`, hash: org.template };
+  return { name, ...known, version, syncs, pairing };
 }
 
 /** What decides what is done and when. */
 function mannerOf(sync: SyncConfig | PairingConfig): unknown {
-  const { fingerprint, schedule, full, live, startDelayMs, priority, retry } = sync;
-  const own = { fingerprint, schedule, full, live, startDelayMs, priority, retry };
+  const { fingerprint, schedule, full, live, startDelayMs, priority, retry, org } = sync;
+  const own = { fingerprint, schedule, full, live, startDelayMs, priority, retry, org };
   if (!('watermarkKey' in sync)) return own;
   const { watermarkKey, channel, journalMs, onFailure, sweepMax, overlapMs, batchSize, compare } = sync;
   return { ...own, watermarkKey, channel, journalMs, onFailure, sweepMax, overlapMs, batchSize, compare };
