@@ -1,20 +1,23 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Nobody gets there without a secret, so that a proxy on this machine may pass it on under its own name. */
+    answersAnyHost?: boolean;
+  }
+}
+
 /**
  * A page of somebody else's, open in a browser of this machine, can have its own host name point here (DNS rebinding) and then read
  * what we answer. Its requests name that host: only names of this machine are answered.
  */
 export async function hostGuard(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const { answersAnyHost } = request.routeOptions.config as Partial<typeof ANY_HOST>;
-  if (answersAnyHost === true || isLoopbackHost(request.headers.host)) return;
+  if (request.routeOptions.config.answersAnyHost === true || isLoopbackHost(request.headers.host)) return;
   const message = 'this answers requests to localhost only';
   await reply
     .code(403)
     .send({ error: { code: 'host_refused', message, hint: 'name an address with --host to be reached by others' } });
 }
-
-/** Of a route to which nobody gets without a secret, so that a proxy on this machine may pass it on under its own name. */
-export const ANY_HOST = { answersAnyHost: true } as const;
 
 /** The `Host` header: a name or address, and perhaps a port. */
 export function isLoopbackHost(host: string | undefined): boolean {

@@ -37,7 +37,11 @@ export async function startHttpServer({ host, port, log, endpoints }: HttpServer
   const isOpen = !isLoopbackAddress(address);
   if (!isOpen) server.addHook('onRequest', hostGuard);
   server.addHook('onSend', async (_, reply) => {
-    reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
+    reply.header('x-content-type-options', 'nosniff');
+    // A page that is meant for a browser says more itself.
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+    if (!reply.hasHeader('content-security-policy'))
+      reply.header('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
   });
   server.setNotFoundHandler(async (request, reply) => {
     const message = `there is nothing at ${request.method} ${request.url.split('?')[0]}`;

@@ -6,6 +6,7 @@ import type { Store } from '../store/store.ts';
 import type { Budgets } from './budget/budgets.ts';
 import type { Hooks } from './hooks.ts';
 import type { OrgDirectory } from './orgs/org-directory.ts';
+import type { UnderWay } from './under-way.ts';
 
 export interface EngineOptions {
   readonly config: Config;
@@ -24,4 +25,5 @@ export interface EngineParts extends EngineOptions {
   /** Which orgs are connected at this time: `config` changes with them. */
   readonly directory: OrgDirectory;
   readonly budgets: Budgets;
+  readonly underWay: UnderWay;
 }

@@ -7,10 +7,12 @@ import type { dryReplay, ReplayOptions, ReplayReport } from '../pipeline/replay/
 import type { DryRun, DryRunOptions } from '../pipeline/run-sync.ts';
 import type { PairingDryRunOptions, PairingPlan } from '../pipeline/two-way/run-pairing.ts';
 import type { Verdict } from '../pipeline/verify.ts';
+import type { AuditEntry } from '../store/access-store.ts';
 import type { JournalStats } from '../store/journal-store.ts';
 import type { Conflict } from '../store/links.ts';
 import type { Failure, Run } from '../store/store.ts';
 import type { LiveWorker } from '../store/workers.ts';
+import { Tokens } from './access/tokens.ts';
 import { type AllowanceStatus, knownAllowances } from './allowances.ts';
 import { type BudgetStatus, budgetStatus } from './budget/budget-status.ts';
 import { Budgets } from './budget/budgets.ts';
@@ -22,13 +24,19 @@ import { liveUnit } from './follow-streams.ts';
 import { Hooks } from './hooks.ts';
 import { OrgDirectory } from './orgs/org-directory.ts';
 import { Orgs } from './orgs/orgs.ts';
+import { overviewOf, type SyncOverview } from './overview.ts';
 import { type Choice, Pairings } from './pairings.ts';
+import { refuseReading } from './refuse-reading.ts';
 import { runSchedules, type StartOptions } from './run-schedules.ts';
 import { applySchema, pairingSchema, planSchema, removeSchema, type SyncSchema } from './schema-changes.ts';
 import { streamed } from './streamed.ts';
+import { outlineOf, type SyncOutline } from './sync-outline.ts';
 import type { SyncPlan } from './sync-plan.ts';
 import { type SyncStatus, statusOfPairing, statusOfSync } from './sync-status.ts';
 import { Syncs } from './syncs.ts';
+import { UnderWay } from './under-way.ts';
+
+const AUDIT_KEPT_MS = 365 * 86_400_000;
 
 /** What is kept of one dataset of a stream. */
 export interface Journaled extends Omit<JournalStats, 'stretch' | 'sinceSeq'> {
@@ -43,6 +51,8 @@ export class Engine implements AsyncDisposable {
   readonly orgs: Orgs;
   /** What others hand over. */
   readonly hooks: Hooks;
+  /** Who may ask for any of this over HTTP. */
+  readonly tokens: Tokens;
   readonly #parts: EngineParts & { readonly syncs: Syncs; readonly pairings: Pairings };
   readonly #connections: Connections;
   #live: () => readonly LiveProgress[] = () => [];
@@ -53,11 +63,12 @@ export class Engine implements AsyncDisposable {
     const options = { ...written, config: directory.config };
     this.config = options.config;
     this.orgs = new Orgs(options);
+    this.tokens = new Tokens(options.store.access, options.clock);
     const budgets = new Budgets(options);
     this.#connections = new Connections(options, budgets);
     const connection = (name: string) => this.#connections.get(name);
     this.hooks = new Hooks({ ...options, connection });
-    const parts = { ...options, budgets, connection, hooks: this.hooks, directory };
+    const parts = { ...options, budgets, connection, hooks: this.hooks, directory, underWay: new UnderWay() };
     this.#parts = { ...parts, syncs: new Syncs(parts), pairings: new Pairings(parts) };
   }
 
@@ -83,9 +94,11 @@ export class Engine implements AsyncDisposable {
     return captureFiles(await liveDatasets(syncs, connection, signal), connection);
   }
 
-  /** Tests one connection: 000-7. */
-  async testConnection(name: string): Promise<readonly Problem[]> {
-    return this.#connections.get(name).check();
+  /** Tests one connection: 000-7. As another configuration says it, where one is given: before that is taken over. */
+  async testConnection(name: string, as: Config = this.config): Promise<readonly Problem[]> {
+    if (as === this.config) return this.#connections.get(name).check();
+    await using others = new Connections({ ...this.#parts, config: as }, this.#parts.budgets);
+    return await others.get(name).check();
   }
 
   /** What source and target of syncs lack, and is made with `applySchema`. Writes nothing. */
@@ -126,6 +139,17 @@ export class Engine implements AsyncDisposable {
 
   async run(name: string, options: RunOptions): Promise<RunReport> {
     return this.#ofEither(name).run(name, options);
+  }
+
+  /** @throws {RequestRefusedError} nothing can be read for it: 004-8 */
+  refuseRun(name: string): void {
+    const { pairings, syncs } = this.#parts;
+    if (!pairings.has(name)) refuseReading(syncs.get(name), 'run');
+  }
+
+  /** Has what is under way of a sync here end after its batch. @returns whether anything was */
+  stopRun(name: string): boolean {
+    return this.#parts.underWay.end(name);
   }
 
   /** What a run of a one-way sync would write and cost, record by record. Writes nothing. */
@@ -227,6 +251,17 @@ export class Engine implements AsyncDisposable {
     ]);
   }
 
+  /** Every sync in a line, for lists. */
+  overview(): Promise<readonly SyncOverview[]> {
+    return overviewOf({ ...this.#parts, followed: this.liveStatus() });
+  }
+
+  /** How a sync is made up, as people draw it. @throws {RequestRefusedError} there is none of that name */
+  outline(name: string): SyncOutline {
+    this.#named(name);
+    return outlineOf(this.config, name)!;
+  }
+
   /** Open failures, those that are tried next first. */
   failures(filter: { sync?: string; ids?: readonly string[]; limit?: number }): Promise<readonly Failure[]> {
     return this.#parts.store.failures(filter);
@@ -269,8 +304,22 @@ export class Engine implements AsyncDisposable {
     return this.#parts.store.removeFailures(ids);
   }
 
-  runs(filter: { sync?: string; limit?: number }): Promise<readonly Run[]> {
+  /** The newest first; before one of them, where that is named. */
+  runs(filter: { sync?: string; limit?: number; before?: string }): Promise<readonly Run[]> {
     return this.#parts.store.runs(filter);
+  }
+
+  runById(id: string): Promise<Run | null> {
+    return this.#parts.store.run(id);
+  }
+
+  /** Keeps what somebody asked for over HTTP, for a year. */
+  recordAudit(entry: Omit<AuditEntry, 'id'>): Promise<void> {
+    return this.#parts.store.access.record(entry, entry.atMs - AUDIT_KEPT_MS);
+  }
+
+  audit(filter: { readonly limit: number }): Promise<readonly AuditEntry[]> {
+    return this.#parts.store.access.audit(filter);
   }
 
   /** Forgets how far a sync has come, and from which org: its next run is full. Rows and failures stay. */

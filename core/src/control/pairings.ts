@@ -88,7 +88,9 @@ export class Pairings implements AsyncDisposable {
   run(name: string, options: PairingRunOptions): Promise<RunReport> {
     const config = this.#options.config.pairings.get(name)!;
     return onBehalfOf(callerOf(config, options), () =>
-      this.#exclusively(name, (prepared, open) => runPairing(prepared, open, options)),
+      this.#options.underWay.during(name, options, (stoppable) =>
+        this.#exclusively(name, (prepared, open) => runPairing(prepared, open, stoppable)),
+      ),
     );
   }
 

@@ -69,7 +69,9 @@ export class Syncs implements AsyncDisposable {
     const sync = this.get(name);
     refuseReading(sync, 'run');
     return onBehalfOf(callerOf(sync, options), () =>
-      this.#exclusively(sync, (prepared, open) => runSync(prepared, open, options)),
+      this.#parts.underWay.during(name, options, (stoppable) =>
+        this.#exclusively(sync, (prepared, open) => runSync(prepared, open, stoppable)),
+      ),
     );
   }
 
@@ -102,7 +104,9 @@ export class Syncs implements AsyncDisposable {
     const sync = this.get(name);
     refuseReading(sync, 'compare with');
     return onBehalfOf(callerOf(sync, { priority: 'refresh', ...options }), () =>
-      this.#exclusively(sync, (prepared, open) => verifySync(prepared, open, options)),
+      this.#parts.underWay.during(name, options, (stoppable) =>
+        this.#exclusively(sync, (prepared, open) => verifySync(prepared, open, stoppable)),
+      ),
     );
   }
 

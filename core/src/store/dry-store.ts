@@ -42,6 +42,7 @@ export function dryStore(store: Store, onFailures: (failures: readonly NewFailur
     updateRun: async () => {},
     runs: (filter) => store.runs(filter),
     run: (id) => store.run(id),
+    summaries: () => store.summaries(),
     lastSuccess: (sync) => store.lastSuccess(sync),
     closeAbandonedRuns: async () => {},
     trimRuns: async () => 0,

@@ -6,7 +6,7 @@ import type { Database, Tables } from './tables.ts';
 const NO_COUNTS: Counts = { read: 0, created: 0, updated: 0, unchanged: 0, deleted: 0, failed: 0, dropped: 0 };
 
 /** Kinds that read no window, whatever comes of them. */
-const OF_SINGLE_RECORDS = ['retry', 'replay'];
+export const OF_SINGLE_RECORDS = ['retry', 'replay'];
 
 export function sqlRuns({
   db,
@@ -89,7 +89,7 @@ function columnsOf(change: Parameters<Store['updateRun']>[1]): Updateable<Tables
   };
 }
 
-function runOf(kept: Selectable<Tables['runs']>): Run {
+export function runOf(kept: Selectable<Tables['runs']>): Run {
   return {
     id: String(kept.id),
     sync: fromStored(kept.sync),

@@ -8,6 +8,7 @@ import { sqlJournal } from './sql-journal.ts';
 import { sqlLinks } from './sql-links.ts';
 import { sqlOrgs } from './sql-orgs.ts';
 import { sqlRuns } from './sql-runs.ts';
+import { sqlSummaries } from './sql-summaries.ts';
 import type { Seen, Store } from './store.ts';
 import { fromStored, toStored } from './stored-text.ts';
 import type { Database } from './tables.ts';
@@ -27,6 +28,7 @@ export function sqlStore(database: Database): Store {
     | 'orgs'
     | 'access'
     | 'workers'
+    | 'summaries'
     | keyof ReturnType<typeof sqlRuns>
     | keyof ReturnType<typeof sqlFailures>
   > = {
@@ -143,6 +145,7 @@ export function sqlStore(database: Database): Store {
       access: translating(sqlAccess(database), database),
       workers: database.openSession === undefined ? soleWorker : postgresWorkers(database.openSession, database),
       ...sqlRuns(database),
+      ...sqlSummaries(database),
       ...sqlFailures(database),
       ...rest,
     },

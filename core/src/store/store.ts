@@ -4,8 +4,8 @@ import type { AccessStore } from './access-store.ts';
 import type { CallStore } from './call-store.ts';
 import type { JournalStore } from './journal-store.ts';
 import type { LinkStore } from './links.ts';
-import type { WorkerStore } from './workers.ts';
 import type { OrgStore } from './org-store.ts';
+import type { WorkerStore } from './workers.ts';
 
 export type RunKind = 'delta' | 'full' | 'retry' | 'replay';
 export type RunState = 'running' | 'succeeded' | 'failed' | 'stopped';
@@ -37,6 +37,15 @@ export interface Run {
   readonly error: { readonly code: string; readonly message: string; readonly hint?: string } | null;
   /** The `onFailure: hold` rule: the key of the record that keeps the window open. */
   readonly heldBy: string | null;
+}
+
+/** How a sync stands, in short. */
+export interface Summary {
+  readonly paused: boolean;
+  readonly lastRun: Run | null;
+  readonly lastSuccess: Run | null;
+  readonly openFailures: number;
+  readonly openConflicts: number;
 }
 
 /** One record that a target refused, kept until it succeeds or is discarded (P2). One open failure per sync and key. */
@@ -90,6 +99,8 @@ export interface Store extends AsyncDisposable {
   run(id: string): Promise<Run | null>;
   /** The newest run that succeeded in reading its window: a retry of single records covers none, and neither does a replay. */
   lastSuccess(sync: string): Promise<Run | null>;
+  /** How each sync stands, asked once for all of them. */
+  summaries(): Promise<(sync: string) => Summary>;
   /** Marks runs that a crash left `running` as failed. Called by the owner of the sync. */
   closeAbandonedRuns(sync: string, atMs: number): Promise<void>;
   /** Forgets runs that ended before then, but for the last of each sync and its last success. @returns how many */

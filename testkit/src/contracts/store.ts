@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeAccess } from './store-access.ts';
 import { describeCalls } from './store-calls.ts';
-import { describeOrgs } from './store-orgs.ts';
 import { describeJournal } from './store-journal.ts';
 import { describeLinks } from './store-links.ts';
+import { describeOrgs } from './store-orgs.ts';
 import { describeWorkers } from './store-workers.ts';
 
 /** An empty place for a state store: a file, a database. Each `open` is another process's view of the same store. */
@@ -36,7 +36,7 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
     describeLinks(() => ({ store, newSync }));
     describeAccess(() => ({ store, newSync }));
     describeCalls(() => ({ store, newSync }));
-    describeWorkers(() => ({ open: async () => (await place.open()) }));
+    describeWorkers(() => ({ open: async () => await place.open() }));
     describeOrgs(() => ({ store, newSync }));
 
     describe('runs', () => {
@@ -130,6 +130,29 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
         expect((await store.runs({ sync })).map(({ id }) => id)).toEqual([young, success]);
         expect((await store.runs({ sync: other })).map(({ id }) => id)).toEqual([running]);
         expect(await store.trimRuns(100)).toBe(0);
+      });
+
+      test('how each sync stands is told for all of them at once, and is what each tells by itself', async () => {
+        const [busy, idle, unknown] = [newSync(), newSync(), newSync()];
+        for (const state of ['succeeded', 'failed'] as const) {
+          const id = await store.startRun({ sync: busy, kind: 'delta', startedAtMs: 1 });
+          await store.updateRun(id, { state, finishedAtMs: 2 });
+        }
+        await store.startRun({ sync: busy, kind: 'retry', startedAtMs: 3 });
+        await store.startRun({ sync: idle, kind: 'full', startedAtMs: 4 });
+        await store.setPaused(idle, true);
+        await store.putFailures([failure(busy, 'a'), failure(busy, 'b')]);
+        const summary = await store.summaries();
+        for (const sync of [busy, idle, unknown]) {
+          expect(summary(sync)).toEqual({
+            paused: await store.paused(sync),
+            lastRun: (await store.runs({ sync, limit: 1 }))[0] ?? null,
+            lastSuccess: await store.lastSuccess(sync),
+            openFailures: await store.countFailures(sync),
+            openConflicts: 0,
+          });
+        }
+        expect(summary(busy)).toMatchObject({ openFailures: 2, lastRun: { kind: 'retry' }, lastSuccess: { state: 'succeeded' } });
       });
 
       const begin = (sync: string) => store.startRun({ sync, kind: 'delta', startedAtMs: 1 });

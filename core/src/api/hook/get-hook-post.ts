@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { HookConfig } from '../../config/config.ts';
+import { errorOf } from '../error-of.ts';
 import { checkSignature } from './hook-auth.ts';
 import type { HookEndpointOptions } from './hook-endpoints.ts';
-import { errorOf, refuseUnknown, told } from './hook-replies.ts';
+import { refuseUnknown, told } from './hook-replies.ts';
 
 /** `GET /hooks/<sync>/<post>`: what became of a post, for whoever may send. */
 export async function answerReceipt(

@@ -2,11 +2,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SyncError } from '../../base/errors.ts';
 import type { Hooks } from '../../control/hooks.ts';
 import type { Log } from '../../model/connector.ts';
-import { ANY_HOST } from '../host-guard.ts';
+import { errorOf } from '../error-of.ts';
 import type { Endpoint } from '../http-server.ts';
 import { answerReceipt } from './get-hook-post.ts';
 import { checkHeaders } from './hook-auth.ts';
-import { errorOf, refuseUnknown } from './hook-replies.ts';
+import { refuseUnknown } from './hook-replies.ts';
 import { take } from './post-hook.ts';
 import { RequestRate } from './request-rate.ts';
 
@@ -49,7 +49,7 @@ function addHook(server: Parameters<Endpoint>[0], name: string, options: HookEnd
     const unknown = checkHeaders(hook.auth, headers, now());
     return unknown === null ? undefined : refuseUnknown(hook, unknown, reply);
   };
-  const shared = { config: ANY_HOST, onRequest: authenticate, exposeHeadRoute: false };
+  const shared = { config: { answersAnyHost: true }, onRequest: authenticate, exposeHeadRoute: false };
   server.route({
     ...shared,
     method: 'POST',

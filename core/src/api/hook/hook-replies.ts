@@ -1,13 +1,10 @@
 import type { FastifyReply } from 'fastify';
 import type { HookConfig } from '../../config/config.ts';
 import type { Receipt } from '../../model/inbox.ts';
+import { errorOf } from '../error-of.ts';
 import type { Unknown } from './hook-auth.ts';
 import type { HookEndpointOptions } from './hook-endpoints.ts';
 import { type ToldPost, tellReceipt } from './tell-receipt.ts';
-
-export function errorOf(code: string, message: string, hint: string | undefined) {
-  return { error: { code, message, ...(hint !== undefined && { hint }) } };
-}
 
 export function refuseUnknown({ auth }: HookConfig, { code, message, hint }: Unknown, reply: FastifyReply): FastifyReply {
   if (auth.kind === 'bearer') reply.header('www-authenticate', 'Bearer');

@@ -1,0 +1,18 @@
+import { z } from 'zod';
+import { type ApiEndpoint, refusals } from './endpoint.ts';
+import { token } from './shapes/access.ts';
+
+export const getMe: ApiEndpoint = (api, { version }) => {
+  api.get(
+    '/me',
+    {
+      config: { role: 'read' },
+      schema: {
+        summary: 'Whose token this is, and what answers',
+        tags: ['access'],
+        response: { 200: z.object({ token, version: z.string() }), ...refusals },
+      },
+    },
+    async ({ asker }) => ({ token: asker!, version }),
+  );
+};
