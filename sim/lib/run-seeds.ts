@@ -29,6 +29,12 @@ export interface Task extends SimulationOptions {
   readonly seed: number;
 }
 
+/**
+ * A life that was killed never lets go of what it waited for, and Node keeps a composite signal for as long as somebody listens to it:
+ * the world of each is kept by its process, which makes way for a new one before that adds up.
+ */
+const WORLDS_IN_PROCESS = 200;
+
 /** Runs a range of seeds, in this process or spread over several. */
 export async function runSeeds(name: string, { from, seeds }: Range, options: RunSeedsOptions): Promise<SeedsRun> {
   const startedMs = performance.now();
@@ -44,12 +50,20 @@ export async function runSeeds(name: string, { from, seeds }: Range, options: Ru
     options.onWorld?.(outcome);
   };
   const { linesMax, target } = options;
-  if (options.workers <= 1) {
+  if (options.workers <= 1 && seeds <= WORLDS_IN_PROCESS) {
     const simulation = await simulations[name]!.load();
     for (let seed = take(); seed !== null; seed = take()) tell(await simulation.run(seed, { linesMax, target }));
     await simulation.close?.();
   } else {
-    const work = () => inWorker(take, (seed) => ({ name, seed, linesMax, target }), tell);
+    let left = true;
+    const takeOrEnd = () => {
+      const seed = take();
+      left &&= seed !== null;
+      return seed;
+    };
+    const work = async () => {
+      while (left) await inWorker(takeOrEnd, (seed) => ({ name, seed, linesMax, target }), tell);
+    };
     await Promise.all(Array.from({ length: Math.min(options.workers, seeds) }, work));
   }
   failures.sort((a, b) => a.seed - b.seed);
@@ -61,8 +75,9 @@ const workerFile = fileURLToPath(new URL('./worker-process.ts', import.meta.url)
 function inWorker(take: () => number | null, taskOf: (seed: number) => Task, tell: (outcome: Outcome) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = fork(workerFile);
+    let given = 0;
     const give = () => {
-      const seed = take();
+      const seed = given++ < WORLDS_IN_PROCESS ? take() : null;
       if (seed === null) child.disconnect();
       else child.send(taskOf(seed));
     };
