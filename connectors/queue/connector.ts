@@ -18,6 +18,7 @@ export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
     config: queueConfig,
     from: queueFrom,
     to: queueTo,
+    tellsChanges: true,
     inbox: {
       // A file of its own: two connections that write one file of SQLite keep each other waiting.
       beside: (store) =>

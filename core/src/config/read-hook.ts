@@ -8,7 +8,7 @@ import { findConnection, type SyncContext } from './read-sync.ts';
 /** The connection that keeps what hooks take in, where the user names none. No user's connection can be called that. */
 export const HOOKS = '(hooks)';
 
-/** How often what came in is brought on, at most; when something comes, it is brought at once. */
+/** How often what came in is brought on, at most; when something comes, it is brought at once. For queues that are followed as well. */
 export const HOOK_MS = 250;
 
 const BODY_BYTES = 1024 * 1024;

@@ -67,8 +67,10 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
   const channel = from === null ? null : channelOf(from, context);
   if (input !== undefined) checkTogether(input, path, report, channel);
   if (input !== undefined && channel !== null) checkEventsOnly(block, input, path, report);
-  if (input?.journal !== undefined && input.live !== true && from !== null && channel === null) {
-    report.error([...path, 'journal'], 'has no effect without live: true', 'events are kept as the stream brings them', 'key');
+  const isTold = input?.live === true && from !== null && tellsChanges(from, context);
+  if (input?.journal !== undefined && (input.live !== true || isTold) && from !== null && channel === null) {
+    const hint = isTold ? 'what it reads is kept where it lies' : 'events are kept as the stream brings them';
+    report.error([...path, 'journal'], isTold ? 'has no meaning here' : 'has no effect without live: true', hint, 'key');
   }
   if (input === undefined || from === null || to === null || report.problems.slice(before).some((p) => p.severity === 'error')) {
     return null;
@@ -84,8 +86,10 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
     exclude: input.exclude ?? [],
     steps: steps.filter((step) => step !== null),
     compare,
-    schedule: scheduleOf(input, timezone) ?? scheduleUnlessTold(input, from, channel),
-    live: channel !== null || (input.live ?? false),
+    schedule: isTold
+      ? { kind: 'every', everyMs: HOOK_MS }
+      : (scheduleOf(input, timezone) ?? scheduleUnlessTold(input, from, channel)),
+    live: channel !== null || (input.live === true && !isTold),
     channel,
     journalMs: input.journal ?? null,
     startDelayMs: input.startDelay ?? 0,
@@ -107,6 +111,11 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
     notes: input.notes ?? null,
   };
   return { ...sync, fingerprint: fingerprint(sync, context.connections) };
+}
+
+/** Whether the source itself says when to read it, so that following it is running it whenever it does. */
+function tellsChanges(from: SyncSource, { connections }: SyncContext): boolean {
+  return from.kind === 'connection' && connections.get(from.connection)?.connector.tellsChanges === true;
 }
 
 /** A sync that is told of changes runs by itself. */

@@ -38,6 +38,8 @@ export interface Connector<Config = never, From = never, To = never> {
   readonly orgs?: OrgKind<Config>;
   /** Its targets can share a dataset, each with the records of its own `TargetSpec.scope`. */
   readonly sharesDatasets?: true;
+  /** Its sources tell when there is something to read (`Source.waitForChange`): a sync with `live: true` is run at once, as often as there is. */
+  readonly tellsChanges?: true;
   /** How it keeps what is handed over to a sync of ours; absent when it cannot. */
   readonly inbox?: InboxKind<Config, From>;
   /** Cheap and offline: nothing is contacted before the connection is used. */

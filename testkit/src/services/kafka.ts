@@ -8,7 +8,17 @@ import { freePort, type RunningServer, startServer } from './server.ts';
 const POM = fileURLToPath(new URL('./kafka/pom.xml', import.meta.url));
 const JAVA_OLDEST = 17;
 
-/** Starts a Kafka of one node (KRaft): Apache's own jars, by Maven, on this machine's Java. Topics are made when they are asked for. */
+/**
+ * Users of the listener that wants a login; `nobody` may do nothing. Its address is told by the broker's own configuration
+ * (`advertised.listeners`). Whoever comes to the other listener may do everything.
+ */
+export const kafkaUsers = {
+  plain: { username: 'tidemark', password: 'the-plain-password' },
+  scram: { username: 'tidemark', password: 'the-scram-password' },
+  nobody: { username: 'nobody', password: 'the-password-of-nobody' },
+} as const;
+
+/** Starts a Kafka of one node (KRaft): Apache's own jars, by Maven, on this machine's Java. */
 export async function startKafka(): Promise<RunningServer> {
   const { java, classPath } = await kafkaBroker();
   const run = (main: string) => ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', classPath, main];
@@ -18,8 +28,13 @@ export async function startKafka(): Promise<RunningServer> {
     url: (port) => `127.0.0.1:${port}`,
     prepare: async (home, port) => {
       const properties = join(home, 'server.properties');
-      await writeFile(properties, settings(home, port, await freePort()));
-      const format = ['format', '--cluster-id', 'dGlkZW1hcmstZm9yLXRlcw', '--config', properties];
+      await writeFile(properties, settings(home, port, await freePort(), await freePort()));
+      const { username, password } = kafkaUsers.scram;
+      const scram = ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((each) => [
+        '--add-scram',
+        `${each}=[name=${username},password=${password}]`,
+      ]);
+      const format = ['format', '--cluster-id', 'dGlkZW1hcmstZm9yLXRlcw', '--config', properties, ...scram];
       await runProgram(java, [...run('kafka.tools.StorageTool'), ...format]);
       return { command: java, args: [...run('kafka.Kafka'), properties] };
     },
@@ -44,15 +59,24 @@ export async function kafkaBroker(): Promise<{ java: string; classPath: string }
   return { java, classPath: join(folder, 'jars', '*') };
 }
 
-function settings(home: string, port: number, controllerPort: number): string {
+function settings(home: string, port: number, controllerPort: number, loginPort: number): string {
+  const { plain, nobody } = kafkaUsers;
+  const login = 'org.apache.kafka.common.security';
+  const plainUsers = [plain, nobody].map(({ username, password }) => `user_${username}="${password}"`).join(' ');
   const all = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},LOGIN://127.0.0.1:${loginPort},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},LOGIN://127.0.0.1:${loginPort}`,
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,LOGIN:SASL_PLAINTEXT',
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    'listener.name.login.plain.sasl.jaas.config': `${login}.plain.PlainLoginModule required ${plainUsers};`,
+    'listener.name.login.scram-sha-256.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
+    'listener.name.login.scram-sha-512.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'super.users': `User:ANONYMOUS;User:${plain.username}`,
     'log.dirs': join(home, 'data'),
     // One node is all there is.
     'offsets.topic.replication.factor': 1,
