@@ -77,24 +77,22 @@ async function join(worker: Worker, session: PostgresSession, translate: (error:
   }
 }
 
-async function enter(
-  query: PostgresSession['query'],
-  id: string,
-  { name, version, startedAtMs, configured }: Worker,
-): Promise<void> {
-  const text = JSON.stringify(Object.entries(configured).sort(([a], [b]) => (a < b ? -1 : 1)));
-  const config = createHash('sha256').update(text).digest('hex');
+async function enter(query: PostgresSession['query'], id: string, worker: Worker): Promise<void> {
+  const { name, version, startedAtMs, configured } = worker;
   await query(`delete from ${WORKERS} where beat_at_ms < ${NOW} - $1::bigint`, [FORGOTTEN_MS]);
   await query(`delete from ${UNITS} where worker not in (select id from ${WORKERS})`);
-  await query(`delete from ${CONFIGS} where config <> $1 and config not in (select config from ${WORKERS})`, [config]);
-  await query(`insert into ${CONFIGS} (config, configured, since_ms) values ($1, $2, ${NOW}) on conflict (config) do nothing`, [
-    config,
-    JSON.stringify(configured),
-  ]);
+  await query(`delete from ${CONFIGS} where config not in (select config from ${WORKERS})`);
+  // In one statement: what a worker has nobody throws away.
   await query(
-    `insert into ${WORKERS} (id, name, version, config, started_at_ms, beat_at_ms) values ($1, $2, $3, $4, $5, ${NOW})`,
-    [id, name, version, config, startedAtMs],
+    `with kept as (insert into ${CONFIGS} (config, configured, since_ms) values ($4, $6, ${NOW}) on conflict (config) do nothing)
+     insert into ${WORKERS} (id, name, version, config, started_at_ms, beat_at_ms) values ($1, $2, $3, $4, $5, ${NOW})`,
+    [id, name, version, nameOf(configured), startedAtMs, JSON.stringify(configured)],
   );
+}
+
+function nameOf(configured: Worker['configured']): string {
+  const text = JSON.stringify(Object.entries(configured).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return createHash('sha256').update(text).digest('hex');
 }
 
 class Session implements WorkerSession {
@@ -116,6 +114,18 @@ class Session implements WorkerSession {
 
   get lost(): AbortSignal {
     return this.#session.lost;
+  }
+
+  async announce(configured: Worker['configured']): Promise<void> {
+    const config = nameOf(configured);
+    // What has come to a configuration makes it no newer.
+    await this.#ask(
+      `with kept as (insert into ${CONFIGS} (config, configured, since_ms)
+                     select $2, $3, c.since_ms from ${WORKERS} w join ${CONFIGS} c on c.config = w.config where w.id = $1
+                         on conflict (config) do nothing)
+       update ${WORKERS} set config = $2 where id = $1`,
+      [this.id, config, JSON.stringify(configured)],
+    );
   }
 
   async beat(): Promise<readonly Peer[]> {

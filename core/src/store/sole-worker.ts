@@ -5,11 +5,15 @@ export const soleWorker: WorkerStore = {
   isShared: false,
   check: async () => [],
   workers: async () => [],
-  async join({ configured }): Promise<WorkerSession> {
+  async join(worker): Promise<WorkerSession> {
     const id = 'sole worker';
+    let { configured } = worker;
     return {
       id,
       lost: new AbortController().signal,
+      announce: async (now) => {
+        configured = now;
+      },
       beat: async () => [{ id, configured, configuredAtMs: 0, isLate: false }],
       take: async (units, max) => units.slice(0, max),
       give: async () => {},

@@ -53,6 +53,8 @@ export interface WorkerSession extends AsyncDisposable {
   readonly id: string;
   /** Aborts when the store has ended the session, as soon as that is known; all that it had belongs to others then. */
   readonly lost: AbortSignal;
+  /** What it is configured to run has changed. */
+  announce(configured: Worker['configured']): Promise<void>;
   /** Lets itself be heard. @returns who lives, oneself among them. @throws the session is lost */
   beat(): Promise<readonly Peer[]>;
   /** Takes of these units, in their order, up to `max` that nobody owns. @returns which it got */

@@ -35,6 +35,8 @@ export function describeWorkers(place: () => { open(): Promise<Store> }): void {
       ]);
       expect(session.lost.aborted).toBe(false);
       expect(await store.workers.check()).toEqual([]);
+      await session.announce({ a: '1', c: '2' });
+      expect((await session.beat()).map(({ configured }) => configured)).toEqual([{ a: '1', c: '2' }]);
       await session.give(['a', 'never had']);
       expect(await session.take(['a'], 1)).toEqual(['a']);
       await session.leave();

@@ -19,8 +19,8 @@ export interface WorkerLine {
 
 interface Entry {
   readonly id: string;
-  readonly worker: Worker;
-  readonly config: string;
+  worker: Worker;
+  config: string;
   heardAtMs: number;
   hasEnded: boolean;
   readonly end: () => void;
@@ -70,8 +70,7 @@ export class SimulatedWorkers {
     const lost = new AbortController();
     const id = await line.ask('join', () => {
       const id = `session ${++this.#joined}`;
-      const config = JSON.stringify(Object.entries(worker.configured).sort());
-      if (!this.#configuredAtMs.has(config)) this.#configuredAtMs.set(config, this.#now());
+      const config = this.#keepConfig(worker);
       const end = () => line.tell('session ends', () => lost.abort());
       this.#sessions.set(id, { id, worker, config, heardAtMs: this.#now(), hasEnded: false, end });
       return id;
@@ -90,6 +89,11 @@ export class SimulatedWorkers {
     return {
       id,
       lost: lost.signal,
+      announce: (configured) =>
+        ask('announce', (entry) => {
+          entry.worker = { ...entry.worker, configured };
+          entry.config = this.#keepConfig(entry.worker, this.#configuredAtMs.get(entry.config));
+        }),
       beat: () => ask('beat', () => this.#peers(id)),
       take: (units, max) => ask('take', () => this.#take(id, units, max)),
       give: (units) =>
@@ -108,6 +112,12 @@ export class SimulatedWorkers {
         close();
       },
     };
+  }
+
+  #keepConfig({ configured }: Worker, sinceMs = this.#now()): string {
+    const config = JSON.stringify(Object.entries(configured).sort());
+    if (!this.#configuredAtMs.has(config)) this.#configuredAtMs.set(config, sinceMs);
+    return config;
   }
 
   #heard(id: string): Entry {
