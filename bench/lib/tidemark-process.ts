@@ -1,5 +1,6 @@
 import {
   type AnyConnector,
+  type Batch,
   type Change,
   type Commit,
   createFetch,
@@ -7,6 +8,7 @@ import {
   openStore,
   parseConfig,
   type RunReport,
+  type Source,
   systemClock,
   type WriteResult,
 } from '@tidemark/core';
@@ -19,6 +21,8 @@ export interface TidemarkInput {
   readonly full: boolean;
   /** Everything but the writes: changes are read and go through the steps, and then nothing is written and no checkpoint kept. */
   readonly readOnly?: boolean;
+  /** All that a delta brings is read before any of it is written, in one page. */
+  readonly readFirst?: boolean;
 }
 
 export interface TidemarkOutput {
@@ -36,7 +40,7 @@ export interface TidemarkOutput {
 }
 
 /** The engine as it ships: checkpoints, counted pages, failures and all. Only the moment of JobComplete is looked at. */
-const { yaml, full, readOnly = false } = input<TidemarkInput>();
+const { yaml, full, readOnly = false, readFirst = false } = input<TidemarkInput>();
 let completedAtMs: number | null = null;
 const plain = createFetch(process.env);
 const watched: typeof fetch = async (resource, init) => {
@@ -69,12 +73,16 @@ const log = { debug() {}, info() {}, warn: complain, error: complain };
   } satisfies TidemarkOutput);
 }
 
-/** The connector as it is, with a stopwatch on its target's `write` and on the end of its loads. */
+/** The connector as it is, with a stopwatch on its target's `write` and on the end of its loads, and a source that may read first. */
 function timed(connector: AnyConnector): AnyConnector {
   return {
     ...connector,
     open(settings, context) {
       const connection = connector.open(settings, context);
+      const openSource = connection.openSource?.bind(connection);
+      if (openSource !== undefined && readFirst) {
+        connection.openSource = async (...args) => inOnePage(await openSource(...args));
+      }
       const openTarget = connection.openTarget?.bind(connection);
       if (openTarget === undefined) return connection;
       connection.openTarget = async (spec, signal) => {
@@ -104,6 +112,17 @@ function timed(connector: AnyConnector): AnyConnector {
       return connection;
     },
   };
+}
+
+function inOnePage(source: Source): Source {
+  const readDelta = source.readDelta!.bind(source);
+  source.readDelta = async function* (...args) {
+    const batches: Batch[] = [];
+    for await (const batch of readDelta(...args)) batches.push(batch);
+    const last = batches.at(-1);
+    if (last !== undefined) yield { ...last, changes: batches.flatMap(({ changes }) => changes) };
+  };
+  return source;
 }
 
 async function pretend(changes: readonly Change[], commit: Commit): Promise<WriteResult[]> {
