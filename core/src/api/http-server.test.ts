@@ -177,10 +177,16 @@ describe('metrics', () => {
         throw new Error('down');
       },
       usage: () => [{ connection: 'crm', name: 'requests', used: 30, max: 100, windowMs: 86_400_000 } as const],
+      workers: async () => {
+        throw new Error('down');
+      },
+      owned: () => ['contacts'],
     };
     const { url } = await serve([getMetrics(await createMetrics(engine, () => 0))]);
     const found = await scraped(url);
     expect(found.get('tidemark_store_up')).toBe(0);
     expect(found.get('tidemark_api_requests_remaining{connection="crm"}')).toBe(70);
+    expect(found.get('tidemark_unit_owned{unit="contacts"}')).toBe(1);
+    expect(found.get('tidemark_workers')).toBe(0);
   });
 });

@@ -3,7 +3,7 @@ import type { LiveState } from '../pipeline/live/live-status.ts';
 import type { Counts, RunKind, RunState } from '../store/store.ts';
 
 /** What is asked for at each scrape. */
-export type Measured = Pick<Engine, 'status' | 'liveStatus' | 'allowances' | 'usage' | 'budgets'>;
+export type Measured = Pick<Engine, 'status' | 'liveStatus' | 'allowances' | 'usage' | 'budgets' | 'workers' | 'owned'>;
 
 /** What is counted of a run. */
 export interface EndedRun {
@@ -92,6 +92,9 @@ export async function createMetrics(engine: Measured, now: () => number): Promis
   const shareEnd = gauge('budget_spent_seconds', 'When our share will be used up at the present pace; absent if it lasts', [
     'connection',
   ]);
+  const workers = gauge('workers', 'Processes that share the syncs; 0 where one runs all', []);
+  const owned = gauge('unit_owned', '1 for each unit of work that this process runs', ['unit']);
+
   const heldBack = gauge('sync_waits_for_calls', '1 while the sync waits because API calls are short', ['sync']);
 
   async function readSyncs(): Promise<void> {
@@ -168,6 +171,12 @@ export async function createMetrics(engine: Measured, now: () => number): Promis
     }
   }
 
+  async function readWorkers(): Promise<void> {
+    owned.reset();
+    for (const unit of engine.owned()) owned.set({ unit }, 1);
+    workers.set((await engine.workers().catch(() => [])).length);
+  }
+
   return {
     contentType: register.contentType,
     observe({ sync, kind, state: ended, counts, durationMs }) {
@@ -180,6 +189,7 @@ export async function createMetrics(engine: Measured, now: () => number): Promis
       readStreams();
       await readAllowances();
       await readBudgets();
+      await readWorkers();
       return register.metrics();
     },
   };

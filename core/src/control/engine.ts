@@ -1,7 +1,7 @@
 import { type Problem, RequestRefusedError } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { Allowance } from '../model/connector.ts';
-import type { LiveProgress, LiveStatus } from '../pipeline/live/live-status.ts';
+import type { LiveStatus } from '../pipeline/live/live-status.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
 import type { dryReplay, ReplayOptions, ReplayReport } from '../pipeline/replay/replay-sync.ts';
 import type { DryRun, DryRunOptions } from '../pipeline/run-sync.ts';
@@ -27,7 +27,7 @@ import { Orgs } from './orgs/orgs.ts';
 import { overviewOf, type SyncOverview } from './overview.ts';
 import { type Choice, Pairings } from './pairings.ts';
 import { refuseReading } from './refuse-reading.ts';
-import { runSchedules, type StartOptions } from './run-schedules.ts';
+import { runSchedules, type Schedules, type StartOptions } from './run-schedules.ts';
 import { applySchema, pairingSchema, planSchema, removeSchema, type SyncSchema } from './schema-changes.ts';
 import { streamed } from './streamed.ts';
 import { outlineOf, type SyncOutline } from './sync-outline.ts';
@@ -55,7 +55,7 @@ export class Engine implements AsyncDisposable {
   readonly tokens: Tokens;
   readonly #parts: EngineParts & { readonly syncs: Syncs; readonly pairings: Pairings };
   readonly #connections: Connections;
-  #live: () => readonly LiveProgress[] = () => [];
+  #scheduled: Schedules | null = null;
 
   constructor(written: EngineOptions) {
     const close = (connection: string) => this.#connections.close(connection);
@@ -201,14 +201,18 @@ export class Engine implements AsyncDisposable {
    * their state in one Postgres share that: each does what it owns (P11).
    */
   async start(options: StartOptions): Promise<void> {
-    const { live, ended } = runSchedules(this.#parts, options);
-    this.#live = live;
-    await ended;
+    this.#scheduled = runSchedules(this.#parts, options);
+    await this.#scheduled.ended;
   }
 
   /** The workers that live, and what each of them runs; none where one process runs all. */
   workers(): Promise<readonly LiveWorker[]> {
     return this.#parts.store.workers.workers();
+  }
+
+  /** The units of work that this process runs by itself. */
+  owned(): readonly string[] {
+    return this.#scheduled?.owned() ?? [];
   }
 
   /** What connections let their clients use, as far as it is known: of those that live syncs listen to. */
@@ -239,7 +243,7 @@ export class Engine implements AsyncDisposable {
 
   /** The streams that this process follows. */
   liveStatus(): readonly LiveStatus[] {
-    return this.#live().map((progress) => progress.tell());
+    return (this.#scheduled?.live() ?? []).map((progress) => progress.tell());
   }
 
   async status(name?: string): Promise<readonly SyncStatus[]> {

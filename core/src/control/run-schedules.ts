@@ -27,11 +27,20 @@ interface Parts extends EngineParts {
   readonly pairings: Pairings;
 }
 
+/** What runs by itself in this process. */
+export interface Schedules {
+  readonly ended: Promise<unknown>;
+  /** The streams that it follows. */
+  live(): readonly LiveProgress[];
+  /** The units that it owns. */
+  owned(): readonly string[];
+}
+
 /** Runs every scheduled sync and follows every stream that this process owns, until `stop` aborts; then finishes the batch under way. */
 export function runSchedules(
   parts: Parts,
   { worker = { name: 'unnamed', version: '' }, ...options }: StartOptions,
-): { readonly live: () => readonly LiveProgress[]; readonly ended: Promise<unknown> } {
+): Schedules {
   const { store, clock, random, log, syncs, pairings } = parts;
   const { stop, signal } = options;
   const either = AbortSignal.any([stop, signal]);
@@ -66,5 +75,5 @@ export function runSchedules(
     trimJournals({ store: store.journal, clock, log, stop: either }),
     trimRuns(store, clock, log, either),
   ]);
-  return { live: () => [...live.values()].flat(), ended };
+  return { live: () => [...live.values()].flat(), owned: () => ownership.owned, ended };
 }

@@ -10,6 +10,7 @@ import type { Command } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, withSession } from '../cli.ts';
 import { renderStream } from '../stream-text.ts';
 import { formatTime, renderTable, roughly } from '../table.ts';
+import { renderWorkers } from '../worker-text.ts';
 
 export function statusCommand(cli: Cli): Command {
   return command(cli, 'status', 'how every sync stands; exit code 1 while one fails or has open failures', [
@@ -18,16 +19,18 @@ export function statusCommand(cli: Cli): Command {
   ])
     .argument('[sync]', 'only this one')
     .action(async (sync: string | undefined, options: CommonOptions) => {
-      const { syncs, allowances, budgets } = await withSession(cli, options, async ({ engine, config }) => ({
+      const { syncs, allowances, budgets, workers } = await withSession(cli, options, async ({ engine, config }) => ({
         syncs: await engine.status(sync === undefined ? undefined : knownSync(config, sync)),
         allowances: await engine.allowances(),
         budgets: await engine.budgets(),
+        workers: await engine.workers(),
       }));
       const streams = streamsOf(syncs);
       if (syncs.some((each) => each.openFailures > 0 || each.lastRun?.state === 'failed')) cli.exitCode = 1;
-      answer(cli, options, { syncs, streams, budgets, allowances }, () => {
+      answer(cli, options, { syncs, streams, budgets, allowances, workers }, () => {
         const sections = [render(syncs, cli.clock.now())];
         for (const stream of streams) sections.push(`${renderStream(stream, cli.clock.now()).join('\n')}\n`);
+        if (workers.length > 0) sections.push(renderWorkers(workers, cli.clock.now()));
         if (budgets.length > 0) sections.push(budgets.map(budgetLine).join(''));
         if (allowances.length > 0) sections.push(allowances.map(allowanceLine).join(''));
         return sections.join('\n');

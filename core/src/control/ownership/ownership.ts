@@ -69,9 +69,9 @@ export class Ownership {
     this.#either = AbortSignal.any([options.stop, options.signal, this.#failed.signal]);
   }
 
-  /** Whether the unit's work is under way here. */
-  owns(name: string): boolean {
-    return this.#owned.has(name);
+  /** Units whose work is under way here, or has come to its end and is nobody else's. */
+  get owned(): readonly string[] {
+    return [...this.#owned.keys()];
   }
 
   /** Until `stop`, and all work under way has ended. */
