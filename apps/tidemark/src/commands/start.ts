@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { RunReport } from '@tidemark/core';
 import { type Command, InvalidArgumentError } from 'commander';
 import { answer, type Cli, type CommonOptions, command, withSession } from '../cli.ts';
@@ -5,6 +6,7 @@ import { recordsOnStdout } from '../records-on-stdout.ts';
 import { succeeded } from '../run-text.ts';
 import { serveHttp } from '../serve-http.ts';
 import { UsageError } from '../usage-error.ts';
+import { version } from '../version.ts';
 
 interface Options extends CommonOptions {
   readonly port?: number | 'off';
@@ -43,7 +45,8 @@ export function startCommand(cli: Cli): Command {
           if (!succeeded(report)) runs.failed++;
           served.metrics?.observe(report);
         };
-        await engine.start({ stop: signals.stop, signal: new AbortController().signal, onRun });
+        const worker = { name: `${hostname()}:${process.pid}`, version: version() };
+        await engine.start({ stop: signals.stop, signal: new AbortController().signal, onRun, worker });
         log.info({ runs: runs.done, failed: runs.failed }, 'stopped');
         return runs;
       });
