@@ -130,9 +130,12 @@ class World {
     await this.#scheduler.run(() => {
       if (now() < lookAtMs) return false;
       lookAtMs = now() + (equalSinceMs === null ? 2000 : calmMs / 4);
-      const last = [...this.#truth.differences(this.#world.target.read(mappings)), ...this.#unfair()];
-      if (last.length > 0 && equalSinceMs !== null) throw new Wrong(['it was well and is not any more', ...last].join('\n'));
-      if (last.length === 0) {
+      const last = this.#truth.differences(this.#world.target.read(mappings));
+      if (last.length > 0 && equalSinceMs !== null) throw new Wrong(['it was equal and is not any more', ...last].join('\n'));
+      // Who was stopped before may come back only now.
+      last.push(...this.#unfair());
+      if (last.length > 0) equalSinceMs = null;
+      else {
         equalSinceMs ??= now();
         if (now() - equalSinceMs > calmMs) return true;
       }
