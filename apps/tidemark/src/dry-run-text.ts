@@ -1,5 +1,6 @@
 import { type DryRun, type FieldPreview, type FieldValue, type PlannedWrite, sumOfCalls, type WriteCalls } from '@tidemark/core';
 import { countWords } from './run-text.ts';
+import { shortened } from './table.ts';
 import type { Paint } from './terminal.ts';
 
 /** Fields of one record in a line of text; with --json all of them come. */
@@ -87,6 +88,5 @@ function fieldText({ field, before, after }: FieldPreview): string {
 }
 
 export function valueText(value: FieldValue): string {
-  const text = JSON.stringify(value);
-  return text.length > VALUE_CHARACTERS ? `${text.slice(0, VALUE_CHARACTERS - 1)}…` : text;
+  return shortened(JSON.stringify(value), VALUE_CHARACTERS);
 }

@@ -40,13 +40,35 @@ export function renderConflicts(conflicts: readonly (NewConflict & Partial<Pick<
       conflict.field === null ? '' : valueText(conflict.base),
       conflict.field === null ? presence(conflict.left) : valueText(conflict.left),
       conflict.field === null ? presence(conflict.right) : valueText(conflict.right),
-      conflict.state,
+      stateWords[conflict.state],
       conflict.state === 'open' ? '' : valueText(conflict.outcome),
       formatTime(conflict.atMs),
       conflict.why,
     ]),
   );
 }
+
+/** One conflict in full, with its sides by the names of their connections while the sync is configured. */
+export function renderConflict(conflict: Conflict, pairing: PairingConfig | undefined): string {
+  const value = (of: FieldValue) => JSON.stringify(of, null, 2).replaceAll('\n', '\n    ');
+  const [first, second] = [pairing?.left.connection ?? 'first side', pairing?.right.connection ?? 'second side'];
+  const lines: readonly (readonly [string, FieldValue])[] = [
+    ['agreed before', conflict.base],
+    [first, conflict.left],
+    [second, conflict.right],
+    ...(conflict.state === 'open' ? [] : [['stands', conflict.outcome] as const]),
+  ];
+  const width = Math.max(...lines.map(([name]) => name.length)) + 2;
+  return [
+    `${conflict.sync}: ${conflict.leftKey} / ${conflict.rightKey}, ${conflict.field ?? 'the record itself'}`,
+    `  ${stateWords[conflict.state]}: ${conflict.why}`,
+    ...lines.map(([name, of]) => `  ${`${name}:`.padEnd(width)}${value(of)}`),
+    '',
+  ].join('\n');
+}
+
+/** An overwrite that is under way is concluded within its run, or, should that break off, by the next one. */
+const stateWords = { open: 'open', writing: 'being written', settled: 'settled' } as const;
 
 function presence(row: FieldValue): string {
   return row === null ? 'deleted' : 'there';

@@ -24,6 +24,11 @@ function printable(cell: string | number | null): string {
   return cell.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
 }
 
+/** At most so many characters, and whether there are more. */
+export function shortened(text: string, charactersMax: number): string {
+  return text.length > charactersMax ? `${text.slice(0, charactersMax - 1)}…` : text;
+}
+
 /** How long something took or is ago, to what a person cares about: `340ms`, `4.2s`, `2m 5s`, `3d 4h`. */
 export function roughly(ms: number): string {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))}ms`;

@@ -86,7 +86,7 @@ test('a dry run tells each event that would be published, and in how many calls,
   const report = await engine.run('orders', { signal });
   expect(report.counts).toEqual(dry.counts);
   const published = world.emulator.requests
-    .log()
+    .entries()
     .filter(({ method, url }) => method === 'POST' && /composite.sobjects/.test(url));
   expect(dry.calls).toEqual({ ...noCalls(), collections: published.length });
   expect(published).toHaveLength(2);

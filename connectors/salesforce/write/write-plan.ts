@@ -202,7 +202,7 @@ export async function planWrites(
     const allowed = operation === 'update' ? field.updateable : field.createable;
     if (allowed) return null;
     const hint =
-      'Leave it out, or give the user edit access to it in a permission set. Some fields only Salesforce itself writes';
+      'Leave it out, or give the user edit access to it in a permission set; between two sides it may also flow the other way only (to:). Some fields only Salesforce itself writes';
     return [`the user may not ${operation === 'update' ? 'change' : 'set'} ${name}`, hint];
   }
 

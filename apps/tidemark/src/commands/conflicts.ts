@@ -1,7 +1,7 @@
-import type { Choice, Conflict, FieldValue } from '@tidemark/core';
+import type { Choice, FieldValue } from '@tidemark/core';
 import { Command } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, withSession } from '../cli.ts';
-import { renderConflicts } from '../pairing-text.ts';
+import { renderConflict, renderConflicts } from '../pairing-text.ts';
 import { renderReport, succeeded } from '../run-text.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -19,7 +19,7 @@ function listCommand(cli: Cli): Command {
     'tidemark conflicts list accounts --all --limit 50',
   ])
     .argument('[sync]', 'only this one')
-    .option('--all', 'settled ones as well')
+    .option('--all', 'settled ones and those being written as well')
     .option('--limit <n>', 'the newest so many', (text) => Math.max(1, Number.parseInt(text, 10) || 100), 100)
     .action(async (sync: string | undefined, options: CommonOptions & { all?: boolean; limit: number }) => {
       const conflicts = await withSession(cli, options, ({ engine, config }) =>
@@ -38,10 +38,13 @@ function showCommand(cli: Cli): Command {
   return command(cli, 'show', 'one conflict with its values in full', ['tidemark conflicts show 17'])
     .argument('<id>', 'as `conflicts list` shows it')
     .action(async (id: string, options: CommonOptions) => {
-      const [conflict] = await withSession(cli, options, ({ engine }) => engine.conflicts({ ids: [id] }));
+      const { conflict, pairing } = await withSession(cli, options, async ({ engine, config }) => {
+        const [found] = await engine.conflicts({ ids: [id] });
+        return { conflict: found, pairing: config.pairings.get(found?.sync ?? '') };
+      });
       if (conflict === undefined)
         throw new UsageError(`there is no conflict ${id}`, { hint: 'see tidemark conflicts list --all' });
-      answer(cli, options, conflict, () => renderOne(conflict));
+      answer(cli, options, conflict, () => renderConflict(conflict, pairing));
     });
 }
 
@@ -79,17 +82,4 @@ function choiceOf({ take, value }: { take?: string; value?: string }): Choice {
   } catch {
     throw new UsageError(`--value ${value} is not JSON`, { hint: `text goes in quotes: --value '"${value}"'` });
   }
-}
-
-function renderOne(conflict: Conflict): string {
-  const value = (of: FieldValue) => JSON.stringify(of, null, 2).replaceAll('\n', '\n    ');
-  return [
-    `${conflict.sync}: ${conflict.leftKey} / ${conflict.rightKey}, ${conflict.field ?? 'the record itself'}`,
-    `  ${conflict.state}: ${conflict.why}`,
-    `  agreed before: ${value(conflict.base)}`,
-    `  first side:    ${value(conflict.left)}`,
-    `  second side:   ${value(conflict.right)}`,
-    ...(conflict.state === 'open' ? [] : [`  stands:        ${value(conflict.outcome)}`]),
-    '',
-  ].join('\n');
 }

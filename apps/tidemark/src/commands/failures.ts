@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, type Session, withSession } from '../cli.ts';
 import { recordsOnStdout } from '../records-on-stdout.ts';
 import { renderReport, succeeded } from '../run-text.ts';
-import { formatTime, renderTable } from '../table.ts';
+import { formatTime, renderTable, shortened } from '../table.ts';
 import type { Paint } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -28,23 +28,31 @@ function listCommand(cli: Cli): Command {
       );
       const document = failures.map((failure) => (options.rows ? failure : withoutRow(failure)));
       answer(cli, options, { failures: document }, () =>
-        failures.length === 0
-          ? 'no open failures\n'
-          : renderTable(
-              ['id', 'sync', 'key', 'code', 'attempts', 'since', 'next attempt', 'message'],
-              failures.map((f) => [
-                f.id,
-                f.sync,
-                f.key,
-                f.code,
-                f.attempts,
-                formatTime(f.firstAtMs),
-                formatTime(f.nextAttemptAtMs),
-                f.message,
-              ]),
-            ),
+        failures.length === 0 ? 'no open failures\n' : renderFailures(failures),
       );
     });
+}
+
+/** A message may repeat a long value; --json has it whole. */
+const MESSAGE_CHARACTERS = 160;
+
+function renderFailures(failures: readonly Failure[]): string {
+  const table = renderTable(
+    ['id', 'sync', 'key', 'refused by', 'code', 'attempts', 'since', 'next attempt', 'message'],
+    failures.map((f) => [
+      f.id,
+      f.sync,
+      f.key,
+      f.place,
+      f.code,
+      f.attempts,
+      formatTime(f.firstAtMs),
+      formatTime(f.nextAttemptAtMs),
+      shortened(f.message, MESSAGE_CHARACTERS),
+    ]),
+  );
+  const remedy = 'mend the record, or what refuses it: it is tried again by itself, or now by tidemark failures retry <id>';
+  return `${table}to do: ${remedy}; to give it up: tidemark failures discard <id>\n`;
 }
 
 function retryCommand(cli: Cli): Command {

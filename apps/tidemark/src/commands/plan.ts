@@ -63,5 +63,6 @@ function render(plan: SyncPlan, paint: Paint, statements: boolean): string {
     if (statements && change.statement !== undefined)
       lines.push(...change.statement.split('\n').map((line) => paint('dim', `      ${line}`)));
   }
+  if (plan.kind !== 'live') lines.push(paint('dim', `  record by record: tidemark run ${plan.sync} --dry-run`));
   return `${lines.join('\n')}\n`;
 }

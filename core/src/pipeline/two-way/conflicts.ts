@@ -54,7 +54,7 @@ export function conflictsOf(work: Work, pairing: OpenedPairing): Found[] {
   if (action.kind !== 'merge') return [];
   const { merge } = action;
   return merge.conflicts.map(({ field, base = null, left, right, state, outcome = null, why }) => ({
-    conflict: { ...common, field, base, left, right, state, outcome, why },
+    conflict: { ...common, field, base, left, right, state, outcome, why: why(pairing.names) },
     overwrites: sides.filter((side) => Object.hasOwn(merge[side], field)),
   }));
 }

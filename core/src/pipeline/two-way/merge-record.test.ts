@@ -17,6 +17,7 @@ const rule = (name: string, policy: Policy, flows: FieldRule['flows'] = 'both'):
   policy,
 });
 const seen = (row: Row, atMs: number | null = null) => ({ row: Object.assign(newRow(), row), atMs });
+const names = { left: 'crm', right: 'app' };
 const agreed = (row: Row): Base =>
   Object.fromEntries(Object.entries(row).map(([name, value]) => [name, { left: value, right: value }]));
 
@@ -79,9 +80,18 @@ describe('one field', () => {
         throw new Error('no idea');
       },
     });
-    expect(mergeRecord({}, seen({ f: 'l' }), seen({ f: 'r' }), [thrower]).conflicts).toMatchObject([
-      { state: 'open', why: 'the function that decides failed: no idea' },
-    ]);
+    const [open] = mergeRecord({}, seen({ f: 'l' }), seen({ f: 'r' }), [thrower]).conflicts;
+    expect([open!.state, open!.why(names)]).toEqual(['open', 'the function that decides failed: no idea']);
+  });
+  test('why is said in the names of the systems', () => {
+    const told = (policy: Policy, flows?: FieldRule['flows']) =>
+      mergeRecord(agreed({ f: 'o' }), seen({ f: 'l' }), seen({ f: 'r' }), [rule('f', policy, flows)]).conflicts.map(({ why }) =>
+        why(names),
+      );
+    expect(told({ kind: 'wins', side: 'left' })).toEqual(['crm wins']);
+    expect(told({ kind: 'latest' })).toEqual(['crm is the later one']);
+    expect(told({ kind: 'latest' }, 'to-right')).toEqual(['the field flows to app only']);
+    expect(told({ kind: 'latest' }, 'to-left')).toEqual(['the field flows to crm only']);
   });
   test('a side that writes a value down in its own way, and may not send it, is put back a few times and then left alone', () => {
     const rules = [rule('f', { kind: 'latest' }, 'to-right')];
@@ -167,7 +177,7 @@ test('whatever is edited where, and however each side spells values: it becomes 
       for (const { field } of rules) {
         const [l, r] = [world.rows.left[field.name] ?? null, world.rows.right[field.name] ?? null];
         const told = world.conflicts.some(
-          (conflict) => conflict.field === field.name && conflict.why.includes('each holds its own'),
+          (conflict) => conflict.field === field.name && conflict.why(names).includes('each holds its own'),
         );
         if (l !== r) expect({ l, r, told }).toMatchObject({ told: true });
       }

@@ -70,7 +70,8 @@ export interface FieldConflict extends FieldClash {
   readonly state: 'open' | 'settled';
   /** The value that stands; absent while it is open. */
   readonly outcome?: FieldValue;
-  readonly why: string;
+  /** In words, with the sides by the names that people know them by. */
+  readonly why: (names: Readonly<Record<SideName, string>>) => string;
 }
 
 export interface Merge {
@@ -132,7 +133,7 @@ export function mergeRecord(base: Base, left: Seen, right: Seen, rules: readonly
       agreed.push({ field: name, base: { left: value, right: value, ...carried }, after: [to] });
     }
 
-    function record(state: FieldConflict['state'], why: string, outcome?: FieldValue): void {
+    function record(state: FieldConflict['state'], why: FieldConflict['why'], outcome?: FieldValue): void {
       conflicts.push({ ...clash, state, why, ...(outcome === undefined ? {} : { outcome }) });
     }
 
@@ -145,12 +146,12 @@ export function mergeRecord(base: Base, left: Seen, right: Seen, rules: readonly
       const bounces = back ? last.bounces + 1 : 0;
       if (bounces >= BOUNCES_MAX) {
         agree(clash.left, clash.right);
-        record('settled', 'the two sides do not keep the same value: each holds its own', clash[from]);
+        record('settled', () => 'the two sides do not keep the same value: each holds its own', clash[from]);
       } else if (mayFlow) {
         send(from, bounces);
       } else {
         send(to, bounces, clash[from]);
-        record('settled', `the field flows ${rule.flows.replace('-', ' ')} only`, clash[to]);
+        record('settled', oneWay(from), clash[to]);
       }
     }
 
@@ -158,18 +159,19 @@ export function mergeRecord(base: Base, left: Seen, right: Seen, rules: readonly
       if (rule.flows !== 'both') {
         const from = rule.flows === 'to-right' ? 'left' : 'right';
         send(from);
-        record('settled', `the field flows ${rule.flows.replace('-', ' ')} only`, clash[from]);
+        record('settled', oneWay(otherSide(from)), clash[from]);
         return;
       }
       const { policy } = rule;
       if (policy.kind === 'manual') {
-        record('open', 'both sides changed it');
+        record('open', () => 'both sides changed it');
       } else if (policy.kind === 'decide') {
         decided(policy.decide);
       } else {
         const winner = policy.kind === 'wins' ? policy.side : later(clash);
         send(winner);
-        record('settled', policy.kind === 'wins' ? `${winner} wins` : `${winner} is the later one`, clash[winner]);
+        const words = policy.kind === 'wins' ? 'wins' : 'is the later one';
+        record('settled', (names) => `${names[winner]} ${words}`, clash[winner]);
       }
     }
 
@@ -178,7 +180,8 @@ export function mergeRecord(base: Base, left: Seen, right: Seen, rules: readonly
       try {
         outcome = decide(clash);
       } catch (error) {
-        record('open', `the function that decides failed: ${error instanceof Error ? error.message : String(error)}`);
+        const message = error instanceof Error ? error.message : String(error);
+        record('open', () => `the function that decides failed: ${message}`);
         return;
       }
       const after: SideName[] = [];
@@ -188,10 +191,14 @@ export function mergeRecord(base: Base, left: Seen, right: Seen, rules: readonly
         after.push(side);
       }
       agree(outcome, outcome, after);
-      record('settled', 'decided by the function', outcome);
+      record('settled', () => 'it was decided', outcome);
     }
   }
   return { ...writes, agreed, conflicts };
+}
+
+function oneWay(to: SideName): FieldConflict['why'] {
+  return (names) => `the field flows to ${names[to]} only`;
 }
 
 function later({ leftAtMs, rightAtMs }: FieldClash): SideName {
