@@ -37,8 +37,8 @@ export class Ledger {
   readonly #partners = { left: new Map<string, string>(), right: new Map<string, string>() };
   readonly #deletions: Deletion[] = [];
   readonly #madeByUs = new Set<string>();
-  /** Records that a person has told whose partner they are, with that partner. */
-  readonly #namedByPerson = new Set<string>();
+  /** Records that a person has told whose partner they are, or we when we matched them, with that partner. */
+  readonly #introducedBefore = new Set<string>();
   /** Values that the engine brought to the app, by record and field, of which the org has been written since. */
   readonly #brought = new Map<string, { readonly value: string; readonly atMs: number; agreed: boolean }>();
   /** What has to be found in the conflicts at the end. */
@@ -154,8 +154,8 @@ export class Ledger {
   #matched(keys: Readonly<Record<Side, string>>): void {
     const { left, right } = { left: this.#records.left.get(keys.left), right: this.#records.right.get(keys.right) };
     const isNew = !this.#partners.left.has(keys.left) && !this.#partners.right.has(keys.right);
-    if (this.#namedByPerson.has(`left ${keys.left} ${keys.right}`) || this.#namedByPerson.has(`right ${keys.right} ${keys.left}`))
-      return;
+    const names = [`left ${keys.left} ${keys.right}`, `right ${keys.right} ${keys.left}`];
+    if (names.some((name) => this.#introducedBefore.has(name))) return;
     const isMade = this.#madeByUs.has(`left ${keys.left}`) || this.#madeByUs.has(`right ${keys.right}`);
     if (!isNew || isMade || left === undefined || right === undefined) return;
     for (const side of ['left', 'right'] as const) {
@@ -185,7 +185,7 @@ export class Ledger {
       this.#deleted(side, key, before?.partner ?? null);
       return;
     }
-    if (before !== null && after.partner !== before.partner) this.#namedByPerson.add(`${side} ${key} ${after.partner}`);
+    if (before !== null && after.partner !== before.partner) this.#introducedBefore.add(`${side} ${key} ${after.partner}`);
     // Taken out of the bin: what was deleted because of it may come back.
     if (before === null) this.#lift({ [side]: key });
     for (const field of this.#tracked) {
@@ -205,6 +205,11 @@ export class Ledger {
   #byEngine(side: Side, key: string, before: SideRecord | null, after: SideRecord | null, reads: Reads | undefined): void {
     this.writes++;
     if (before === null && after !== null) this.#made(side, key, after);
+    if (before !== null && after !== null && after.partner !== null && after.partner !== before.partner) {
+      // Who does so has matched them just now. Whoever finds the two again after a crash goes by that.
+      this.#matched({ left: side === 'left' ? key : after.partner, right: side === 'left' ? after.partner : key });
+      this.#introducedBefore.add(`${side} ${key} ${after.partner}`);
+    }
     const entries = this.#person[side].get(key);
     for (const field of this.#tracked) {
       const was = before === null ? null : meaningOf(field, before.values[field]);
