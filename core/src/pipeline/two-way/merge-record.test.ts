@@ -182,7 +182,7 @@ test('whatever is edited where, and however each side spells values: it becomes 
         if (l !== r) expect({ l, r, told }).toMatchObject({ told: true });
       }
       if (left === 'as it is' && right === 'as it is')
-        expect(world.conflicts.filter(({ why }) => why.includes('its own'))).toEqual([]);
+        expect(world.conflicts.filter(({ why }) => why(names).includes('its own'))).toEqual([]);
     }),
     { numRuns: 2000 },
   );
