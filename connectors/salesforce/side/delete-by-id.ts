@@ -19,6 +19,7 @@ export function deleteById(
   return sendPatiently(ids, {
     ...{ context, signal },
     callMax: recordsPerCall,
+    momentary: true,
     lockOf: (id) => id,
     call: (chunk, abort) =>
       deleteCollection({ client, plan: { object }, to: { allOrNone: false }, momentary: true }, chunk, abort),

@@ -55,7 +55,7 @@ export class RecordSender implements OrgWrites {
 
   /** Many by the Bulk API, few by Collections; and so what a job has left undone. */
   async send(operation: JobOperation, records: readonly Outgoing[], signal: AbortSignal): Promise<readonly Outcome[]> {
-    const { plan, to } = this.#ingest;
+    const { plan, to, momentary = false } = this.#ingest;
     const bulk = this.#bulkKnowsObject && isForBulk(this.#ingest, operation, records.length);
     const done = bulk ? await writeByBulk(this.#ingest, operation, byParent(plan, records), signal) : null;
     if (bulk && done === null) this.#bulkKnowsObject = false;
@@ -64,6 +64,7 @@ export class RecordSender implements OrgWrites {
       context: this.#context,
       callMax: to.recordsPerCall,
       signal,
+      momentary,
       ...(operation === 'insert' ? { once: { begun: done !== null && done.size > 0 } } : {}),
       lockOf: (record) => parentsOf(plan, record),
       call: (chunk, abort) =>

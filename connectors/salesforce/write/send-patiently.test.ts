@@ -90,3 +90,26 @@ test('what must not be done twice is not sent again after a fault of which nobod
   expect(outcomes.map(({ ok }) => ok)).toEqual([true, true, false, false, true]);
   expect(calls).toBe(3);
 });
+
+// A record may be changed or deleted by somebody while a process sleeps, or a reply takes its time.                        (P7)
+test('what was decided a moment ago is not sent later: locked records stay refused, others are decided anew', async () => {
+  const nowMs = { value: 0 };
+  const sent: number[][] = [];
+  const send = (callTakesMs: number, locked: boolean) => {
+    const clock = { now: () => nowMs.value, sleep: async () => {} };
+    const call = async (chunk: readonly number[]): Promise<Outcome[]> => {
+      sent.push([...chunk]);
+      nowMs.value += callTakesMs;
+      if (!locked) return chunk.map(() => ({ ok: true, created: false }));
+      return chunk.map(() => ({ ok: false, reason: { code: 'UNABLE_TO_LOCK_ROW', message: 'locked' }, fields: [] }));
+    };
+    const sending = { context: { ...context, clock }, callMax: 2, lockOf: String, call, signal: new AbortController().signal };
+    return sendPatiently([1, 2, 3], { ...sending, momentary: true });
+  };
+  expect((await send(8_000, true)).map(({ ok }) => ok)).toEqual([false, false, false]);
+  expect(sent.splice(0)).toEqual([[1, 2], [3]]);
+  await expect(send(20_000, false)).rejects.toThrow(TransientError);
+  expect(sent.splice(0)).toEqual([[1, 2]]);
+  await send(100, true);
+  expect(sent).toEqual([[1, 2], [3], [1, 2], [3], [1], [2], [3]]);
+});

@@ -16,6 +16,8 @@ export interface Sending<T> {
   readonly callMax: number;
   /** Given for what must not be done twice: whether records of the same write have been sent already, another way. */
   readonly once?: { readonly begun: boolean };
+  /** Decided by what the records were just now: it is not sent when that was a while ago. */
+  readonly momentary?: boolean;
   /** Orders records so that those of one parent, which lock each other, go together. */
   readonly lockOf: (record: T) => string;
   readonly call: (records: readonly T[], signal: AbortSignal) => Promise<readonly Outcome[]>;
@@ -29,6 +31,12 @@ const oneByOneMax = 200;
 /** So many records refused and none taken: then it is not for any of them that the org refuses. */
 const refusalsMax = 20;
 
+/**
+ * What was decided so long ago is decided anew: the records are read again first. A process that slept meanwhile, or a reply that took
+ * long, would otherwise put back what somebody has changed or deleted since.
+ */
+const freshMs = 15_000;
+
 const wait = { attemptsMax: 3, delayMs: 500, delayMsMax: 10_000 };
 
 /** Errors of a whole call that one of its records may have caused. Others, such as a lost connection, are nobody's fault. */
@@ -41,6 +49,8 @@ const blamesARecord = new Set(['UNKNOWN_EXCEPTION', 'APEX_ERROR', 'REQUEST_RUNNI
 export async function sendPatiently<T>(records: readonly T[], sending: Sending<T>): Promise<Outcome[]> {
   const outcomes = new Array<Outcome>(records.length);
   let left = records.map((_, index) => index);
+  const { clock } = sending.context;
+  const freshUntilMs = sending.momentary ? clock.now() + freshMs : Number.POSITIVE_INFINITY;
   const sizes = [sending.callMax, ...fewer.map((size) => Math.min(size, sending.callMax))];
   for (const [round, size] of sizes.entries()) {
     if (left.length === 0 || (size === 1 && left.length > oneByOneMax)) break;
@@ -54,6 +64,11 @@ export async function sendPatiently<T>(records: readonly T[], sending: Sending<T
       left = [...left].sort((a, b) => compareTexts(lockOf(records[a]!), lockOf(records[b]!)));
     }
     for (let at = 0; at < left.length; at += size) {
+      if (clock.now() > freshUntilMs) {
+        // Locked ones have their answer: they are tried again as failures are.
+        if (round > 0) return outcomes;
+        throw new TransientError('the org took so long that the records have to be read again before they are written');
+      }
       const indexes = left.slice(at, at + size);
       await sendCall(records, indexes, outcomes, sending);
     }
