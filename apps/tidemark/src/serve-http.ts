@@ -46,7 +46,7 @@ export async function serveHttp({ engine, http, log, now, notReady, stop }: Serv
   }
   const metrics = await createMetrics(engine, now);
   const reasons = async () => [...notReady(), ...(await storeTrouble(engine))];
-  const endpoints = [getMetrics(metrics), getHealthz, getReadyz({ reasons }), hookEndpoints({ hooks, now, log, stop }), connectEndpoints({ orgs: engine.orgs, log, stop })];
+  const endpoints = [getMetrics(metrics), getHealthz, getReadyz({ reasons }), hookEndpoints({ hooks, now, log, stop, metrics }), connectEndpoints({ orgs: engine.orgs, log, stop })];
   let server: HttpServer;
   try {
     server = await startHttpServer({ host: http.host, port: http.port ?? PORT, log, endpoints });

@@ -20,6 +20,8 @@ export interface Metrics {
   text(): Promise<string>;
   /** A run has ended. */
   observe(run: EndedRun): void;
+  /** A request to a hook has been answered. */
+  answered(sync: string, status: number): void;
 }
 
 const states: readonly LiveState[] = ['connecting', 'catching up', 'live', 'waiting', 'polling', 'paused', 'stopped'];
@@ -43,6 +45,10 @@ export async function createMetrics(engine: Measured, now: () => number): Promis
     buckets: [0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200],
     registers: [register],
   });
+  const hookRequests = counter('hook_requests_total', 'Requests to hooks that have been answered, by HTTP status', [
+    'sync',
+    'status',
+  ]);
   const failures = gauge('open_failures', 'Records that the target refused and that are tried again', ['sync']);
   const paused = gauge('sync_paused', '1 while somebody has paused the sync', ['sync']);
   const lastRun = gauge('last_run_succeeded', '1 when the newest run of the sync succeeded, 0 when it failed', ['sync']);
@@ -184,6 +190,7 @@ export async function createMetrics(engine: Measured, now: () => number): Promis
       duration.observe({ sync, kind }, durationMs / 1000);
       for (const [outcome, count] of Object.entries(counts)) records.inc({ sync, outcome }, count);
     },
+    answered: (sync, status) => hookRequests.inc({ sync, status }),
     async text() {
       await readSyncs();
       readStreams();

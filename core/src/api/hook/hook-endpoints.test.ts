@@ -46,7 +46,9 @@ async function serve(hook: Partial<HookConfig> = {}, fail?: Error) {
     retried: async () => new Set<string>(),
   };
   const stop = new AbortController().signal;
-  const endpoints = [hookEndpoints({ hooks, now: () => now, log, stop })];
+  const answers: string[] = [];
+  const metrics = { answered: (sync: string, status: number) => void answers.push(`${sync} ${status}`) };
+  const endpoints = [hookEndpoints({ hooks, now: () => now, log, stop, metrics })];
   open = await startHttpServer({ host: null, port: 0, log, endpoints });
   const { url } = open;
   const ask = (method: string, path: string, headers: Record<string, string> = {}, body: string | null = null) =>
@@ -65,7 +67,7 @@ async function serve(hook: Partial<HookConfig> = {}, fail?: Error) {
       asked.on('error', reject);
       asked.end(body ?? undefined);
     });
-  return { ask, taken };
+  return { ask, taken, answers };
 }
 
 const record = '{"id":"1"}';
@@ -150,6 +152,15 @@ test('what cannot be kept is not taken: the sender is told to come again, and th
   expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '5' }, body: { error: { code: 'not_kept' } } });
   expect(JSON.stringify(answer.body)).not.toContain('password');
   expect(logged).toHaveLength(1);
+});
+
+test('every answer is counted by its status', async () => {
+  const { ask, answers } = await serve();
+  await ask('POST', '/hooks/leads', right, record);
+  await ask('POST', '/hooks/leads', { ...right, authorization: 'Bearer somebody' }, record);
+  await ask('POST', '/hooks/leads', right, '{');
+  await ask('GET', '/hooks/leads/p1', right);
+  await expect.poll(() => answers).toEqual(['leads 202', 'leads 401', 'leads 422', 'leads 404']);
 });
 
 test('a proxy on this machine may pass hooks on under its own name, and nothing else', async () => {

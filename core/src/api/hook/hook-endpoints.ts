@@ -4,6 +4,7 @@ import type { Hooks } from '../../control/hooks.ts';
 import type { Log } from '../../model/connector.ts';
 import { errorOf } from '../error-of.ts';
 import type { Endpoint } from '../http-server.ts';
+import type { Metrics } from '../metrics.ts';
 import { answerReceipt } from './get-hook-post.ts';
 import { checkHeaders } from './hook-auth.ts';
 import { refuseUnknown } from './hook-replies.ts';
@@ -16,6 +17,7 @@ export interface HookEndpointOptions {
   readonly log: Log;
   /** Nobody is kept waiting when the process is to end. */
   readonly stop: AbortSignal;
+  readonly metrics: Pick<Metrics, 'answered'>;
 }
 
 /** When to send again what could not be kept, in seconds. */
@@ -35,6 +37,7 @@ export function hookEndpoints(options: HookEndpointOptions): Endpoint {
         scope.setErrorHandler(async (error: Error & { statusCode?: number }, _, reply) =>
           refuseBody(error, name, options, reply),
         );
+        scope.addHook('onResponse', async (_, reply) => options.metrics.answered(name, reply.statusCode));
         addHook(scope, name, options);
       });
     }
