@@ -1,4 +1,4 @@
-import { type DatasetSchema, newRow, type Row, type Target } from '@tidemark/core';
+import { newRow, type Row, type Target } from '@tidemark/core';
 import {
   describeSourceContract,
   describeTargetContract,
@@ -6,16 +6,8 @@ import {
   type TargetFixture,
   type TargetTraits,
 } from '@tidemark/testkit';
-import { emptyRow, openSource, openTarget, type Place, readAll } from './fixture.ts';
+import { emptyRow, openSource, openTarget, type Place, readAll, schema } from './fixture.ts';
 
-const schema: DatasetSchema = {
-  name: 'Contact',
-  key: ['Id'],
-  fields: [
-    { name: 'Id', type: 'text', nullable: false },
-    { name: 'Name', type: 'text', nullable: true },
-  ],
-};
 const never = new AbortController().signal;
 
 /** The contracts of sources and targets, in one kind of database. */

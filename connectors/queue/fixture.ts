@@ -17,6 +17,16 @@ const context = {
   baseDir: '/',
 };
 
+/** Of the records that most tests put into queues. */
+export const schema: DatasetSchema = {
+  name: 'Contact',
+  key: ['Id'],
+  fields: [
+    { name: 'Id', type: 'text', nullable: false },
+    { name: 'Name', type: 'text', nullable: true },
+  ],
+};
+
 export type Connection = ReturnType<typeof connector.open>;
 
 /** A database for queues. Each `connect` is a process of its own. */

@@ -1,20 +1,12 @@
-import { type Change, type DatasetSchema, newRow, type Row } from '@tidemark/core';
+import { type Change, newRow, type Row } from '@tidemark/core';
 import { expect, test } from 'vitest';
 import { describeDelivery } from './delivery-fixture.ts';
-import { openSource, openTarget, type Place, readAll, sqlitePlace } from './fixture.ts';
+import { openSource, openTarget, type Place, readAll, schema, sqlitePlace } from './fixture.ts';
 
 // What is in a queue is there until everybody has it, and nobody gets anything twice who has said that he has it.        (P1)
 
 describeDelivery('SQLite', sqlitePlace, 20);
 
-const schema: DatasetSchema = {
-  name: 'Contact',
-  key: ['Id'],
-  fields: [
-    { name: 'Id', type: 'text', nullable: false },
-    { name: 'Name', type: 'text', nullable: true },
-  ],
-};
 const never = new AbortController().signal;
 const dayMs = 86_400_000;
 

@@ -1,17 +1,9 @@
-import { type Change, type DatasetSchema, newRow, OwnershipLostError, type Row } from '@tidemark/core';
+import { type Change, newRow, OwnershipLostError, type Row } from '@tidemark/core';
 import { expect, test } from 'vitest';
-import { openSource, openTarget, readAll, sqlitePlace } from './fixture.ts';
+import { openSource, openTarget, readAll, schema, sqlitePlace } from './fixture.ts';
 
 // What a stream brings is in all of its queues with its position, or in none; and a message always holds a whole record.  (P1, P6)
 
-const schema: DatasetSchema = {
-  name: 'Contact',
-  key: ['Id'],
-  fields: [
-    { name: 'Id', type: 'text', nullable: false },
-    { name: 'Name', type: 'text', nullable: true },
-  ],
-};
 const never = new AbortController().signal;
 const rowOf = (Id: string) => Object.assign<Row, Row>(newRow(), { Id, Name: Id });
 const upsert = (key: string): Change => ({ op: 'upsert', key, row: rowOf(key), stampMs: 0 });

@@ -2,7 +2,6 @@ import { createMemoryConnector, Memory } from '@tidemark/connector-memory';
 import salesforce from '@tidemark/connector-salesforce';
 import {
   type AnyConnector,
-  type Clock,
   Engine,
   newRow,
   openStore,
@@ -11,17 +10,15 @@ import {
   type Row,
   type Store,
   sumOfCalls,
-  systemClock,
 } from '@tidemark/core';
-import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
+import type { Emulator } from '@tidemark/emulator';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { hasty, orgWith, quiet, signal, tracesOf } from './dry-run-fixture.ts';
 
 // What a dry run tells is what a run then sends: the same records, the same fields, from what the org had to what it has then, in
 // as many calls as the org itself counts. And it leaves no trace, neither there nor here (P8).
 
-const signal = new AbortController().signal;
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const keys = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
 
 interface Values {
@@ -105,14 +102,10 @@ class World implements AsyncDisposable {
   }
 
   static async open(): Promise<World> {
-    const emulator = await startEmulator({ listen: false, publicUrl: 'http://localhost', clock: createClock() });
-    const { schema } = emulator.org;
-    const custom = { custom: true, createable: true, updateable: true };
-    const phone = schema.field('Account', 'Phone')!;
-    const unique = { externalId: true, idLookup: true, unique: true };
-    const code = { ...phone, ...custom, ...unique, name: 'Code__c', label: 'Code', type: 'string' as const };
-    const seen = { ...schema.field('Account', 'LastModifiedDate')!, ...custom, name: 'Seen__c', label: 'Seen', nillable: true };
-    schema.add({ ...schema.object('Account')!, fields: [code, seen] });
+    const emulator = await orgWith('Code__c', (schema) => {
+      const seen = { custom: true, createable: true, updateable: true, name: 'Seen__c', label: 'Seen', nillable: true };
+      return [{ ...schema.field('Account', 'LastModifiedDate')!, ...seen }];
+    });
     return new World(emulator, await openStore(':memory:'));
   }
 
@@ -134,7 +127,7 @@ class World implements AsyncDisposable {
     });
     const connectors = [createMemoryConnector({ memory: this.source }), salesforce] as unknown as AnyConnector[];
     const config = parseConfig(yaml, { file: 'tidemark.yaml', env: {}, connectors });
-    const clock: Clock = { now: () => this.#at, sleep: (ms, abort) => systemClock.sleep(ms < 30_000 ? 0 : ms, abort) };
+    const clock = { ...hasty, now: () => this.#at };
     const noting: typeof fetch = async (input, init) => {
       const url = new URL(String(input));
       const method = init?.method ?? 'GET';
@@ -181,9 +174,8 @@ class World implements AsyncDisposable {
   }
 
   async traces(): Promise<unknown> {
-    const checkpoint = await this.store.checkpoints.read('companies');
     return [
-      ...[this.records(), await this.store.runs({}), await this.store.failures({}), checkpoint],
+      ...[this.records(), await tracesOf(this.store, 'companies')],
       ...[await this.store.seen('companies', keys), await this.store.getValue('target memory of companies')],
     ];
   }

@@ -4,25 +4,14 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import salesforce from '@tidemark/connector-salesforce';
 import sqlite from '@tidemark/connector-sqlite';
-import {
-  type AnyConnector,
-  Engine,
-  openStore,
-  type PlannedPairWrite,
-  parseConfig,
-  type Store,
-  sumOfCalls,
-  systemClock,
-} from '@tidemark/core';
-import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
+import { type AnyConnector, Engine, openStore, type PlannedPairWrite, parseConfig, type Store, sumOfCalls } from '@tidemark/core';
+import type { Emulator } from '@tidemark/emulator';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { hasty, orgWith, quiet, signal, tracesOf } from './dry-run-fixture.ts';
 
 // A dry run of a two-way sync tells what a run then writes on either side, in as many calls as the org itself counts, and leaves no
 // trace on either side (P7, P8).
-
-const signal = new AbortController().signal;
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 type Edit = {
   readonly on: 'crm' | 'app';
@@ -58,12 +47,7 @@ class World implements AsyncDisposable {
   }
 
   static async open(): Promise<World> {
-    const emulator = await startEmulator({ listen: false, publicUrl: 'http://localhost', clock: createClock() });
-    const { schema } = emulator.org;
-    const unique = { custom: true, externalId: true, idLookup: true, unique: true };
-    const link = { ...schema.field('Account', 'Phone')!, ...unique, name: 'App_Id__c', label: 'App', type: 'string' as const };
-    schema.add({ ...schema.object('Account')!, fields: [link] });
-    return new World(emulator, await openStore(':memory:'));
+    return new World(await orgWith('App_Id__c'), await openStore(':memory:'));
   }
 
   async engine({ recordsPerCall, ...sync }: object & { recordsPerCall: number }): Promise<Engine> {
@@ -86,9 +70,15 @@ class World implements AsyncDisposable {
     };
     const connectors = [salesforce, sqlite] as unknown as AnyConnector[];
     const parsed = parseConfig(JSON.stringify(config), { file: join(this.folder, 'tidemark.yaml'), env: {}, connectors });
-    const clock = { ...systemClock, sleep: (ms: number, abort?: AbortSignal) => systemClock.sleep(ms < 30_000 ? 0 : ms, abort) };
     const { store } = this;
-    const engine = new Engine({ config: parsed, store, clock, random: Math.random, log: quiet, fetch: this.emulator.fetch });
+    const engine = new Engine({
+      config: parsed,
+      store,
+      clock: hasty,
+      random: Math.random,
+      log: quiet,
+      fetch: this.emulator.fetch,
+    });
     await engine.applySchema(undefined, signal);
     return engine;
   }
@@ -126,7 +116,7 @@ class World implements AsyncDisposable {
     const { links } = this.store;
     return [
       ...[this.accounts(), this.customers(), await links.linksAfter('accounts', '', 1000), await links.conflicts({})],
-      ...[await this.store.failures({}), await this.store.runs({}), await this.store.checkpoints.read('accounts')],
+      await tracesOf(this.store, 'accounts'),
       // Of a change log what was read and kept before may be put away by any look; that nothing else is, the run shows.
     ];
   }
