@@ -42,6 +42,7 @@ export type PostgresFrom = z.output<typeof postgresFrom>;
 
 export const postgresTo = z.strictObject({
   table: z.string().min(1).describe('Table to write; it is created and widened as needed'),
+  schema: z.string().min(1).optional().describe('Its schema, which is created as needed; default: that of the connection'),
 });
 export type PostgresTo = z.output<typeof postgresTo>;
 

@@ -33,8 +33,10 @@ async function createTarget(): Promise<TargetFixture> {
     ).length > 0;
   let counted = false;
   return {
-    open: ({ schema, deletes, dataset = 'contacts' }) =>
-      connection.openTarget!({ to: { table: dataset }, unit: unitOf(dataset), schema, deletes }, AbortSignal.timeout(60_000)),
+    open: ({ schema, deletes, dataset = 'contacts', scope }) => {
+      const unit = scope === undefined ? unitOf(dataset) : `contract@${scope.value}`;
+      return connection.openTarget!({ to: { table: dataset }, unit, schema, deletes, scope }, AbortSignal.timeout(60_000));
+    },
     openStreamWriter: (targets) => connection.openStreamWriter!(targets),
     async rows(schema, dataset = 'contacts') {
       const from = `${schemaName}.${dataset}`;
@@ -128,7 +130,7 @@ async function createSource(from: PostgresFrom): Promise<SourceFixture> {
   };
 }
 
-describeTargetContract('postgres', createTarget, { ...sqlTraits, streams: true });
+describeTargetContract('postgres', createTarget, { ...sqlTraits, streams: true, shares: true });
 describeSourceContract('postgres with a watermark', () => createSource({ table: 'contacts', watermark: 'ModifiedAt' }), {
   delta: true,
   deletes: false,

@@ -36,6 +36,7 @@ export function createConnector(ports: PostgresPorts = { openPool }): Connector<
     to: postgresTo,
     side: postgresSide,
     lookup: postgresLookup,
+    sharesDatasets: true,
     open(config, context) {
       const settings = driverConfig(config, context);
       let pool: Pool | undefined;

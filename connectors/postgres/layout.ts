@@ -1,6 +1,6 @@
-import type { DeleteRule, FieldSchema } from '@tidemark/core';
+import type { DeleteRule, FieldSchema, TargetScope } from '@tidemark/core';
 import { comparable } from './column-types.ts';
-import { quoteName } from './identifiers.ts';
+import { quoteName, quoteText } from './identifiers.ts';
 
 /** The source's modification stamp of a row (P3). NULL: not written by a sync, so never swept or deleted by one. */
 export const STAMP = '_tidemark_stamp';
@@ -30,12 +30,42 @@ export interface Layout {
   readonly columns: readonly LayoutColumn[];
   readonly key: readonly LayoutColumn[];
   readonly deletes: DeleteRule;
+  /** Others share the table: only rows with this value are ours. The column is the first of the table's key. */
+  readonly scope: TargetScope | undefined;
   /** Whether the table has `DELETED_AT`: also after a change from `mark` to `mirror`. */
   readonly marks: boolean;
 }
 
 export function qualified(schema: string, name: string): string {
   return `${quoteName(schema)}.${quoteName(name)}`;
+}
+
+/** Holds the value of the scope in transactions of ours. */
+const SCOPE_SETTING = 'tidemark.scope';
+
+/**
+ * For every transaction that reads or writes rows of ours. A setting and no literal, so that the statements of all who share a table
+ * have one text, and a session plans them once. Where it is lacking, nothing is found and nothing can be inserted.
+ */
+export function scopeSettings({ scope }: Pick<Layout, 'scope'>): readonly string[] {
+  return scope === undefined ? [] : [`${SCOPE_SETTING} = ${quoteText(scope.value)}`];
+}
+
+const SCOPE_SQL = `nullif(current_setting('${SCOPE_SETTING}', true), '')`;
+
+/** What has to be true of a row of ours besides all else: ` AND t.org_id = …`. Nothing where nobody shares the table. */
+export function inScope({ scope }: Pick<Layout, 'scope'>, stored: string): string {
+  return scope === undefined ? '' : ` AND ${stored}.${quoteName(scope.column)} = ${SCOPE_SQL}`;
+}
+
+/** Columns of the table's key, quoted. */
+export function keyNames({ scope, key }: Pick<Layout, 'scope' | 'key'>): string[] {
+  return [...(scope === undefined ? [] : [quoteName(scope.column)]), ...key.map(({ name }) => name)];
+}
+
+/** The row of the target: `t.id = i.id AND …`, and it is ours. */
+export function sameRow(layout: Layout, stored: string, incoming: string): string {
+  return sameKey(layout, stored, incoming) + inScope(layout, stored);
 }
 
 /** `t.id = i.id AND …` */
@@ -90,8 +120,9 @@ export function columnList(layout: Layout, from?: string): string {
  * and wants every NOT NULL column of the user's own.
  */
 export function insertNew(layout: Layout, incoming: string, isNew: string): string {
-  return `INSERT INTO ${layout.target} AS t (${columnList(layout)}) SELECT ${columnList(layout, 'i')} FROM ${incoming} i WHERE ${isNew}
-    ON CONFLICT (${layout.key.map(({ name }) => name).join(', ')}) DO UPDATE SET ${assignments(layout, 't', 'excluded')}
+  const [scope, value] = layout.scope === undefined ? ['', ''] : [`${quoteName(layout.scope.column)}, `, `${SCOPE_SQL}, `];
+  return `INSERT INTO ${layout.target} AS t (${scope}${columnList(layout)}) SELECT ${value}${columnList(layout, 'i')} FROM ${incoming} i WHERE ${isNew}
+    ON CONFLICT (${keyNames(layout).join(', ')}) DO UPDATE SET ${assignments(layout, 't', 'excluded')}
     WHERE ${wins(layout, 't', 'excluded')}`;
 }
 

@@ -13,7 +13,7 @@ import {
 import { writtenBy } from './capture/own-writes.ts';
 import { lockSchema, type PostgresCheckpoints } from './checkpoints.ts';
 import { type Client, type Pool, portions, query, transaction } from './driver.ts';
-import { DELETED_AT, differs, type Layout, PLACE, qualified, STAMP, sameKey } from './layout.ts';
+import { DELETED_AT, differs, inScope, type Layout, PLACE, qualified, STAMP, sameKey, scopeSettings } from './layout.ts';
 import { latestStaged, mergeStaged } from './merge-load.ts';
 import { PageWriter } from './page-writer.ts';
 import { columnDefinitions } from './prepare.ts';
@@ -22,7 +22,7 @@ import { canonicalText } from './values.ts';
 
 /** Hash joins of a million rows stay in memory; only while a load is merged. */
 const MERGE_SETTINGS = ['jit = off', "work_mem = '128MB'", "maintenance_work_mem = '256MB'", "lock_timeout = '30s'"];
-const PORTION = { rows: 5000, settings: MERGE_SETTINGS };
+const PORTION_ROWS = 5000;
 
 export interface LoadContext {
   readonly pool: Pool;
@@ -144,7 +144,7 @@ export class PostgresLoad implements Load {
   }
 
   async countMissing(): Promise<{ missing: number; total: number }> {
-    return transaction(this.#context.pool, { settings: MERGE_SETTINGS }, async (client) => {
+    return transaction(this.#context.pool, { settings: this.#settings }, async (client) => {
       const total = await query(client, `SELECT count(*) FROM ${this.#context.layout.target} t WHERE ${this.#ours()}`);
       if (total.rows[0]![0] === '0') return { missing: 0, total: 0 };
       await this.#analyze(client);
@@ -156,29 +156,29 @@ export class PostgresLoad implements Load {
   async *missingKeys(): AsyncIterable<readonly string[]> {
     const { layout } = this.#context;
     const names = layout.key.map(({ name }) => `t.${name}`).join(', ');
-    for await (const rows of portions(this.#context.pool, `SELECT ${names} FROM ${this.#missing()}`, [], PORTION))
+    for await (const rows of portions(this.#context.pool, `SELECT ${names} FROM ${this.#missing()}`, [], this.#portion))
       yield rows.map((row) => this.#key(row));
   }
 
   async *differences(): AsyncIterable<{ key: string; kind: 'missing' | 'extra' | 'different' }> {
     const { layout } = this.#context;
     await transaction(this.#context.pool, {}, (client) => this.#analyze(client));
-    const live = layout.marks ? ` WHERE ${DELETED_AT} IS NULL` : '';
+    const live = ` WHERE true${layout.marks ? ` AND a.${DELETED_AT} IS NULL` : ''}${inScope(layout, 'a')}`;
     const staged = latestStaged(layout, this.#staging.name);
     const keys = layout.key.map(({ name }) => `coalesce(t.${name}, i.${name})`).join(', ');
     const first = layout.key[0]!.name;
     const sql = `SELECT CASE WHEN t.${first} IS NULL THEN 'missing' WHEN i.${first} IS NULL THEN 'extra' ELSE 'different' END, ${keys}
-      FROM (SELECT * FROM ${layout.target}${live}) t FULL JOIN ${staged} i ON ${sameKey(layout, 't', 'i')}
+      FROM (SELECT * FROM ${layout.target} a${live}) t FULL JOIN ${staged} i ON ${sameKey(layout, 't', 'i')}
       WHERE t.${first} IS NULL OR (i.${first} IS NULL AND t.${STAMP} IS NOT NULL)
         OR (i.${first} IS NOT NULL AND ${differs({ ...layout, marks: false }, 't', 'i')})`;
-    for await (const rows of portions(this.#context.pool, sql, [], PORTION)) {
+    for await (const rows of portions(this.#context.pool, sql, [], this.#portion)) {
       for (const [kind, ...key] of rows) yield { key: this.#key(key), kind: kind as 'missing' | 'extra' | 'different' };
     }
   }
 
   async finish(end: Parameters<Load['finish']>[0]): Promise<LoadCounts> {
     const { pool, layout, spec, checkpoints, commit } = this.#context;
-    const settings = [...MERGE_SETTINGS, writtenBy([spec.unit])];
+    const settings = [...this.#settings, writtenBy([spec.unit])];
     const counts = await transaction(pool, { signal: end.signal, settings }, async (client) => {
       const refuse = async (rows: readonly RejectedRow[]) => {
         if (end.reject !== undefined) return end.reject(rows);
@@ -219,9 +219,18 @@ export class PostgresLoad implements Load {
   /** What is staged stays: the load is gone on with, or thrown away, by the next one. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
+  get #settings(): readonly string[] {
+    return [...MERGE_SETTINGS, ...scopeSettings(this.#context.layout)];
+  }
+
+  get #portion() {
+    return { rows: PORTION_ROWS, settings: this.#settings };
+  }
+
   /** Rows that a sweep may touch: written by a sync and not marked as deleted. */
   #ours(): string {
-    return `t.${STAMP} IS NOT NULL${this.#context.layout.marks ? ` AND t.${DELETED_AT} IS NULL` : ''}`;
+    const { layout } = this.#context;
+    return `t.${STAMP} IS NOT NULL${layout.marks ? ` AND t.${DELETED_AT} IS NULL` : ''}${inScope(layout, 't')}`;
   }
 
   #missing(): string {

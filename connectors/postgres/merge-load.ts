@@ -1,7 +1,19 @@
 import { keyOf, type LoadCounts, newRow, type RejectedRow } from '@tidemark/core';
 import { type Client, query } from './driver.ts';
 import { isAboutARecord, rejectionOf } from './errors.ts';
-import { assignments, DELETED_AT, differs, insertNew, type Layout, notOlder, PLACE, STAMP, sameKey, wins } from './layout.ts';
+import {
+  assignments,
+  DELETED_AT,
+  differs,
+  insertNew,
+  type Layout,
+  notOlder,
+  PLACE,
+  STAMP,
+  sameKey,
+  sameRow,
+  wins,
+} from './layout.ts';
 import { keyTexts } from './row-texts.ts';
 import { fromPostgres } from './values.ts';
 
@@ -30,7 +42,7 @@ export async function mergeStaged(
     `SELECT count(*), count(*) FILTER (WHERE t.${first} IS NULL),
             count(*) FILTER (WHERE t.${first} IS NOT NULL AND ${notOlder('t', 'i')} AND ${difference}),
             count(*) FILTER (WHERE t.${first} IS NOT NULL AND ${wins(layout, 't', 'i')})
-     FROM ${staging} i LEFT JOIN ${layout.target} t ON ${sameKey(layout, 't', 'i')}`,
+     FROM ${staging} i LEFT JOIN ${layout.target} t ON ${sameRow(layout, 't', 'i')}`,
   );
   const [staged, fresh, changed, won] = rows[0]!.map(Number) as [number, number, number, number];
   const merge = new Merge(client, layout, staging);
@@ -99,7 +111,7 @@ class Merge {
     const update = (set: string, when: string) =>
       query(
         this.#client,
-        `UPDATE ${layout.target} t SET ${set} FROM ${this.#staging} i WHERE ${sameKey(layout, 't', 'i')} AND ${within} AND ${when}`,
+        `UPDATE ${layout.target} t SET ${set} FROM ${this.#staging} i WHERE ${sameRow(layout, 't', 'i')} AND ${within} AND ${when}`,
       );
     let updated = 0;
     let created = 0;
@@ -112,7 +124,7 @@ class Merge {
       await update(`${STAMP} = greatest(t.${STAMP}, i.${STAMP})`, `(t.${STAMP} IS NULL OR i.${STAMP} > t.${STAMP})`);
     }
     if (todo.insert) {
-      const isNew = `${within} AND NOT EXISTS (SELECT FROM ${layout.target} t WHERE ${sameKey(layout, 't', 'i')})`;
+      const isNew = `${within} AND NOT EXISTS (SELECT FROM ${layout.target} t WHERE ${sameRow(layout, 't', 'i')})`;
       created = (await query(this.#client, insertNew(layout, this.#staging, isNew))).rowCount ?? 0;
     }
     return { created, updated };
@@ -158,7 +170,7 @@ async function deleteGone(
   const names = layout.key.map(({ name }) => name).join(', ');
   const arrays = layout.key.map(({ type }, i) => `$${i + 1}::${type.replace(/\(.*?\)/, '')}[]`).join(', ');
   const keys = `unnest(${arrays}) AS i (${names})`;
-  const match = `${sameKey(layout, 't', 'i')} AND t.${STAMP} IS NOT NULL
+  const match = `${sameRow(layout, 't', 'i')} AND t.${STAMP} IS NOT NULL
     AND NOT EXISTS (SELECT FROM ${staging} s WHERE ${sameKey(layout, 's', 'i')})`;
   const statement =
     layout.deletes === 'mirror'

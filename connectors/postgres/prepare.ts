@@ -11,7 +11,7 @@ import type { PostgresCheckpoints } from './checkpoints.ts';
 import { columnType, fit, fittingTypes } from './column-types.ts';
 import { type Client, query } from './driver.ts';
 import { quoteName } from './identifiers.ts';
-import { DELETED_AT, type Layout, type LayoutColumn, qualified, STAMP } from './layout.ts';
+import { DELETED_AT, keyNames, type Layout, type LayoutColumn, qualified, STAMP } from './layout.ts';
 
 /** PostgreSQL cuts longer names without a word. */
 export const NAME_BYTES_MAX = 63;
@@ -53,11 +53,22 @@ export async function planTable(
     columns,
     key: spec.schema.key.map((name) => columns.find((column) => column.field.name === name)!),
     deletes: spec.deletes,
+    scope: spec.scope,
     marks: spec.deletes === 'mark' || (existing?.columns.has(DELETED_AT) ?? false),
   };
+  checkScope(layout, existing);
+  if (existing === null && !(await schemaExists(client, place.schema))) {
+    const statement = `CREATE SCHEMA IF NOT EXISTS ${quoteName(place.schema)}`;
+    changes.push({ summary: `create schema ${place.schema}`, statement });
+  }
   if (existing === null) planNew(layout, changes);
   else planExisting(layout, existing, known, changes);
   return { changes, layout };
+}
+
+async function schemaExists(client: Client, schema: string): Promise<boolean> {
+  const { rows } = await query(client, 'SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
+  return rows.length > 0;
 }
 
 function layoutColumn(
@@ -117,11 +128,28 @@ export function referenceIndexes(layout: Layout): { readonly name: string; reado
     .map((column) => ({ name: quoteName(shortened(`${layout.table}_${column.rawName}_idx`, NAME_BYTES_MAX)), column }));
 }
 
+/** The column that tells whose a row is holds nothing else, and stands in a table that is there already. */
+function checkScope({ scope, columns, schema, table }: Layout, existing: ExistingTable | null): void {
+  if (scope === undefined) return;
+  const place = `Table ${schema}.${table}, column ${JSON.stringify(scope.column)}`;
+  const taken = columns.find(({ rawName }) => rawName === scope.column);
+  if (taken !== undefined) {
+    throw new RequestRefusedError(`${place}: it holds the name of the org, and the field ${taken.field.name} as well`, {
+      hint: 'Name another column in `to.orgColumn`, or map the field to another one.',
+    });
+  }
+  if (existing === null || existing.columns.has(scope.column)) return;
+  throw new RequestRefusedError(`${place}: it is not there, so that nobody can say whose the rows are`, {
+    hint: 'Name another table, or add the column, fill it for the rows that are there, and make it part of the key.',
+  });
+}
+
 function planNew(layout: Layout, changes: SchemaChange[]): void {
-  const key = `CONSTRAINT ${primaryKeyName(layout)} PRIMARY KEY (${layout.key.map(({ name }) => name).join(', ')})`;
+  const key = `CONSTRAINT ${primaryKeyName(layout)} PRIMARY KEY (${keyNames(layout).join(', ')})`;
+  const shared = layout.scope === undefined ? [] : [`${quoteName(layout.scope.column)} text NOT NULL`];
   changes.push({
     summary: `create table ${layout.schema}.${layout.table} with ${layout.columns.length} columns`,
-    statement: `CREATE TABLE ${layout.target} (\n  ${[...columnDefinitions(layout), key].join(',\n  ')}\n)`,
+    statement: `CREATE TABLE ${layout.target} (\n  ${[...shared, ...columnDefinitions(layout), key].join(',\n  ')}\n)`,
   });
   for (const { name, column } of referenceIndexes(layout)) changes.push(indexChange(layout, name, column));
 }
@@ -161,12 +189,12 @@ function planExisting(
   if (!existing.columns.has(STAMP)) add(STAMP, 'timestamptz');
   if (layout.marks && !existing.columns.has(DELETED_AT)) add(DELETED_AT, 'timestamptz');
 
-  const key = layout.key.map(({ rawName }) => rawName);
+  const key = [...(layout.scope === undefined ? [] : [layout.scope.column]), ...layout.key.map(({ rawName }) => rawName)];
   if (!existing.uniques.some((unique) => unique.length === key.length && unique.every((column) => key.includes(column)))) {
     const name = quoteName(shortened(`${layout.table}_${key.join('_')}_key`, NAME_BYTES_MAX));
     changes.push({
       summary: `unique index on the key (${key.join(', ')})`,
-      statement: `CREATE UNIQUE INDEX ${name} ON ${layout.target} (${layout.key.map((column) => column.name).join(', ')})`,
+      statement: `CREATE UNIQUE INDEX ${name} ON ${layout.target} (${keyNames(layout).join(', ')})`,
     });
   }
   for (const { name, column } of referenceIndexes(layout)) {

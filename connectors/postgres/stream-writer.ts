@@ -11,7 +11,7 @@ import { writtenBy } from './capture/own-writes.ts';
 import type { PostgresCheckpoints } from './checkpoints.ts';
 import { type OpenTransaction, openTransaction, type Pool } from './driver.ts';
 import { toSyncError } from './errors.ts';
-import type { Layout } from './layout.ts';
+import { type Layout, scopeSettings } from './layout.ts';
 import { PostgresTarget } from './target.ts';
 import { UpdateColumns } from './update-columns.ts';
 import { encodeUpdates, onlyUpdates } from './update-rows.ts';
@@ -38,7 +38,10 @@ export async function openStreamWriter(
     const layout = await target.layout();
     tables.set(target, { layout, keyFields: target.keyFields, updates: new UpdateColumns(layout) });
   }
-  return new PostgresStreamWriter(pool, checkpoints, tables, [...WRITE_SETTINGS, writtenBy([...units])]);
+  // All that one stream tells is of one org.
+  const scope = new Set([...tables.values()].flatMap(({ layout }) => scopeSettings(layout)));
+  if (scope.size > 1) throw new InvariantError('A stream writes the rows of one org');
+  return new PostgresStreamWriter(pool, checkpoints, tables, [...WRITE_SETTINGS, ...scope, writtenBy([...units])]);
 }
 
 class PostgresStreamWriter implements StreamWriter {

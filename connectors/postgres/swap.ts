@@ -11,6 +11,8 @@ import { createIndex, primaryKeyName, referenceIndexes } from './prepare.ts';
  * inserted into the table that is there.
  */
 export async function isSwappable(client: Client, layout: Layout): Promise<boolean> {
+  // Whoever else has rows there would lose them.
+  if (layout.scope !== undefined) return false;
   const columns = [...layout.columns.map(({ rawName }) => rawName), STAMP, ...(layout.marks ? [DELETED_AT] : [])];
   const { rows } = await query(
     client,

@@ -15,7 +15,7 @@ import {
 import { lockSchema, PostgresCheckpoints } from './checkpoints.ts';
 import type { PostgresConfig, PostgresTo } from './config.ts';
 import { type Pool, query, transaction } from './driver.ts';
-import { DELETED_AT, type Layout } from './layout.ts';
+import { DELETED_AT, inScope, type Layout, scopeSettings } from './layout.ts';
 import { openLoad } from './load.ts';
 import { makeChange, NAME_BYTES_MAX, type Place, planTable, rememberColumns } from './prepare.ts';
 import { keyTexts } from './row-texts.ts';
@@ -35,7 +35,10 @@ export class PostgresTarget implements Target {
   constructor(pool: Pool, config: PostgresConfig, spec: TargetSpec<PostgresTo>) {
     this.#pool = pool;
     this.#spec = spec;
-    this.#place = { schema: config.schema, table: shortened(`${config.tablePrefix}${spec.to.table}`, NAME_BYTES_MAX) };
+    this.#place = {
+      schema: spec.to.schema ?? config.schema,
+      table: shortened(`${config.tablePrefix}${spec.to.table}`, NAME_BYTES_MAX),
+    };
     this.checkpoints = new PostgresCheckpoints(pool, config.schema);
   }
 
@@ -81,12 +84,13 @@ export class PostgresTarget implements Target {
     const parts = keys.map((key) => keyTexts(key, layout.key, keyFields));
     const names = layout.key.map(({ name }) => name).join(', ');
     const arrays = layout.key.map(({ type }, i) => `$${i + 1}::${type.replace(/\(.*?\)/, '')}[]`);
-    const { rows } = await transaction(this.#pool, { readOnly: true }, (client) =>
+    const settings = scopeSettings(layout);
+    const { rows } = await transaction(this.#pool, { readOnly: true, settings }, (client) =>
       query(
         client,
         `SELECT ${layout.columns.map(({ name }) => `t.${name}`).join(', ')} FROM ${layout.target} t
          JOIN unnest(${arrays.join(', ')}) AS wanted (${names}) USING (${names})
-         ${layout.marks ? `WHERE t.${DELETED_AT} IS NULL` : ''}`,
+         WHERE true${layout.marks ? ` AND t.${DELETED_AT} IS NULL` : ''}${inScope(layout, 't')}`,
         layout.key.map((_, i) => parts.map((part) => part[i])),
       ),
     );

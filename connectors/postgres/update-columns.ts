@@ -4,6 +4,7 @@ import {
   arrayType,
   asStored,
   DELETED_AT,
+  inScope,
   type Layout,
   type LayoutColumn,
   NO_STAMP_SQL,
@@ -138,7 +139,7 @@ function shapeOf(layout: Layout, columns: readonly LayoutColumn[]): UpdateShape 
 
 /** A row of ours that is there. What no sync has written is taken over whole, or not at all. */
 function stands(layout: Layout): string {
-  return `t.${STAMP} IS NOT NULL${layout.marks ? ` AND t.${DELETED_AT} IS NULL` : ''}`;
+  return `t.${STAMP} IS NOT NULL${layout.marks ? ` AND t.${DELETED_AT} IS NULL` : ''}${inScope(layout, 't')}`;
 }
 
 /**

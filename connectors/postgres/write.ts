@@ -18,7 +18,8 @@ import {
   notOlder,
   PLACE,
   STAMP,
-  sameKey,
+  sameRow,
+  scopeSettings,
   wins,
 } from './layout.ts';
 import { keyTexts, type Placed, stampText, textFor } from './row-texts.ts';
@@ -46,7 +47,7 @@ export function writeChanges(
   commit: Commit,
   signal: AbortSignal,
 ): Promise<readonly WriteResult[]> {
-  const settings = [...WRITE_SETTINGS, writtenBy([spec.unit])];
+  const settings = [...WRITE_SETTINGS, ...scopeSettings(layout), writtenBy([spec.unit])];
   return transaction(pool, { signal, settings, savepoint: ATTEMPT }, async (client) => {
     const writer = new Writer(new Attempts(client), layout, spec.schema.key);
     const results = await writer.apply<WriteResult>(changes);
@@ -275,7 +276,7 @@ function answer(from: string, what: string): string {
 function updateStatement(layout: Layout): string {
   return `changed AS (
       UPDATE ${layout.target} t SET ${assignments(layout, 't', 'i')} FROM incoming i
-      WHERE ${sameKey(layout, 't', 'i')} AND ${notOlder('t', 'i')} AND ${differs(layout, 't', 'i')}
+      WHERE ${sameRow(layout, 't', 'i')} AND ${notOlder('t', 'i')} AND ${differs(layout, 't', 'i')}
       RETURNING i.${PLACE}
     )
     ${answer('changed', `'updated'`)} GROUP BY 1`;
@@ -285,10 +286,10 @@ function updateStatement(layout: Layout): string {
 function restStatement(layout: Layout): string {
   return `seen AS MATERIALIZED (
       SELECT i.*, t.${layout.key[0]!.name} IS NOT NULL AS _tidemark_stands, ${wins(layout, 't', 'i')} AS _tidemark_wins, ${differs(layout, 't', 'i')} AS _tidemark_differs
-      FROM incoming i LEFT JOIN ${layout.target} t ON ${sameKey(layout, 't', 'i')}
+      FROM incoming i LEFT JOIN ${layout.target} t ON ${sameRow(layout, 't', 'i')}
     ), changed AS (
       UPDATE ${layout.target} t SET ${assignments(layout, 't', 'i')} FROM seen i
-      WHERE i._tidemark_stands AND i._tidemark_wins AND ${sameKey(layout, 't', 'i')} AND ${wins(layout, 't', 'i')}
+      WHERE i._tidemark_stands AND i._tidemark_wins AND ${sameRow(layout, 't', 'i')} AND ${wins(layout, 't', 'i')}
     ), made AS (
       ${insertNew(layout, 'seen', 'NOT i._tidemark_stands')}
     )
@@ -298,7 +299,7 @@ function restStatement(layout: Layout): string {
 
 /** Only rows of ours; a later stamp of a delete is kept also where the row is marked already. */
 function deleteStatement(layout: Layout): string {
-  const match = `${sameKey(layout, 't', 'i')} AND t.${STAMP} IS NOT NULL AND ${notOlder('t', 'i')}`;
+  const match = `${sameRow(layout, 't', 'i')} AND t.${STAMP} IS NOT NULL AND ${notOlder('t', 'i')}`;
   if (layout.deletes === 'mirror') {
     return `gone AS (DELETE FROM ${layout.target} t USING incoming i WHERE ${match} RETURNING i.${PLACE})
       ${answer('gone', `'deleted'`)} GROUP BY 1`;

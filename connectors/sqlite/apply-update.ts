@@ -1,6 +1,6 @@
 import type { Update } from '@tidemark/core';
 import type { Database } from './database.ts';
-import { DELETED_AT, quoted, STAMP } from './identifiers.ts';
+import { DELETED_AT, inScope, quoted, STAMP } from './identifiers.ts';
 import { boundKey, named, noStamp, type TableStatements } from './statements.ts';
 
 /**
@@ -71,6 +71,6 @@ function updateText({ layout }: TableStatements, set: readonly number[]): string
   // COLLATE BINARY: a user's column that ignores case must not hide a change of case.
   const differs = columns.map((column, i) => `${column} COLLATE BINARY IS NOT ?${i + 1}`);
   return `UPDATE ${quoted(layout.table)} SET ${columns.map((column, i) => `${column} = ?${i + 1}`).join(', ')}, ${STAMP} = max(${STAMP}, ${stamp})
-    WHERE ${key.join(' AND ')} AND (${stamp} >= ${STAMP} OR ${stamp} = '${noStamp}' AND ${STAMP} IS NOT NULL)
+    WHERE ${key.join(' AND ')}${inScope(layout)} AND (${stamp} >= ${STAMP} OR ${stamp} = '${noStamp}' AND ${STAMP} IS NOT NULL)
     AND ${DELETED_AT} IS NULL AND (${differs.join(' OR ')})`;
 }

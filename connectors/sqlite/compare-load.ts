@@ -1,17 +1,17 @@
 import type { Database } from './database.ts';
-import { DELETED_AT, quoted, STAMP } from './identifiers.ts';
+import { DELETED_AT, inScope, quoted, STAMP } from './identifiers.ts';
 import type { TableLayout } from './layout.ts';
 import { type LoadIdentity, sameKey } from './staging.ts';
 import { formOf, type SqlValue } from './values.ts';
 
 /** Rows that a sweep may touch: written by a sync, and not marked as deleted. */
-const ours = `t.${STAMP} IS NOT NULL AND t.${DELETED_AT} IS NULL`;
+const ours = (layout: TableLayout) => `t.${STAMP} IS NOT NULL AND t.${DELETED_AT} IS NULL${inScope(layout, 't')}`;
 
 export function countMissing(database: Database, { layout, staging }: LoadIdentity): { missing: number; total: number } {
   const row = database.reader
     .prepare(
       `SELECT count(*) AS total, count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM ${quoted(staging)} s WHERE ${sameKey(layout, 's', 't')}))
-       AS missing FROM ${quoted(layout.table)} t WHERE ${ours}`,
+       AS missing FROM ${quoted(layout.table)} t WHERE ${ours(layout)}`,
     )
     .get()!;
   return { missing: row.missing as number, total: row.total as number };
@@ -34,7 +34,7 @@ export function missingPart(
   const rows = keyed(
     database,
     layout,
-    `${quoted(layout.table)} t WHERE ${ours} AND NOT EXISTS (SELECT 1 FROM ${quoted(staging)} s WHERE ${sameKey(layout, 's', 't')})`,
+    `${quoted(layout.table)} t WHERE ${ours(layout)} AND NOT EXISTS (SELECT 1 FROM ${quoted(staging)} s WHERE ${sameKey(layout, 's', 't')})`,
     't',
     after,
   );
@@ -53,7 +53,7 @@ export function differentPart(
   const rows = keyed(
     database,
     layout,
-    `${quoted(staging)} s LEFT JOIN ${quoted(layout.table)} t ON ${sameKey(layout, 't', 's')} WHERE (${differs})`,
+    `${quoted(staging)} s LEFT JOIN ${quoted(layout.table)} t ON ${sameKey(layout, 't', 's')}${inScope(layout, 't')} WHERE (${differs})`,
     's',
     after,
     lacking,

@@ -1,7 +1,7 @@
 import { describeSourceContract, describeTargetContract, sqlTraits } from '@tidemark/testkit';
 import { createSourceFixture, createTargetFixture } from './fixture.ts';
 
-describeTargetContract('sqlite', createTargetFixture, { ...sqlTraits, streams: true, runs: 10 });
+describeTargetContract('sqlite', createTargetFixture, { ...sqlTraits, streams: true, shares: true, runs: 10 });
 describeSourceContract('sqlite with a watermark', () => createSourceFixture({ table: 'contacts', watermark: 'ModifiedAt' }), {
   delta: true,
   deletes: false,

@@ -37,6 +37,7 @@ export function createConnector(ports: SqlitePorts = {}): Connector<SqliteConfig
     to: sqliteTo,
     side: sqliteSide,
     lookup: sqliteLookup,
+    sharesDatasets: true,
     open(config, context) {
       const path = resolve(context.baseDir, config.path);
       const place = `connections.${context.connection}`;

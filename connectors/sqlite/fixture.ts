@@ -11,6 +11,7 @@ import {
   type Row,
   systemClock,
   type Target,
+  type TargetScope,
 } from '@tidemark/core';
 import type { SourceFixture, TargetFixture } from '@tidemark/testkit';
 import type { SqliteFrom } from './config.ts';
@@ -58,14 +59,19 @@ export function contextIn(baseDir: string): ConnectorContext {
 export async function createTargetFixture(): Promise<TargetFixture> {
   const file = await createFile();
   let counting = false;
-  const openTarget = (schema: DatasetSchema, deletes: DeleteRule, table: 'contacts' | 'other' = 'contacts'): Promise<Target> => {
-    const unit = table === 'other' ? table : 'contract';
-    return file.connection.openTarget!({ to: { table }, unit, schema, deletes }, AbortSignal.timeout(60_000));
+  const openTarget = (
+    schema: DatasetSchema,
+    deletes: DeleteRule,
+    table: 'contacts' | 'other' = 'contacts',
+    scope?: TargetScope,
+  ): Promise<Target> => {
+    const unit = scope !== undefined ? `contract@${scope.value}` : table === 'other' ? table : 'contract';
+    return file.connection.openTarget!({ to: { table }, unit, schema, deletes, scope }, AbortSignal.timeout(60_000));
   };
   const columnOf = (field: string) =>
     file.sql<{ column_name: string }>('SELECT column_name FROM _tidemark_columns WHERE field = ?', field)[0]!.column_name;
   return {
-    open: ({ schema, deletes, dataset }) => openTarget(schema, deletes, dataset),
+    open: ({ schema, deletes, dataset, scope }) => openTarget(schema, deletes, dataset, scope),
     openStreamWriter: (targets) => file.connection.openStreamWriter!(targets),
     async rows(schema, dataset = 'contacts') {
       const columns = schema.key.map((field) => quoted(columnOf(field))).join(', ');

@@ -1,4 +1,4 @@
-import type { FieldType } from '@tidemark/core';
+import type { FieldType, TargetScope } from '@tidemark/core';
 
 /** How a column treats what is put into it: SQLite's affinities, `any` where it keeps everything as it comes. */
 export type Affinity = 'text' | 'integer' | 'real' | 'numeric' | 'blob' | 'any';
@@ -18,6 +18,8 @@ export interface TableLayout {
   readonly columns: readonly ColumnLayout[];
   /** Indexes into `columns`. */
   readonly key: readonly number[];
+  /** Others share the table: only rows with this value are ours. The column is the first of the table's key. */
+  readonly scope?: TargetScope | undefined;
 }
 
 /** What `sqlite_schema` and its pragmas say about a table. */

@@ -4,11 +4,11 @@ import { applyDelete } from './apply-changes.ts';
 import { writingFor, writtenFor } from './capture/own-writes.ts';
 import { checkEpoch, type Database, keepCheckpoint } from './database.ts';
 import { rejectionOf } from './fault.ts';
-import { DELETED_AT, quoted, STAMP } from './identifiers.ts';
+import { conflictOf, DELETED_AT, inScope, quoted, STAMP, scopeOfInsert } from './identifiers.ts';
 import type { TableLayout } from './layout.ts';
 import { dropStaging, keyOfRefused, type LoadIdentity, type StagedReject, sameKey } from './staging.ts';
 import { boundKey, noStamp, statementsOf, valuesOf } from './statements.ts';
-import { isAsWeMadeIt } from './table.ts';
+import { mayTakePlace } from './table.ts';
 import type { SqlValue } from './values.ts';
 
 export interface FinishRequest {
@@ -60,7 +60,7 @@ function finish(database: Database, request: FinishRequest): LoadCounts {
   const staged = count(database, staging);
   const isEmpty = database.writer.prepare(`SELECT 1 FROM ${quoted(layout.table)} LIMIT 1`).get() === undefined;
   const merged =
-    isEmpty && isAsWeMadeIt(database.writer, layout) ? swap(database, identity, staged) : merge(database, identity, staged);
+    isEmpty && mayTakePlace(database.writer, layout) ? swap(database, identity, staged) : merge(database, identity, staged);
   const deleted = removeGone(database, request);
   dropStaging(database, staging);
   database.prepare('DELETE FROM _tidemark_loads WHERE unit = ?').run(unit);
@@ -83,10 +83,10 @@ function swap(database: Database, { layout, staging }: LoadIdentity, staged: num
 /** Two passes over the staged rows; rows that are equal are read and not written. */
 function merge(database: Database, { layout, staging }: LoadIdentity, staged: number): Omit<LoadCounts, 'deleted'> {
   const table = quoted(layout.table);
-  const before = count(database, layout.table);
+  const before = count(database, layout.table, inScope(layout));
   const columns = layout.columns.map(({ column }) => quoted(column));
   const names = [...columns, STAMP].join(', ');
-  const conflict = layout.key.map((index) => columns[index]).join(', ');
+  const scope = scopeOfInsert(layout);
   const values = columns.filter((_, i) => !layout.key.includes(i));
   const assign = [...values, STAMP].map((column) =>
     column === STAMP ? `${STAMP} = max(ifnull(t.${STAMP}, ''), excluded.${STAMP})` : `${column} = excluded.${column}`,
@@ -99,17 +99,17 @@ function merge(database: Database, { layout, staging }: LoadIdentity, staged: nu
     database,
     { layout, staging },
     database.writer.prepare(
-      `INSERT INTO ${table} AS t (${names}) SELECT ${names} FROM ${quoted(staging)} WHERE rowid BETWEEN ?1 AND ?2
-       ON CONFLICT (${conflict}) DO UPDATE SET ${assign.join(', ')}, ${DELETED_AT} = NULL
+      `INSERT INTO ${table} AS t (${names}${scope.column}) SELECT ${names}${scope.value} FROM ${quoted(staging)} WHERE rowid BETWEEN ?1 AND ?2
+       ON CONFLICT (${conflictOf(layout)}) DO UPDATE SET ${assign.join(', ')}, ${DELETED_AT} = NULL
        WHERE (t.${STAMP} IS NULL OR excluded.${STAMP} >= t.${STAMP} OR excluded.${STAMP} = '${noStamp}') AND (${differs.join(' OR ')})`,
     ),
   );
   // Equal values with a newer stamp: the stamp alone moves, and the row counts as unchanged.
   database.writer.exec(
     `UPDATE ${table} AS t SET ${STAMP} = s.${STAMP} FROM ${quoted(staging)} AS s
-     WHERE ${sameKey(layout, 't', 's')} AND (t.${STAMP} IS NULL OR s.${STAMP} > t.${STAMP})`,
+     WHERE ${sameKey(layout, 't', 's')}${inScope(layout, 't')} AND (t.${STAMP} IS NULL OR s.${STAMP} > t.${STAMP})`,
   );
-  const created = count(database, layout.table) - before;
+  const created = count(database, layout.table, inScope(layout)) - before;
   const updated = changes - created;
   return { created, updated, unchanged: staged - created - updated };
 }
@@ -176,6 +176,6 @@ function removeGone(database: Database, { identity, gone, deletes, now }: Finish
   return deleted;
 }
 
-function count(database: Database, table: string): number {
-  return database.writer.prepare(`SELECT count(*) AS n FROM ${quoted(table)}`).get()!.n as number;
+function count(database: Database, table: string, and = ''): number {
+  return database.writer.prepare(`SELECT count(*) AS n FROM ${quoted(table)} WHERE true${and}`).get()!.n as number;
 }

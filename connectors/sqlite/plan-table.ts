@@ -6,10 +6,11 @@ import {
   RequestRefusedError,
   type SchemaChange,
   shortened,
+  type TargetScope,
 } from '@tidemark/core';
 import { DELETED_AT, quoted, STAMP } from './identifiers.ts';
 import { affinityOf, type ColumnLayout, declaredType, holds, type TableFacts, type TableLayout } from './layout.ts';
-import { createTable, systemColumns } from './table.ts';
+import { createTable, keyColumns, systemColumns } from './table.ts';
 
 export interface TablePlan {
   readonly layout: TableLayout;
@@ -22,7 +23,7 @@ export interface TablePlan {
 const nameBytesMax = 120;
 
 /** Where a dataset's fields go, and what has to be done to the table for that. */
-export function planTable(table: string, schema: DatasetSchema, facts: TableFacts): TablePlan {
+export function planTable(table: string, schema: DatasetSchema, facts: TableFacts, scope?: TargetScope): TablePlan {
   if (table.includes('\0') || /^(sqlite_|_tidemark_)/i.test(table)) {
     throw new RequestRefusedError(`No table can be called ${JSON.stringify(table)}`, {
       hint: 'Choose another name for `to.table`.',
@@ -42,12 +43,15 @@ export function planTable(table: string, schema: DatasetSchema, facts: TableFact
     const declared = facts.columns.find(({ name }) => name === column)?.type ?? declaredType(field.type, strict);
     return { field: field.name, column, type: field.type, affinity: affinityOf(declared, strict) };
   });
-  const layout = { table, columns, key: schema.key.map((key) => schema.fields.findIndex(({ name }) => name === key)) };
-  const keys = layout.key.map((index) => columns[index]!.column);
+  const key = schema.key.map((name) => schema.fields.findIndex((field) => field.name === name));
+  const layout: TableLayout = { table, columns, key, scope };
+  const keys = keyColumns(layout);
+  if (scope !== undefined) checkScope(layout, scope, facts);
   const changes = [
     ...(facts.kind === null ? [creation(layout, keys)] : [...widening(layout, schema, facts), ...keyIndex(layout, keys, facts)]),
     ...referenceIndexes(layout, keys, schema.fields, facts),
-    ...disappeared(layout, facts),
+    // What one of those who share the table has no more, others may still have.
+    ...(scope === undefined ? disappeared(layout, facts) : []),
   ];
   const isKnown = columns.every(({ field, column, type }) =>
     facts.known.some((each) => each.field === field && each.column === column && each.type === type),
@@ -55,11 +59,28 @@ export function planTable(table: string, schema: DatasetSchema, facts: TableFact
   return { layout, changes, isDone: isKnown && changes.every(({ statement }) => statement === undefined) };
 }
 
-function creation({ table, columns }: TableLayout, keys: readonly string[]): SchemaChange {
+function checkScope({ table, columns }: TableLayout, { column }: TargetScope, facts: TableFacts): void {
+  const taken = columns.find((each) => each.column.toLowerCase() === column.toLowerCase());
+  if (taken !== undefined) {
+    throw new RequestRefusedError(
+      `Column ${column} of table ${table} holds the name of the org, and the field ${taken.field} as well`,
+      {
+        hint: 'Name another column in `to.orgColumn`, or map the field to another one.',
+      },
+    );
+  }
+  if (facts.kind === null || facts.columns.some(({ name }) => name === column)) return;
+  throw new RequestRefusedError(`Table ${table} has no column ${column}, so that nobody can say whose its rows are`, {
+    hint: 'Name another table, or add the column, fill it for the rows that are there, and make it part of the key.',
+  });
+}
+
+function creation({ table, columns, scope }: TableLayout, keys: readonly string[]): SchemaChange {
   const types = columns.map(({ column, type }) => ({ name: column, type: declaredType(type, true) }));
+  const shared = scope === undefined ? [] : [{ name: scope.column, type: 'TEXT' }];
   return {
     summary: `create table ${table} with ${columns.length} columns`,
-    statement: createTable(table, [...types, ...systemColumns], keys),
+    statement: createTable(table, [...shared, ...types, ...systemColumns], keys),
   };
 }
 

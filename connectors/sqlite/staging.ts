@@ -2,7 +2,7 @@ import type { StatementSync } from 'node:sqlite';
 import type { Block, Column, FieldSchema, Row } from '@tidemark/core';
 import { checkEpoch, type Database } from './database.ts';
 import { FaultError, rejectionOf } from './fault.ts';
-import { quoted, STAMP } from './identifiers.ts';
+import { conflictOf, quoted, STAMP } from './identifiers.ts';
 import type { TableLayout } from './layout.ts';
 import { cellReader, rowReader, stampReader } from './row-reader.ts';
 import { named, statementsOf, type TableStatements } from './statements.ts';
@@ -56,7 +56,8 @@ export class Staging {
     this.#chunk = chunk;
     this.identity = identity;
     this.#undo = undoTable(identity.staging);
-    this.statements = statementsOf({ ...identity.layout, table: identity.staging });
+    // Nobody shares it.
+    this.statements = statementsOf({ ...identity.layout, table: identity.staging, scope: undefined });
     this.#caches = identity.layout.columns.map(() => new TextCache());
     this.#open();
     // OR IGNORE would swallow more than the key: a conflict has to be seen.
@@ -224,8 +225,7 @@ export class Staging {
 
 function upsertInto({ layout, insert }: TableStatements): string {
   const columns = [...layout.columns.map(({ column }) => quoted(column)), STAMP];
-  const conflict = layout.key.map((index) => columns[index]).join(', ');
-  return `${insert} ON CONFLICT (${conflict}) DO UPDATE SET ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}`;
+  return `${insert} ON CONFLICT (${conflictOf(layout)}) DO UPDATE SET ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}`;
 }
 
 class MissingKeyError extends Error {}

@@ -1,5 +1,5 @@
 import type { FieldValue, Row } from '@tidemark/core';
-import { DELETED_AT, quoted, STAMP } from './identifiers.ts';
+import { DELETED_AT, inScope, quoted, STAMP, scopeOfInsert } from './identifiers.ts';
 import type { TableLayout } from './layout.ts';
 import { type Form, formOf, MismatchError, type SqlValue } from './values.ts';
 
@@ -26,7 +26,9 @@ export function statementsOf(layout: TableLayout): TableStatements {
   const columns = layout.columns.map(({ column }) => quoted(column));
   const names = [...columns, STAMP];
   const stampAt = names.length;
-  const whereKey = (from: number) => layout.key.map((index, i) => `${columns[index]} = ?${from + i}`).join(' AND ');
+  const whereKey = (from: number) =>
+    layout.key.map((index, i) => `${columns[index]} = ?${from + i}`).join(' AND ') + inScope(layout);
+  const scope = scopeOfInsert(layout);
   const values = columns.map((column, i) => ({ column, at: i + 1 })).filter((_, i) => !layout.key.includes(i));
   // COLLATE BINARY: a user's column that ignores case must not hide a change of case.
   const differs = [`${DELETED_AT} IS NOT NULL`, ...values.map(({ column, at }) => `${column} COLLATE BINARY IS NOT ?${at}`)];
@@ -34,7 +36,7 @@ export function statementsOf(layout: TableLayout): TableStatements {
   return {
     layout,
     forms: layout.columns.map(({ type, affinity }) => formOf(type, affinity)),
-    insert: `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map((_, i) => `?${i + 1}`).join(', ')})`,
+    insert: `INSERT INTO ${table} (${names.join(', ')}${scope.column}) VALUES (${names.map((_, i) => `?${i + 1}`).join(', ')}${scope.value})`,
     update: `UPDATE ${table} SET ${assign.join(', ')} WHERE ${ownKey(layout, columns)} AND (${differs.join(' OR ')})`,
     find: `SELECT ${STAMP}, ${DELETED_AT} FROM ${table} WHERE ${whereKey(1)}`,
     move: `UPDATE ${table} SET ${STAMP} = ?1 WHERE ${whereKey(2)}`,
@@ -45,7 +47,7 @@ export function statementsOf(layout: TableLayout): TableStatements {
 }
 
 function ownKey(layout: TableLayout, columns: readonly string[]): string {
-  return layout.key.map((index) => `${columns[index]} = ?${index + 1}`).join(' AND ');
+  return layout.key.map((index) => `${columns[index]} = ?${index + 1}`).join(' AND ') + inScope(layout);
 }
 
 /** The parts of a key (see `keyParts` of the core), bound as its columns want them. Null: no row can have such a key. */

@@ -57,15 +57,21 @@ export function isAsWeMadeIt(database: DatabaseSync, layout: TableLayout): boole
   return found === made && triggers === 0;
 }
 
+/** Whether the rows of a load may be all that there is in the table. */
+export function mayTakePlace(database: DatabaseSync, layout: TableLayout): boolean {
+  return layout.scope === undefined && isAsWeMadeIt(database, layout);
+}
+
 /** The statement for a load's staging table: all of the table's columns where it may take the table's place. */
 export function createStaging(database: DatabaseSync, staging: string, layout: TableLayout): string {
-  const columns = isAsWeMadeIt(database, layout)
+  const columns = mayTakePlace(database, layout)
     ? describeTable(database, layout.table).columns
     : // ANY keeps what was bound; the merge lets the user's own column types apply.
       [...layout.columns.map(({ column }) => ({ name: column, type: 'ANY' })), ...systemColumns];
-  return createTable(staging, columns, keyColumns(layout));
+  return createTable(staging, columns, keyColumns({ ...layout, scope: undefined }));
 }
 
-export function keyColumns(layout: TableLayout): string[] {
-  return layout.key.map((index) => layout.columns[index]!.column);
+export function keyColumns({ scope, columns, key }: TableLayout): string[] {
+  const own = key.map((index) => columns[index]!.column);
+  return scope === undefined ? own : [scope.column, ...own];
 }

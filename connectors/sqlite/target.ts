@@ -44,18 +44,18 @@ export class SqliteTarget implements Target {
   }
 
   async plan(): Promise<readonly SchemaChange[]> {
-    return planTable(this.#table, this.#spec.schema, await this.#facts()).changes;
+    return planTable(this.#table, this.#spec.schema, await this.#facts(), this.#spec.scope).changes;
   }
 
   async prepare(): Promise<readonly SchemaChange[]> {
-    const seen = planTable(this.#table, this.#spec.schema, await this.#facts());
+    const seen = planTable(this.#table, this.#spec.schema, await this.#facts(), this.#spec.scope);
     if (seen.isDone) {
       this.#layout = seen.layout;
       return seen.changes;
     }
     return this.#client.locked(async () => {
       // Looked at again: another sync may have changed the table while this one waited.
-      const { layout, changes } = planTable(this.#table, this.#spec.schema, await this.#facts());
+      const { layout, changes } = planTable(this.#table, this.#spec.schema, await this.#facts(), this.#spec.scope);
       const statements = changes.flatMap(({ statement }) => (statement === undefined ? [] : [statement]));
       await this.#client.call('alter', layout, statements);
       this.#layout = layout;

@@ -27,7 +27,9 @@ export class Connections implements AsyncDisposable {
     const { org, connector } = configured;
     const vault = config.orgs?.vault;
     const credential =
-      org === undefined || vault === undefined ? {} : { credential: orgCredential(org, { orgs: store.orgs, vault, clock, random, log }) };
+      org === undefined || vault === undefined
+        ? {}
+        : { credential: orgCredential(org, { orgs: store.orgs, vault, clock, random, log }) };
     const context: ConnectorContext = {
       ...{ connection: name, clock, random, log, fetch, baseDir: config.baseDir, openBudget },
       ...credential,

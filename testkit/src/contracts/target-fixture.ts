@@ -8,6 +8,7 @@ import type {
   StreamWriteResult,
   StreamWriter,
   Target,
+  TargetScope,
   WriteResult,
 } from '@tidemark/core';
 import { contactSchema } from './rows.ts';
@@ -16,9 +17,14 @@ import { contactSchema } from './rows.ts';
 export interface TargetFixture extends AsyncDisposable {
   /**
    * Opens the dataset as a process of its own would, for the unit `contract`. The fixture closes it. A stream wants a second
-   * dataset beside it, `other`, with a unit of that name.
+   * dataset beside it, `other`, with a unit of that name. With a scope it is shared, and the unit is `contract@<value>`.
    */
-  open(options: { schema: DatasetSchema; deletes: DeleteRule; dataset?: 'contacts' | 'other' }): Promise<Target>;
+  open(options: {
+    schema: DatasetSchema;
+    deletes: DeleteRule;
+    dataset?: 'contacts' | 'other';
+    scope?: TargetScope;
+  }): Promise<Target>;
   /** What a reader of the dataset sees now, by key: committed rows only, without those marked as deleted. */
   rows(schema: DatasetSchema, dataset?: 'contacts' | 'other'): Promise<ReadonlyMap<string, Row>>;
   /** Writes targets that `open` has opened in one transaction. */
@@ -38,6 +44,8 @@ export interface TargetTraits {
   readonly loads: boolean;
   /** Takes the changes of a stream, several datasets in one transaction. */
   readonly streams?: boolean;
+  /** Several can share a dataset, each with the rows of its own scope. */
+  readonly shares?: boolean;
   /** Fields have types, and a value of another type is refused. */
   readonly typed: boolean;
   /** Absent: whatever a target is of that compares. `false`: the system has no place for our stamps, so order is the engine's alone. */

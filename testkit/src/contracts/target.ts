@@ -6,6 +6,7 @@ import { describeStreamWriterContract } from './stream-writer.ts';
 import { type CreateTarget, openTarget, statuses, type TargetTraits, withTarget } from './target-fixture.ts';
 import { describeLoadContract } from './target-load.ts';
 import { describeTargetSchemaContract } from './target-schema.ts';
+import { describeScopeContract } from './target-scope.ts';
 
 /**
  * What every target promises, in the words of the `Target` interface. A connector's test file calls it:
@@ -30,6 +31,7 @@ export function describeTargetContract(name: string, create: CreateTarget, trait
     describeTargetSchemaContract(create, traits);
     if (traits.loads) describeLoadContract(create, traits);
     if (traits.streams) describeStreamWriterContract(create, traits.runs ?? 20);
+    if (traits.shares) describeScopeContract(create, traits.runs ?? 20);
   });
 }
 
