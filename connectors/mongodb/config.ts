@@ -44,6 +44,10 @@ export type MongodbFrom = z.output<typeof mongodbFrom>;
 
 export const mongodbTo = z.strictObject({
   collection: collection.describe('The collection to write; it is made when it is not there'),
+  validate: z
+    .boolean()
+    .default(false)
+    .describe('Has the server refuse values of other types in the fields of the sync, whoever writes them ($jsonSchema)'),
 });
 export type MongodbTo = z.output<typeof mongodbTo>;
 

@@ -6,7 +6,7 @@ describe.skipIf(mongodb.missing !== null)(`MongoDB${mongodb.missing === null ? '
   describeTargetContract('mongodb', createTargetFixture, {
     compares: true,
     checkpoints: false,
-    loads: false,
+    loads: true,
     typed: true,
     runs: 5,
     // MongoDB can; FerretDB makes JSON of them without minding what they hold.

@@ -56,8 +56,12 @@ function denied(error: Error): AccessDeniedError {
   return new AccessDeniedError('the server refuses this user and password', { cause: error, hint });
 }
 
+export const DUPLICATE_KEY = 11000;
+export const NAMESPACE_EXISTS = 48;
+export const TOO_LARGE: Rejection = { code: '10334', message: 'the document would be larger than the 16 MB that MongoDB takes' };
+
 /** What the server says of a document: its fields, its size, a unique index, a validator. */
-const ABOUT_A_DOCUMENT = new Set([2, 14, 52, 57, 66, 121, 10334, 11000, 16755, 17280, 17419, 17420]);
+const ABOUT_A_DOCUMENT = new Set([2, 14, 52, 57, 66, 121, 10334, DUPLICATE_KEY, 16755, 17280, 17419, 17420]);
 
 /** Why a single document was refused (P2); null when the error is about more than that. */
 export function rejectionOf(error: unknown): Rejection | null {
@@ -65,7 +69,7 @@ export function rejectionOf(error: unknown): Rejection | null {
   if (told instanceof MongoServerError && ABOUT_A_DOCUMENT.has(Number(told.code))) {
     return { code: String(told.code), message: told.message };
   }
-  return isTooLarge(told) ? { code: '10334', message: 'the document would be larger than the 16 MB that MongoDB takes' } : null;
+  return isTooLarge(told) ? TOO_LARGE : null;
 }
 
 /** The driver measures before it sends, and BSON has no room for more than a little above. */

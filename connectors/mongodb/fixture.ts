@@ -13,6 +13,7 @@ export const isFerret = !process.env.TIDEMARK_TEST_MONGODB_URL;
 export async function createTargetFixture(): Promise<
   TargetFixture & {
     readonly db: Db;
+    open(options: Parameters<TargetFixture['open']>[0] & { validate?: boolean }): ReturnType<TargetFixture['open']>;
     change(key: string, fields: object): Promise<unknown>;
     document(key: string): Promise<object | null>;
     makeUnique(field: string): Promise<unknown>;
@@ -22,9 +23,9 @@ export async function createTargetFixture(): Promise<
   const client = await new MongoClient(mongodb.url!).connect();
   const documents = client.db(database).collection<{ _id: string }>('contacts');
   const connection = openConnection(database);
-  const open: TargetFixture['open'] = ({ schema, deletes }) =>
+  const open = ({ schema, deletes, validate = false }: Parameters<TargetFixture['open']>[0] & { validate?: boolean }) =>
     connection.openTarget!(
-      { to: { collection: 'contacts' } satisfies MongodbTo, unit: 'contract', schema, deletes },
+      { to: { collection: 'contacts', validate } satisfies MongodbTo, unit: 'contract', schema, deletes },
       AbortSignal.timeout(60_000),
     );
   return {

@@ -1,0 +1,148 @@
+import { RequestRefusedError, type SchemaChange, type TargetSpec } from '@tidemark/core';
+import { type Collection, type Db, type Document, MongoServerError } from 'mongodb';
+import type { MongodbTo } from './config.ts';
+import { DUPLICATE_KEY, guarded, NAMESPACE_EXISTS } from './errors.ts';
+import { placesOf } from './places.ts';
+import { type Doc, DocumentShape } from './shape.ts';
+import { validatorOf } from './validator.ts';
+import type { Decimals } from './values.ts';
+
+/** Which collections we write, and where their fields went. */
+const COLLECTIONS = '_tidemark_collections';
+
+interface Known {
+  _id: string;
+  fields: { readonly name: string; readonly place: string; readonly type: string }[];
+}
+
+/** A collection that a sync writes: where its fields lie, its indexes, and the validator when one is wished for. */
+export class Layout {
+  readonly #db: Db;
+  readonly #spec: TargetSpec<MongodbTo>;
+  readonly #decimals: Decimals;
+  #shape: DocumentShape | null = null;
+  /** Whether the collection is there, with all that it needs. */
+  #isMade = false;
+
+  constructor(db: Db, spec: TargetSpec<MongodbTo>, decimals: Decimals) {
+    this.#db = db;
+    this.#spec = spec;
+    this.#decimals = decimals;
+  }
+
+  async plan(): Promise<readonly SchemaChange[]> {
+    const { schema, to } = this.#spec;
+    const known = await this.#known();
+    const places = placesOf(schema, placesOfKnown(known));
+    if (known === null) {
+      const indexes = this.#indexed(places).map((place) => ({ summary: `index ${place} of ${to.collection}` }));
+      return [{ summary: `write the collection ${to.collection}, ${schema.fields.length} fields` }, ...indexes];
+    }
+    const added = schema.fields.filter(({ name }) => !known.fields.some((field) => field.name === name));
+    const gone = known.fields.filter(({ name }) => !schema.fields.some((field) => field.name === name));
+    return [
+      ...added.map(({ name }) => ({
+        summary: `documents of ${to.collection} get the field ${places.get(name)}`,
+        newField: name,
+      })),
+      ...gone.map(({ name, place }) => ({ summary: `field ${name} no longer arrives; ${place} is kept`, informational: true })),
+    ];
+  }
+
+  /** Notes where fields go. A collection that is not there comes with its first documents: a load can then become it as a whole. */
+  async prepare(): Promise<void> {
+    const { schema, to } = this.#spec;
+    const known = await this.#known();
+    const places = placesOf(schema, placesOfKnown(known));
+    const arriving = schema.fields.map(({ name, type }) => ({ name, place: places.get(name)!, type }));
+    const kept = known?.fields.filter(({ name }) => !places.has(name)) ?? [];
+    const collections = this.#db.collection<Known>(COLLECTIONS);
+    const replace = () => collections.replaceOne({ _id: to.collection }, { fields: [...kept, ...arriving] }, { upsert: true });
+    // Two that make it at once: one of them is refused, and finds it there then.
+    await guarded(() => replace().catch((error) => (error?.code === DUPLICATE_KEY ? replace() : Promise.reject(error))));
+    this.#shape = new DocumentShape(schema, places, this.#decimals);
+    this.#isMade = false;
+    if (await this.exists()) await this.#complete();
+  }
+
+  async shape(): Promise<DocumentShape> {
+    const { schema } = this.#spec;
+    this.#shape ??= new DocumentShape(schema, placesOf(schema, placesOfKnown(await this.#known())), this.#decimals);
+    return this.#shape;
+  }
+
+  exists(): Promise<boolean> {
+    const { collection } = this.#spec.to;
+    return guarded(async () => (await this.#db.listCollections({ name: collection }, { nameOnly: true }).toArray()).length > 0);
+  }
+
+  /** Makes the collection when it is not there. */
+  async make(): Promise<void> {
+    if (this.#isMade) return;
+    if (!(await this.exists())) await this.create(this.#spec.to.collection);
+    await this.#complete();
+  }
+
+  /** An empty collection with the validator. */
+  async create(name: string): Promise<void> {
+    const options = await this.#validation();
+    await this.#withValidator(() =>
+      this.#db.createCollection(name, options).catch((error) => {
+        if (!(error instanceof MongoServerError) || error.code !== NAMESPACE_EXISTS) throw error;
+      }),
+    );
+  }
+
+  async index(documents: Collection<Doc>): Promise<void> {
+    const { places } = await this.shape();
+    await guarded(async () => {
+      for (const place of this.#indexed(places)) await documents.createIndex({ [place]: 1 });
+    });
+  }
+
+  /** What was loaded has taken the collection's name, with all that it needs. */
+  becameWhole(): void {
+    this.#isMade = true;
+  }
+
+  async #complete(): Promise<void> {
+    const { collection } = this.#spec.to;
+    await this.index(this.#db.collection<Doc>(collection));
+    const options = await this.#validation();
+    if (options.validator !== undefined) {
+      await this.#withValidator(() => this.#db.command({ collMod: collection, ...options }));
+    }
+    this.#isMade = true;
+  }
+
+  async #validation(): Promise<{ readonly validator?: Document }> {
+    if (!this.#spec.to.validate) return {};
+    const { schema, places } = await this.shape();
+    const fields = schema.fields.map((field) => ({ ...field, place: places.get(field.name)! }));
+    return { validator: validatorOf(fields, this.#decimals) };
+  }
+
+  async #withValidator<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await guarded(work);
+    } catch (error) {
+      if (!this.#spec.to.validate || !(error instanceof RequestRefusedError)) throw error;
+      throw new RequestRefusedError(`${this.#spec.to.collection} gets no validator: ${error.message}`, {
+        cause: error,
+        hint: 'Leave validate: out where the server has none, and grant the user dbAdmin (collMod) where it has.',
+      });
+    }
+  }
+
+  #indexed(places: ReadonlyMap<string, string>): string[] {
+    return this.#spec.schema.fields.filter(({ reference }) => reference).map(({ name }) => places.get(name)!);
+  }
+
+  #known(): Promise<Known | null> {
+    return guarded(() => this.#db.collection<Known>(COLLECTIONS).findOne({ _id: this.#spec.to.collection }));
+  }
+}
+
+function placesOfKnown(known: Known | null): ReadonlyMap<string, string> {
+  return new Map(known?.fields.map(({ name, place }) => [name, place]));
+}
