@@ -1,16 +1,17 @@
+import type { SyncConfig } from '../config/config.ts';
+import type { PairingConfig } from '../config/pairing.ts';
 import { trimJournals } from '../pipeline/live/journal.ts';
 import type { LiveProgress } from '../pipeline/live/live-status.ts';
 import type { Worker } from '../store/workers.ts';
-import type { SyncConfig } from '../config/config.ts';
-import type { PairingConfig } from '../config/pairing.ts';
 import { HoldBack } from './budget/hold-back.ts';
 import type { EngineParts } from './engine-options.ts';
+import { Circuits } from './orgs/circuits.ts';
+import { watchOrgs } from './orgs/watch-orgs.ts';
 import { Ownership } from './ownership/ownership.ts';
 import { type Unit, unitsOf } from './ownership/units.ts';
-import { watchOrgs } from './orgs/watch-orgs.ts';
 import type { Pairings } from './pairings.ts';
 import { runUnit, type UnitOptions } from './run-unit.ts';
-import { Slots } from './scheduler.ts';
+import { Slots } from './slots.ts';
 import type { Syncs } from './syncs.ts';
 import { trimRuns } from './trim-runs.ts';
 
@@ -37,15 +38,14 @@ export interface Schedules {
 }
 
 /** Runs every scheduled sync and follows every stream that this process owns, until `stop` aborts; then finishes the batch under way. */
-export function runSchedules(
-  parts: Parts,
-  { worker = { name: 'unnamed', version: '' }, ...options }: StartOptions,
-): Schedules {
+export function runSchedules(parts: Parts, { worker = { name: 'unnamed', version: '' }, ...options }: StartOptions): Schedules {
   const { store, clock, random, log, syncs, pairings } = parts;
   const { stop, signal } = options;
   const either = AbortSignal.any([stop, signal]);
-  const holdBack = new HoldBack(parts.budgets, parts);
-  const shared = { ...parts, holdBack, slots: new Slots(RUNS_AT_ONCE) };
+  const heardAt = (connection: string) => parts.budgets.get(connection)?.heardAtMs ?? Number.NEGATIVE_INFINITY;
+  const circuits = new Circuits({ clock, random, heardAt });
+  const holdBack = new HoldBack(parts.budgets, { store, clock, circuits });
+  const shared = { ...parts, holdBack, circuits, slots: new Slots(RUNS_AT_ONCE) };
   const live = new Map<string, readonly LiveProgress[]>();
   const { directory } = parts;
   let units: readonly Unit[] | null = null;

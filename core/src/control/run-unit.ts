@@ -1,5 +1,6 @@
 import { onBehalfOf } from '../base/caller.ts';
 import type { SyncConfig } from '../config/config.ts';
+import { nameAt } from '../config/orgs.ts';
 import type { PairingConfig } from '../config/pairing.ts';
 import type { LiveProgress } from '../pipeline/live/live-status.ts';
 import type { RunReport } from '../pipeline/recorded-run.ts';
@@ -9,9 +10,11 @@ import type { EngineParts } from './engine-options.ts';
 import { followStreams } from './follow-streams.ts';
 import { followTopics } from './follow-topics.ts';
 import { keepStatus } from './kept-status.ts';
+import type { Circuits } from './orgs/circuits.ts';
 import type { Unit } from './ownership/units.ts';
 import type { Pairings } from './pairings.ts';
-import { type Scheduled, type Slots, schedule } from './scheduler.ts';
+import { type Scheduled, schedule } from './scheduler.ts';
+import { type InTurn, inTurn, type Slots } from './slots.ts';
 import { somethingChanged } from './something-changed.ts';
 import { streamed } from './streamed.ts';
 import type { Syncs } from './syncs.ts';
@@ -24,6 +27,7 @@ export interface UnitParts extends EngineParts {
   readonly pairings: Pairings;
   readonly holdBack: HoldBack;
   readonly slots: Slots;
+  readonly circuits: Circuits;
 }
 
 export interface UnitOptions {
@@ -67,7 +71,7 @@ export function runUnit(
 }
 
 function followUnit(own: readonly SyncConfig[], parts: UnitParts, { stop, signal, onRun }: UnitOptions) {
-  const { store, clock, syncs, holdBack } = parts;
+  const { store, clock, syncs, holdBack, slots, circuits } = parts;
   const live = own.filter((sync) => sync.live);
   const shared = {
     ...parts,
@@ -78,7 +82,9 @@ function followUnit(own: readonly SyncConfig[], parts: UnitParts, { stop, signal
   };
   const runHeld = async (sync: SyncConfig, kind: 'live' | 'delta', full: boolean) => {
     // What mends a stream is live work, however much it reads; what stands in for it is a delta like any other.
-    const report = await syncs.run(sync.name, { full, signal, stop, priority: kind });
+    const run = () => syncs.run(sync.name, { full, signal, stop, priority: kind });
+    // Of one system it is urgent; the streams of a thousand orgs that begin at once have to take turns.
+    const report = await (sync.org === undefined ? run() : inTurn(slots, turnOf(sync, circuits), clock, run));
     await holdBack.ended(schedulingOf(sync), kind, report);
     onRun?.(report);
     return report;
@@ -102,11 +108,13 @@ function followUnit(own: readonly SyncConfig[], parts: UnitParts, { stop, signal
   ];
 }
 
-function scheduledSync(sync: SyncConfig, { syncs, store, clock, log, holdBack }: UnitParts, options: UnitOptions): Scheduled {
+function scheduledSync(sync: SyncConfig, parts: UnitParts, options: UnitOptions): Scheduled {
+  const { syncs, store, clock, log, holdBack, circuits } = parts;
   const { name, channel, full, startDelayMs } = sync;
   const hasFailureDue = async () => (await store.failures({ sync: name, dueAtMs: clock.now(), limit: 1 })).length > 0;
   return {
     ...{ name, full, startDelayMs },
+    ...turnOf(sync, circuits),
     // Nobody runs a topic: what of it was refused is tried again by and by.
     schedule: channel === null ? sync.schedule : RETRY_SCHEDULE,
     paused: () => store.paused(name),
@@ -125,13 +133,14 @@ function scheduledSync(sync: SyncConfig, { syncs, store, clock, log, holdBack }:
 
 function scheduledPairing(
   pairing: PairingConfig,
-  { pairings, store, log, holdBack }: UnitParts,
+  { pairings, store, log, holdBack, circuits }: UnitParts,
   { stop, signal, onRun }: UnitOptions,
 ): Scheduled {
   const { name, schedule: when, full, startDelayMs, priority, left, right } = pairing;
-  const scheduling = { sync: name, connections: [left.connection, right.connection], priority };
+  const scheduling = { sync: name, connections: [left.connection, right.connection], org: orgOf(pairing), priority };
   return {
     ...{ name, schedule: when, full, startDelayMs },
+    ...turnOf(pairing, circuits),
     paused: () => store.paused(name),
     heldUntilMs: (isFull) => holdBack.untilMs(scheduling, kindOf(isFull)),
     run: (isFull) =>
@@ -148,10 +157,21 @@ function kindOf(isFull: boolean): 'refresh' | 'delta' {
   return isFull ? 'refresh' : 'delta';
 }
 
-function schedulingOf({ name, from, to, steps, priority }: SyncConfig): Scheduling {
+/** The connection to the org whose sync it is. */
+function orgOf({ org }: Pick<SyncConfig, 'org'>): string | undefined {
+  return org === undefined ? undefined : nameAt(org.connection, org.name);
+}
+
+function turnOf(sync: Pick<SyncConfig, 'org'>, circuits: Circuits): InTurn {
+  const org = orgOf(sync);
+  return org === undefined ? {} : { org, isSilent: (startedAtMs) => circuits.isSilent(org, startedAtMs) };
+}
+
+function schedulingOf(sync: SyncConfig): Scheduling {
+  const { name, from, to, steps, priority } = sync;
   const lookedUp = steps.flatMap((step) => (step.kind === 'lookup' ? [step.connection] : []));
   const source = from.kind === 'connection' ? [from.connection] : [];
-  return { sync: name, connections: [...new Set([...source, to.connection, ...lookedUp])], priority };
+  return { sync: name, connections: [...new Set([...source, to.connection, ...lookedUp])], org: orgOf(sync), priority };
 }
 
 async function logged<T>(sync: string, log: UnitParts['log'], work: () => Promise<T>): Promise<T | undefined> {

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Clock } from '../base/clock.ts';
 import type { ScheduleConfig } from '../config/config.ts';
-import { nextDue, type Scheduled, Slots, schedule } from './scheduler.ts';
+import { nextDue, type Scheduled, schedule } from './scheduler.ts';
+import { Slots } from './slots.ts';
 
 /** Time passes when everybody sleeps: to the earliest moment that somebody waits for. */
 class VirtualClock implements Clock {

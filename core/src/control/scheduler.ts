@@ -1,6 +1,7 @@
 import { Cron } from 'croner';
 import type { Clock } from '../base/clock.ts';
 import type { ScheduleConfig } from '../config/config.ts';
+import { type InTurn, inTurn, type Slots } from './slots.ts';
 
 /** When a schedule is next due after an instant, epoch ms. `lastStartMs` is null before the first run. */
 export function nextDue(schedule: ScheduleConfig, lastStartMs: number | null, nowMs: number): number {
@@ -11,7 +12,7 @@ export function nextDue(schedule: ScheduleConfig, lastStartMs: number | null, no
 }
 
 /** One sync as the scheduler sees it. */
-export interface Scheduled {
+export interface Scheduled extends InTurn {
   readonly name: string;
   readonly schedule: ScheduleConfig | null;
   readonly full: ScheduleConfig | null;
@@ -76,13 +77,7 @@ async function scheduleOne(sync: Scheduled, { clock, stop, slots, onWait }: Sche
     heldDeltaMs = null;
     if (full) fullDueMs = nextDue(sync.full!, lastDeltaMs, lastDeltaMs);
     if (await sync.paused()) continue;
-    await slots.take();
-    let outcome: 'again' | undefined;
-    try {
-      if (!stop.aborted) outcome = await sync.run(full);
-    } finally {
-      slots.give();
-    }
+    const outcome = await inTurn(slots, sync, clock, async () => (stop.aborted ? undefined : sync.run(full)));
     if (outcome !== 'again') continue;
     if (full) fullDueMs = clock.now() + AGAIN_MS;
     else heldDeltaMs = clock.now() + AGAIN_MS;
@@ -108,28 +103,4 @@ async function wait(untilMs: number, clock: Clock, stop: AbortSignal): Promise<b
     await clock.sleep(Math.min(leftMs, NAP_MS), stop).catch(() => {});
   }
   return false;
-}
-
-/** How many runs there may be at once. */
-export class Slots {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(free: number) {
-    this.#free = free;
-  }
-
-  async take(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--;
-      return;
-    }
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  give(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free++;
-    else next();
-  }
 }

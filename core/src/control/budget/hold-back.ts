@@ -2,12 +2,15 @@ import type { Priority } from '../../base/caller.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RunReport } from '../../pipeline/recorded-run.ts';
 import type { Store } from '../../store/store.ts';
+import type { Circuits } from '../orgs/circuits.ts';
 import type { Budgets, Wait } from './budgets.ts';
 
 /** What scheduled work needs to say of itself. */
 export interface Scheduling {
   readonly sync: string;
   readonly connections: readonly string[];
+  /** The connection to the org whose sync it is, of many. */
+  readonly org?: string | undefined;
   /** As the user has set it for all of its work; null leaves it to what is done. */
   readonly priority: Priority | null;
 }
@@ -32,7 +35,13 @@ export class HoldBack {
   readonly #pacedUntilMs = new Map<string, number>();
   readonly #told = new Map<string, string>();
 
-  constructor(budgets: Budgets, { store, clock }: { store: Pick<Store, 'getValue' | 'setValue'>; clock: Clock }) {
+  readonly #circuits: Circuits | null;
+
+  constructor(
+    budgets: Budgets,
+    { store, clock, circuits = null }: { store: Pick<Store, 'getValue' | 'setValue'>; clock: Clock; circuits?: Circuits | null },
+  ) {
+    this.#circuits = circuits;
     this.#budgets = budgets;
     this.#store = store;
     this.#clock = clock;
@@ -40,9 +49,10 @@ export class HoldBack {
 
   /** When a run may begin, or it is to be looked again, epoch ms; null for now. */
   async untilMs(work: Scheduling, kind: Kind): Promise<number | null> {
-    const { sync, connections } = work;
+    const { sync, connections, org } = work;
     const priority = work.priority ?? (kind !== 'refresh' && this.#loading.has(sync) ? 'full' : kind);
-    const wait = await this.#budgets.shortage(connections, priority);
+    const alone = org === undefined ? null : (this.#circuits?.wait(org) ?? null);
+    const wait = alone === null ? await this.#budgets.shortage(connections, priority) : { connection: org!, priority, ...alone };
     await this.#tell(`${sync} ${kind}`, wait);
     const nowMs = this.#clock.now();
     if (wait !== null) return Math.min(Math.max(wait.untilMs, nowMs + 1000), nowMs + LOOK_MS);
@@ -67,9 +77,13 @@ export class HoldBack {
   }
 
   /** Answers whether the run was to be made and could not, for want of calls. */
-  async ended(work: Scheduling, kind: Kind, report: Pick<RunReport, 'kind' | 'error'>): Promise<boolean> {
-    const { sync } = work;
+  async ended(work: Scheduling, kind: Kind, report: Pick<RunReport, 'kind' | 'error' | 'durationMs'>): Promise<boolean> {
+    const { sync, org } = work;
     const isShort = report.error?.code === 'over_budget';
+    if (org !== undefined && !isShort) {
+      const startedAtMs = this.#clock.now() - report.durationMs;
+      this.#circuits?.ended(org, { startedAtMs, isFailed: report.error !== null });
+    }
     if (!isShort) this.#loading.delete(sync);
     else if (kind !== 'refresh' && report.kind === 'full') this.#loading.add(sync);
     // Whoever asks is told from now on, and not only when it is looked again.

@@ -28,6 +28,8 @@ export class KeptBudget implements CallBudget {
   readonly #rules: BudgetRules;
   readonly #parts: Parts;
   readonly #budget: Budget;
+  /** When the system last answered a call. */
+  heardAtMs = Number.NEGATIVE_INFINITY;
   #sharedAtMs = Number.NEGATIVE_INFINITY;
   #sharing: Promise<void> | null = null;
 
@@ -47,6 +49,7 @@ export class KeptBudget implements CallBudget {
   }
 
   ended(usage: CallUsage | null): void {
+    if (usage !== null) this.heardAtMs = this.#parts.clock.now();
     this.#budget.ended(usage, this.#parts.clock.now());
   }
 
