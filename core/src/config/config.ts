@@ -140,6 +140,8 @@ export type SyncSource =
 /** Who may send records to a sync, and what they may look like. */
 export interface HookConfig {
   readonly auth: HookAuth;
+  /** Where it is sent to. */
+  readonly path: string;
   readonly key: readonly string[];
   readonly fields: readonly HookField[];
   readonly extra: 'refuse' | 'ignore';

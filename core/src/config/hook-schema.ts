@@ -66,6 +66,11 @@ export const hookSourceSchema = z.strictObject({
   hook: z
     .strictObject({
       auth: auth.meta({ description: 'How a sender proves who it is' }),
+      path: z
+        .string()
+        .regex(/^\/[a-z0-9][a-z0-9_-]{0,79}$/, 'takes one part, in small letters: /order-updates')
+        .optional()
+        .meta({ description: 'Where it is sent to, where others know another path than /hooks/<sync>' }),
       key: oneOrMoreNames('Fields that identify a record'),
       fields: z
         .record(z.string().min(1), field)
@@ -89,7 +94,7 @@ export const hookSourceSchema = z.strictObject({
         .meta({ description: 'Requests beyond it are answered 429' }),
       bodyMax: bytes.optional(),
     })
-    .meta({ description: 'Records that others send to POST /hooks/<sync> of `tidemark start`' }),
+    .meta({ description: 'Records that others send to POST /hooks/<sync> of `tidemark start`, or to a path of its own' }),
   connection: connectionRef
     .optional()
     .meta({ description: 'A connection of type queue that keeps what comes in; beside the state store unless told otherwise' }),

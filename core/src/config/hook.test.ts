@@ -104,10 +104,22 @@ test.each<[object, RegExp]>([
   [{ stamp: 'name' }, /name is no field of type datetime .*name: datetime/],
   [{ bodyMax: '1GB' }, /not a size .*64MB at most/],
   [{ extras: 'ignore' }, /not known here .*did you mean extra/],
+  [{ path: '/metrics' }, /a path of Tidemark's own .*take another/],
+  [{ path: 'a/b' }, /takes one part/],
   [{ hook: right, connection: 'dst' }, /type memory, which cannot keep what comes in .*type queue/],
   [{ hook: right, connection: 'nothing' }, /no connection of this name/],
 ])('%j is refused with what to do', (hook, message) => {
   expect(problems(hook).join('\n')).toMatch(message);
+});
+
+test('one hook answers at a path, by default its own', () => {
+  expect(parse({}).syncs.get('s')?.from).toMatchObject({ hook: { path: '/hooks/s' } });
+  expect(parse({ path: '/order-updates' }).syncs.get('s')?.from).toMatchObject({ hook: { path: '/order-updates' } });
+  const other = { from: { hook: { ...right, path: '/same' } }, to: { connection: 'dst', dataset: 'other' } };
+  const s = { from: { hook: { ...right, path: '/same' } }, to: { connection: 'dst', dataset: 'copy' } };
+  expect(problems({}, {}, { syncs: { s, other } })).toEqual([
+    expect.stringMatching(/\/same leads to s already .*path of its own/),
+  ]);
 });
 
 test('what has no meaning for a hook is said', () => {

@@ -8,7 +8,7 @@ import { locateYaml } from './located-yaml.ts';
 import { isForEach, readOrgs } from './orgs.ts';
 import type { PairingConfig } from './pairing.ts';
 import { guardSecrets, isBlock, readConnections } from './read-connections.ts';
-import { connectionForHooks } from './read-hook.ts';
+import { checkHookPaths, connectionForHooks } from './read-hook.ts';
 import { readPairing } from './read-pairing.ts';
 import { readSync } from './read-sync.ts';
 import { Report } from './report.ts';
@@ -81,6 +81,7 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
   const every = new Map([...syncs, ...(orgs?.sample ?? []).map((sync): [string, SyncConfig] => [sync.name, sync])]);
   checkDatasets(every, connections, report);
   checkWatermarkKeys(every, report);
+  checkHookPaths(every, report);
   const log = report.parse(logSchema, top.log ?? {}, ['log'])?.data;
   const http = report.parse(httpSchema, top.http ?? {}, ['http'])?.data;
 

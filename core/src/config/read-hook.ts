@@ -1,9 +1,10 @@
 import type { InboxSpec } from '../model/inbox.ts';
-import type { AnyConnector, ConnectionConfig, HookConfig, StoreConfig, SyncSource } from './config.ts';
+import type { AnyConnector, ConnectionConfig, HookConfig, StoreConfig, SyncConfig, SyncSource } from './config.ts';
 import { hookSourceSchema } from './hook-schema.ts';
 import type { Path } from './located-yaml.ts';
 import { guardSecrets } from './read-connections.ts';
 import { findConnection, type SyncContext } from './read-sync.ts';
+import type { Report } from './report.ts';
 
 /** The connection that keeps what hooks take in, where the user names none. No user's connection can be called that. */
 export const HOOKS = '(hooks)';
@@ -15,6 +16,9 @@ const BODY_BYTES = 1024 * 1024;
 
 /** A request that was signed is known for longer than it is valid, so that it is never taken for a new one. */
 const TOLERANCE_MS_MAX = 24 * 3_600_000;
+
+/** What answers there is ours. */
+const TAKEN = new Set(['/api', '/assets', '/connect', '/healthz', '/hooks', '/metrics', '/readyz']);
 
 /** Values that two records may share by their spelling only, or that have no text of their own. */
 const noKeys = ['json', 'bytes', 'double'];
@@ -50,6 +54,12 @@ export function readHook(sync: string, block: Record<string, unknown>, path: Pat
   if (hook.auth.type === 'hmac' && hook.auth.tolerance > TOLERANCE_MS_MAX) {
     wrong(['auth', 'tolerance'], 'is longer than a day', 'minutes are enough: it bounds how long somebody may replay a request');
   }
+  if (hook.path !== undefined && TAKEN.has(hook.path)) {
+    wrong(['path'], `${hook.path} is a path of Tidemark's own`, 'take another one, or leave it out for /hooks/<sync>');
+  }
+  if (hook.path !== undefined && context.org !== undefined) {
+    wrong(['path'], 'would be the same for every org', 'leave it out: /hooks/<sync> tells them apart');
+  }
   if (!ok) return null;
   const required = new Set([...hook.key, ...(hook.stamp === undefined ? [] : [hook.stamp])]);
   const config: HookConfig = {
@@ -63,6 +73,7 @@ export function readHook(sync: string, block: Record<string, unknown>, path: Pat
             timestampHeader: hook.auth.timestampHeader.toLowerCase(),
             toleranceMs: hook.auth.tolerance,
           },
+    path: hook.path ?? `/hooks/${sync}`,
     key: hook.key,
     fields: fields.map((field) => ({ ...field, required: field.required || required.has(field.name) })),
     extra: hook.extra,
@@ -109,4 +120,21 @@ export function connectionForHooks(store: StoreConfig, connectors: readonly AnyC
   const connector = connectors.find(({ inbox }) => inbox !== undefined);
   const config = connector?.inbox?.beside(store) ?? null;
   return config === null ? null : { name: HOOKS, connector: connector!, config, notes: null };
+}
+
+/** Each path leads to one hook. */
+export function checkHookPaths(syncs: ReadonlyMap<string, SyncConfig>, report: Report): void {
+  const known = new Map<string, string>();
+  for (const { name, from } of syncs.values()) {
+    if (from.kind !== 'connection' || from.hook === undefined) continue;
+    const { path } = from.hook;
+    const other = known.get(path);
+    if (other === undefined) known.set(path, name);
+    else
+      report.error(
+        ['syncs', name, 'from', 'hook', 'path'],
+        `${path} leads to ${other} already`,
+        'give each hook a path of its own',
+      );
+  }
 }

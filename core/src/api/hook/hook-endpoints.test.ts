@@ -12,6 +12,7 @@ const token = 'a-token-of-at-least-sixteen';
 const right = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
 const config: HookConfig = {
   auth: { kind: 'bearer', tokens: [token] },
+  path: '/hooks/leads',
   key: ['id'],
   fields: [{ name: 'id', type: 'text', required: true, maxLength: null }],
   extra: 'refuse',
@@ -77,6 +78,15 @@ test('what is right is kept, and its receipt is named', async () => {
   const answer = await ask('POST', '/hooks/leads', right, record);
   expect(answer).toMatchObject({ status: 202, headers: { location: '/hooks/leads/p1' }, body: { id: 'p1', status: 'pending' } });
   expect(taken).toMatchObject([{ changes: [{ op: 'upsert', key: '1', row: { id: '1' } }] }]);
+});
+
+test('a hook with a path of its own answers there, receipts too, and nowhere else', async () => {
+  const { ask, taken } = await serve({ path: '/publish-order-update' });
+  const { status, headers } = await ask('POST', '/publish-order-update', right, '{"id":"1"}');
+  expect([status, headers.location]).toEqual([202, '/publish-order-update/p1']);
+  expect((await ask('GET', '/publish-order-update/p1', right)).body.error.code).toBe('not_found');
+  expect((await ask('POST', '/hooks/leads', right, '{"id":"2"}')).status).toBe(404);
+  expect(taken).toHaveLength(1);
 });
 
 describe('refused, with nothing kept', () => {

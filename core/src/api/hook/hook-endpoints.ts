@@ -24,7 +24,7 @@ export interface HookEndpointOptions {
 const RETRY_AFTER = 5;
 
 /**
- * `POST /hooks/<sync>` and `GET /hooks/<sync>/<post>` for each hook. What is answered 202 is kept: whoever got another answer, or
+ * `POST /hooks/<sync>` and `GET /hooks/<sync>/<post>` for each hook, or the path that it is given. What is answered 202 is kept: whoever got another answer, or
  * none, sends it again (P1).
  */
 export function hookEndpoints(options: HookEndpointOptions): Endpoint {
@@ -56,7 +56,7 @@ function addHook(server: Parameters<Endpoint>[0], name: string, options: HookEnd
   server.route({
     ...shared,
     method: 'POST',
-    url: `/hooks/${name}`,
+    url: hook.path,
     bodyLimit: hook.bodyBytesMax,
     onRequest: [authenticate, refuseOtherTypes],
     handler: (request, reply) => take(name, hook, rate, options, request, reply),
@@ -64,7 +64,7 @@ function addHook(server: Parameters<Endpoint>[0], name: string, options: HookEnd
   server.route({
     ...shared,
     method: ['GET', 'PUT', 'PATCH', 'DELETE'],
-    url: `/hooks/${name}`,
+    url: hook.path,
     handler: (_, reply) =>
       reply
         .code(405)
@@ -74,7 +74,7 @@ function addHook(server: Parameters<Endpoint>[0], name: string, options: HookEnd
   server.route({
     ...shared,
     method: 'GET',
-    url: `/hooks/${name}/:post`,
+    url: `${hook.path}/:post`,
     handler: (request, reply) => answerReceipt(name, hook, options, request, reply),
   });
 }

@@ -13,5 +13,5 @@ export function refuseUnknown({ auth }: HookConfig, { code, message, hint }: Unk
 
 export async function told(name: string, receipt: Receipt, { hooks }: Pick<HookEndpointOptions, 'hooks'>): Promise<ToldPost> {
   const isRefused = receipt.outcomes?.some(({ status }) => status === 'refused') ?? false;
-  return tellReceipt(name, receipt, isRefused ? await hooks.retried(name, receipt) : new Set());
+  return tellReceipt(hooks.get(name)!, receipt, isRefused ? await hooks.retried(name, receipt) : new Set());
 }

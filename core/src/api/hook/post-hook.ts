@@ -64,7 +64,7 @@ export async function take(
     reply.header('idempotency-replayed', 'true');
   }
   log.debug({ sync: name, post: receipt.id, records: changes.length, isNew }, 'taken in');
-  reply.header('location', hrefOf(name, receipt.id));
+  reply.header('location', hrefOf(hook, receipt.id));
   if (wait === 0) return reply.code(202).send(await told(name, receipt, options));
   return answerOutcome(name, receipt, wait, options, reply);
 }

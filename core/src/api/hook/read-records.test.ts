@@ -7,6 +7,7 @@ import { readRecords } from './read-records.ts';
 // What is not as declared is refused whole, and the sender is told where: nothing of it can spoil a target.
 
 const hook = (fields: Record<string, FieldType>, more: Partial<HookConfig> = {}): HookConfig => ({
+  path: '/hooks/orders',
   auth: { kind: 'bearer', tokens: [] },
   key: ['id'],
   fields: Object.entries({ id: 'text' as const, ...fields }).map(([name, type]) => ({

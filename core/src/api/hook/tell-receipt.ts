@@ -1,3 +1,4 @@
+import type { HookConfig } from '../../config/config.ts';
 import type { Receipt, RecordOutcome } from '../../model/inbox.ts';
 
 export interface ToldRecord {
@@ -19,7 +20,7 @@ export interface ToldPost {
 }
 
 /** A receipt as who sent the post sees it. */
-export function tellReceipt(hook: string, receipt: Receipt, retried: ReadonlySet<string>): ToldPost {
+export function tellReceipt(hook: Pick<HookConfig, 'path'>, receipt: Receipt, retried: ReadonlySet<string>): ToldPost {
   const { id, keys, outcomes, atMs } = receipt;
   const isRefused = outcomes?.some(({ status }) => status === 'refused') ?? false;
   return {
@@ -31,8 +32,8 @@ export function tellReceipt(hook: string, receipt: Receipt, retried: ReadonlySet
   };
 }
 
-export function hrefOf(hook: string, id: string): string {
-  return `/hooks/${hook}/${id}`;
+export function hrefOf({ path }: Pick<HookConfig, 'path'>, id: string): string {
+  return `${path}/${id}`;
 }
 
 function toldRecord(key: string, outcome: RecordOutcome | null, retried: ReadonlySet<string>): ToldRecord {
