@@ -55,7 +55,8 @@ export type ChangeType =
   | 'GAP_OVERFLOW'
   | 'SNAPSHOT';
 
-const changeTypes: readonly ChangeType[] = [
+/** In the order of the enum. */
+export const changeTypes: readonly ChangeType[] = [
   'CREATE',
   'UPDATE',
   'DELETE',

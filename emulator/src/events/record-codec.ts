@@ -1,5 +1,7 @@
 import avro from 'avsc';
-import { type AvroRecord, type ChangeEventHeader, eventNamespace, headerRecord, identify } from './avro-schema.ts';
+import { type AvroRecord, type ChangeEventHeader, changeTypes, eventNamespace, headerRecord, identify } from './avro-schema.ts';
+import { createAvroWriter } from './avro-writer.ts';
+import { recordWriter } from './record-writer.ts';
 import type { EventSchema } from './types.ts';
 
 /** Fields by name; absent ones are null. */
@@ -42,7 +44,39 @@ const headerType = avro.Type.forSchema(
   { wrapUnions: false, registry: { [`${eventNamespace}.BigLong`]: bigLong } },
 );
 
-export const encodeHeader = (header: ChangeEventHeader): Buffer => headerType.toBuffer(header);
+/** One for all: an event is written in one go. */
+const writer = createAvroWriter();
+
+const changeTypeIndex = new Map(changeTypes.map((name, index) => [name, index]));
+
+/** In the order of `headerRecord`. */
+export function encodeHeader(header: ChangeEventHeader): Buffer {
+  return encoded(() => {
+    writer.string(header.entityName);
+    writer.strings(header.recordIds);
+    writer.long(changeTypeIndex.get(header.changeType)!);
+    writer.string(header.changeOrigin);
+    writer.string(header.transactionKey);
+    writer.long(header.sequenceNumber);
+    writer.long(header.commitTimestamp);
+    writer.bigLong(header.commitNumber);
+    writer.string(header.commitUser);
+    writer.strings(header.nulledFields);
+    writer.strings(header.diffFields);
+    writer.strings(header.changedFields);
+  });
+}
+
+/** What was begun and could not be written must not stand before what is written next. */
+function encoded(write: () => void): Buffer {
+  try {
+    write();
+    return writer.take();
+  } catch (error) {
+    writer.take();
+    throw error;
+  }
+}
 
 /** The header, and where the body begins. */
 export function decodeHeader(payload: Uint8Array): { header: ChangeEventHeader; end: number } {
@@ -53,10 +87,11 @@ export function decodeHeader(payload: Uint8Array): { header: ChangeEventHeader; 
 export function createRecordCodec(record: AvroRecord): RecordCodec {
   const fields = record.fields.filter((field) => field.name !== 'ChangeEventHeader');
   const bodyType = avro.Type.forSchema({ ...record, fields } as avro.Schema, { wrapUnions: false });
+  const write = recordWriter(writer, fields);
   return {
     schema: identify(record),
     record,
-    encodeBody: (body) => bodyType.toBuffer(body),
+    encodeBody: (body) => encoded(() => write(body)),
     decodeBody(payload, from = 0) {
       const { value, offset } = bodyType.decode(asBuffer(payload), from);
       if (offset < 0) throw new Error(`the payload of a ${record.name} ends too early`);

@@ -49,7 +49,9 @@ export function createReplayIds(now: () => number, seed: number): ReplayIds {
 export function replayBytes(replayId: number): Uint8Array {
   const bytes = Buffer.alloc(10);
   // A cursor within a group of events that share an id is told as that id.
-  bytes.writeBigUInt64BE(BigInt(Math.ceil(replayId)));
+  const id = Math.ceil(replayId);
+  bytes.writeUInt32BE(Math.floor(id / 2 ** 32), 0);
+  bytes.writeUInt32BE(id % 2 ** 32, 4);
   return bytes;
 }
 
