@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { ServiceDefinition } from '@grpc/grpc-js';
+import type { ManagedFetchResponse } from './messages.ts';
+import { writeFetchResponse } from './write-fetch-response.ts';
 
 /** Beyond this a gateway resets the request before the service sees it. */
 const requestBytesMax = 4 * 1024 * 1024;
@@ -15,11 +17,17 @@ export async function loadServiceDefinition(): Promise<ServiceDefinition> {
     enums: String,
     longs: Number,
   })['eventbus.v1.PubSub'] as ServiceDefinition;
+  const managed = definition.ManagedSubscribe!.responseSerialize as (response: ManagedFetchResponse) => Buffer;
+  /** What is sent most is written by hand. */
+  const writers: Record<string, (response: ManagedFetchResponse) => Buffer> = {
+    Subscribe: writeFetchResponse,
+    ManagedSubscribe: (response) => (response.commitResponse === undefined ? writeFetchResponse(response) : managed(response)),
+  };
   return Object.fromEntries(
     Object.entries(definition).map(([name, method]) => {
       const requestDeserialize = (bytes: Buffer) =>
         bytes.length > requestBytesMax ? tooLarge : method.requestDeserialize(bytes);
-      return [name, { ...method, requestDeserialize }];
+      return [name, { ...method, requestDeserialize, responseSerialize: writers[name] ?? method.responseSerialize }];
     }),
   );
 }
