@@ -1,4 +1,5 @@
 import { parse } from 'csv-parse/sync';
+import { splitRows } from './split-rows.ts';
 
 /** One uploaded row. */
 export interface UploadedRow {
@@ -18,7 +19,7 @@ const openQuote = 'Failed to parse CSV. EOF reached before closing an opened quo
  */
 export function parseRows(bytes: Buffer, ends: readonly number[], delimiter: string): UploadedRow[] {
   try {
-    const rows = read(bytes, delimiter);
+    const rows = splitRows(bytes.toString(), delimiter) ?? read(bytes, delimiter);
     if (rows.length === ends.length) return rows.map((cells) => ({ cells, malformed: undefined }));
   } catch {
     // One of them is malformed: each is read by itself, below.

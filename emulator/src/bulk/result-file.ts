@@ -47,10 +47,7 @@ export function createResultFile(path: string, seed: number): ResultFile {
 
 /** Cells as results have them: each in quotes (recorded: a failed row of an Opportunity job). */
 export function quotedLine(cells: readonly string[], delimiter: string, lineBreak: string): string {
-  let text = '';
-  for (const cell of cells) {
-    const escaped = cell.includes('"') ? cell.replaceAll('"', '""') : cell;
-    text += text === '' ? `"${escaped}"` : `${delimiter}"${escaped}"`;
-  }
-  return text + lineBreak;
+  const isPlain = cells.every((cell) => !cell.includes('"'));
+  const escaped = isPlain ? cells : cells.map((cell) => cell.replaceAll('"', '""'));
+  return `"${escaped.join(`"${delimiter}"`)}"${lineBreak}`;
 }
