@@ -36,8 +36,9 @@ describe('values', () => {
     ['Time__c', '13:05:09', '13:05:09.000Z'],
     ['Stage__c', 'alpha', 'Alpha'],
     ['Colours__c', 'blue;Red', 'red;blue'],
+    ['Email__c', ' Ada.Lovelace@Example.COM', 'ada.lovelace@example.com'],
   ])(
-    `%s given %j reads %j ${evidence('assumed', 'REST API Developer Guide, field types; trimming from common reports')}`,
+    `%s given %j reads %j ${evidence('assumed', 'REST API Developer Guide, field types; trimming and small letters in e-mail addresses from common reports')}`,
     (field, given, stored) => {
       const id = insert('Thing__c', { Name: 'x', [field]: given });
       expect(org.retrieve('Thing__c', id, 'v62.0', [field])).toMatchObject({ [field]: stored });

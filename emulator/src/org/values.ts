@@ -154,6 +154,7 @@ function checkText(column: Column, value: Value): Stored {
     const message = `${field.label}: invalid email address: ${text}`;
     throw new SalesforceError('INVALID_EMAIL_ADDRESS', message, { fields: [column.name] });
   }
+  if (field.type === 'email') return text.toLowerCase();
   if (field.restrictedPicklist && field.picklistValues.length > 0) return checkPicklist(column, text);
   return text;
 }

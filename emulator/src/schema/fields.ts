@@ -25,7 +25,6 @@ export const notNull: Changes = { nillable: false };
 export const restricted: Changes = { restrictedPicklist: true };
 export const isName: Changes = { nameField: true };
 export const idLookup: Changes = { idLookup: true };
-export const personName: Changes = { compoundFieldName: 'Name', extraTypeInfo: 'personname', permissionable: false };
 export const defaulted: Changes = { defaultedOnCreate: true };
 /** Only stored: cannot be filtered, sorted or grouped. */
 const unsearchable: Changes = { filterable: false, sortable: false, groupable: false, aggregatable: false };
@@ -239,6 +238,19 @@ export function reference(
       restrictedDelete: onDelete.endsWith('restrict'),
     },
   };
+}
+
+const personName: Changes = { extraTypeInfo: 'personname', permissionable: false };
+
+/** A person's name, which is its parts together. @param salutations  Absent for those who are not greeted: users. */
+export function person(salutations?: string): FieldDeclaration[] {
+  const part: Changes = { ...personName, compoundFieldName: 'Name' };
+  return [
+    text('LastName', 'Last Name', 80, required, part),
+    text('FirstName', 'First Name', 40, part),
+    ...(salutations === undefined ? [] : [picklist('Salutation', 'Salutation', salutations, part)]),
+    text('Name', 'Full Name', 121, system, notNull, isName, personName),
+  ];
 }
 
 /** An address and its nine parts. `prefix` is `Billing`, `Mailing`, … or nothing. */
