@@ -1,6 +1,6 @@
 import { isPlatformEvent } from '../schema/platform-event.ts';
 import type { Store } from './store.ts';
-import type { StoredRow, Table } from './table.ts';
+import type { Column, Stored, StoredRow, Table } from './table.ts';
 import { isDeleted, type Pending } from './transaction-view.ts';
 import type { RecordChange } from './types.ts';
 import { stampOf } from './values.ts';
@@ -34,11 +34,26 @@ function insertRow(store: Store, table: Table, row: StoredRow): void {
 const insertions = new WeakMap<Table, string>();
 
 function updateRow(store: Store, table: Table, id: string, row: StoredRow, before: StoredRow): void {
-  const names = table.columns.filter((column) => (row[column.name] ?? null) !== (before[column.name] ?? null));
-  if (names.length === 0) return;
-  const assignments = names.map((column) => `${column.quotedName} = ?`).join(', ');
-  const sql = `UPDATE ${table.quotedName} SET ${assignments} WHERE "Id" = ?`;
-  store.statement(sql).run(...names.map((column) => row[column.name] ?? null), id);
+  const columns: Column[] = [];
+  const values: Stored[] = [];
+  for (const column of table.columns) {
+    const value = row[column.name] ?? null;
+    if (value === (before[column.name] ?? null)) continue;
+    columns.push(column);
+    values.push(value);
+  }
+  if (columns.length > 0) store.statement(updateOf(table, columns)).run(...values, id);
+}
+
+const updates = new WeakMap<Table, { columns: readonly Column[]; sql: string }>();
+
+/** Records that are written together mostly change in the same columns. */
+function updateOf(table: Table, columns: readonly Column[]): string {
+  const last = updates.get(table);
+  if (last?.columns.length === columns.length && columns.every((column, i) => column === last.columns[i])) return last.sql;
+  const sql = `UPDATE ${table.quotedName} SET ${columns.map(({ quotedName }) => `${quotedName} = ?`).join(', ')} WHERE "Id" = ?`;
+  updates.set(table, { columns, sql });
+  return sql;
 }
 
 /** What `sObject Get Deleted` answers from; it outlives the recycle bin. */

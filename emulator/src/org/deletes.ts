@@ -86,9 +86,9 @@ function undeleteTree(workings: Workings, root: FoundRow): FoundRow[] {
   const { table, id, row } = root;
   const alive: StoredRow = { ...row, IsDeleted: 0 };
   if (table.column('MasterRecordId')) alive.MasterRecordId = null;
-  const parents = table.columns.filter((column) => column.field.type === 'reference' && !column.field.nillable);
+  const parents = table.references.filter(({ field }) => !field.nillable);
   checks.references(alive, parents);
-  checks.unique(table, id, alive, table.columns);
+  checks.unique(table, id, alive, table.uniques);
   locks.takeForWrite(table, id, 'undelete', alive);
   stamp(store, table, alive, userId);
   view.put(table, id, alive, row);

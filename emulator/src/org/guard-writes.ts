@@ -2,7 +2,7 @@ import type { ObjectDescribe } from '../schema/types.ts';
 import type { Store } from './store.ts';
 import type { Column, StoredRow, Table } from './table.ts';
 import { SalesforceError, type Transaction, type Values, type WriteOutcome } from './types.ts';
-import { isReference, readOnly, unknownField } from './write-checks.ts';
+import { readOnly, unknownField } from './write-checks.ts';
 
 type Right = 'createable' | 'updateable' | 'deletable' | 'undeletable' | 'mergeable';
 
@@ -35,7 +35,7 @@ export function guardWrites(transaction: Transaction, store: Store, seen: Store,
       if (!column && !table.compound(name)) throw unknownField(table, name);
       if (!column) continue;
       if (isReadOnly(table, column)) refused.push(column.name);
-      else if (isReference(column) && typeof value === 'string' && !name.includes('.')) checkReference(value);
+      else if (column.field.type === 'reference' && typeof value === 'string' && !name.includes('.')) checkReference(value);
     }
     if (refused.length > 0) throw readOnly(refused);
   }

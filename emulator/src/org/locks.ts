@@ -71,7 +71,9 @@ export function createLocks(store: Store, transactionId: string, origin: string)
       for (const id of held.splice(mark)) store.locks.delete(id);
     },
     release() {
-      for (const id of held) store.locks.delete(id);
+      // Mostly nobody else holds any.
+      if (held.length === store.locks.size) store.locks.clear();
+      else for (const id of held) store.locks.delete(id);
       held.length = 0;
     },
   };

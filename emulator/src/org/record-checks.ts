@@ -4,11 +4,11 @@ import type { Column, StoredRow, Table } from './table.ts';
 import { type FoundRow, isDeleted, isKey, type TransactionView } from './transaction-view.ts';
 import { SalesforceError } from './types.ts';
 import { checkValue } from './values.ts';
-import { isReference, unknownField } from './write-checks.ts';
+import { unknownField } from './write-checks.ts';
 
 /** Checks of a write that look at other records, as its transaction sees them. */
 export interface RecordChecks {
-  /** @throws {SalesforceError} `DUPLICATE_VALUE` */
+  /** @param columns  Unique ones. @throws {SalesforceError} `DUPLICATE_VALUE` */
   unique(table: Table, id: string, row: StoredRow, columns: readonly Column[]): void;
   /** @throws {SalesforceError} when a reference leads nowhere, to the wrong object or into the recycle bin. */
   references(row: StoredRow, columns: readonly Column[]): void;
@@ -24,7 +24,7 @@ export function createRecordChecks(store: Store, view: TransactionView): RecordC
   function unique(table: Table, id: string, row: StoredRow, columns: readonly Column[]): void {
     for (const column of columns) {
       const value = row[column.name];
-      if (!column.field.unique || column.name === 'Id' || value === null || value === undefined) continue;
+      if (value === null || value === undefined) continue;
       const twin = view.matching(table, column, value).find((other) => other !== id);
       if (twin === undefined) continue;
       const message = `duplicate value found: ${column.name} duplicates value on record with id: ${twin.slice(0, 15)}`;
@@ -35,7 +35,7 @@ export function createRecordChecks(store: Store, view: TransactionView): RecordC
   function references(row: StoredRow, columns: readonly Column[]): void {
     for (const column of columns) {
       const value = row[column.name];
-      if (!isReference(column) || typeof value !== 'string') continue;
+      if (typeof value !== 'string') continue;
       const { referenceTo, label } = column.field;
       const target = store.tableOfId(value);
       if (!target || (referenceTo.length > 0 && !referenceTo.includes(target.name))) {

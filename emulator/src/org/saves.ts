@@ -3,12 +3,12 @@ import { isPlatformEvent } from '../schema/platform-event.ts';
 import { checkDuplicates } from './duplicate-rules.ts';
 import { runRecordSave } from './record-save.ts';
 import { type StampKind, stamp } from './stamps.ts';
-import type { StoredRow, Table } from './table.ts';
+import type { Column, StoredRow, Table } from './table.ts';
 import { type FoundRow, isKey } from './transaction-view.ts';
 import { SalesforceError, type Value, type Values, type WriteOutcome } from './types.ts';
 import { checkValue, stampOf } from './values.ts';
 import type { Workings } from './workings.ts';
-import { applyAutoNumbers, composeName, readValues, requireFields, withDefaults } from './write-checks.ts';
+import { applyAutoNumbers, changed, composeName, readValues, requireFields, withDefaults } from './write-checks.ts';
 
 /** Creating and changing records: one save each, in the order of "Triggers and Order of Execution". */
 
@@ -26,10 +26,10 @@ export function insertRecord(workings: Workings, object: string, values: Values)
   composeName(table, row);
   const save = runRecordSave(workings, table, { kind: 'create', id: undefined, before: undefined, row, given });
   save?.before();
-  const columns = table.columns.filter((column) => given.has(column.name));
-  checks.references(row, columns);
+  const isGiven = ({ name }: Column) => given.has(name);
+  checks.references(row, table.references.filter(isGiven));
   requireFields(table, row);
-  checks.unique(table, '', row, columns);
+  checks.unique(table, '', row, table.uniques.filter(isGiven));
   save?.validate();
   checkDuplicates(workings, table, undefined, row, undefined);
   const counter = store.nextCounter(table);
@@ -68,14 +68,14 @@ export function saveChanges(
 ): void {
   const { store, view, checks, locks, userId } = workings;
   const given = new Set(Object.keys(changes));
-  const row = { ...before, ...changes };
+  const row = changed(before, changes);
   composeName(table, row);
   const save = runRecordSave(workings, table, { kind: 'update', id, before, row, given });
   save?.before();
-  const columns = table.columns.filter((column) => given.has(column.name));
+  const isGiven = ({ name }: Column) => given.has(name);
   requireFields(table, row, given);
-  checks.references(row, columns);
-  checks.unique(table, id, row, columns);
+  checks.references(row, table.references.filter(isGiven));
+  checks.unique(table, id, row, table.uniques.filter(isGiven));
   save?.validate();
   checkDuplicates(workings, table, id, row, before);
   locks.takeForWrite(table, id, 'update', row, before);

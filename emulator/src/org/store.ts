@@ -7,7 +7,8 @@ import { openDatabase } from './database.ts';
 import { createDuplicateRules, type DuplicateRuleSet } from './duplicate-rules.ts';
 import { instanceOf, makeId } from './ids.ts';
 import type { WantedRow } from './locks.ts';
-import { describeTable, ensureTable, type StoredRow, type Table } from './table.ts';
+import { createRowReader, type RowReader } from './row-reader.ts';
+import { type Column, describeTable, ensureTable, type StoredRow, type Table } from './table.ts';
 import { type Automation, type InsertedEvent, type OrgClock, SalesforceError } from './types.ts';
 
 /** What the parts of an org share: its tables, its counters, and who holds which row. */
@@ -44,6 +45,8 @@ export interface Store {
   nextCounter(table: Table): number;
   makeId(table: Table, counter: number): string;
   row(table: Table, id: string): StoredRow | undefined;
+  /** Records whose reference `column` is `id`, deleted ones too. */
+  rowsReferringTo(table: Table, column: Column, id: string): StoredRow[];
   /** Runs `work` in one SQLite transaction, counters included. */
   atomically(work: () => void): void;
   /** Runs `read` on the database as `change` makes it, and undoes the change. */
@@ -65,6 +68,15 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
   const statements = new Map<string, StatementSync>();
   const counters = new Map<string, number>();
   const moved = new Set<string>();
+  const readers = new WeakMap<Table, RowReader>();
+  const readerOf = (table: Table) => {
+    let reader = readers.get(table);
+    if (!reader) {
+      reader = createRowReader(table, (sql) => store.statement(sql));
+      readers.set(table, reader);
+    }
+    return reader;
+  };
   for (const row of database.prepare('SELECT object, next FROM "_Counter"').all()) {
     counters.set(String(row.object), Number(row.next));
   }
@@ -124,8 +136,9 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
     makeId: (table, counter) => makeId(table.object.keyPrefix ?? '000', instance, counter),
     row(table, id) {
       if (isPlatformEvent(table.name)) return undefined;
-      return store.statement(`SELECT * FROM ${table.quotedName} WHERE "Id" = ?`).get(id) as StoredRow | undefined;
+      return readerOf(table).byId(id);
     },
+    rowsReferringTo: (table, column, id) => readerOf(table).referringTo(column, id),
     atomically(work) {
       database.exec('BEGIN IMMEDIATE');
       try {

@@ -36,6 +36,11 @@ export interface Table {
   readonly softDeletes: boolean;
   /** Columns that make up `Name` (FirstName, LastName …), when Name is such a compound. */
   readonly nameParts: readonly Column[];
+  readonly references: readonly Column[];
+  /** Columns whose values no two records share, `Id` aside. */
+  readonly uniques: readonly Column[];
+  /** Columns that a record cannot be without, once it is created. */
+  readonly required: readonly Column[];
   column(name: string): Column | undefined;
   compound(name: string): Compound | undefined;
 }
@@ -96,6 +101,7 @@ export function describeTable(object: ObjectDescribe): Table {
       foldIndexed: kind === 'text' && lookedUp && !field.caseSensitive,
     });
   }
+  const exactly = new Map(columns.map((column) => [column.name, column]));
   const byName = new Map(columns.map((column) => [column.name.toLowerCase(), column]));
   const compounds = object.fields.filter((field) => kinds[field.type] === 'compound').map((field) => compoundOf(field, columns));
   const compoundByName = new Map(compounds.map((compound) => [compound.name.toLowerCase(), compound]));
@@ -107,11 +113,18 @@ export function describeTable(object: ObjectDescribe): Table {
     columns,
     compounds,
     softDeletes: byName.has('isdeleted'),
+    references: columns.filter(({ field }) => field.type === 'reference'),
+    uniques: columns.filter(({ name, field }) => field.unique && name !== 'Id'),
+    required: columns.filter(isRequired),
     nameParts: namePartOrder.flatMap((name) => nameParts.filter((column) => column.name.toLowerCase() === name)),
-    column: (name) => byName.get(name.toLowerCase()),
+    // Most ask for a field as it is spelt.
+    column: (name) => exactly.get(name) ?? byName.get(name.toLowerCase()),
     compound: (name) => compoundByName.get(name.toLowerCase()),
   };
 }
+
+/** What Salesforce fills in by itself is not asked for: checkboxes are never empty, numbers are given. */
+const isRequired = ({ field, kind }: Column) => !field.nillable && field.createable && kind !== 'boolean' && !field.autoNumber;
 
 function compoundOf(field: FieldDescribe, columns: readonly Column[]): Compound {
   const parts = columns

@@ -1,7 +1,7 @@
 import { isPlatformEvent } from '../schema/platform-event.ts';
 import { fold } from './database.ts';
 import type { Store } from './store.ts';
-import { type Column, isReferredTo, type Stored, type StoredRow, type Table } from './table.ts';
+import type { Column, Stored, StoredRow, Table } from './table.ts';
 
 /** A record as its transaction sees it. */
 export interface Pending {
@@ -44,26 +44,36 @@ export const isDeleted = (row: StoredRow) => row.IsDeleted === 1;
 
 export function createView(store: Store): TransactionView {
   const pending = new Map<string, Pending>();
-  /** Values by which pending records are found: `Account.Ext__c.VALUE` to record ids. */
-  const keys = new Map<string, Set<string>>();
+  /** By table and column name. Made when somebody first looks by that column: most writes look by none or one. */
+  const indexes = new Map<string, Map<string, ValueIndex>>();
   /** What each put replaced, oldest first. */
   const journal: { id: string; replaced: Pending | undefined }[] = [];
 
   function track(entry: Pending, by: 1 | -1): void {
-    const { table, row } = entry;
-    for (const column of trackedColumns(table)) {
-      const value = row[column.name];
-      if (value === null || value === undefined) continue;
-      const key = keyOf(table, column, value);
-      const ids = keys.get(key);
-      if (by === -1) ids?.delete(row.Id as string);
-      else if (ids) ids.add(row.Id as string);
-      else keys.set(key, new Set([row.Id as string]));
+    for (const index of indexes.get(entry.table.name)?.values() ?? []) note(index, entry.row, by);
+  }
+
+  function indexOf(table: Table, column: Column): ValueIndex {
+    let ofTable = indexes.get(table.name);
+    if (!ofTable) {
+      ofTable = new Map();
+      indexes.set(table.name, ofTable);
     }
+    let index = ofTable.get(column.name);
+    if (!index) {
+      index = { column, ids: new Map() };
+      ofTable.set(column.name, index);
+      for (const entry of pending.values()) if (entry.table.name === table.name) note(index, entry.row, 1);
+    }
+    return index;
   }
 
   function* own(table: Table, column: Column, value: Stored): Iterable<[string, Pending]> {
-    const ids = column.name === 'Id' ? [value as string].filter((id) => pending.has(id)) : keys.get(keyOf(table, column, value));
+    if (pending.size === 0) return;
+    const ids =
+      column.name === 'Id'
+        ? [value as string].filter((id) => pending.has(id))
+        : indexOf(table, column).ids.get(keyOf(column, value));
     for (const id of ids ?? []) {
       const entry = pending.get(id)!;
       if (!entry.purged) yield [id, entry];
@@ -97,8 +107,7 @@ export function createView(store: Store): TransactionView {
     children(table, column, parentId) {
       const found: FoundRow[] = [];
       for (const [id, entry] of own(table, column, parentId)) found.push({ table, id, row: entry.row });
-      const stored = store.statement(`SELECT * FROM ${table.quotedName} WHERE ${column.quotedName} = ?`).all(parentId);
-      for (const row of stored as StoredRow[]) {
+      for (const row of store.rowsReferringTo(table, column, parentId)) {
         if (!pending.has(row.Id as string)) found.push({ table, id: row.Id as string, row });
       }
       return found;
@@ -138,25 +147,29 @@ export function createView(store: Store): TransactionView {
   };
 }
 
+/** Which records have which value in one column. */
+interface ValueIndex {
+  readonly column: Column;
+  readonly ids: Map<Stored, Set<string>>;
+}
+
+function note({ column, ids }: ValueIndex, row: StoredRow, by: 1 | -1): void {
+  const value = row[column.name];
+  if (value === null || value === undefined) return;
+  const key = keyOf(column, value);
+  const found = ids.get(key);
+  if (by === -1) found?.delete(row.Id as string);
+  else if (found) found.add(row.Id as string);
+  else ids.set(key, new Set([row.Id as string]));
+}
+
 /** Fields by which records are found: external ids, unique fields, lookup fields such as Email. */
 export function isKey(column: Column): boolean {
   const { field } = column;
   return field.externalId || field.unique || field.idLookup || column.name === 'Id';
 }
 
-const tracked = new WeakMap<Table, readonly Column[]>();
-
-/** Keys, and references that somebody follows from the other side. `Id` needs no index: the map has it. */
-function trackedColumns(table: Table): readonly Column[] {
-  let columns = tracked.get(table);
-  if (!columns) {
-    columns = table.columns.filter((column) => column.name !== 'Id' && (isKey(column) || isReferredTo(column)));
-    tracked.set(table, columns);
-  }
-  return columns;
-}
-
-function keyOf(table: Table, column: Column, value: Stored): string {
-  const text = typeof value === 'string' && column.foldIndexed ? fold(value) : String(value);
-  return `${table.name}.${column.name}.${text}`;
+/** Text that is looked up without regard to case is kept so. */
+function keyOf(column: Column, value: Stored): Stored {
+  return typeof value === 'string' && column.foldIndexed ? fold(value) : value;
 }

@@ -71,9 +71,9 @@ export function beginTransaction(store: Store, id: string, options: TransactionO
   function checkAgain(): void {
     for (const [recordId, { table, row, before, purged }] of view.pending) {
       if (purged || isDeleted(row)) continue;
-      const changed = table.columns.filter((column) => (row[column.name] ?? null) !== (before?.[column.name] ?? null));
+      const changed = table.references.filter(({ name }) => (row[name] ?? null) !== (before?.[name] ?? null));
       checks.references(row, changed);
-      checks.unique(table, recordId, row, table.columns);
+      checks.unique(table, recordId, row, table.uniques);
     }
   }
 

@@ -1,4 +1,4 @@
-import { type Column, kindOf, type StoredRow, type Table } from './table.ts';
+import type { Column, StoredRow, Table } from './table.ts';
 import { SalesforceError, type Values } from './types.ts';
 import { checkValue } from './values.ts';
 
@@ -45,11 +45,17 @@ export function readOnly(fields: readonly string[]): SalesforceError {
   return new SalesforceError('INVALID_FIELD_FOR_INSERT_UPDATE', message, { fields });
 }
 
+/** A copy of a record with other values. Copied whole and then set: records of one table keep one shape, which makes them quick. */
+export function changed(row: Readonly<StoredRow>, values: Readonly<StoredRow>): StoredRow {
+  const copy = { ...row };
+  for (const name in values) copy[name] = values[name]!;
+  return copy;
+}
+
 /** The record with what Salesforce fills in when an insert leaves it out, before anything else looks at it. */
 export function withDefaults(table: Table, given: StoredRow, userId: string): StoredRow {
   const { row: filledIn, evenForNull, owned } = defaultsOf(table);
-  // Copied whole: records of one table then have one shape, which is what makes reading them quick.
-  const row = { ...filledIn, ...given };
+  const row = changed(filledIn, given);
   // An explicit null stays null elsewhere: defaults are for what was not mentioned.
   for (const name of evenForNull) row[name] ??= filledIn[name]!;
   if (owned) row.OwnerId ??= userId;
@@ -98,8 +104,7 @@ export function applyAutoNumbers(table: Table, row: StoredRow, autoNumber: strin
 
 /** @throws {SalesforceError} `REQUIRED_FIELD_MISSING`, naming all of them. */
 export function requireFields(table: Table, row: StoredRow, only?: ReadonlySet<string>): void {
-  const missing = table.columns
-    .filter(({ field, kind }) => !field.nillable && field.createable && kind !== 'boolean' && !field.autoNumber)
+  const missing = table.required
     .filter(({ name, field }) => (only ? only.has(name) : !field.defaultedOnCreate) && (row[name] ?? null) === null)
     .map(({ name }) => name);
   if (missing.length === 0) return;
@@ -110,10 +115,10 @@ export function requireFields(table: Table, row: StoredRow, only?: ReadonlySet<s
 /** `Name` of a person follows from its parts. */
 export function composeName(table: Table, row: StoredRow): void {
   if (table.nameParts.length === 0 || !table.column('Name')) return;
-  const parts = table.nameParts.map((column) => row[column.name]).filter((part) => part !== null && part !== undefined);
-  row.Name = parts.length === 0 ? null : parts.join(' ');
-}
-
-export function isReference(column: Column): boolean {
-  return column.field.type === 'reference' && kindOf(column.field) === 'id';
+  let name: string | null = null;
+  for (const column of table.nameParts) {
+    const part = row[column.name] ?? null;
+    if (part !== null) name = name === null ? String(part) : `${name} ${part}`;
+  }
+  row.Name = name;
 }
