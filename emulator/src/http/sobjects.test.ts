@@ -154,6 +154,39 @@ test(`updated and deleted ${evidence('documented', 'REST API Developer Guide, sO
   expect((await org.call('GET', '/sobjects/Case/updated')).status).toBe(400);
 });
 
+test(`a record edited since is neither read nor written ${evidence('documented', 'REST API Developer Guide, Conditional Request Headers; the words are assumed')}`, async () => {
+  const [id] = org.insert('Lead', { LastName: 'A', Company: 'B' });
+  const path = `/sobjects/Lead/${id}`;
+  const modified = (await org.call('GET', `${path}?fields=LastName`)).headers.get('last-modified')!;
+  const before = { 'If-Unmodified-Since': new Date(Date.parse(modified) - 1000).toUTCString() };
+  const now = { 'If-Unmodified-Since': modified };
+  const refused = { status: 412, json: [{ errorCode: 'PRECONDITION_FAILED' }] };
+  expect(await org.call('GET', path, { headers: before })).toMatchObject(refused);
+  expect(await org.call('PATCH', path, { body: { LastName: 'Late' }, headers: before })).toMatchObject(refused);
+  expect((await org.call('GET', `${path}?fields=LastName`, { headers: now })).json.LastName).toBe('A');
+  expect((await org.call('PATCH', path, { body: { LastName: 'In time' }, headers: now })).status).toBe(204);
+  expect((await org.call('GET', `${path}?fields=LastName`)).json.LastName).toBe('In time');
+});
+
+test(`accounts have ETags, other records none ${evidence('documented', 'REST API Developer Guide, Conditional Request Headers; the words are assumed')}`, async () => {
+  const [id] = org.insert('Account', { Name: 'A' });
+  const path = `/sobjects/Account/${id}`;
+  const tag = async () => (await org.call('GET', `${path}?fields=Name`)).headers.get('etag')!;
+  const first = await tag();
+  expect(first).toMatch(/^"[\w-]+"$/);
+  expect(await org.call('GET', path, { headers: { 'If-None-Match': first } })).toMatchObject({ status: 304, text: '' });
+  expect((await org.call('PATCH', path, { body: { Site: 'x' }, headers: { 'If-Match': first } })).status).toBe(204);
+  // Within the same second: a date could not tell.
+  expect(await tag()).not.toBe(first);
+  expect((await org.call('PATCH', path, { body: { Site: 'y' }, headers: { 'If-Match': first } })).status).toBe(412);
+  expect((await org.call('PATCH', path, { body: { Site: 'y' }, headers: { 'If-None-Match': await tag() } })).status).toBe(412);
+  expect((await org.call('GET', path, { headers: { 'If-Match': first } })).status).toBe(412);
+  expect((await org.call('GET', path, { headers: { 'If-None-Match': first } })).json.Site).toBe('x');
+  const [lead] = org.insert('Lead', { LastName: 'A', Company: 'B' });
+  const read = await org.call('GET', `/sobjects/Lead/${lead}`, { headers: { 'If-Match': '"x"' } });
+  expect([read.status, read.headers.get('etag')]).toEqual([200, null]);
+});
+
 test(`describe, and 304 while nothing changed ${evidence('documented', 'REST API Developer Guide, sObject Describe, If-Modified-Since')}`, async () => {
   for (const path of ['/sobjects', '/sobjects/Account', '/sobjects/Account/describe']) {
     const full = await org.call('GET', path);

@@ -5,6 +5,7 @@ import type { EmulatorContext } from '../context.ts';
 import { badRequest, notFound } from '../errors.ts';
 import { asRecord, objectNamed, readValues } from '../record-body.ts';
 import { write } from '../write.ts';
+import { checkWriteConditions, readConditions } from './record-conditions.ts';
 
 /** `POST /sobjects/Account` (REST API Developer Guide, "sObject Basic Information"). */
 export const createRow: Handler = (request, context) => {
@@ -30,11 +31,8 @@ export function rowReply(id: string, request: ApiRequest, context: EmulatorConte
     .map((field) => field.trim());
   const row = retrieveWithId(object.name, id, fields, request, context);
   if (!row) throw notFound();
-  const modified = row.LastModifiedDate;
-  if (typeof modified !== 'string') return { status: 200, body: row };
-  const since = Date.parse(request.headers['if-modified-since'] ?? '');
-  if (Date.parse(modified) <= since) return { status: 304 };
-  return { status: 200, headers: { 'Last-Modified': new Date(modified).toUTCString() }, body: row };
+  const { headers, isUnchanged } = readConditions(object.name, id, request, context);
+  return isUnchanged ? { status: 304, headers } : { status: 200, headers, body: row };
 }
 
 /** The id comes along whether it was asked for or not (assumed: seen in replies, not in the guide). */
@@ -55,7 +53,9 @@ export const updateRow: Handler = (request, context) => {
   const body = asRecord(request.body);
   refuseId(body);
   const values = readValues(object, body);
-  write(request, context, (transaction) => transaction.update(object.name, request.params.id as string, values));
+  const id = request.params.id as string;
+  checkWriteConditions(object.name, id, request, context);
+  write(request, context, (transaction) => transaction.update(object.name, id, values));
   return { status: 204 };
 };
 
