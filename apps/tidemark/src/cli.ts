@@ -75,6 +75,8 @@ export function answer(
 
 export interface Session {
   readonly config: Config;
+  readonly env: NodeJS.ProcessEnv;
+  readonly connectors: readonly AnyConnector[];
   readonly engine: Engine;
   readonly store: Store;
   readonly log: RootLog;
@@ -87,7 +89,7 @@ export async function withSession<T>(
   options: CommonOptions & { readonly logs?: boolean },
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const { config: written, env } = await readConfig(cli, options);
+  const { config: written, env, connectors } = await readConfig(cli, options);
   const config = options.json ? recordsAside(written) : written;
   const log = openLog(cli, logLevel(config, options));
   for (const warning of config.warnings) log.warn({ place: warning.place, hint: warning.hint }, warning.message);
@@ -96,7 +98,7 @@ export async function withSession<T>(
   using signals = listenForStop((why) => cli.logLine(`${why}\n`));
   await engine.refreshOrgs();
   try {
-    return await work({ config: engine.config, engine, store, log, signals });
+    return await work({ config: engine.config, env, connectors, engine, store, log, signals });
   } catch (error) {
     throw signals.stop.aborted ? new InterruptedError('stopped by request', { cause: error }) : error;
   }
@@ -140,12 +142,12 @@ function logLevel(config: Config, options: CommonOptions & { readonly logs?: boo
   return !options.logs && (level === 'info' || level === 'debug') ? 'warn' : level;
 }
 
-/** Refuses a name that the configuration does not have, before anything is contacted. */
 /** Of one-way and two-way syncs. */
 export function syncNames({ syncs, pairings }: Config): readonly string[] {
   return [...syncs.keys(), ...pairings.keys()];
 }
 
+/** Refuses a name that the configuration does not have, before anything is contacted. */
 export function knownSync(config: Config, name: string): string {
   const known = syncNames(config);
   if (known.includes(name)) return name;

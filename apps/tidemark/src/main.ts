@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { type Clock, systemClock } from '@tidemark/core';
 import { Command, CommanderError } from 'commander';
 import type { Cli } from './cli.ts';
@@ -21,9 +20,11 @@ import { runsCommand } from './commands/runs.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { startCommand } from './commands/start.ts';
 import { statusCommand } from './commands/status.ts';
+import { tokenCommand } from './commands/token.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { renderFailure, reportFailure } from './failure-report.ts';
 import { painter, processTerminal, type Terminal } from './terminal.ts';
+import { version } from './version.ts';
 
 export interface MainOptions {
   readonly terminal?: Terminal;
@@ -77,6 +78,7 @@ export function createProgram(cli: Cli): Command {
     failuresCommand,
     conflictsCommand,
     verifyCommand,
+    tokenCommand,
     orgCommand,
     rotateKeyCommand,
     emulatorCommand,
@@ -103,8 +105,4 @@ function usageFailure(error: CommanderError, argv: readonly string[], cli: Cli):
     cli.terminal.out(`${JSON.stringify({ error: { code: 'usage', message } })}\n`);
   }
   return 2;
-}
-
-function version(): string {
-  return (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 }

@@ -1,5 +1,8 @@
 import {
+  apiV1,
+  type Clock,
   type Config,
+  type Configuration,
   connectEndpoints,
   createMetrics,
   type Engine,
@@ -8,21 +11,27 @@ import {
   getReadyz,
   type HttpServer,
   hookEndpoints,
+  isLoopbackAddress,
   type Log,
   type Metrics,
+  Operations,
   PortTakenError,
   startHttpServer,
 } from '@tidemark/core';
 import { UsageError } from './usage-error.ts';
+import { version } from './version.ts';
 
 /** Where it answers unless told otherwise. */
 const PORT = 4600;
 
 export interface ServeOptions {
   readonly engine: Engine;
+  readonly configuration: Configuration;
   readonly http: Config['http'];
   readonly log: Log;
-  readonly now: () => number;
+  readonly clock: Clock;
+  /** Where the first token is shown, to somebody who sits there; null where nobody does. */
+  readonly showToken: ((dashboard: string) => void) | null;
   /** Why it does not run syncs at this time, if so. */
   readonly notReady: () => readonly string[];
   /** Whoever waits for an outcome is sent away then. */
@@ -35,7 +44,8 @@ export interface Served extends AsyncDisposable {
 }
 
 /** What `tidemark start` answers while it runs. The usual port may be taken; one that was asked for may not. */
-export async function serveHttp({ engine, http, log, now, notReady, stop }: ServeOptions): Promise<Served> {
+export async function serveHttp(options: ServeOptions): Promise<Served> {
+  const { engine, configuration, http, log, clock, notReady, stop } = options;
   const { hooks } = engine;
   const isFed = hooks.names().length > 0;
   if (http.port === 'off') {
@@ -44,9 +54,24 @@ export async function serveHttp({ engine, http, log, now, notReady, stop }: Serv
       hint: 'name a port with --port or http: { port: … }',
     });
   }
+  const isOpen = http.host !== null && !isLoopbackAddress(http.host);
+  if (isOpen && (await engine.tokens.list()).length === 0) {
+    throw new UsageError(`nothing is answered at ${http.host} as long as nobody has a token: others could reach it`, {
+      hint: 'tidemark token add <name> --role admin makes one; without --host only this machine is answered',
+    });
+  }
+  const { now } = clock;
+  const operations = new Operations({ clock, log, stop });
   const metrics = await createMetrics(engine, now);
   const reasons = async () => [...notReady(), ...(await storeTrouble(engine))];
-  const endpoints = [getMetrics(metrics), getHealthz, getReadyz({ reasons }), hookEndpoints({ hooks, now, log, stop, metrics }), connectEndpoints({ orgs: engine.orgs, log, stop })];
+  const endpoints = [
+    getMetrics(metrics, isOpen ? engine.tokens : null),
+    getHealthz,
+    getReadyz({ reasons }),
+    hookEndpoints({ hooks, now, log, stop, metrics }),
+    connectEndpoints({ orgs: engine.orgs, log, stop }),
+    apiV1({ engine, operations, configuration, now, log, version: version(), stop }),
+  ];
   let server: HttpServer;
   try {
     server = await startHttpServer({ host: http.host, port: http.port ?? PORT, log, endpoints });
@@ -56,7 +81,21 @@ export async function serveHttp({ engine, http, log, now, notReady, stop }: Serv
     log.warn({ hint: error.hint }, `${error.message}: no metrics this time`);
     return nothing;
   }
-  return { metrics, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+  await showFirstToken(server.url, options);
+  return {
+    metrics,
+    async [Symbol.asyncDispose]() {
+      await operations.idle();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Whoever starts it for the first time is let in; nobody else can see what is shown. */
+async function showFirstToken(url: string, { engine, showToken }: ServeOptions): Promise<void> {
+  if (showToken === null || (await engine.tokens.list()).length > 0) return;
+  const { token } = await engine.tokens.issue('first', 'admin');
+  showToken(`${url}/#token=${token}`);
 }
 
 const nothing: Served = { metrics: null, async [Symbol.asyncDispose]() {} };

@@ -115,3 +115,78 @@ test('what is no port is refused before anything is done', async () => {
   const file = await place.call('start');
   expect(file).toMatchObject({ exitCode: 2, err: expect.stringMatching(/tidemark.yaml:9:15: http.port: must be at most 65535/) });
 });
+
+// Who may ask for what a running process does, and change by what it runs.                                     (P10, 000-8, 004-8)
+
+const openAddress = /"url":"http:\/\/0\.0\.0\.0:(\d+)"|"url":"(http:\/\/[^"]+)"/;
+
+async function token(role: string): Promise<string> {
+  const made = await place.call('token', 'add', `a ${role}`, '--role', role, '--json');
+  return (JSON.parse(made.out) as { token: string }).token;
+}
+
+async function ask(url: string, path: string, given: string | null, method = 'GET', body?: unknown) {
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers: {
+      ...(given === null ? {} : { authorization: `Bearer ${given}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, text: await response.text() };
+}
+
+test('others than this machine are answered only once somebody has a token, and then whoever has one', async () => {
+  configure();
+  const refused = start('--port', '0', '--host', '0.0.0.0');
+  expect(await refused.ended).toBe(2);
+  expect(refused.told()).toMatch(/nobody has a token[\s\S]*tidemark token add/);
+  const reader = await token('read');
+  const { said } = start('--port', '0', '--host', '0.0.0.0');
+  const [, port] = await said(openAddress);
+  const url = `http://127.0.0.1:${port ?? new URL((await said(openAddress))[2]!).port}`;
+  expect((await ask(url, '/metrics', null)).status).toBe(401);
+  expect((await ask(url, '/metrics', reader)).status).toBe(200);
+  expect((await ask(url, '/healthz', null)).status).toBe(200);
+});
+
+test('a token that is revoked while the process runs opens nothing any more', async () => {
+  configure();
+  const given = await token('operate');
+  const { said } = start('--port', '0');
+  const url = (await said(address))[1]!;
+  await said(/run finished/);
+  const { status, text } = await ask(url, '/api/v1/syncs/people/runs', given, 'POST', { full: true });
+  expect([status, JSON.parse(text)]).toEqual([202, expect.objectContaining({ kind: 'run', sync: 'people' })]);
+  const listed = JSON.parse((await place.call('token', 'list', '--json')).out) as { tokens: { id: string }[] };
+  expect((await place.call('token', 'revoke', listed.tokens[0]!.id)).exitCode).toBe(0);
+  expect((await ask(url, '/api/v1/syncs', given)).status).toBe(401);
+  expect((await place.call('token', 'revoke', 'nobody')).err).toMatch(/there is no token nobody/);
+});
+
+test('a configuration is checked, compared and taken over while it runs; one that is wrong changes nothing', async () => {
+  configure();
+  const admin = await token('admin');
+  const { child, ended, said } = start('--port', '0');
+  const url = (await said(address))[1]!;
+  await said(/run finished/);
+  const now = JSON.parse((await ask(url, '/api/v1/configuration', admin)).text) as { text: string; version: string };
+  const wrong = { text: now.text.replace('table: people', 'tabel: people'), version: now.version };
+  const refused = JSON.parse((await ask(url, '/api/v1/configuration', admin, 'PUT', wrong)).text);
+  expect(refused).toMatchObject({
+    ok: false,
+    problems: expect.arrayContaining([expect.objectContaining({ place: expect.stringContaining('tabel') })]),
+  });
+  const other = `${now.text}  copies:\n    from: { connection: files, file: in.csv, key: id }\n    to: { connection: db, table: copies }\n    every: 1h\n`;
+  const checked = JSON.parse((await ask(url, '/api/v1/configuration/check', admin, 'POST', { text: other })).text);
+  expect(checked).toMatchObject({ ok: true, added: ['copies'], removed: [], changed: [] });
+  expect((await ask(url, '/api/v1/configuration', admin, 'PUT', { text: other, version: 'another' })).text).toContain(
+    'changed meanwhile',
+  );
+  expect((await ask(url, '/api/v1/configuration', admin, 'PUT', { text: other, version: now.version })).status).toBe(200);
+  await said(/"syncs":\["people","copies"\]/);
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+  expect((await place.call('status', '--json')).out).toContain('"copies"');
+});

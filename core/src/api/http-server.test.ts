@@ -130,7 +130,7 @@ describe('metrics', () => {
     await world.start();
     await world.clock.advance(60_000);
     const metrics = await createMetrics(world.engine, world.clock.now);
-    const { url } = await serve([getMetrics(metrics)]);
+    const { url } = await serve([getMetrics(metrics, null)]);
     metrics.observe(await world.engine.run('people', { full: true, signal: new AbortController().signal }));
     await world.write(['people', '1', { name: 'El' }]);
     await world.clock.advance(5000);
@@ -182,7 +182,7 @@ describe('metrics', () => {
       },
       owned: () => ['contacts'],
     };
-    const { url } = await serve([getMetrics(await createMetrics(engine, () => 0))]);
+    const { url } = await serve([getMetrics(await createMetrics(engine, () => 0), null)]);
     const found = await scraped(url);
     expect(found.get('tidemark_store_up')).toBe(0);
     expect(found.get('tidemark_api_requests_remaining{connection="crm"}')).toBe(70);

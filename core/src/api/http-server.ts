@@ -43,6 +43,7 @@ export async function startHttpServer({ host, port, log, endpoints }: HttpServer
     if (!reply.hasHeader('content-security-policy'))
       reply.header('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
   });
+  server.decorateRequest('asker', null);
   server.setNotFoundHandler(async (request, reply) => {
     const message = `there is nothing at ${request.method} ${request.url.split('?')[0]}`;
     return reply.code(404).send({ error: { code: 'not_found', message } });
@@ -59,7 +60,7 @@ export async function startHttpServer({ host, port, log, endpoints }: HttpServer
     if (isOpen) {
       log.warn(
         { url },
-        'metrics and health are open to everybody who reaches this address: a firewall or a proxy has to keep others away',
+        'who reaches this address can try tokens, and read them on their way: let a proxy with TLS stand before it',
       );
     }
     log.info({ url }, 'answering HTTP');

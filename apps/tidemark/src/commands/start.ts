@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { RunReport } from '@tidemark/core';
+import { Configuration, type RunReport } from '@tidemark/core';
 import { type Command, InvalidArgumentError } from 'commander';
 import { answer, type Cli, type CommonOptions, command, withSession } from '../cli.ts';
 import { recordsOnStdout } from '../records-on-stdout.ts';
@@ -25,31 +25,9 @@ export function startCommand(cli: Cli): Command {
     )
     .option('--host <address>', 'the address for them (default: this machine only, or http.host)')
     .action(async (options: Options) => {
-      const totals = await withSession(cli, { ...options, logs: true }, async ({ engine, config, log, signals }) => {
-        const scheduled = [...config.syncs.values(), ...config.pairings.values()].filter(
-          (sync) => sync.schedule !== null || sync.full !== null || sync.live,
-        );
-        // Orgs may be connected while it runs.
-        if (scheduled.length === 0 && config.orgs === null) {
-          throw new UsageError('no sync has a schedule, so there is nothing to start', {
-            hint: 'give a sync every: 10s or cron:, or use tidemark run <sync>',
-          });
-        }
-        const http = { port: options.port ?? config.http.port, host: options.host ?? config.http.host };
-        const notReady = () => (signals.stop.aborted ? ['it is stopping'] : []);
-        await using served = await serveHttp({ engine, http, log, now: cli.clock.now, notReady, stop: signals.stop });
-        log.info({ syncs: scheduled.map((sync) => sync.name) }, 'started');
-        const runs = { done: 0, failed: 0, stdoutTaken: scheduled.some((sync) => recordsOnStdout(config, sync.name)) };
-        const onRun = (report: RunReport) => {
-          runs.done++;
-          if (!succeeded(report)) runs.failed++;
-          served.metrics?.observe(report);
-        };
-        const worker = { name: `${hostname()}:${process.pid}`, version: version() };
-        await engine.start({ stop: signals.stop, signal: new AbortController().signal, onRun, worker });
-        log.info({ runs: runs.done, failed: runs.failed }, 'stopped');
-        return runs;
-      });
+      const totals: Totals = { done: 0, failed: 0, stdoutTaken: false };
+      // A configuration that is taken over while it runs begins anew, as a restart would.
+      while (await runUntilStopped(cli, options, totals));
       // What failed meanwhile has been logged and is on record; being asked to stop is no failure.
       answer(
         cli,
@@ -62,6 +40,54 @@ export function startCommand(cli: Cli): Command {
         totals.stdoutTaken,
       );
     });
+}
+
+interface Totals {
+  done: number;
+  failed: number;
+  stdoutTaken: boolean;
+}
+
+/** @returns whether it goes on, by another configuration */
+async function runUntilStopped(cli: Cli, options: Options, totals: Totals): Promise<boolean> {
+  return withSession(cli, { ...options, logs: true }, async ({ engine, config, log, signals, env, connectors }) => {
+    const scheduled = [...config.syncs.values(), ...config.pairings.values()].filter(
+      (sync) => sync.schedule !== null || sync.full !== null || sync.live,
+    );
+    // Orgs may be connected while it runs.
+    if (scheduled.length === 0 && config.orgs === null) {
+      throw new UsageError('no sync has a schedule, so there is nothing to start', {
+        hint: 'give a sync every: 10s or cron:, or use tidemark run <sync>',
+      });
+    }
+    totals.stdoutTaken ||= scheduled.some((sync) => recordsOnStdout(config, sync.name));
+    const reloading = new AbortController();
+    const stop = AbortSignal.any([signals.stop, reloading.signal]);
+    await using served = await serveHttp({
+      engine,
+      configuration: new Configuration({ config, env, connectors, reload: () => reloading.abort() }),
+      http: { port: options.port ?? config.http.port, host: options.host ?? config.http.host },
+      log,
+      clock: cli.clock,
+      showToken: cli.terminal.live ? (dashboard) => cli.logLine(`dashboard, for you: ${dashboard}\n`) : null,
+      notReady: () => (stop.aborted ? ['it is stopping'] : []),
+      stop,
+    });
+    log.info({ syncs: scheduled.map((sync) => sync.name) }, 'started');
+    const runs = { done: 0, failed: 0 };
+    const onRun = (report: RunReport) => {
+      runs.done++;
+      if (!succeeded(report)) runs.failed++;
+      served.metrics?.observe(report);
+    };
+    const worker = { name: `${hostname()}:${process.pid}`, version: version() };
+    await engine.start({ stop, signal: new AbortController().signal, onRun, worker });
+    totals.done += runs.done;
+    totals.failed += runs.failed;
+    const goesOn = reloading.signal.aborted && !signals.stop.aborted;
+    log.info({ runs: runs.done, failed: runs.failed }, goesOn ? 'going on by the new configuration' : 'stopped');
+    return goesOn;
+  });
 }
 
 function parsePort(text: string): number | 'off' {

@@ -91,7 +91,6 @@ async function addEndpoints(api: Api, parts: ApiParts): Promise<void> {
   api.setSerializerCompiler(serializerCompiler);
   api.setErrorHandler((error: Error, request, reply) => refuse(error, request, reply, parts.log));
   await api.register(rateLimit, { max: REQUESTS_MAX, timeWindow: '1 minute' });
-  api.decorateRequest('asker', null);
   api.addHook('onRequest', whoAsks(parts.engine.tokens));
   api.addHook('onResponse', async (request, { statusCode }) => record(request, statusCode, parts));
   api.addHook('onRoute', (route) => {

@@ -29,7 +29,12 @@ export const getRuns: ApiEndpoint = (api, { engine }) => {
     '/runs/:id',
     {
       config: { role: 'read' },
-      schema: { summary: 'One run, by its id', tags: ['runs'], params: z.object({ id: storeId }), response: { 200: run, ...refusals } },
+      schema: {
+        summary: 'One run, by its id',
+        tags: ['runs'],
+        params: z.object({ id: storeId }),
+        response: { 200: run, ...refusals },
+      },
     },
     async ({ params: { id } }) => {
       const found = await engine.runById(id);
