@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { type Engine, Engine as EngineClass, openStore, parseConfig, type Store, systemClock } from '@tidemark/core';
+import { Engine, type EngineOptions, openStore, parseConfig, type Store, systemClock } from '@tidemark/core';
 import { type Emulator, startEmulator } from '@tidemark/emulator';
 import { loadConnectors } from '../src/connectors.ts';
 import { Workplace } from '../src/testing.ts';
@@ -65,20 +66,23 @@ export class ManyOrgsWorld implements AsyncDisposable {
   }
 
   /** A process of its own, which does nothing yet. */
-  async engine(store: Store, fetch: typeof globalThis.fetch = globalThis.fetch, log = quiet): Promise<Engine> {
+  async engine(store: Store, ports: Partial<Pick<EngineOptions, 'fetch' | 'log' | 'clock'>> = {}): Promise<Engine> {
     const { connectors } = await loadConnectors();
     const file = this.place.path('tidemark.yaml');
-    const { readFileSync } = await import('node:fs');
     const env = { TIDEMARK_KEY: this.place.env.TIDEMARK_KEY };
     const config = parseConfig(readFileSync(file, 'utf8'), { file, env, connectors });
-    const engine = new EngineClass({ config, store, clock: systemClock, random: Math.random, log, fetch });
+    const options = { clock: systemClock, random: Math.random, log: quiet, fetch: globalThis.fetch, ...ports };
+    const engine = new Engine({ config, store, ...options });
     await engine.refreshOrgs();
     return engine;
   }
 
   rows<Row = Record<string, unknown>>(sql: string): Row[] {
     using database = new DatabaseSync(this.place.path('copy.db'));
-    return database.prepare(sql).all().map((row) => ({ ...row })) as Row[];
+    return database
+      .prepare(sql)
+      .all()
+      .map((row) => ({ ...row })) as Row[];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -145,10 +145,10 @@ test('a first load that could not be made to its end waits for the calls of a fi
   const work = { sync: 'contacts', connections: ['crm'], priority: null };
   expect(await spend(budget, 'full')).toBe(24);
   const error = { code: 'over_budget', message: '' };
-  expect(await holdBack.ended(work, 'delta', { kind: 'full', error })).toBe(true);
+  expect(await holdBack.ended(work, 'delta', { kind: 'full', durationMs: 0, error })).toBe(true);
   expect(await holdBack.untilMs(work, 'delta')).not.toBeNull();
   expect(await holdBack.untilMs({ ...work, sync: 'others' }, 'delta')).toBeNull();
-  expect(await holdBack.ended(work, 'delta', { kind: 'full', error: null })).toBe(false);
+  expect(await holdBack.ended(work, 'delta', { kind: 'full', durationMs: 0, error: null })).toBe(false);
   expect(await holdBack.untilMs(work, 'delta')).toBeNull();
 });
 
