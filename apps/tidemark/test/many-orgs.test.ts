@@ -47,6 +47,22 @@ describe('001-1 orgs in one table', () => {
   });
 });
 
+test('status counts the orgs that are well, and shows those that need somebody', async () => {
+  await using world = new ManyOrgsWorld({ contacts });
+  const orgs = [];
+  for (let i = 0; i < 7; i++) orgs.push(await world.connect(`org-${i}`));
+  orgs[3]!.sessions.revokeAll({ refreshTokens: true });
+  expect((await world.place.call('run', 'contacts@org-3')).exitCode).toBe(1);
+  const { exitCode, out } = await world.place.call('status');
+  expect(exitCode).toBe(1);
+  expect(out).toContain('7 orgs (6 active, 1 revoked); 1 need somebody: org-3');
+  expect(out).toContain('contacts@org-3');
+  expect(out).not.toContain('contacts@org-4');
+  const one = JSON.parse((await world.place.call('status', '--org', 'org-4', '--json')).out);
+  expect(one.syncs.map(({ sync }: { sync: string }) => sync)).toEqual(['contacts@org-4']);
+  expect((await world.place.call('status', '--org', 'nobody')).exitCode).toBe(2);
+});
+
 describe('001-1 orgs that come and go', () => {
   test('a running start takes up an org that is connected, leaves one that is paused, and goes on with it later', async () => {
     await using world = new ManyOrgsWorld({ contacts });

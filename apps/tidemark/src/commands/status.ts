@@ -8,6 +8,7 @@ import {
 } from '@tidemark/core';
 import type { Command } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, withSession } from '../cli.ts';
+import { connectionsOf, renderOrgs, selectSyncs } from '../select-syncs.ts';
 import { renderStream } from '../stream-text.ts';
 import { formatTime, renderTable, roughly } from '../table.ts';
 import { renderWorkers } from '../worker-text.ts';
@@ -16,19 +17,28 @@ export function statusCommand(cli: Cli): Command {
   return command(cli, 'status', 'how every sync stands; exit code 1 while one fails or has open failures', [
     'tidemark status',
     'tidemark status contacts --json',
+    'tidemark status --org acme',
   ])
     .argument('[sync]', 'only this one')
-    .action(async (sync: string | undefined, options: CommonOptions) => {
-      const { syncs, allowances, budgets, workers } = await withSession(cli, options, async ({ engine, config }) => ({
-        syncs: await engine.status(sync === undefined ? undefined : knownSync(config, sync)),
-        allowances: await engine.allowances(),
-        budgets: await engine.budgets(),
-        workers: await engine.workers(),
-      }));
+    .option('--org <name>', 'only the syncs of this org; without it, of many orgs those that are well are counted and not shown')
+    .action(async (sync: string | undefined, options: CommonOptions & { readonly org?: string }) => {
+      const { syncs, orgs, allowances, budgets, workers } = await withSession(cli, options, async ({ engine, config }) => {
+        if (sync !== undefined) knownSync(config, sync);
+        const { shown, orgs } = await selectSyncs(engine, { sync, org: options.org });
+        const own = connectionsOf(config, shown);
+        return {
+          syncs: (await Promise.all(shown.map((name) => engine.status(name)))).flat(),
+          orgs,
+          allowances: (await engine.allowances()).filter(({ connection }) => own.has(connection)),
+          budgets: (await engine.budgets()).filter(({ connection }) => own.has(connection)),
+          workers: await engine.workers(),
+        };
+      });
       const streams = streamsOf(syncs);
       if (syncs.some((each) => each.openFailures > 0 || each.lastRun?.state === 'failed')) cli.exitCode = 1;
-      answer(cli, options, { syncs, streams, budgets, allowances, workers }, () => {
-        const sections = [render(syncs, cli.clock.now())];
+      const document = { syncs, streams, budgets, allowances, workers, ...(orgs !== null && { orgs }) };
+      answer(cli, options, document, () => {
+        const sections = [...(orgs === null ? [] : [renderOrgs(orgs)]), render(syncs, cli.clock.now())];
         for (const stream of streams) sections.push(`${renderStream(stream, cli.clock.now()).join('\n')}\n`);
         if (workers.length > 0) sections.push(renderWorkers(workers, cli.clock.now()));
         if (budgets.length > 0) sections.push(budgets.map(budgetLine).join(''));
