@@ -26,7 +26,7 @@ export function configJsonSchema(connectors: readonly AnyConnector[]): JsonSchem
       connections: {
         type: 'object',
         description: 'The systems to connect, by name',
-        additionalProperties: { anyOf: sorted.map(connectionSchema) },
+        additionalProperties: { anyOf: sorted.flatMap(connectionJsonSchemas) },
       },
       syncs: {
         type: 'object',
@@ -105,6 +105,8 @@ export interface ConnectorSchemas {
   readonly to: JsonSchema | null;
   readonly side: JsonSchema | null;
   readonly lookup: JsonSchema | null;
+  /** Of a connection that stands for many orgs. */
+  readonly orgs: JsonSchema | null;
 }
 
 export function connectorSchemas(connectors: readonly AnyConnector[]): ConnectorSchemas[] {
@@ -118,13 +120,18 @@ export function connectorSchemas(connectors: readonly AnyConnector[]): Connector
       to: c.to === undefined ? null : own(c.to),
       side: c.side === undefined ? null : own(c.side),
       lookup: c.lookup === undefined ? null : own(c.lookup),
+      orgs: c.orgs === undefined ? null : own(c.orgs.config),
     }));
 }
 
-function connectionSchema(connector: AnyConnector): JsonSchema {
-  const type: JsonSchema = { const: connector.name, description: connector.summary };
+function connectionJsonSchemas({ name, summary, config, orgs }: AnyConnector): JsonSchema[] {
+  const type: JsonSchema = { const: name, description: summary };
   const notes: JsonSchema = { type: 'string', description: 'Kept and shown in the generated documentation' };
-  return withProperties(own(connector.config), { type, notes }, ['type'], `A ${connector.name} connection`);
+  const one = withProperties(own(config), { type, notes }, ['type'], `A ${name} connection`);
+  if (orgs === undefined) return [one];
+  const many: JsonSchema = { const: true, description: 'It stands for many orgs, which `tidemark org` connects' };
+  const title = `A ${name} connection that stands for many orgs`;
+  return [one, withProperties(own(orgs.config), { type, orgs: many, notes }, ['type', 'orgs'], title)];
 }
 
 function withExtras(spec: ZodType, extras: z.ZodRawShape, connector: AnyConnector): JsonSchema {

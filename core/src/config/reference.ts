@@ -76,6 +76,10 @@ export function configReference(connectors: readonly AnyConnector[]): string {
       '',
       ...blocks(connector.connection),
     );
+    if (connector.orgs !== null) {
+      parts.push('With `orgs: true` it stands for many orgs (docs/many-orgs.md), and `auth` takes:', '');
+      parts.push(...blocks(connector.orgs.properties!.auth!));
+    }
     if (connector.from !== null) parts.push('`from`, besides `connection`:', '', ...blocks(connector.from));
     if (connector.to !== null) parts.push('`to`, besides `connection` and `key`:', '', ...blocks(connector.to));
     if (connector.lookup !== null) parts.push('`lookup`, besides the keys of a lookup step:', '', ...blocks(connector.lookup));
