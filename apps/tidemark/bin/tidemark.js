@@ -11,6 +11,8 @@ const major = Number(process.versions.node.split('.')[0]);
 if (major >= NEEDED) {
   delete process.env.TIDEMARK_PINNED_NODE;
   const { main } = await import('../src/main.ts');
+  const { reportCrashes } = await import('../src/report-crashes.ts');
+  reportCrashes();
   process.exitCode = await main(process.argv.slice(2));
 } else {
   const node = pinnedNode();

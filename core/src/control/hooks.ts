@@ -1,4 +1,5 @@
 import { InvariantError } from '../base/errors.ts';
+import { scrub } from '../base/secrets.ts';
 import type { HookConfig, SyncConfig } from '../config/config.ts';
 import { inboxOf } from '../config/read-hook.ts';
 import type { Change } from '../model/change.ts';
@@ -142,7 +143,8 @@ class NotedOutcomes implements Outcomes {
   }
 
   told(key: string, outcome: RecordOutcome): void {
-    this.#told.set(this.#sources.get(key) ?? key, outcome);
+    const { message } = outcome;
+    this.#told.set(this.#sources.get(key) ?? key, message === undefined ? outcome : { ...outcome, message: scrub(message) });
   }
 
   waits(changes: readonly Change[]): void {

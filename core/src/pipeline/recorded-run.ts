@@ -1,6 +1,7 @@
 import type { Priority } from '../base/caller.ts';
 import { OverBudgetError, SyncError } from '../base/errors.ts';
 import { retrying } from '../base/retry.ts';
+import { scrub } from '../base/secrets.ts';
 import type { SyncConfig } from '../config/config.ts';
 import type { RunKind, RunState } from '../store/store.ts';
 import type { FullOptions } from './full.ts';
@@ -145,7 +146,7 @@ function describeError(error: unknown, tally: Tally): NonNullable<RunReport['err
     };
   }
   if (error instanceof SyncError) {
-    return { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+    return { code: error.code, message: scrub(error.message), ...(error.hint === undefined ? {} : { hint: scrub(error.hint) }) };
   }
-  return { code: 'unexpected', message: error instanceof Error ? error.message : String(error) };
+  return { code: 'unexpected', message: scrub(error instanceof Error ? error.message : String(error)) };
 }

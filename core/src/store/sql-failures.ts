@@ -1,4 +1,5 @@
 import { type Insertable, type Kysely, type RawBuilder, type Selectable, sql } from 'kysely';
+import { scrub } from '../base/secrets.ts';
 import { NO_STAMP } from '../model/change.ts';
 import { newRow, type Row } from '../model/value.ts';
 import type { Failure, NewFailure, Store } from './store.ts';
@@ -159,7 +160,7 @@ function rowOf(failure: NewFailure): Insertable<Tables['failures']> {
     row: rowText(failure.row),
     stamp_ms: stampOf(failure),
     code: toStored(failure.code),
-    message: toStored(failure.message),
+    message: toStored(scrub(failure.message)),
     place: toStored(failure.place),
     attempts: 1,
     first_at_ms: failure.lastAtMs,
