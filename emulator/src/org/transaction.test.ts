@@ -173,6 +173,28 @@ describe('keys', () => {
     expect(made.map((outcome) => outcome.created)).toEqual([true, false]);
   });
 
+  test(`a key is the record's that has it now, whatever the transaction did and undid before ${evidence('assumed', 'follows from the transaction being one')}`, () => {
+    org.write((t) => {
+      const { id } = t.insert('Thing__c', { Name: 'x', Ext__c: 'a' });
+      t.update('Thing__c', id, { Ext__c: 'b' });
+      // Given up: it is another's to take, and to give up in turn.
+      const other = t.upsert('Thing__c', 'Ext__c', 'a', { Name: 'y' });
+      expect(other.created).toBe(true);
+      const before = t.savepoint();
+      t.update('Thing__c', id, { Ext__c: 'c' });
+      t.delete('Thing__c', other.id);
+      t.rollbackTo(before);
+      expect(t.upsert('Thing__c', 'Ext__c', 'b', {})).toMatchObject({ id, created: false });
+      expect(refusal(() => t.insert('Thing__c', { Name: 'z', Ext__c: 'A' })).errorCode).toBe('DUPLICATE_VALUE');
+      expect(t.upsert('Thing__c', 'Ext__c', 'c', { Name: 'z' }).created).toBe(true);
+    });
+    expect(records(org, 'SELECT Name, Ext__c FROM Thing__c ORDER BY Ext__c')).toMatchObject([
+      { Name: 'y', Ext__c: 'a' },
+      { Name: 'x', Ext__c: 'b' },
+      { Name: 'z', Ext__c: 'c' },
+    ]);
+  });
+
   test(`a parent can be named by its external id ${evidence('assumed', 'Bulk API 2.0 Guide, Relationship Fields in a Header Row; the wording of the refusal from common reports')}`, () => {
     const master = insert('Thing__c', { Name: 'm', Ext__c: 'M1' });
     insert('Thing__c', { Name: 'p', 'Master__r.Ext__c': 'm1' });
