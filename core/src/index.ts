@@ -46,7 +46,7 @@ export type { Orgs, OrgView } from './control/orgs/orgs.ts';
 export type { Health, SyncOverview } from './control/overview.ts';
 export type { Choice } from './control/pairings.ts';
 export type { SyncSchema } from './control/schema-changes.ts';
-export type { OutlineBlock, OutlineField, SyncOutline } from './control/sync-outline.ts';
+export { type OutlineBlock, type OutlineField, outlineOf, type SyncOutline } from './control/sync-outline.ts';
 export type { SyncPlan } from './control/sync-plan.ts';
 export type { SyncStatus } from './control/sync-status.ts';
 export * from './expression/expression.ts';

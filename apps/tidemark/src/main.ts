@@ -4,6 +4,7 @@ import type { Cli } from './cli.ts';
 import { checkCommand } from './commands/check.ts';
 import { conflictsCommand } from './commands/conflicts.ts';
 import { demoCommand } from './commands/demo.ts';
+import { docsCommand } from './commands/docs.ts';
 import { emulatorCommand } from './commands/emulator.ts';
 import { failuresCommand } from './commands/failures.ts';
 import { initCommand } from './commands/init.ts';
@@ -79,6 +80,7 @@ export function createProgram(cli: Cli): Command {
     conflictsCommand,
     verifyCommand,
     tokenCommand,
+    docsCommand,
     orgCommand,
     rotateKeyCommand,
     emulatorCommand,

@@ -472,6 +472,12 @@ describe('the environment', () => {
     );
     expect(config.connections.get('o')!.config).toMatchObject({ timeoutMs: 2500, sandbox: true, auth: { token: '2500' } });
   });
+  test('is what the schema wants, where its default stands in for it', () => {
+    const config = parse(
+      'connections:\n  o: { type: crm, loginUrl: "https://x.example", timeoutMs: "${NOPE:-2500}", sandbox: "${NOPE:-true}", auth: { flow: token, token: "${TIMEOUT}" } }\nsyncs: {}\n',
+    );
+    expect(config.connections.get('o')!.config).toMatchObject({ timeoutMs: 2500, sandbox: true });
+  });
   test('is not what an object inherits', () => {
     expect(shown('connections:\n  a: { type: sql, url: "${constructor}" }\nsyncs: {}\n').join()).toContain(
       'variable constructor is not set',

@@ -4,6 +4,8 @@ export interface Substituted {
   readonly text: string;
   /** Variables whose values are now part of the text. */
   readonly used: readonly string[];
+  /** A variable stood in it, though its default may be what is there now. */
+  readonly filled: boolean;
   readonly problems: readonly { readonly message: string; readonly hint: string }[];
 }
 
@@ -16,6 +18,7 @@ const inside = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
  */
 export function substitute(text: string, env: Environment): Substituted {
   const used: string[] = [];
+  let filled = false;
   const problems: { message: string; hint: string }[] = [];
   const replaced = text.replace(reference, (whole: string, content: string | undefined, close: string | undefined) => {
     if (whole === '$${') return '${';
@@ -29,6 +32,7 @@ export function substitute(text: string, env: Environment): Substituted {
     }
     const name = match[1]!;
     // Not what an object inherits: `constructor` is as unset as any other.
+    filled = true;
     const value = Object.hasOwn(env, name) ? env[name] : undefined;
     if (value !== undefined && value !== '') {
       used.push(name);
@@ -41,5 +45,5 @@ export function substitute(text: string, env: Environment): Substituted {
     });
     return whole;
   });
-  return { text: replaced, used, problems };
+  return { text: replaced, used, filled, problems };
 }

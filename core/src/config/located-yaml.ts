@@ -11,6 +11,8 @@ export interface LocatedYaml {
   place(path: Path, of?: 'key' | 'value'): string;
   /** Variables that went into the value at this path. */
   variables(path: Path): readonly string[];
+  /** A variable stands there, or the default of one: what it gives is text. */
+  filled(path: Path): boolean;
   /** A message without anything that came from the environment. */
   scrub(message: string): string;
 }
@@ -30,6 +32,7 @@ export function locateYaml(text: string, shownFile: string, env: Environment): {
   const problems: Problem[] = [];
   const offsets = new Map<string, { key: number | null; value: number }>();
   const variables = new Map<string, readonly string[]>();
+  const filled = new Set<string>();
   const secrets = new Map<string, string>();
 
   const at = (offset: number) => {
@@ -109,6 +112,7 @@ export function locateYaml(text: string, shownFile: string, env: Environment): {
     if (typeof node.value !== 'string' || verbatimKeys.has(String(path.at(-1)))) return node.value;
     const done = substitute(node.value, env);
     for (const { message, hint } of done.problems) problem(start, path, message, hint);
+    if (done.filled) filled.add(JSON.stringify(path));
     if (done.used.length > 0) {
       variables.set(JSON.stringify(path), done.used);
       for (const name of done.used) secrets.set(env[name]!, name);
@@ -135,6 +139,7 @@ export function locateYaml(text: string, shownFile: string, env: Environment): {
         return placed(offset ?? 0, path);
       }
     },
+    filled: (path) => filled.has(JSON.stringify(path)),
     variables: (path) => variables.get(JSON.stringify(path)) ?? [],
     scrub: (message) =>
       // Very short values cannot be told from ordinary words; our own messages never show values in the first place.

@@ -77,7 +77,7 @@ export class Report {
     for (const issue of issues) {
       const expected = expectedOf(issue);
       const path = issue.path as Path;
-      if (expected.length === 0 || this.yaml.variables([...base, ...path]).length === 0) continue;
+      if (expected.length === 0 || !this.yaml.filled([...base, ...path])) continue;
       copy ??= structuredClone(value);
       const parent = path.slice(0, -1).reduce<unknown>((at, part) => (at as Record<string | number, unknown>)[part], copy);
       const last = path.at(-1);

@@ -94,7 +94,9 @@ function ruleText({ flows, policy }: PairingField, { left, right }: PairingConfi
 }
 
 function stepBlock(step: StepConfig, config: Config): OutlineBlock {
-  const block = { kind: step.kind, title: step.name, connection: null, notes: step.notes };
+  // A step that the user gave no name is called by its place in the file.
+  const title = step.name.replace(/^steps\[\d+\] /, '');
+  const block = { kind: step.kind, title, connection: null, notes: step.notes };
   if (step.kind === 'filter') return { ...block, lines: [step.expression] };
   if (step.kind === 'run') return { ...block, lines: [shortPath(step.file, config)] };
   if (step.kind === 'map') return { ...block, lines: [...step.fields].map(([field, by]) => `${field}: ${mappingText(by)}`) };
