@@ -77,6 +77,10 @@ export function readOrgs(
   for (const [name, block] of named) {
     const path: Path = ['syncs', name, 'forEach'];
     if (block.forEach !== 'org') report.error(path, 'takes org', 'write forEach: org');
+    if (isBlock(block.from) && 'hook' in block.from) {
+      const hint = 'take it into a queue first, and write a sync for each org that reads from there';
+      report.error(path, 'is not for a hook, which is one for all orgs', hint, 'key');
+    }
     const used = connectionsOf(block).filter((each) => many.has(each));
     const [connection, other] = [...new Set(used)];
     if (connection === undefined) {
