@@ -18,8 +18,6 @@ export function quoted(name: string): string {
 export function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
   database.function('fold', { deterministic: true }, (text) => (typeof text === 'string' ? fold(text) : text));
-  // A commit may look at every page of a database in memory: fewer of them make it cheaper.
-  database.exec('PRAGMA page_size = 8192');
   // An emulated org need not survive a power cut; a crash of the process loses nothing with these.
   database.exec('PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536; PRAGMA temp_store = FILE');
   // `%` and `_` are compared as SOQL does: case is folded by us, so LIKE itself must not.
