@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EmulatorCredentials } from '@tidemark/emulator';
 import { startPostgres } from '@tidemark/testkit';
 import pg from 'pg';
 import { run } from './lib/child.ts';
+import { busyMs } from './lib/cpu.ts';
 import { bareTables, configuration, epochMs, equal, limit, visible } from './lib/live-copy.ts';
 import { changeAt, eventsPerTransaction } from './lib/live-events.ts';
 import { pacedLags, steadyLags } from './lib/live-lag.ts';
@@ -67,7 +68,14 @@ export async function bench({ rows: events, rounds, quick }: BenchOptions): Prom
       const client = quick
         ? { wallMs: Number.NaN }
         : await run<{ wallMs: number }>('./pubsub-client-process.ts', { url, credentials, after, events: clientEvents });
-      figures.push({ ...took, limit: (events * 1000) / bare.wallMs, client: (clientEvents * 1000) / client.wallMs });
+      const each = (ms: number) => (ms * 1000) / events;
+      figures.push({
+        ...took,
+        limit: (events * 1000) / bare.wallMs,
+        limitCpu: each(bare.cpuMs),
+        limitOtherCpu: each(bare.otherCpuMs),
+        client: (clientEvents * 1000) / client.wallMs,
+      });
       const { rate, streamRate, batch } = took;
       say(
         `  round ${round}: limit ${figures.at(-1)!.limit.toFixed(0)}/s, tidemark ${rate.toFixed(0)}/s (${streamRate.toFixed(0)}/s once connected, ${batch} a transaction), client ${figures.at(-1)!.client.toFixed(0)}/s`,
@@ -89,7 +97,7 @@ export async function bench({ rows: events, rounds, quick }: BenchOptions): Prom
     const ready = await bus.next<PacedBusReady>();
     const pace = { perSecond: half, perTransaction: eventsPerTransaction };
     const fast = await pacedLags(tidemark([], ready.endpoint), bus, ready, url, pace);
-    const many = { url, ids: paced.ids, first: 0, events: half * PACED_SECONDS, batch: Math.ceil(fast.batch) };
+    const many = { url, ids: paced.ids, first: 0, events: half * PACED_SECONDS, batch: eventsPerTransaction };
     const bareFast = await limit(folder, { ...many, perSecond: half });
 
     let memory: LiveMemory[] = [];
@@ -119,8 +127,11 @@ export async function bench({ rows: events, rounds, quick }: BenchOptions): Prom
         { name: "Tidemark's CPU", value: middle('cpu', 1), unit: 'µs/event' },
         { name: "emulator's CPU", value: middle('orgCpu', 1), unit: 'µs/event' },
         { name: 'CPU of all else, PostgreSQL mostly', value: middle('otherCpu', 1), unit: 'µs/event' },
+        { name: "bare loop's CPU", value: middle('limitCpu', 1), unit: 'µs/event' },
+        { name: 'CPU of all else beside the bare loop', value: middle('limitOtherCpu', 1), unit: 'µs/event' },
         ...lag(`lag at ${half}/s`, fast.ms),
         { name: `events per transaction at ${half}/s`, value: rounded(fast.batch, 0), unit: 'events' },
+        ...lag(`bare loop's lag at ${half}/s`, bareFast.lagMs),
         ...lag(`bare transaction at ${half}/s`, bareFast.ms),
         ...lag(`lag at ${STEADY.perSecond}/s`, slow.ms),
         ...lag(`bare transaction at ${STEADY.perSecond}/s`, bareSlow.ms),
@@ -137,6 +148,7 @@ export async function bench({ rows: events, rounds, quick }: BenchOptions): Prom
         `the public client takes the first ${Math.min(CLIENT_EVENTS, events)} events of each backlog, and the rate is taken to stay`,
         `lag at ${STEADY.perSecond}/s: from the commit in the org until another connection is notified of the change, for ${STEADY.seconds} s, a change a transaction`,
         `lag at ${half}/s: from the moment a transaction of ${eventsPerTransaction} changes was due until another connection is notified that it is there, for ${PACED_SECONDS} s; events recorded from the emulator`,
+        `bare loop's lag: from the same moments until it has committed them; like Tidemark it takes all that is due in one transaction`,
       ],
     };
   } finally {
@@ -157,7 +169,12 @@ interface Taken {
   readonly otherCpu: number;
   readonly maxRssMb: number;
 }
-type Round = Taken & { readonly limit: number; readonly client: number };
+type Round = Taken & {
+  readonly limit: number;
+  readonly limitCpu: number;
+  readonly limitOtherCpu: number;
+  readonly client: number;
+};
 
 async function takeBacklog(
   start: () => SpokenChild,
@@ -187,9 +204,4 @@ async function takeBacklog(
     otherCpu: each(allMs - orgMs - output.cpuMs),
     maxRssMb: output.maxRssMb,
   };
-}
-
-/** What all cores of the machine have been busy since it started. */
-function busyMs(): number {
-  return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
 }

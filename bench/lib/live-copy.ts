@@ -5,7 +5,7 @@ import type { EmulatorCredentials } from '@tidemark/emulator';
 import type pg from 'pg';
 import { run } from './child.ts';
 import { changeAt, liveFields, titleOf, updatedFields } from './live-events.ts';
-import type { LimitInput } from './live-limit-process.ts';
+import type { LimitInput, LimitOutput } from './live-limit-process.ts';
 import type { Produced } from './live-org-process.ts';
 
 const WAIT_MS = 120_000;
@@ -89,7 +89,7 @@ export async function equal(database: pg.Client, { first, ids }: Produced, event
 export function limit(folder: string, { ids, ...given }: Omit<LimitInput, 'idsFile'> & { ids: readonly string[] }) {
   const idsFile = join(folder, 'ids.json');
   writeFileSync(idsFile, JSON.stringify(ids));
-  return run<{ wallMs: number; ms: number[] }>('./live-limit-process.ts', { ...given, idsFile } satisfies LimitInput);
+  return run<LimitOutput>('./live-limit-process.ts', { ...given, idsFile } satisfies LimitInput);
 }
 
 export function epochMs(): number {

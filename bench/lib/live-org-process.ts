@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startEmulator } from '@tidemark/emulator';
 import { input } from './child.ts';
+import { spentMs } from './cpu.ts';
 import { changeAt, eventsPerTransaction, type LiveEvent } from './live-events.ts';
 import { answer } from './spoken-child.ts';
 
@@ -38,8 +39,7 @@ let written = 0;
 answer(emulator.credentials);
 process.on('message', async (question: OrgQuestion) => {
   if (question.kind === 'cpu') {
-    const { user, system } = process.cpuUsage();
-    answer({ cpuMs: (user + system) / 1000 });
+    answer({ cpuMs: spentMs() });
     return;
   }
   const after = emulator.events.latestReplayId();

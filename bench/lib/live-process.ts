@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createFetch, Engine, openStore, parseConfig, systemClock } from '@tidemark/core';
 import { loadConnectors } from '../../apps/tidemark/src/connectors.ts';
 import { input } from './child.ts';
+import { spentMs } from './cpu.ts';
 import { answer } from './spoken-child.ts';
 
 /**
@@ -43,7 +44,7 @@ const log = { debug() {}, info() {}, warn: complain, error: complain };
   const stopping = new AbortController();
   let connectedAtMs: number | null = null;
   const startedAtMs = epochMs();
-  const cpuAtStart = process.cpuUsage();
+  const spentAtStartMs = spentMs();
   const ended = engine.start({ stop: stopping.signal, signal: new AbortController().signal });
   let isLive = false;
   const looking = setInterval(() => {
@@ -68,7 +69,7 @@ const log = { debug() {}, info() {}, warn: complain, error: complain };
     }
     clearInterval(looking);
     const status = engine.liveStatus()[0]!;
-    const { user, system } = process.cpuUsage(cpuAtStart);
+    const cpuMs = spentMs() - spentAtStartMs;
     stopping.abort();
     await ended;
     answer({
@@ -76,7 +77,7 @@ const log = { debug() {}, info() {}, warn: complain, error: complain };
       connectedAtMs: connectedAtMs ?? Number.NaN,
       events: status.events,
       transactions: status.transactions,
-      cpuMs: (user + system) / 1000,
+      cpuMs,
       maxRssMb: maxRssMb(),
     } satisfies LiveOutput);
   });
