@@ -1,6 +1,7 @@
 import type { StreamEvent } from '../../model/stream.ts';
 import type { Folded } from './fold-events.ts';
 import type { Taken } from './inbox.ts';
+import type { Reread } from './live-envelope.ts';
 import type { HoleCause, LiveProgress } from './live-status.ts';
 import type { LiveSync } from './live-sync.ts';
 import type { Rereads } from './rereads.ts';
@@ -20,6 +21,11 @@ export interface Batch {
   position: string;
   /** They end where a transaction of the source ends (P6). */
   whole: boolean;
+  /**
+   * Syncs to be read again because of them: not before they are written. What is read is newer than all of them, and they may be
+   * folded across what was not told, so that their stamps do not say so (P3).
+   */
+  readonly rereads: Map<string, Reread>;
 }
 
 export interface GathererParts {
@@ -44,7 +50,16 @@ export class Gatherer {
 
   /** Adds to what waits. */
   async add(waiting: Batch | null, { events, position, whole }: Taken): Promise<Batch> {
-    const batch: Batch = waiting ?? { work: new Map(), size: 0, gaps: 0, lastCommittedAtMs: 0, events: [], position, whole };
+    const batch: Batch = waiting ?? {
+      work: new Map(),
+      size: 0,
+      gaps: 0,
+      lastCommittedAtMs: 0,
+      events: [],
+      position,
+      whole,
+      rereads: new Map(),
+    };
     batch.position = position;
     batch.whole = whole;
     batch.size += events.length;
@@ -55,12 +70,12 @@ export class Gatherer {
       if (event.op === 'gap' && !isWildcard) batch.gaps++;
       // One of which not even the header could be read tells no time.
       batch.lastCommittedAtMs = event.committedAtMs;
-      if (isWildcard) for (const [sync, dataset] of aside) if (dataset === event.dataset) rereads.mark(sync, 'full');
+      if (isWildcard) for (const [sync, dataset] of aside) if (dataset === event.dataset) mark(batch, sync, 'full');
       for (const sync of this.#byDataset.get(event.dataset) ?? []) {
         // First of all the hole: not even a first load that is under way is sure to have read behind it.
-        if (this.#isHole(event, sync, isWildcard) || rereads.isLoading(sync.name)) continue;
+        if (this.#isHole(batch, event, sync, isWildcard) || rereads.isLoading(sync.name)) continue;
         if (rereads.isPaused(sync.name)) {
-          rereads.mark(sync.name, 'delta');
+          mark(batch, sync.name, 'delta');
           continue;
         }
         const computed = sync.fold(foldedOf(batch, sync), event);
@@ -71,15 +86,14 @@ export class Gatherer {
   }
 
   /** An event that does not name its records: the sync is read again, and that is kept with the position that passes the event. */
-  #isHole(event: StreamEvent, sync: LiveSync, isWildcard: boolean): boolean {
-    const { rereads } = this.#parts;
+  #isHole(batch: Batch, event: StreamEvent, sync: LiveSync, isWildcard: boolean): boolean {
     if (event.op === 'overflow') {
       this.#tellHole('overflow', event, sync);
-      rereads.mark(sync.name, 'delta');
+      mark(batch, sync.name, 'delta');
     } else if (isWildcard) {
       // A change of all records of a kind, by the system itself: no stamp tells of it.
       this.#tellHole('gap', event, sync);
-      rereads.mark(sync.name, 'full');
+      mark(batch, sync.name, 'full');
     } else return false;
     return true;
   }
@@ -91,6 +105,10 @@ export class Gatherer {
     const names = all.map(({ name }) => name);
     this.#parts.status.hole(cause, names);
   }
+}
+
+function mark({ rereads }: Batch, sync: string, kind: Reread): void {
+  if (rereads.get(sync) !== 'full') rereads.set(sync, kind);
 }
 
 const standsForMany = (key: string): boolean => key.endsWith('*');

@@ -25,6 +25,8 @@ export interface LiveParts {
   readonly epoch: number;
   /** This process, among those that may follow the same stream. */
   readonly owner: string;
+  /** How often it says that it follows; every 15 s unless told otherwise. */
+  readonly aliveMs?: number | undefined;
   readonly clock: Clock;
   readonly status: LiveProgress;
   readonly rereads: Rereads;
@@ -194,7 +196,7 @@ export class LiveAttempt implements Listening {
   }
 
   async #bring(batch: Batch, signal: AbortSignal): Promise<void> {
-    const { onEvents, status } = this.#parts;
+    const { onEvents, status, rereads } = this.#parts;
     const { events, size, position, whole } = batch;
     const work = [...batch.work].filter(([, folded]) => folded.size > 0);
     // Beside the work on them, and durable before it is committed.
@@ -211,6 +213,8 @@ export class LiveAttempt implements Listening {
       for (const { sync, changes } of prepared) await ofSync(sync.name, () => sync.apply(transaction, changes));
     }
     await kept;
+    // Kept with the position that passes what they come from. Their runs wait for the gate, which is left when all of it is committed.
+    for (const [sync, kind] of batch.rereads) rereads.mark(sync, kind);
     if (whole) {
       this.#position = position;
       await this.#commit();
@@ -254,8 +258,8 @@ export class LiveAttempt implements Listening {
 
   /** Who hears nothing has nothing to say either: another one may have more luck. */
   get #isToSayAlive(): boolean {
-    const { clock, stream } = this.#parts;
-    return clock.now() - this.#keptAtMs >= ALIVE_MS && stream.state?.().connected !== false;
+    const { clock, stream, aliveMs = ALIVE_MS } = this.#parts;
+    return clock.now() - this.#keptAtMs >= aliveMs && stream.state?.().connected !== false;
   }
 
   /** The position has moved past events that needed no write. */
