@@ -9,6 +9,7 @@ const conflicts = inFile('core/src/pipeline/two-way/conflicts.ts');
 const running = inFile('core/src/pipeline/two-way/run-pairing.ts');
 const store = inFile('core/src/store/sql-links.ts');
 const client = inFile('connectors/salesforce/client.ts');
+const sending = inFile('connectors/salesforce/write/send-patiently.ts');
 
 /** Every safeguard of a two-way sync, taken away one at a time. */
 export const mutations: readonly Mutation[] = [
@@ -179,6 +180,15 @@ export const mutations: readonly Mutation[] = [
     test: {
       file: 'connectors/salesforce/side/side.test.ts',
       name: 'whose reply was lost is not sent again: the run begins anew',
+    },
+  },
+  {
+    name: 'locked records are sent what was decided for them, however long ago that was',
+    promise: 'P7',
+    edits: [sending('if (clock.now() > freshUntilMs) {', 'if (clock.now() > freshUntilMs && false) {')],
+    test: {
+      file: 'connectors/salesforce/write/send-patiently.test.ts',
+      name: 'what was decided a moment ago is not sent later: locked records stay refused, others are decided anew',
     },
   },
 ];
