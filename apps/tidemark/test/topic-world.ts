@@ -131,7 +131,9 @@ export class TopicWorld implements AsyncDisposable {
   }
 
   async live({ engine }: Life): Promise<void> {
-    await vi.waitUntil(() => engine.liveStatus().every(({ state }) => state === 'live'), { timeout: 15_000, interval: 20 });
+    // None is told of before this process owns it.
+    const isLive = () => engine.liveStatus().length > 0 && engine.liveStatus().every(({ state }) => state === 'live');
+    await vi.waitUntil(isLive, { timeout: 15_000, interval: 20 });
   }
 
   rows(columns = 'OrderId__c, Status__c', table = 'orders'): Record<string, unknown>[] {
