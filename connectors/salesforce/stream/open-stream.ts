@@ -16,8 +16,10 @@ import { createDecoder } from './decode-event.ts';
 import { errorOfFault, reactionTo } from './event-errors.ts';
 import { createEventPlans } from './event-plans.ts';
 import { createEventStream, isUnreachable } from './event-stream.ts';
+import { createGrpcClient } from './grpc-client.ts';
 import { earliest, readPosition } from './position.ts';
 import { createPubSubTransport } from './pubsub-transport.ts';
+import { shareGrpcClient } from './shared-channels.ts';
 import { StreamFault, type Transport, type TransportName } from './transport.ts';
 
 /** Makes a transport in place of the real one: how a simulation binds an event bus in its own process. Null: not to be reached that way. */
@@ -101,7 +103,8 @@ function makeTransport(parts: TransportParts, name: TransportName): Transport | 
     return createCometdTransport({ client, session, fetch: context.fetch, clock: context.clock, apiVersion: config.apiVersion });
   }
   const endpoint = pubsubEndpointOf(config);
-  return endpoint === null ? null : createPubSubTransport(endpoint, session, context.clock);
+  const connect = config.auth.flow === 'web-server' ? shareGrpcClient : createGrpcClient;
+  return endpoint === null ? null : createPubSubTransport(endpoint, session, context.clock, connect);
 }
 
 /** An emulator's token goes to no host of Salesforce. */
