@@ -255,6 +255,17 @@ describe('bad input', () => {
       { contacts: { ...contacts, from: { connection: 'db', table: 'x' } } },
       'names no connection that stands for many',
     ],
+    [
+      'a hook for each org',
+      {
+        contacts: {
+          forEach: 'org',
+          from: { hook: { auth: { bearer: 'canary-bearer-token' }, key: 'Id', fields: { Id: 'text' } } },
+          to: { connection: 'customers', object: 'Contact', key: 'Id' },
+        },
+      },
+      'is not for a hook',
+    ],
     ['forEach of something else', { contacts: { ...contacts, forEach: 'customer' } }, 'takes org'],
   ])('%s', async (_, syncs, message) => {
     await using world = new ManyOrgsWorld(syncs);
