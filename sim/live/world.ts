@@ -1,12 +1,11 @@
-import { mkdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openStore, type Random, type Store, seededRandom } from '@tidemark/core';
-import { type Emulator, type OrgClock, startEmulator } from '@tidemark/emulator';
+import { type Emulator, startEmulator } from '@tidemark/emulator';
 import { History, Life, Scheduler } from '@tidemark/testkit/simulation';
 import type { Network } from '../lib/network.ts';
 import { outcomeOf, Wrong } from '../lib/outcome.ts';
 import type { Outcome, SimulationOptions } from '../lib/simulation.ts';
+import { orgClock, pickBy, worldFolder } from '../lib/world-place.ts';
 import { configOf, credentials, EngineProcess, type EngineWorld } from './engine-process.ts';
 import { mappingsOf } from './mapping.ts';
 import { OrgHistory } from './org-history.ts';
@@ -335,21 +334,11 @@ class World {
     const { burst, shortMs, longMs } = this.#plan.gaps;
     const gapMs = this.#random() < burst ? shortMs : longMs;
     this.#later('action', -Math.log(1 - this.#random()) * gapMs, () => {
-      const kind = this.#pickAction();
+      const kind = pickBy(this.#random, this.#plan.weights);
       this.#say(kind);
       this.#acts[kind](this.#random() < 0.5 ? 'Account' : 'Contact');
       if (--this.#actionsLeft > 0) this.#nextAction();
     });
-  }
-
-  #pickAction(): ActionKind {
-    const weights = Object.entries(this.#plan.weights) as [ActionKind, number][];
-    let left = this.#random() * weights.reduce((sum, [, weight]) => sum + weight, 0);
-    for (const [kind, weight] of weights) {
-      left -= weight;
-      if (left < 0) return kind;
-    }
-    return 'write';
   }
 
   readonly #acts: Readonly<Record<ActionKind, (object: 'Account' | 'Contact') => void>> = {
@@ -480,21 +469,6 @@ class World {
 
 async function openTarget(name: string): Promise<SimulatedTarget> {
   if (name === 'postgres') return TargetPostgres.create();
-  if (name === 'sqlite') return new TargetFile(join(folder(), `${process.pid}.db`));
+  if (name === 'sqlite') return new TargetFile(join(worldFolder(), `${process.pid}.db`));
   throw new Error(`there is no target ${name}: sqlite or postgres`);
-}
-
-let made: string | undefined;
-function folder(): string {
-  // In memory where there is such a place: a disk would be waited for at every commit.
-  made ??= process.platform === 'linux' ? '/dev/shm/tidemark-sim' : join(tmpdir(), 'tidemark-sim');
-  mkdirSync(made, { recursive: true });
-  return made;
-}
-
-function orgClock(now: () => number): OrgClock {
-  const fixed = () => {
-    throw new Error('the time of a simulated world is its scheduler');
-  };
-  return { now: () => Math.floor(now()), advance: fixed, freeze: fixed, onMove: () => () => {}, skewMs: 0 };
 }

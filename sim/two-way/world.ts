@@ -1,13 +1,12 @@
-import { mkdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Choice, type Conflict, type LinkStore, openStore, type Random, type Store, seededRandom } from '@tidemark/core';
-import { type Emulator, type OrgClock, startEmulator } from '@tidemark/emulator';
+import { type Emulator, startEmulator } from '@tidemark/emulator';
 import { History, Life, Scheduler } from '@tidemark/testkit/simulation';
 import { importUserModule } from '../../core/src/pipeline/user-module.ts';
 import type { Network } from '../lib/network.ts';
 import { outcomeOf, Wrong } from '../lib/outcome.ts';
 import type { Outcome, SimulationOptions } from '../lib/simulation.ts';
+import { orgClock, pickBy, worldFolder } from '../lib/world-place.ts';
 import { pubsubOf } from '../live/simulated-grpc.ts';
 import type { App } from './app.ts';
 import { AppFile } from './app-file.ts';
@@ -88,7 +87,7 @@ class World {
     const app =
       options.target === 'postgres'
         ? await AppPostgres.create()
-        : new AppFile(join(folder(), `two-way-${process.pid}.db`), () => now() + plan.machineSkewMs);
+        : new AppFile(join(worldFolder(), `two-way-${process.pid}.db`), () => now() + plan.machineSkewMs);
     return new World({ seed, plan, random, history, clockRef, emulator, store, app });
   }
 
@@ -361,22 +360,12 @@ class World {
   #nextAction(): void {
     const { gapMs } = this.#plan;
     this.#later('action', -Math.log(1 - this.#random()) * gapMs, () => {
-      const kind = this.#pickAction();
+      const kind = pickBy(this.#random, this.#plan.weights);
       this.#say(kind);
       if (this.#actionsLeft > 1) this.#nextAction();
       this.#actionsLeft--;
       return this.#acts[kind]();
     });
-  }
-
-  #pickAction(): ActionKind {
-    const weights = Object.entries(this.#plan.weights) as [ActionKind, number][];
-    let left = this.#random() * weights.reduce((sum, [, weight]) => sum + weight, 0);
-    for (const [kind, weight] of weights) {
-      left -= weight;
-      if (left < 0) return kind;
-    }
-    return 'org';
   }
 
   /** Whatever takes its time is awaited. */
@@ -486,18 +475,3 @@ function override<T extends object>(whole: T, parts: Partial<T>): T {
 }
 
 const textOf = (record: object | null) => (record === null ? 'gone' : JSON.stringify(record));
-
-let made: string | undefined;
-function folder(): string {
-  // In memory where there is such a place: a disk would be waited for at every commit.
-  made ??= process.platform === 'linux' ? '/dev/shm/tidemark-sim' : join(tmpdir(), 'tidemark-sim');
-  mkdirSync(made, { recursive: true });
-  return made;
-}
-
-function orgClock(now: () => number): OrgClock {
-  const fixed = () => {
-    throw new Error('the time of a simulated world is its scheduler');
-  };
-  return { now: () => Math.floor(now()), advance: fixed, freeze: fixed, onMove: () => () => {}, skewMs: 0 };
-}
