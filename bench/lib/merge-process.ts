@@ -6,7 +6,8 @@ import { names } from './contact.ts';
 
 /**
  * The limit of a delta: its rows copied into a temporary table, one guarded upsert, the watermark moved, one transaction. Bare
- * SQL over one connection, with the rows ready as COPY text before the clock starts.
+ * SQL over one connection, with the rows ready as COPY text before the clock starts. They are from all over the table, as the org's
+ * changes are.
  */
 const { url, rows } = input<{ url: string; rows: number }>();
 const client = new pg.Client({ connectionString: url });
@@ -16,7 +17,7 @@ await client.query("INSERT INTO bare_watermark VALUES ('contacts', '') ON CONFLI
 const list = names.map((name) => name.toLowerCase());
 const changed = list.map((name) => (name === 'lastname' ? "coalesce(lastname, '') || '~'" : `${name}::text`));
 const picked = await client.query({
-  text: `SELECT ${changed.join(', ')} FROM contact TABLESAMPLE SYSTEM (20) ORDER BY random() LIMIT ${rows}`,
+  text: `SELECT ${changed.join(', ')} FROM contact ORDER BY random() LIMIT ${rows}`,
   rowMode: 'array',
 });
 const text = picked.rows.map((row: (string | null)[]) => `${row.map(cell).join('\t')}\n`).join('');
