@@ -481,3 +481,36 @@ test(`a user's own query is read with its parameter bound to the checkpoint, by 
   expect(changes.map((change) => change.row?.Name)).toContain('late');
   expect(changes.map((change) => change.row?.Name)).not.toContain('old');
 });
+
+describe(`a delta that goes back ${evidence('assumed', 'what was committed may have been stamped for as long before as a transaction can be open')}`, () => {
+  test('brings again what was committed since then, deletes too, and then goes on as ever (P1)', async () => {
+    await using org = await frozenOrg();
+    const source = await org.open(slim);
+    const kept = insert(org, 'Kept');
+    const gone = insert(org, 'Gone');
+    const mark = (await source.mark(signal))!;
+    org.emulator.org.clock.advance(10 * minute);
+    const deletedAtMs = org.emulator.org.clock.now();
+    org.emulator.org.write((tx) => tx.delete('Contact', gone));
+    const { checkpoint } = await readChanges(source, mark);
+    org.emulator.org.clock.advance(120 * minute);
+    const passed = (await readChanges(source, checkpoint)).checkpoint;
+    expect((await readChanges(source, passed)).changes).toEqual([]);
+    const rewound = source.rewind!(passed, deletedAtMs);
+    const again = await readChanges(source, rewound);
+    expect(again.changes.map(({ op, key }) => [op, key])).toEqual(
+      expect.arrayContaining([
+        ['delete', gone],
+        ['upsert', kept],
+      ]),
+    );
+    expect((await readChanges(source, again.checkpoint)).changes).toEqual([]);
+  });
+
+  test('never goes forward', async () => {
+    await using org = await frozenOrg();
+    const source = await org.open(slim);
+    const mark = (await source.mark(signal))!;
+    expect(JSON.parse(source.rewind!(mark, start + 365 * 24 * 60 * minute))).toEqual(JSON.parse(mark));
+  });
+});

@@ -129,6 +129,13 @@ export async function markDelta(source: DeltaSource, signal: AbortSignal): Promi
   }
 }
 
+/** The bounds from which a delta reads again what was committed since then. A stamp is as old as its transaction was long. */
+export function rewindDelta(from: string, committedSinceMs: number): string {
+  const { fresh, settled } = decodeCheckpoint(from);
+  const back = (ms: number) => Math.min(ms, committedSinceMs - transactionMsMax);
+  return encodeCheckpoint({ fresh: back(fresh), settled: settled === null ? null : back(settled) });
+}
+
 /** Changes since `from`, page by page, until a page comes that is not full. */
 export async function* readDelta(source: DeltaSource, from: string, signal: AbortSignal): AsyncGenerator<Batch> {
   const stored = decodeCheckpoint(from);

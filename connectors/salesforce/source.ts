@@ -3,7 +3,7 @@ import { describeCheckpoint } from './checkpoint.ts';
 import type { Client } from './client.ts';
 import type { From } from './config.ts';
 import { createDataset } from './dataset.ts';
-import { type DeltaMemory, type DeltaSource, markDelta, newDeltaMemory, readDelta } from './delta.ts';
+import { type DeltaMemory, type DeltaSource, markDelta, newDeltaMemory, readDelta, rewindDelta } from './delta.ts';
 import type { Describes } from './describe.ts';
 import { salesforceCode } from './errors.ts';
 import { callsOfFullRead, countRecords, type FullSource, readFull } from './full-read.ts';
@@ -119,7 +119,10 @@ export async function openSource(
     readFull: (resume, abort) => guarded(readFull(full, resume, abort)),
     ...(delta === null
       ? {}
-      : { readDelta: (checkpoint: string, abort: AbortSignal) => guarded(readDelta(delta, checkpoint, abort)) }),
+      : {
+          readDelta: (checkpoint: string, abort: AbortSignal) => guarded(readDelta(delta, checkpoint, abort)),
+          rewind: rewindDelta,
+        }),
     readKeys: (keys, abort) => checked(readKeys(client, dataset, filter, keys, abort)),
     describeCheckpoint,
     async [Symbol.asyncDispose]() {},

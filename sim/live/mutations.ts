@@ -115,7 +115,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'an overflow event is passed over',
     promise: 'P5',
-    edits: [gather("      this.#tellHole('overflow', event, sync);\n      mark(batch, sync.name, 'delta');", '')],
+    edits: [gather('      mark(batch, sync.name, { sinceMs: event.committedAtMs });', '')],
   },
   {
     // One world in thousands: a record is made, changed by an overflow and changed once more before the first of these is written.
@@ -127,8 +127,8 @@ export const mutations: readonly Mutation[] = [
     },
     edits: [
       gather(
-        "      mark(batch, sync.name, 'delta');\n    } else if",
-        "      this.#parts.rereads.mark(sync.name, 'delta');\n    } else if",
+        '      mark(batch, sync.name, { sinceMs: event.committedAtMs });',
+        '      this.#parts.rereads.mark(sync.name, { sinceMs: event.committedAtMs });',
       ),
     ],
   },

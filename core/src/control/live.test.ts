@@ -78,7 +78,7 @@ test('P1: a reread that fails is tried again until it succeeds, and its hole is 
   await world.publish({ op: 'overflow', dataset: 'people', keys: [] });
   await world.clock.advance(5 * minute);
   expect(world.runs.filter((run) => run === 'people delta failed').length).toBeGreaterThan(3);
-  expect(world.kept!.rereads).toEqual({ people: 'delta' });
+  expect(world.kept!.rereads).toEqual({ people: { sinceMs: expect.any(Number) } });
   world.faults = undefined;
   await world.clock.advance(2 * minute);
   expect(world.copied('people')).toEqual({ 1: 'Kent' });
@@ -387,6 +387,26 @@ test('P3: what a poll has read does not undo what the stream has written since, 
   expect(world.copied('people')).toEqual({ 1: 'El' });
 });
 
+test('P5: what waits to be read until another run of the sync has ended is read right after it, however long that took', async () => {
+  await using world = await StreamWorld.open();
+  await world.start();
+  await world.clock.advance(minute);
+  world.writeUntold(['people', '1', { name: 'Kent' }]);
+  const goOn = world.holdReads('people', 'delta', 'in hand');
+  const other = world.engine.run('people', { signal: new AbortController().signal });
+  await world.clock.advance(0);
+  await world.publish({ op: 'overflow', dataset: 'people', keys: [] });
+  await world.clock.advance(60 * minute);
+  expect(world.status.rereads).toEqual(['people']);
+  world.runs.length = 0;
+  goOn();
+  await world.clock.advance(0);
+  await other;
+  await world.clock.advance(1500);
+  expect(world.runs).toEqual(['people delta succeeded']);
+  expect(world.status.rereads).toEqual([]);
+});
+
 test('P12: a sync whose mapping has changed is read again, while the others of its stream go on', async () => {
   await using world = await StreamWorld.open();
   await world.write(['people', '1', { name: 'Kent', city: 'Metropolis' }], ['places', '1', { name: 'Metropolis' }]);
@@ -416,7 +436,7 @@ test('what a sync has left to be read when it is taken out keeps nobody waiting,
   await world.write(['people', '1', { name: 'Kent' }]);
   await world.publish({ op: 'overflow', dataset: 'people', keys: [] });
   await world.clock.advance(minute);
-  expect(world.kept!.rereads).toEqual({ people: 'delta' });
+  expect(world.kept!.rereads).toEqual({ people: { sinceMs: expect.any(Number) } });
   world.kill();
   read();
   await world.start({ people: null });

@@ -3,7 +3,7 @@ import type { SyncConfig } from '../config/config.ts';
 import { nameAt } from '../config/orgs.ts';
 import type { PairingConfig } from '../config/pairing.ts';
 import type { LiveProgress } from '../pipeline/live/live-status.ts';
-import type { RunReport } from '../pipeline/recorded-run.ts';
+import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
 import { watchAllowances } from './allowances.ts';
 import type { HoldBack, Scheduling } from './budget/hold-back.ts';
 import type { EngineParts } from './engine-options.ts';
@@ -80,12 +80,12 @@ function followUnit(own: readonly SyncConfig[], parts: UnitParts, { stop, signal
     gate: (sync: SyncConfig) => syncs.gate(sync)!,
     publish: keepStatus(store, clock),
   };
-  const runHeld = async (sync: SyncConfig, kind: 'live' | 'delta', full: boolean) => {
+  const runHeld = async (sync: SyncConfig, priority: 'live' | 'delta', reading: Pick<RunOptions, 'full' | 'sinceMs'>) => {
     // What mends a stream is live work, however much it reads; what stands in for it is a delta like any other.
-    const run = () => syncs.run(sync.name, { full, signal, stop, priority: kind });
+    const run = () => syncs.run(sync.name, { ...reading, signal, stop, priority });
     // Of one system it is urgent; the streams of a thousand orgs that begin at once have to take turns.
     const report = await (sync.org === undefined ? run() : inTurn(slots, turnOf(sync, circuits), clock, run));
-    await holdBack.ended(schedulingOf(sync), kind, report);
+    await holdBack.ended(schedulingOf(sync), priority, report);
     onRun?.(report);
     return report;
   };
@@ -96,11 +96,12 @@ function followUnit(own: readonly SyncConfig[], parts: UnitParts, { stop, signal
       syncs: live.filter(({ channel }) => channel === null),
       paused: (sync) => store.paused(sync),
       heldUntilMs: (sync) => holdBack.untilMs(schedulingOf(sync), 'delta'),
-      poll: (sync) => runHeld(sync, 'delta', false),
+      poll: (sync) => runHeld(sync, 'delta', {}),
       reread: async (name, kind) => {
         const sync = syncs.get(name);
         await holdBack.wait(schedulingOf(sync), 'live', AbortSignal.any([stop, signal]));
-        const report = await runHeld(sync, 'live', kind === 'full');
+        const reading = typeof kind === 'object' ? kind : { full: kind === 'full' };
+        const report = await runHeld(sync, 'live', reading);
         // With a held record everything else was read: the hole is mended, and the sync's own window stays open.
         return report.state === 'succeeded' || report.error?.code === 'held';
       },

@@ -205,6 +205,9 @@ export interface Source extends AsyncDisposable {
   /** Changes after `from` until caught up. Absent where `mark` is null.
    * @throws {CheckpointExpiredError} history is gone: a full run is needed. */
   readDelta?(from: string, signal: AbortSignal): AsyncIterable<Batch>;
+  /** The checkpoint from which a delta brings what was committed since then, by the source's clock, once more, and what comes after
+   * `from`. For sources with a stream: what that could not tell, deltas may have passed. */
+  rewind?(from: string, committedSinceMs: number): string;
   /** Returns once there is something to read after `from`, or the signal aborts: a sync need not ask again and again. */
   waitForChange?(from: string, signal: AbortSignal): Promise<void>;
   /** These records as they are now: an upsert for each that matches the filter, a delete for each that is gone. */

@@ -10,6 +10,8 @@ import { type OpenedSync, type Progress, type RunScope, StoppedError, Tally } fr
 
 export interface RunOptions extends FullOptions {
   readonly full?: boolean;
+  /** A delta goes back to what was committed since then, by the source's clock, though it has been read before. */
+  readonly sinceMs?: number;
   readonly signal: AbortSignal;
   /** Finish the page or batch that is being written, then end. Waits, and reads ahead of it, end at once. */
   readonly stop?: AbortSignal;

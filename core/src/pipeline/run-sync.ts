@@ -40,7 +40,7 @@ async function attempt(
   options: RunOptions,
 ): Promise<void> {
   const sync = await open(readingSignal(options));
-  const { scope, envelope } = await takeOver(sync, scopeOf);
+  const { scope, envelope } = await takeOver(sync, scopeOf, options.signal);
   const failing = new Set(await sync.store.failingKeys(sync.config.name));
   const base = envelopeBase(sync);
   refuseOtherOrigin(sync, envelope);
@@ -54,7 +54,7 @@ async function attempt(
   if (why === null) {
     decide('delta', null);
     try {
-      return await runDelta(sync, scope, { ...base, position: envelope!.position }, failing);
+      return await runDelta(sync, scope, { ...base, position: startOf(sync, envelope!, options) }, failing);
     } catch (error) {
       if (!(error instanceof CheckpointExpiredError)) throw error;
       decide('full', 'the history since the last run is gone at the source');
@@ -76,6 +76,10 @@ async function attempt(
   );
 }
 
+function startOf({ source }: OpenedSync, { position }: Envelope, { sinceMs }: RunOptions): string {
+  return sinceMs === undefined ? position : (source.rewind?.(position, sinceMs) ?? position);
+}
+
 /** Tries failing records again, now. */
 export function retrySync(
   prepared: Prepared,
@@ -85,7 +89,7 @@ export function retrySync(
   return recorded(prepared, options, async (scopeOf, decide) => {
     decide('retry', null);
     const sync = await open(readingSignal(options));
-    const { scope } = await takeOver(sync, scopeOf);
+    const { scope } = await takeOver(sync, scopeOf, options.signal);
     const failing = new Set(await sync.store.failingKeys(sync.config.name));
     await retryFailures(sync, scope, failing, options.ids);
   });
@@ -101,7 +105,7 @@ export function refetchSync(
   return recorded(prepared, options, async (scopeOf, decide) => {
     decide('retry', null);
     const sync = await open(readingSignal(options));
-    const { scope } = await takeOver(sync, scopeOf);
+    const { scope } = await takeOver(sync, scopeOf, options.signal);
     await refetch(sync, scope, keys, new Set(await sync.store.failingKeys(sync.config.name)));
   });
 }
@@ -153,7 +157,7 @@ export async function verifySync(
     );
   }
   const tally = new Tally(options.onProgress);
-  const { scope, envelope } = await takeOver(sync, scopeWith(options, tally));
+  const { scope, envelope } = await takeOver(sync, scopeWith(options, tally), options.signal);
   refuseOtherOrigin(sync, envelope);
   if (envelope === null && sync.source.readDelta !== undefined) {
     throw new RequestRefusedError(`${prepared.config.name} has not completed a full run yet, so there is nothing to verify`, {
@@ -167,7 +171,13 @@ export async function verifySync(
   return verify(sync, scope, failing, settle, options);
 }
 
-async function takeOver(sync: OpenedSync, scopeOf: ScopeOf): Promise<{ scope: RunScope; envelope: Envelope | null }> {
+async function takeOver(
+  sync: OpenedSync,
+  scopeOf: ScopeOf,
+  signal: AbortSignal,
+): Promise<{ scope: RunScope; envelope: Envelope | null }> {
+  // Who has to end takes nothing from whoever has it now.
+  signal.throwIfAborted();
   const { epoch, checkpoint } = await sync.checkpoints.acquire(sync.config.watermarkKey);
   return { scope: scopeOf(epoch), envelope: decodeEnvelope(checkpoint) };
 }

@@ -29,7 +29,7 @@ function gatherer(paused = false) {
 }
 
 test.each([
-  ['overflow', 'x', [['accounts', 'delta']]],
+  ['overflow', 'x', [['accounts', { sinceMs: 1 }]]],
   [
     'gap',
     '001*',

@@ -1,7 +1,7 @@
 import type { StreamEvent } from '../../model/stream.ts';
 import type { Folded } from './fold-events.ts';
 import type { Taken } from './inbox.ts';
-import type { Reread } from './live-envelope.ts';
+import { type Reread, wider } from './live-envelope.ts';
 import type { HoleCause, LiveProgress } from './live-status.ts';
 import type { LiveSync } from './live-sync.ts';
 import type { Rereads } from './rereads.ts';
@@ -89,7 +89,8 @@ export class Gatherer {
   #isHole(batch: Batch, event: StreamEvent, sync: LiveSync, isWildcard: boolean): boolean {
     if (event.op === 'overflow') {
       this.#tellHole('overflow', event, sync);
-      mark(batch, sync.name, 'delta');
+      // Its deltas may have passed it while older events were still to come, which then came over what they had read.
+      mark(batch, sync.name, { sinceMs: event.committedAtMs });
     } else if (isWildcard) {
       // A change of all records of a kind, by the system itself: no stamp tells of it.
       this.#tellHole('gap', event, sync);
@@ -108,7 +109,7 @@ export class Gatherer {
 }
 
 function mark({ rereads }: Batch, sync: string, kind: Reread): void {
-  if (rereads.get(sync) !== 'full') rereads.set(sync, kind);
+  rereads.set(sync, wider(rereads.get(sync) ?? kind, kind));
 }
 
 const standsForMany = (key: string): boolean => key.endsWith('*');

@@ -1,8 +1,18 @@
 import { UnexpectedReplyError } from '../../base/errors.ts';
 import type { Alive } from './standby.ts';
 
-/** How much of a dataset has to be read again: what changed since the sync's own checkpoint, or everything. */
-export type Reread = 'delta' | 'full';
+/**
+ * How much of a dataset has to be read again: what changed since the sync's own checkpoint; what was committed since an instant, by
+ * the source's clock, though deltas have passed it; or everything.
+ */
+export type Reread = 'delta' | { readonly sinceMs: number } | 'full';
+
+/** Reads what either does. */
+export function wider(one: Reread, other: Reread): Reread {
+  if (one === 'full' || other === 'full') return 'full';
+  if (one === 'delta') return other;
+  return other === 'delta' ? one : { sinceMs: Math.min(one.sinceMs, other.sinceMs) };
+}
 
 /**
  * What is kept with the data that a stream has brought: where it goes on, and which syncs have a hole that is not yet mended.

@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { backoffMs, type RetryPolicy } from '../../base/retry.ts';
 import type { Log } from '../../model/connector.ts';
-import type { Reread } from './live-envelope.ts';
+import { type Reread, wider } from './live-envelope.ts';
 
 export interface RereadsOptions {
   readonly unit: string;
@@ -11,8 +12,8 @@ export interface RereadsOptions {
   readonly log: Log;
   /** Ends the waits between runs. */
   readonly signal: AbortSignal;
-  /** Reads a sync again, from its own checkpoint or everything; resolves to whether that succeeded. */
-  readonly reread: (sync: string, kind: Reread) => Promise<boolean>;
+  /** Reads a sync again; resolves to whether that succeeded. `busy`: another run of it is under way, and a while has been waited. */
+  readonly reread: (sync: string, kind: Reread) => Promise<boolean | 'busy'>;
   /** Nothing of a sync is missing any more. */
   readonly onMended?: (sync: string) => void;
 }
@@ -83,8 +84,9 @@ export class Rereads {
   /** Something of this sync was not told, or not listened to, up to now. */
   mark(sync: string, kind: Reread): void {
     const known = this.#holes.get(sync);
-    if (known !== undefined && !known.begun && (known.kind === 'full' || kind === 'delta')) return;
-    this.#holes.set(sync, { kind: known?.kind === 'full' ? 'full' : kind, begun: false });
+    const both = known === undefined ? kind : wider(known.kind, kind);
+    if (known !== undefined && !known.begun && isDeepStrictEqual(both, known.kind)) return;
+    this.#holes.set(sync, { kind: both, begun: false });
     this.#connection?.changed();
     this.#start(sync);
   }
@@ -164,6 +166,8 @@ export class Rereads {
         log.error({ stream: unit, sync, err: error }, 'a sync could not be read again, which is tried once more');
         return false;
       });
+      // That run is no failure, however long it takes: when it ends, nobody is to wait longer for that.
+      if (done === 'busy') continue;
       if (done) {
         failures = 0;
         this.#loading.delete(sync);
