@@ -23,6 +23,12 @@ export const syncs: readonly FleetSync[] = [
 
 export const units: readonly string[] = ['live:org:db', 'live:branch:db', 'polled_accounts', 'polled_contacts', 'names'];
 
+/** Who keeps this checkpoint: a stream has those of its syncs beside its own. */
+export function unitOf(checkpoint: string): string {
+  const fed = syncs.find(({ mapped: { sync }, live }) => live && sync === checkpoint);
+  return fed === undefined ? checkpoint : `live:${fed.from}:db`;
+}
+
 function mapped(sync: string, object: Mapped['object'], fields: Mapped['fields']): Mapped {
   return { sync, object, table: sync, fields, computed: {}, where: null, deletes: 'mirror', startAtMs: null };
 }

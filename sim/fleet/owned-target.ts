@@ -12,6 +12,8 @@ interface Kept {
 export class OwnedTarget extends TargetFile {
   readonly #kept = new Map<string, Kept & { readonly owner: Life }>();
   #watcher: DatabaseSync | null = null;
+  /** Whether this life may take the unit over now. */
+  mayTakeOver: (checkpoint: string, life: Life) => boolean = () => true;
   /** What a former owner has done, if anything. */
   wrong: Wrong | null = null;
   /** Units that came into other hands. */
@@ -34,6 +36,9 @@ export class OwnedTarget extends TargetFile {
         this.wrong ??= new Wrong(
           `${unit} has two effective owners (P11): ${life.name} wrote, and ${known.owner.name} has taken it over`,
         );
+      }
+      if (known?.epoch !== epoch && !this.mayTakeOver(unit, life)) {
+        this.wrong ??= new Wrong(`${life.name} has taken ${unit} over, which it does not own (P11)`);
       }
       const owner = known?.epoch === epoch ? known.owner : life;
       if (known !== undefined && owner !== known.owner) this.takeOvers++;

@@ -39,6 +39,7 @@ export class WorkerProcess {
   readonly version: number;
   isFrozen = false;
   isCutFromOrg = false;
+  thawedAtMs = Number.NEGATIVE_INFINITY;
   /** Since when nothing has been wrong with it. */
   wellSinceMs: number;
   /** Undefined while it runs, null for an end in order. */

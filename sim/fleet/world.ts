@@ -11,7 +11,7 @@ import { OrgHistory } from '../live/org-history.ts';
 import { People } from '../live/people.ts';
 import { startMs } from '../live/plan.ts';
 import { pubsubOf } from '../live/simulated-grpc.ts';
-import { syncs, units } from './mapping.ts';
+import { syncs, unitOf, units } from './mapping.ts';
 import { OwnedTarget } from './owned-target.ts';
 import { type ActionKind, type Plan, planOf } from './plan.ts';
 import { credentials, type FleetWorld, fleetConfig, WorkerProcess } from './worker-process.ts';
@@ -24,6 +24,8 @@ const calmMs = 20_000;
 const takeOverMs = 10_000;
 /** A worker that was started, or mended, is there to take over after this. */
 const joinedMs = 5000;
+/** What was on its way when a process froze arrives in this time after it has thawed. */
+const thawedMs = 500;
 const stepsMax = 300_000;
 const mappings = syncs.map(({ mapped }) => mapped);
 
@@ -85,6 +87,7 @@ class World {
       workers: new SimulatedWorkers(() => scheduler.now()),
       config: fleetConfig(target, this.#plan.everyMs),
     };
+    target.mayTakeOver = (checkpoint, life) => this.#mayTakeOver(unitOf(checkpoint), life);
     this.#people = new People(emulator, scheduler, org, random, { strict: false, longTexts: false });
     this.#truth = new OrgHistory(emulator, mappings);
     this.#actionsLeft = this.#plan.actions;
@@ -184,6 +187,14 @@ class World {
       if (command.ended?.error !== undefined) throw failed(command);
     }
     this.#lookForOrphans();
+  }
+
+  /** Whoever owns it may, or a command that somebody gives; and one that has just thawed, and does not know yet what it has lost. */
+  #mayTakeOver(unit: string, life: Life): boolean {
+    const machine = this.#running.find((running) => running.life === life);
+    const owner = this.#world.workers.owners.get(unit);
+    if (machine === undefined || owner === undefined || machine.line.sessions.includes(owner)) return true;
+    return this.#scheduler.now() - machine.thawedAtMs <= thawedMs;
   }
 
   /** While somebody is there who can, nothing is left undone for long. */
@@ -305,6 +316,7 @@ class World {
       machine.isFrozen = true;
       this.#later('thaw', this.#random() * (this.#random() < 0.3 ? 8000 : 40_000), () => {
         machine.isFrozen = false;
+        machine.thawedAtMs = this.#scheduler.now();
         machine.wellSinceMs = this.#scheduler.now();
         if (!machine.life.abandoned) this.#scheduler.thaw(machine.life);
       });

@@ -9,4 +9,5 @@ export * from './contracts/target.ts';
 export * from './contracts/target-fixture.ts';
 export * from './postgres.ts';
 export { kafkaUsers } from './services/kafka.ts';
+export * from './services/tcp-proxy.ts';
 export * from './services/test-service.ts';

@@ -112,6 +112,7 @@ export class Pairings implements AsyncDisposable {
             if (await paused()) return;
             const pairing = await this.#reuseOrOpen(name, signal);
             // Only a run takes a sync over that another process has: it reads what that one may have left.
+            signal.throwIfAborted();
             if (pairing.ownership.epoch === null) await takeOver(pairing);
             await reconcile(pairing, { left: [], right: [], [side]: keys }, { signal, tally: new PairingTally() });
           }),

@@ -93,7 +93,7 @@ async function createAccess(transaction: Kysely<Tables>, dialect: Database['dial
 async function createWorkers(transaction: Kysely<Tables>): Promise<void> {
   await sql`create table ${sql.table('workers')} (
     id text primary key, name text not null, version text not null, config text not null,
-    started_at_ms bigint not null, beat_at_ms bigint not null)`.execute(transaction);
+    started_at_ms bigint not null, beat_at_ms bigint not null, pid integer not null)`.execute(transaction);
   await sql`create table ${sql.table('worker_configs')} (
     config text primary key, configured text not null, since_ms bigint not null)`.execute(transaction);
   await sql`create table ${sql.table('owned_units')} (unit text primary key, worker text not null)`.execute(transaction);

@@ -26,6 +26,8 @@ export async function openPostgresDatabase(url: string): Promise<Database> {
   });
   // A connection that breaks while idle is replaced by the next use, which reports what goes wrong then.
   pool.on('error', () => {});
+  // One that breaks under a statement tells that statement; unheard, it would end the process as well.
+  pool.on('connect', (client) => client.on('error', () => {}));
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }).withSchema(STORE_SCHEMA);
   return {
     db,

@@ -27,6 +27,9 @@ const FORGOTTEN_MS = 300_000;
 /** Who is gone is counted in for a moment longer than the server keeps his locks: whoever then looks for them finds them free. */
 const GONE_MS = SILENT_MS_MAX + 500;
 
+/** Who was heard of lately, and whose session is there: the server knows at once when a process is killed. */
+const LIVES = `(w.beat_at_ms > ${NOW} - ${GONE_MS} and exists (select from pg_stat_activity a where a.pid = w.pid))`;
+
 /** Opens a connection of its own to the store's server. */
 export type OpenSession = (name: string) => Promise<PostgresSession>;
 
@@ -61,7 +64,7 @@ export function postgresWorkers(open: OpenSession, { db, translate }: Pick<Datab
 const LIVING = `
   select w.id, w.name, w.version, w.started_at_ms::text as started,
          array(select u.unit from ${UNITS} u where u.worker = w.id order by u.unit) as owns
-    from ${WORKERS} w where w.beat_at_ms > ${NOW} - ${GONE_MS} order by w.started_at_ms, w.id`;
+    from ${WORKERS} w where ${LIVES} order by w.started_at_ms, w.id`;
 
 async function join(worker: Worker, session: PostgresSession, translate: (error: unknown) => unknown): Promise<WorkerSession> {
   const id = randomUUID();
@@ -85,7 +88,8 @@ async function enter(query: PostgresSession['query'], id: string, worker: Worker
   // In one statement: what a worker has nobody throws away.
   await query(
     `with kept as (insert into ${CONFIGS} (config, configured, since_ms) values ($4, $6, ${NOW}) on conflict (config) do nothing)
-     insert into ${WORKERS} (id, name, version, config, started_at_ms, beat_at_ms) values ($1, $2, $3, $4, $5, ${NOW})`,
+     insert into ${WORKERS} (id, name, version, config, started_at_ms, beat_at_ms, pid)
+     values ($1, $2, $3, $4, $5, ${NOW}, pg_backend_pid())`,
     [id, name, version, nameOf(configured), startedAtMs, JSON.stringify(configured)],
   );
 }
@@ -132,8 +136,8 @@ class Session implements WorkerSession {
     const rows = await this.#ask<{ id: string; config: string; silent: number; pid: number }>(
       `with own as (update ${WORKERS} set beat_at_ms = ${NOW} where id = $1 returning id)
        select w.id, w.config, (${NOW} - w.beat_at_ms)::int as silent, pg_backend_pid() as pid
-         from ${WORKERS} w where w.id in (select id from own) or (w.id <> $1 and w.beat_at_ms > ${NOW} - $2::bigint)`,
-      [this.id, GONE_MS],
+         from ${WORKERS} w where w.id in (select id from own) or (w.id <> $1 and ${LIVES})`,
+      [this.id],
     );
     const own = rows.find(({ id }) => id === this.id);
     if (own === undefined || own.pid !== this.#pid) {
@@ -160,9 +164,9 @@ class Session implements WorkerSession {
       const free = await this.#ask<{ unit: string }>(
         `select wanted.unit from unnest($1::text[]) with ordinality wanted (unit, at)
           where not exists (select from ${UNITS} u join ${WORKERS} w on w.id = u.worker
-                             where u.unit = wanted.unit and w.beat_at_ms > ${NOW} - $2::bigint)
-          order by wanted.at limit $3`,
-        [wanted, GONE_MS, max],
+                             where u.unit = wanted.unit and ${LIVES})
+          order by wanted.at limit $2`,
+        [wanted, max],
       );
       const names = free.map(({ unit }) => unit);
       const got = await this.#ask<{ unit: string }>(

@@ -79,7 +79,16 @@ export interface Tables {
   /** Calls made of a system, by stretches of time. */
   api_calls: { connection: string; from_ms: number; priority: string; calls: number };
   /** Workers that share the syncs, by the server's clock; who has not beaten for long is gone. */
-  workers: { id: string; name: string; version: string; config: string; started_at_ms: number; beat_at_ms: number };
+  workers: {
+    id: string;
+    name: string;
+    version: string;
+    config: string;
+    started_at_ms: number;
+    beat_at_ms: number;
+    /** Of its session, at the server. */
+    pid: number;
+  };
   /** What workers are configured to run, as JSON, and when the first of them came with it. */
   worker_configs: { config: string; configured: string; since_ms: number };
   /** Who says that he owns what. That he does is a matter of locks. */

@@ -26,9 +26,6 @@ interface Entry {
   readonly end: () => void;
 }
 
-/** Who is gone is counted in for a moment longer than his units are his. */
-const GONE_MS = SILENT_MS_MAX + 500;
-
 /** The sessions of a store that workers share, as its server keeps them, in a world's time. */
 export class SimulatedWorkers {
   readonly #now: () => number;
@@ -101,10 +98,7 @@ export class SimulatedWorkers {
           for (const unit of units) if (this.#owners.get(unit) === id) this.#owners.delete(unit);
         }),
       leave: async () => {
-        await ask('leave', (entry) => {
-          entry.heardAtMs = Number.NEGATIVE_INFINITY;
-          this.end(id);
-        });
+        await ask('leave', () => this.end(id));
         lost.abort();
       },
       async [Symbol.asyncDispose]() {
@@ -132,13 +126,9 @@ export class SimulatedWorkers {
     for (const { id, heardAtMs } of this.#sessions.values()) if (this.#now() - heardAtMs > SILENT_MS_MAX) this.end(id);
   }
 
-  #isAlive({ heardAtMs }: Entry): boolean {
-    return this.#now() - heardAtMs <= GONE_MS;
-  }
-
   #peers(self: string): readonly Peer[] {
     return [...this.#sessions.values()]
-      .filter((entry) => this.#isAlive(entry))
+      .filter(({ hasEnded }) => !hasEnded)
       .map(({ id, worker, config, heardAtMs }) => ({
         id,
         configured: worker.configured,
@@ -154,8 +144,9 @@ export class SimulatedWorkers {
   }
 
   #living(): readonly LiveWorker[] {
+    this.#endSilent();
     return [...this.#sessions.values()]
-      .filter((entry) => this.#isAlive(entry))
+      .filter(({ hasEnded }) => !hasEnded)
       .map(({ id, worker: { name, version, startedAtMs } }) => {
         const owns = [...this.#owners].flatMap(([unit, owner]) => (owner === id ? [unit] : [])).sort();
         return { id, name, version, startedAtMs, owns };

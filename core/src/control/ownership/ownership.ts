@@ -105,7 +105,10 @@ export class Ownership {
       await (workers.isShared ? this.#share(session, fence) : this.#ownAll(session));
     } finally {
       // Whatever has become of the session: what was owned by it is not ours any more.
-      for (const { end } of this.#owned.values()) end.abort(fence.lost.reason);
+      for (const owned of this.#owned.values()) {
+        owned.isGivenUp = true;
+        owned.end.abort(fence.lost.reason);
+      }
     }
   }
 
@@ -219,7 +222,7 @@ export class Ownership {
 
   /** Of what was given up or lost, what has come to its end. Work that has ended by itself is nobody's to begin again. */
   #forgetEnded(): string[] {
-    const over = [...this.#owned.values()].filter(({ isOver, isGivenUp, end }) => isOver && (isGivenUp || end.signal.aborted));
+    const over = [...this.#owned.values()].filter(({ isOver, isGivenUp }) => isOver && isGivenUp);
     for (const { unit } of over) this.#owned.delete(unit.name);
     return over.map(({ unit }) => unit.name);
   }

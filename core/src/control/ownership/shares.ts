@@ -13,7 +13,9 @@ export interface Share {
  * has it otherwise leaves it to them, as soon as one of them lives.
  */
 export function shareOf(self: Peer['configured'], units: readonly Unit[], peers: readonly Peer[]): Share {
-  const newestFirst = [...peers].sort((a, b) => b.configuredAtMs - a.configuredAtMs || (a.id < b.id ? -1 : 1));
+  // Who is late may be gone, and his share would be done by nobody; what he has is his as long as he lives.
+  const there = peers.filter(({ isLate }) => !isLate);
+  const newestFirst = there.sort((a, b) => b.configuredAtMs - a.configuredAtMs || (a.id < b.id ? -1 : 1));
   const workersOf = new Map<string, number>();
   let share = 0;
   const eligible = units.filter(({ group }) => {

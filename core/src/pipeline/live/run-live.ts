@@ -150,6 +150,8 @@ async function follow(options: LiveOptions, { rereads, aside, owner, owners, dat
   status.aside = aside.reasons;
   const { syncs, checkpoints } = opened;
   refuseTakenOver(unit, decodeLive(await checkpoints.read(unit)), owners);
+  // Who has to end takes nothing from whoever has it now.
+  signal.throwIfAborted();
   const { epoch, checkpoint } = await checkpoints.acquire(unit);
   let kept = decodeLive(checkpoint);
   const isTooOld = kept !== null && kept.position !== null && clock.now() - kept.keptAtMs > POSITION_MS;

@@ -55,6 +55,8 @@ async function attempt(
   tally: PairingTally,
 ): Promise<void> {
   const pairing = await open(options.signal);
+  // Who has to end takes nothing from whoever has it now.
+  options.signal.throwIfAborted();
   const { store, clock, name } = pairing;
   const checkpoint = await takeOver(pairing);
   const scope = scopeOf(ownerOf(pairing).epoch);
@@ -131,6 +133,7 @@ export function retryPairing(
   return recorded(prepared, options, async (scopeOf, decide) => {
     decide('retry', null);
     const pairing = await open(options.signal);
+    options.signal.throwIfAborted();
     await takeOver(pairing);
     const scope = scopeOf(ownerOf(pairing).epoch);
     const tally = new PairingTally();
