@@ -7,6 +7,7 @@ import {
   SyncError,
 } from '@tidemark/core';
 import { type Db, MongoClient } from 'mongodb';
+import { MongodbStream } from './change-stream.ts';
 import {
   type MongodbConfig,
   type MongodbFrom,
@@ -48,6 +49,7 @@ export function createConnector(): Connector<MongodbConfig, MongodbFrom, Mongodb
         },
         openSource: async (spec) => openSource(db(), spec),
         openSide: async (spec) => openSide(db(), spec as SideSpec<MongodbSideSpec>, config.decimals),
+        openStream: async (spec) => new MongodbStream(db(), spec, context),
         openTarget: async (spec) => new MongodbTarget(db(), spec, context.clock, config.decimals),
         async [Symbol.asyncDispose]() {
           await client?.close();

@@ -57,6 +57,7 @@ function denied(error: Error): AccessDeniedError {
 }
 
 export const DUPLICATE_KEY = 11000;
+export const NAMESPACE_NOT_FOUND = 26;
 export const NAMESPACE_EXISTS = 48;
 export const TOO_LARGE: Rejection = { code: '10334', message: 'the document would be larger than the 16 MB that MongoDB takes' };
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { keyOf, type Row, type SourceSpec, seededRandom, systemClock } from '@tidemark/core';
+import { keyOf, type Row, type SourceSpec, type StreamSpec, seededRandom, systemClock } from '@tidemark/core';
 import { type SourceFixture, serviceOrSkip, type TargetFixture } from '@tidemark/testkit';
 import { BSON, type Db, MongoClient } from 'mongodb';
 import { type MongodbFrom, type MongodbTo, mongodbSide } from './config.ts';
@@ -81,6 +81,7 @@ export async function createSourceFixture() {
         },
         AbortSignal.timeout(60_000),
       ),
+    stream: (spec: StreamSpec, signal: AbortSignal) => connection.openStream!(spec, signal),
     async put(records: Parameters<SourceFixture['put']>[0]) {
       if (records.length === 0) return;
       await documents.deleteMany({ Id: { $in: records.map(({ id }) => id) } });

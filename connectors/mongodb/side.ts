@@ -15,7 +15,7 @@ import {
 import { type Collection, type Db, type Document, type Filter, ObjectId } from 'mongodb';
 import type { MongodbSideSpec } from './config.ts';
 import { discoverFields } from './discover.ts';
-import { guarded, rejectionOf } from './errors.ts';
+import { guarded, NAMESPACE_NOT_FOUND, rejectionOf } from './errors.ts';
 import { formsOf } from './key-forms.ts';
 import { openSource } from './source.ts';
 import { canonicalOf, type Decimals, toStored, ValueError } from './values.ts';
@@ -49,19 +49,13 @@ export async function openSide(db: Db, spec: SideSpec<MongodbSideSpec>, decimals
 }
 
 async function hasUniqueIndex(documents: Collection<Stored>, field: string): Promise<boolean> {
-  const exists = await guarded(() =>
-    documents
-      .find()
-      .limit(1)
-      .toArray()
-      .then(() => documents.indexes().catch(noCollection)),
-  );
-  return exists.some(({ key, unique }) => unique === true && Object.keys(key).join() === field);
+  const indexes = await guarded(() => documents.indexes().catch(noCollection));
+  return indexes.some(({ key, unique }) => unique === true && Object.keys(key).join() === field);
 }
 
 /** What has no document has no index either. */
 function noCollection(error: unknown): [] {
-  if ((error as { code?: unknown }).code === 26) return [];
+  if ((error as { code?: unknown }).code === NAMESPACE_NOT_FOUND) return [];
   throw error;
 }
 

@@ -49,7 +49,15 @@ export async function openSource(db: Db, spec: SourceSpec<MongodbFrom>): Promise
         needed.includes(name) || (!spec.exclude.includes(name) && (spec.fields === null || spec.fields.includes(name))),
     )
     .map((field) => ({ ...field, nullable: field.name !== from.key }));
-  return new MongodbSource(documents, spec, { name: from.collection, key: [from.key], fields }, `mongodb:${db.databaseName}`);
+  const streams = from.key === '_id' && (await hasChangeStreams(db));
+  const schema = { name: from.collection, key: [from.key], fields };
+  return new MongodbSource(documents, spec, schema, `mongodb:${db.databaseName}`, streams);
+}
+
+/** Members of a replica set have an oplog, and a cluster's routers tell of theirs. */
+async function hasChangeStreams(db: Db): Promise<boolean> {
+  const { setName, msg } = await guarded(() => db.command({ hello: 1 }));
+  return setName !== undefined || msg === 'isdbgrid';
 }
 
 /**
@@ -62,6 +70,8 @@ class MongodbSource implements Source {
   readonly schema: DatasetSchema;
   readonly origin: string;
   readonly stampField?: string;
+  /** An event names a document by its _id and by nothing else. */
+  readonly streamDataset?: string;
   readonly readDelta?: NonNullable<Source['readDelta']>;
   readonly warnings: NonNullable<Source['warnings']>;
   readonly #documents: Collection;
@@ -71,10 +81,11 @@ class MongodbSource implements Source {
   readonly #where: Filter<Document>;
   readonly #projection: { readonly [name: string]: 0 | 1 };
 
-  constructor(documents: Collection, spec: SourceSpec<MongodbFrom>, schema: DatasetSchema, origin: string) {
+  constructor(documents: Collection, spec: SourceSpec<MongodbFrom>, schema: DatasetSchema, origin: string, streams: boolean) {
     const { key, watermark } = spec.from;
     this.schema = schema;
     this.origin = origin;
+    if (streams) this.streamDataset = spec.from.collection;
     this.#documents = documents;
     this.#key = key;
     this.#watermark = watermark;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { OwnershipLostError, type Rejection } from '@tidemark/core';
 import type { Collection, Db, Filter } from 'mongodb';
-import { DUPLICATE_KEY, guarded } from './errors.ts';
+import { DUPLICATE_KEY, guarded, NAMESPACE_NOT_FOUND } from './errors.ts';
 import type { Layout } from './layout.ts';
 import { sendAll } from './send-all.ts';
 import type { Doc } from './shape.ts';
@@ -117,7 +117,7 @@ export class Staging {
       for await (const { document } of this.#later.find().sort({ page: 1 })) {
         await this.documents.replaceOne({ _id: document._id }, document, { upsert: true });
       }
-      await this.#later.drop();
+      await drop(this.#later);
     });
   }
 
@@ -130,9 +130,7 @@ export class Staging {
   async discard(): Promise<void> {
     await this.forget();
     await guarded(async () => {
-      for (const { collectionName } of [this.documents, this.#announced, this.#later]) {
-        await this.documents.db.dropCollection(collectionName);
-      }
+      for (const each of [this.documents, this.#announced, this.#later]) await drop(each);
     });
   }
 
@@ -242,6 +240,13 @@ export class StagedPage {
     }
     return refused;
   }
+}
+
+/** Servers before 7.0 refuse to drop what is not there. */
+async function drop(collection: { drop(): Promise<unknown> }): Promise<void> {
+  await collection.drop().catch((error) => {
+    if ((error as { code?: unknown }).code !== NAMESPACE_NOT_FOUND) throw error;
+  });
 }
 
 function lost(): OwnershipLostError {
