@@ -121,7 +121,11 @@ export async function publishUntilEnded(
   await publishOnce();
 }
 
-async function rereadInTurn(sync: string, kind: Reread, { reread, clock, signal, log }: FollowOptions): Promise<boolean> {
+async function rereadInTurn(
+  sync: string,
+  kind: Reread,
+  { reread, clock, signal, log }: FollowOptions,
+): Promise<boolean | 'busy'> {
   try {
     return await reread(sync, kind);
   } catch (error) {
@@ -129,7 +133,7 @@ async function rereadInTurn(sync: string, kind: Reread, { reread, clock, signal,
     // Another run of the sync is under way; it may have begun before the hole was made.
     log.debug({ sync, reason: error.message }, 'the reread waits');
     await clock.sleep(BUSY_MS, signal);
-    return false;
+    return 'busy';
   }
 }
 
