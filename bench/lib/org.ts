@@ -5,7 +5,8 @@ import { names } from './contact.ts';
 
 export type TargetConnection =
   | { readonly type: 'postgres'; readonly url: string }
-  | { readonly type: 'sqlite'; readonly path: string };
+  | { readonly type: 'sqlite'; readonly path: string }
+  | { readonly type: 'mongodb'; readonly url: string; readonly decimals: 'decimal128' | 'double' };
 
 /** An emulator in a process of its own. */
 export class BenchOrg implements AsyncDisposable {
@@ -31,7 +32,7 @@ export class BenchOrg implements AsyncDisposable {
     return (await reply.json()) as T;
   }
 
-  /** A configuration with one sync, `contacts`, from this org into a table `contact`. */
+  /** A configuration with one sync, `contacts`, from this org into a table or collection `contact`. */
   yaml(target: TargetConnection, options: { fields?: Record<string, string>; store?: string; from?: object } = {}): string {
     const { loginUrl, clientId, clientSecret } = this.credentials;
     const fields = options.fields ?? Object.fromEntries(names.map((name) => [name, name]));
@@ -46,7 +47,7 @@ export class BenchOrg implements AsyncDisposable {
       syncs: {
         contacts: {
           from: { connection: 'org', object: 'Contact', ...options.from },
-          to: { connection: 'db', table: 'contact' },
+          to: { connection: 'db', [target.type === 'mongodb' ? 'collection' : 'table']: 'contact' },
           fields: Object.fromEntries(spelled),
         },
       },
