@@ -1,5 +1,6 @@
 import type { Clock } from '@tidemark/core';
 import type { Client } from './client.ts';
+import { shared } from './shared.ts';
 import { identifier } from './soql.ts';
 
 /** REST API Developer Guide, "sObject Describe": what we use of it. */
@@ -48,6 +49,39 @@ export interface Describes {
 /** A poll every ten seconds must not cost a describe each (P8); a new field may wait this long. */
 const keptMs = 15 * 60_000;
 
+/** All that is kept of a field: a describe holds ten times as much, picklists above all. */
+const fieldKeys = Object.keys({
+  name: true,
+  type: true,
+  length: true,
+  precision: true,
+  scale: true,
+  nillable: true,
+  calculated: true,
+  calculatedFormula: true,
+  filterable: true,
+  sortable: true,
+  referenceTo: true,
+  relationshipName: true,
+  compoundFieldName: true,
+  extraTypeInfo: true,
+  createable: true,
+  updateable: true,
+  defaultedOnCreate: true,
+  externalId: true,
+  idLookup: true,
+  unique: true,
+  caseSensitive: true,
+} satisfies Record<keyof DescribeField, true>) as (keyof DescribeField)[];
+
+/** Standard fields are the same in all of a thousand orgs: each is kept once. */
+function keptOf({ name, queryable, replicateable, createable, updateable, deletable, fields }: Describe): Describe {
+  const kept = fields.map((field) =>
+    shared(Object.fromEntries(fieldKeys.flatMap((key) => (key in field ? [[key, field[key]]] : []))) as unknown as DescribeField),
+  );
+  return { name, queryable, replicateable, createable, updateable, deletable, fields: kept };
+}
+
 export function createDescribes(client: Client, clock: Clock): Describes {
   const kept = new Map<string, { describe: Describe; modified: string | null; atMs: number }>();
   return {
@@ -62,7 +96,7 @@ export function createDescribes(client: Client, clock: Clock): Describes {
         about: `describe of ${object}`,
         signal,
       });
-      const describe = reply.status === 304 && known !== undefined ? known.describe : (reply.body as Describe);
+      const describe = reply.status === 304 && known !== undefined ? known.describe : keptOf(reply.body as Describe);
       kept.set(name, { describe, modified: reply.headers.get('last-modified') ?? known?.modified ?? null, atMs: clock.now() });
       return describe;
     },

@@ -1,5 +1,6 @@
 import { type Clock, type ConnectorContext, retrying, SyncError } from '@tidemark/core';
 import type { Describe, Describes } from '../describe.ts';
+import { sharedBy } from '../shared.ts';
 import { type AvroPlan, createAvroPlan } from './avro-plan.ts';
 import type { ChangeShape } from './change-shape.ts';
 import { type EventField, fieldsByDescribe, fieldsBySchema } from './event-fields.ts';
@@ -45,18 +46,16 @@ export function createEventPlans(parts: {
   readonly context: Pick<ConnectorContext, 'clock' | 'random' | 'log' | 'connection'>;
 }): EventPlans {
   const { describes, context, needsSchema } = parts;
-  const schemas = new Map<string, AvroPlan>();
-  const texts = new Map<string, string>();
+  const schemas = new Map<string, { readonly plan: AvroPlan; readonly text: string }>();
   const schemasComing = new Map<string, Promise<AvroPlan>>();
   const plans = new Map<string, { plan: EventPlan; describe: Describe | null; atMs: number }>();
   const plansComing = new Map<string, Promise<EventPlan>>();
 
   async function readSchema(id: string, signal: AbortSignal): Promise<AvroPlan> {
     const text = await parts.loadSchema(id, signal);
-    const plan = createAvroPlan(text);
-    schemas.set(id, plan);
-    texts.set(id, text);
-    return plan;
+    const schema = sharedBy(`schema ${text}`, () => ({ plan: createAvroPlan(text), text }));
+    schemas.set(id, schema);
+    return schema.plan;
   }
 
   /** Of an object that describe does not know any more, or a platform event: the schema alone has to do. */
@@ -100,9 +99,9 @@ export function createEventPlans(parts: {
   }
 
   const api: EventPlans = {
-    schema: (id) => schemas.get(id),
+    schema: (id) => schemas.get(id)?.plan,
     loadSchema: (id, signal) =>
-      schemas.has(id) ? Promise.resolve(schemas.get(id)!) : once(schemasComing, id, () => readSchema(id, signal)),
+      schemas.has(id) ? Promise.resolve(schemas.get(id)!.plan) : once(schemasComing, id, () => readSchema(id, signal)),
     plan(schemaId) {
       const known = plans.get(schemaId);
       return known !== undefined && isFresh(known.atMs, context.clock) ? known.plan : undefined;
@@ -110,7 +109,12 @@ export function createEventPlans(parts: {
     loadPlan: (schemaId, object, signal) => once(plansComing, schemaId, () => makePlan(schemaId, object, signal)),
     async keep(schemaId, object, signal) {
       const described = await describeOf(object, signal);
-      return keptSchemaText({ object, avro: texts.get(schemaId) ?? null, describe: described, atMs: context.clock.now() });
+      return keptSchemaText({
+        object,
+        avro: schemas.get(schemaId)?.text ?? null,
+        describe: described,
+        atMs: context.clock.now(),
+      });
     },
   };
   return api;

@@ -33,7 +33,7 @@ export interface FollowOptions {
   /** Makes one. */
   poll(sync: SyncConfig): Promise<unknown>;
   /** Keeps how a stream is doing, for whoever asks from another process. */
-  publish(status: LiveStatus): Promise<void>;
+  publish(status: LiveStatus, everyMs: number): Promise<void>;
 }
 
 interface OpenOptions extends FollowOptions {
@@ -45,6 +45,10 @@ interface OpenOptions extends FollowOptions {
 const PUBLISH_MS = 5000;
 /** And this often when nothing has changed, so that who asks knows that somebody is there. */
 const STILL_THERE_MS = 20_000;
+
+/** The same for the stream of one org of many: what a few may do every few seconds, a thousand may not. */
+const PUBLISH_ORG_MS = 30_000;
+const ORG_STILL_THERE_MS = 300_000;
 
 /** A run that was asked for while another one of the same sync was under way waits for it. */
 const BUSY_MS = 1000;
@@ -81,20 +85,26 @@ export function followStreams(options: FollowOptions): { status: readonly LivePr
       ...options,
       unit,
       status,
+      aliveMs: signOfLifeMs(syncs),
       open: (signal, without) => openLive(syncs, without, { ...options, newFields }, signal),
       reread: (sync, kind) => rereadInTurn(sync, kind, options),
     }),
   );
-  const published = units.map(({ status }, i) => publishUntilEnded(status, ended[i]!, options));
+  const published = units.map(({ status }, i) => publishUntilEnded(status, ended[i]!, { ...options, stillThereMs: signOfLifeMs(units[i]!.syncs) }));
   const polled = units.map(({ status, syncs }) => pollWhileDown(status, syncs, options));
   return { status: units.map(({ status }) => status), ended: Promise.all([...ended, ...published, ...polled]) };
+}
+
+function signOfLifeMs(syncs: readonly SyncConfig[]): number | undefined {
+  return syncs[0]?.org === undefined ? undefined : ORG_STILL_THERE_MS;
 }
 
 export async function publishUntilEnded(
   progress: LiveProgress,
   ended: Promise<void>,
-  { clock, stop, signal, publish, log }: Pick<FollowOptions, 'clock' | 'stop' | 'signal' | 'publish' | 'log'>,
+  options: Pick<FollowOptions, 'clock' | 'stop' | 'signal' | 'publish' | 'log'> & { readonly stillThereMs?: number | undefined },
 ): Promise<void> {
+  const { clock, stop, signal, publish, log, stillThereMs = STILL_THERE_MS } = options;
   const over = new AbortController();
   const tellNoMore = () => over.abort();
   ended.then(tellNoMore, tellNoMore);
@@ -108,13 +118,13 @@ export async function publishUntilEnded(
     wasAway = progress.isAway;
     const status = progress.tell();
     const now = JSON.stringify(status);
-    if (now === last && clock.now() - toldAtMs < STILL_THERE_MS) return;
+    if (now === last && clock.now() - toldAtMs < stillThereMs) return;
     last = now;
     toldAtMs = clock.now();
-    await publish(status).catch((error) => log.warn({ stream: status.stream, err: error }, 'the status could not be kept'));
+    await publish(status, stillThereMs).catch((error) => log.warn({ stream: status.stream, err: error }, 'the status could not be kept'));
   };
   while (!either.aborted) {
-    await clock.sleep(PUBLISH_MS, either).catch(() => {});
+    await clock.sleep(stillThereMs === STILL_THERE_MS ? PUBLISH_MS : PUBLISH_ORG_MS, either).catch(() => {});
     await publishOnce();
   }
   await ended.catch(() => {});

@@ -3,14 +3,19 @@ import type { LiveStatus } from '../pipeline/live/live-status.ts';
 import type { Store } from '../store/store.ts';
 
 /** What the process that follows a stream told last, and when that was. */
-export type KeptStatus = LiveStatus & { readonly asOfMs: number };
+export type KeptStatus = LiveStatus & {
+  readonly asOfMs: number;
+  /** How often it tells at least. */
+  readonly everyMs?: number;
+};
 
 /** It tells every few seconds: who has not told for so long is gone, or frozen. */
 const SILENT_MS = 60_000;
 
 /** Tells other processes how a stream is doing. */
-export function keepStatus(store: Store, clock: Clock): (status: LiveStatus) => Promise<void> {
-  return (status) => store.setValue(statusName(status.stream), JSON.stringify({ ...status, asOfMs: clock.now() }));
+export function keepStatus(store: Store, clock: Clock): (status: LiveStatus, everyMs: number) => Promise<void> {
+  return (status, everyMs) =>
+    store.setValue(statusName(status.stream), JSON.stringify({ ...status, asOfMs: clock.now(), everyMs }));
 }
 
 /** As another process has told; null when none has. */
@@ -20,7 +25,8 @@ export async function readStatus(unit: string, store: Store, clock: Clock): Prom
 
 /** A process that was killed has told nobody of its end. */
 export function believable(kept: KeptStatus | null, nowMs: number): KeptStatus | null {
-  if (kept === null || kept.state === 'stopped' || nowMs - kept.asOfMs < SILENT_MS) return kept;
+  if (kept === null || kept.state === 'stopped') return kept;
+  if (nowMs - kept.asOfMs < Math.max(SILENT_MS, 3 * (kept.everyMs ?? 0))) return kept;
   return {
     ...kept,
     state: 'stopped',

@@ -31,6 +31,8 @@ export interface OpenedLive extends AsyncDisposable {
 export interface LiveOptions {
   readonly unit: string;
   readonly status: LiveProgress;
+  /** Of one stream among a thousand: how often it is said that it is followed. */
+  readonly aliveMs?: number | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -177,7 +179,10 @@ async function follow(options: LiveOptions, { rereads, aside, owner, owners, dat
     const journals = await journal?.begin(kept?.journals, kept !== null && kept.position !== null);
     const onEvents = journal === undefined ? undefined : (events: readonly StreamEvent[]) => journal.keep(stream, events, within);
     const attempt = new LiveAttempt(
-      { unit, syncs, datasets, stream, writer, checkpoints, epoch, owner, clock, status, rereads, onEvents, journals },
+      {
+        ...{ unit, syncs, datasets, stream, writer, checkpoints, epoch, owner, clock, status, rereads, onEvents, journals },
+        aliveMs: options.aliveMs,
+      },
       kept,
     );
     for (const sync of syncs) {

@@ -23,6 +23,7 @@ export interface Alive {
 export interface StandbyOptions {
   readonly unit: string;
   readonly status: LiveProgress;
+  readonly aliveMs?: number | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -69,10 +70,11 @@ async function untilNobodyFollows(options: StandbyOptions, open: Open): Promise<
 }
 
 async function untilStill(checkpoints: Checkpoints, options: StandbyOptions, looked: () => void): Promise<void> {
-  const { unit, clock, random, signal } = options;
+  const { unit, clock, random, signal, aliveMs = ALIVE_MS } = options;
+  const silentMs = SILENT_MS * (aliveMs / ALIVE_MS);
   let last: string | null = null;
   let sinceMs = clock.now();
-  for (let looks = 0; looks < LOOKS || clock.now() - sinceMs < SILENT_MS; looks++) {
+  for (let looks = 0; looks < LOOKS || clock.now() - sinceMs < silentMs; looks++) {
     const kept = await checkpoints.read(unit);
     looked();
     if (isLeft(kept)) return;
