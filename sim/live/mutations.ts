@@ -244,6 +244,10 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'an update of a deleted record in one batch makes no difference',
     promise: 'P4',
+    test: {
+      file: 'core/src/pipeline/live/fold-events.test.ts',
+      name: 'P1: a record that has to be read is still read after a delete, and one that lives on after it is',
+    },
     edits: [
       folding(
         "if (meaning.kind === 'read' || before?.kind === 'delete')",
