@@ -90,7 +90,9 @@ export function followStreams(options: FollowOptions): { status: readonly LivePr
       reread: (sync, kind) => rereadInTurn(sync, kind, options),
     }),
   );
-  const published = units.map(({ status }, i) => publishUntilEnded(status, ended[i]!, { ...options, stillThereMs: signOfLifeMs(units[i]!.syncs) }));
+  const published = units.map(({ status }, i) =>
+    publishUntilEnded(status, ended[i]!, { ...options, stillThereMs: signOfLifeMs(units[i]!.syncs) }),
+  );
   const polled = units.map(({ status, syncs }) => pollWhileDown(status, syncs, options));
   return { status: units.map(({ status }) => status), ended: Promise.all([...ended, ...published, ...polled]) };
 }
@@ -121,7 +123,9 @@ export async function publishUntilEnded(
     if (now === last && clock.now() - toldAtMs < stillThereMs) return;
     last = now;
     toldAtMs = clock.now();
-    await publish(status, stillThereMs).catch((error) => log.warn({ stream: status.stream, err: error }, 'the status could not be kept'));
+    await publish(status, stillThereMs).catch((error) =>
+      log.warn({ stream: status.stream, err: error }, 'the status could not be kept'),
+    );
   };
   while (!either.aborted) {
     await clock.sleep(stillThereMs === STILL_THERE_MS ? PUBLISH_MS : PUBLISH_ORG_MS, either).catch(() => {});
