@@ -1,4 +1,5 @@
 import { isPlatformEvent } from '../schema/platform-event.ts';
+import { cachedBy } from './cached-by.ts';
 import type { Store } from './store.ts';
 import type { Column, Stored, StoredRow, Table } from './table.ts';
 import { isDeleted, type Pending } from './transaction-view.ts';
@@ -21,17 +22,14 @@ export function applyPending(store: Store, pending: PendingRecords): void {
 
 /** Every column, so that one statement serves all records of a table. */
 function insertRow(store: Store, table: Table, row: StoredRow): void {
-  let sql = insertions.get(table);
-  if (sql === undefined) {
-    const columns = ['"_rid"', ...table.columns.map((column) => column.quotedName)];
-    sql = `INSERT INTO ${table.quotedName} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
-    insertions.set(table, sql);
-  }
   const values = table.columns.map(({ name, kind }) => row[name] ?? (kind === 'boolean' ? 0 : null));
-  store.statement(sql).run(row._rid!, ...values);
+  store.statement(insertionSql(table)).run(row._rid!, ...values);
 }
 
-const insertions = new WeakMap<Table, string>();
+const insertionSql = cachedBy((table: Table) => {
+  const columns = ['"_rid"', ...table.columns.map((column) => column.quotedName)];
+  return `INSERT INTO ${table.quotedName} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
+});
 
 function updateRow(store: Store, table: Table, id: string, row: StoredRow, before: StoredRow): void {
   const columns: Column[] = [];

@@ -1,4 +1,5 @@
 import type { StatementSync } from 'node:sqlite';
+import { cachedBy } from './cached-by.ts';
 import type { Column, Stored, StoredRow, Table } from './table.ts';
 
 /**
@@ -17,8 +18,11 @@ export function createRowReader(table: Table, statement: (sql: string) => Statem
   const names = columns.map(({ name }) => name);
   const empty: StoredRow = Object.fromEntries(names.map((name) => [name, null]));
   const select = `SELECT ${columns.map(({ quotedName }) => quotedName).join(', ')} FROM ${table.quotedName} WHERE`;
-  const prepared = (condition: string) => {
-    const found = statement(`${select} ${condition}`);
+  const byId = `${select} "Id" = ?`;
+  // The very same text each time: to look up a statement by a long text that was put together anew takes as long as to run it.
+  const byReference = cachedBy((column: Column) => `${select} ${column.quotedName} = ?`);
+  const prepared = (sql: string) => {
+    const found = statement(sql);
     found.setReturnArrays(true);
     return found;
   };
@@ -32,10 +36,9 @@ export function createRowReader(table: Table, statement: (sql: string) => Statem
   };
   return {
     byId(id) {
-      const values = prepared('"Id" = ?').get(id) as Stored[] | undefined;
+      const values = prepared(byId).get(id) as Stored[] | undefined;
       return values && rowOf(values);
     },
-    referringTo: ({ quotedName }, id) =>
-      (prepared(`${quotedName} = ?`).all(id) as unknown as Stored[][]).map((values) => rowOf(values)),
+    referringTo: (column, id) => (prepared(byReference(column)).all(id) as unknown as Stored[][]).map((values) => rowOf(values)),
   };
 }

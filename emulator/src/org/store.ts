@@ -1,13 +1,14 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { isPlatformEvent } from '../schema/platform-event.ts';
 import type { Schema } from '../schema/types.ts';
+import { cachedBy } from './cached-by.ts';
 import { type CalculationStore, createCalculations } from './calculations.ts';
 import { type CommitLog, createCommitLog } from './commit-log.ts';
 import { openDatabase } from './database.ts';
 import { createDuplicateRules, type DuplicateRuleSet } from './duplicate-rules.ts';
 import { instanceOf, makeId } from './ids.ts';
 import type { WantedRow } from './locks.ts';
-import { createRowReader, type RowReader } from './row-reader.ts';
+import { createRowReader } from './row-reader.ts';
 import { type Column, describeTable, ensureTable, type StoredRow, type Table } from './table.ts';
 import { type Automation, type InsertedEvent, type OrgClock, SalesforceError } from './types.ts';
 
@@ -68,15 +69,7 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
   const statements = new Map<string, StatementSync>();
   const counters = new Map<string, number>();
   const moved = new Set<string>();
-  const readers = new WeakMap<Table, RowReader>();
-  const readerOf = (table: Table) => {
-    let reader = readers.get(table);
-    if (!reader) {
-      reader = createRowReader(table, (sql) => store.statement(sql));
-      readers.set(table, reader);
-    }
-    return reader;
-  };
+  const readerOf = cachedBy((table: Table) => createRowReader(table, (sql) => store.statement(sql)));
   for (const row of database.prepare('SELECT object, next FROM "_Counter"').all()) {
     counters.set(String(row.object), Number(row.next));
   }

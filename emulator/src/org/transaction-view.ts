@@ -1,4 +1,5 @@
 import { isPlatformEvent } from '../schema/platform-event.ts';
+import { cachedBy } from './cached-by.ts';
 import { fold } from './database.ts';
 import type { Store } from './store.ts';
 import type { Column, Stored, StoredRow, Table } from './table.ts';
@@ -91,16 +92,13 @@ export function createView(store: Store): TransactionView {
       const entry = pending.get(id);
       if (entry?.purged || isPlatformEvent(table.name)) return 'absent';
       if (entry) return isDeleted(entry.row) ? 'deleted' : 'alive';
-      const deleted = table.softDeletes ? '"IsDeleted"' : '0 AS "IsDeleted"';
-      const row = store.statement(`SELECT ${deleted} FROM ${table.quotedName} WHERE "Id" = ?`).get(id);
+      const row = store.statement(stateSql(table)).get(id);
       return row ? (isDeleted(row as StoredRow) ? 'deleted' : 'alive') : 'absent';
     },
     matching(table, column, value) {
       const found: string[] = [];
       for (const [id, entry] of own(table, column, value)) if (!isDeleted(entry.row)) found.push(id);
-      const alive = table.softDeletes ? ' AND "IsDeleted" = 0' : '';
-      const test = column.foldIndexed ? `fold(${column.quotedName}) = fold(?)` : `${column.quotedName} = ?`;
-      const stored = store.statement(`SELECT "Id" FROM ${table.quotedName} WHERE ${test}${alive}`).all(value);
+      const stored = store.statement(matchingSql(table)(column)).all(value);
       for (const { Id: id } of stored) if (!pending.has(id as string)) found.push(id as string);
       return found;
     },
@@ -162,6 +160,19 @@ function note({ column, ids }: ValueIndex, row: StoredRow, by: 1 | -1): void {
   else if (found) found.add(row.Id as string);
   else ids.set(key, new Set([row.Id as string]));
 }
+
+const stateSql = cachedBy((table: Table) => {
+  const deleted = table.softDeletes ? '"IsDeleted"' : '0 AS "IsDeleted"';
+  return `SELECT ${deleted} FROM ${table.quotedName} WHERE "Id" = ?`;
+});
+
+const matchingSql = cachedBy((table: Table) =>
+  cachedBy((column: Column) => {
+    const alive = table.softDeletes ? ' AND "IsDeleted" = 0' : '';
+    const test = column.foldIndexed ? `fold(${column.quotedName}) = fold(?)` : `${column.quotedName} = ?`;
+    return `SELECT "Id" FROM ${table.quotedName} WHERE ${test}${alive}`;
+  }),
+);
 
 /** Fields by which records are found: external ids, unique fields, lookup fields such as Email. */
 export function isKey(column: Column): boolean {

@@ -1,3 +1,4 @@
+import { cachedBy } from './cached-by.ts';
 import type { Column, StoredRow, Table } from './table.ts';
 import { SalesforceError, type Values } from './types.ts';
 import { checkValue } from './values.ts';
@@ -69,21 +70,15 @@ interface Defaults {
   /** Has an owner: the user who inserts. */
   readonly owned: boolean;
 }
-const defaults = new WeakMap<Table, Defaults>();
 
-function defaultsOf(table: Table): Defaults {
-  let known = defaults.get(table);
-  if (!known) {
-    known = {
-      // Built at once: V8 copies such an object many times faster than one that was given its fields one by one.
-      row: Object.fromEntries(table.columns.map((column) => [column.name, defaultOf(column)])),
-      evenForNull: table.columns.filter(({ kind }) => kind === 'boolean').map(({ name }) => name),
-      owned: table.column('OwnerId')?.field.createable === true,
-    };
-    defaults.set(table, known);
-  }
-  return known;
-}
+const defaultsOf = cachedBy(
+  (table: Table): Defaults => ({
+    // Built at once: V8 copies such an object many times faster than one that was given its fields one by one.
+    row: Object.fromEntries(table.columns.map((column) => [column.name, defaultOf(column)])),
+    evenForNull: table.columns.filter(({ kind }) => kind === 'boolean').map(({ name }) => name),
+    owned: table.column('OwnerId')?.field.createable === true,
+  }),
+);
 
 /** Values that no describe tells of (recorded: new records of Account, Contact and Lead). */
 const serverDefaults: Readonly<Record<string, string>> = { CleanStatus: 'Pending' };
