@@ -92,7 +92,6 @@ export class Ownership {
       }
       isFirst = false;
     }
-    for (const { end } of this.#owned.values()) if (this.#failed.signal.aborted) end.abort(this.#failed.signal.reason);
     await Promise.all([...this.#owned.values()].map(({ ended }) => ended));
     if (this.#failed.signal.aborted) throw this.#failed.signal.reason;
   }
@@ -180,7 +179,7 @@ export class Ownership {
       const [stop, end] = [new AbortController(), new AbortController()];
       const until = {
         stop: AbortSignal.any([this.#options.stop, stop.signal]),
-        signal: AbortSignal.any([this.#options.signal, end.signal]),
+        signal: AbortSignal.any([this.#options.signal, this.#failed.signal, end.signal]),
       };
       const owned: Owned = { unit, stop, end, isGivenUp: false, isOver: false, ended: this.#work(unit, until) };
       this.#owned.set(unit.name, owned);
