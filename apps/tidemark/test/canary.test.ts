@@ -13,7 +13,8 @@ import { loadConnectors } from '../src/connectors.ts';
 // found or hangs up, and however the process ends.                                                                        (P10)
 
 const bin = fileURLToPath(new URL('../bin/tidemark.js', import.meta.url));
-vi.setConfig({ testTimeout: 150_000, hookTimeout: 150_000 });
+// Many processes, each with dozens of connections.
+vi.setConfig({ testTimeout: 250_000, hookTimeout: 60_000 });
 
 let folder: string;
 let echo: HttpServer;
@@ -187,18 +188,22 @@ function files(at: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-/** Answers the names of the connections. */
-function configure(more: { connections?: object; syncs?: object } = {}): string[] {
-  const all = {
+type Connections = ReturnType<typeof connections>;
+
+function everywhere(): Connections {
+  return {
     ...connections('refused', '127.0.0.1:1'),
     ...connections('nowhere', 'nowhere.invalid:443'),
     ...connections('echo', `127.0.0.1:${portOf(echo)}`),
     ...connections('parrot', `127.0.0.1:${portOf(parrot)}`),
   };
+}
+
+function configure(all: Connections, more: { syncs?: object } = {}): void {
   writeFileSync(
     join(folder, 'tidemark.yaml'),
     JSON.stringify({
-      connections: { local: { type: 'sqlite', path: './local.db' }, ...all, ...more.connections },
+      connections: { local: { type: 'sqlite', path: './local.db' }, ...all },
       log: { level: 'debug' },
       store: { url: './state.db' },
       syncs: {
@@ -215,7 +220,6 @@ function configure(more: { connections?: object; syncs?: object } = {}): string[
       },
     }),
   );
-  return Object.keys(all);
 }
 
 async function makeTable(): Promise<void> {
@@ -228,7 +232,9 @@ async function makeTable(): Promise<void> {
 
 test('in commands, logs, replies, files and process lists, whatever goes wrong', async () => {
   await makeTable();
-  const names = configure();
+  const all = everywhere();
+  const names = Object.keys(all);
+  configure(all);
   const checked = tidemark('check');
   expect(found(checked.commandLine)).toEqual([]);
   const check = await checked.ended;
@@ -271,29 +277,25 @@ test('in commands, logs, replies, files and process lists, whatever goes wrong',
 
 // A module of the user's reads the environment as it likes, and may fail with what it read.
 test.each([
-  ['throws', "export default () => { throw new Error('refused: ' + process.env.MODULE_SECRET); };"],
+  ['throws', "export default () => { throw new Error('the step says: ' + process.env.MODULE_SECRET); };"],
   [
     'throws later, and takes the process with it',
-    "export default () => { setTimeout(() => { throw new Error('refused: ' + process.env.MODULE_SECRET); }); return new Promise(() => {}); };",
+    "export default () => { setTimeout(() => { throw new Error('the step says: ' + process.env.MODULE_SECRET); }); return new Promise(() => {}); };",
   ],
   [
     'leaves a promise that fails',
-    "export default () => { Promise.reject(new Error('refused: ' + process.env.MODULE_SECRET)); return new Promise(() => {}); };",
+    "export default () => { Promise.reject(new Error('the step says: ' + process.env.MODULE_SECRET)); return new Promise(() => {}); };",
   ],
 ])('nor when a step of the user’s %s', async (_, module) => {
   await makeTable();
   writeFileSync(join(folder, 'step.ts'), module);
   const connection = { type: 'http', url: 'https://127.0.0.1:1', auth: { type: 'bearer', token: plant('MODULE_SECRET') } };
   const from = { connection: 'local', table: 'people' };
-  configure({
-    connections: { known: connection },
-    syncs: {
-      crash: { from, steps: [{ run: './step.ts' }], to: { connection: 'local', table: 'crashed' }, retry: { attempts: 1 } },
-    },
-  });
+  const crash = { from, steps: [{ run: './step.ts' }], to: { connection: 'local', table: 'crashed' }, retry: { attempts: 1 } };
+  configure({ known: connection }, { syncs: { crash } });
   const { ended, child } = tidemark('run', 'crash');
   const text = `${await ended}${await tidemark('failures', 'list').ended}`;
-  expect(text).toContain('refused: ');
+  expect(text).toContain('the step says: ');
   expect(child.exitCode).not.toBe(0);
   expect(found(text)).toEqual([]);
   for (const file of files(folder)) expect(found(readFileSync(file, 'latin1')), file).toEqual([]);
