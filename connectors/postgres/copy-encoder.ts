@@ -188,21 +188,30 @@ function cellsOneByOne(texts: readonly (string | null)[]): Cells {
   return cellsOfTexts(texts.map((text) => text?.toWellFormed() ?? null));
 }
 
-/** Rows as texts, for small batches. */
-export function* encodeCopyRows(rows: readonly (readonly (string | null)[])[]): Generator<Buffer> {
-  const lines = (row: readonly (string | null)[]) =>
-    `${row.map((text) => (text === null ? '\\N' : escapeText(text))).join('\t')}\n`;
-  for (let at = 0; at < rows.length; at += 500)
-    yield Buffer.from(
-      rows
-        .slice(at, at + 500)
-        .map(lines)
-        .join(''),
-    );
+/** Rows of texts → COPY's text format, for small batches: one string that grows, since most of these processes have just begun. */
+export class CopyText {
+  #text = '';
+
+  add(row: readonly (string | null)[]): void {
+    let line = '';
+    for (let c = 0; c < row.length; c++) {
+      const text = row[c]!;
+      if (c > 0) line += '\t';
+      line += text === null ? '\\N' : SPECIAL.test(text) ? escapeText(text) : text;
+    }
+    this.#text += `${line}\n`;
+  }
+
+  /** All rows so far. */
+  take(): Buffer {
+    const bytes = Buffer.from(this.#text);
+    this.#text = '';
+    return bytes;
+  }
 }
 
+const SPECIAL = /[\\\b\t\n\v\f\r]/;
+
 function escapeText(text: string): string {
-  return /[\\\b\t\n\v\f\r]/.test(text)
-    ? text.replace(/[\\\b\t\n\v\f\r]/g, (character) => `\\${String.fromCharCode(escapes[character.charCodeAt(0)]!)}`)
-    : text;
+  return text.replace(/[\\\b\t\n\v\f\r]/g, (character) => `\\${String.fromCharCode(escapes[character.charCodeAt(0)]!)}`);
 }

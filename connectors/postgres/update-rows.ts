@@ -1,7 +1,7 @@
 import type { StreamChange } from '@tidemark/core';
 import { arrayText, numbersText, timesBinary } from './array-text.ts';
 import type { Attempts } from './attempts.ts';
-import { encodeCopyRows } from './copy-encoder.ts';
+import { CopyText } from './copy-encoder.ts';
 import { copyIn, type QueryResult, query } from './driver.ts';
 import type { Layout } from './layout.ts';
 import { keyTexts, type Placed, stampText, textFor } from './row-texts.ts';
@@ -111,17 +111,18 @@ async function updateByCopy(
 ): Promise<true | number[]> {
   const bits = new Array<number>(shape.masks).fill(0);
   for (const { mask, bit } of shape.places.values()) bits[mask]! |= bit;
-  const line = [
+  const line = new CopyText();
+  line.add([
     '0',
     stampText(stampMs),
     ...bits.map(String),
     ...keyTexts(key, layout.key, keyFields),
     ...shape.columns.map((column) => textFor(column, row![column.field.name])),
-  ];
+  ]);
   await client.query(
     `DROP TABLE IF EXISTS pg_temp.${TABLE}; CREATE TEMPORARY TABLE ${TABLE} (${shape.tableColumns.join(', ')}) ON COMMIT DROP`,
   );
-  await copyIn(client, `COPY pg_temp.${TABLE} FROM STDIN`, encodeCopyRows([line]));
+  await copyIn(client, `COPY pg_temp.${TABLE} FROM STDIN`, [line.take()]);
   const { rows } = await query(client, shape.fromTable(`pg_temp.${TABLE}`));
   return changedOf(rows, 1);
 }

@@ -2,7 +2,7 @@ import type { Change, Commit, Rejection, StreamChange, StreamWriteResult, Target
 import { ATTEMPT, Attempts } from './attempts.ts';
 import { writtenBy } from './capture/own-writes.ts';
 import type { PostgresCheckpoints } from './checkpoints.ts';
-import { encodeCopyRows } from './copy-encoder.ts';
+import { CopyText } from './copy-encoder.ts';
 import { type Client, copyIn, type Pool, query, transaction } from './driver.ts';
 import { copyLineOf, isAboutARecord, nulRejection, refusedColumn, rejectionOf } from './errors.ts';
 import {
@@ -202,7 +202,11 @@ export class Writer {
   }
 
   #rows(columns: readonly LayoutColumn[], batch: readonly Placed[]): (string | null)[][] {
-    return batch.map(({ change, place }) => [String(place), stampText(change.stampMs), ...this.#texts(change, columns)]);
+    return batch.map((placed) => this.#row(columns, placed));
+  }
+
+  #row(columns: readonly LayoutColumn[], { change, place }: Placed): (string | null)[] {
+    return [String(place), stampText(change.stampMs), ...this.#texts(change, columns)];
   }
 
   #texts(change: StreamChange, columns: readonly LayoutColumn[]): (string | null)[] {
@@ -217,15 +221,16 @@ export class Writer {
     await this.#client.query(
       `DROP TABLE IF EXISTS ${table}; CREATE TEMPORARY TABLE ${table.slice(8)} (${definitions.join(', ')}) ON COMMIT DROP`,
     );
-    const encoded = function* (rowsOf: (part: readonly Placed[]) => (string | null)[][]): Generator<Buffer> {
-      for (let at = 0; at < batch.length; at += COPY_ROWS) yield* encodeCopyRows(rowsOf(batch.slice(at, at + COPY_ROWS)));
-    };
-    await copyIn(
-      this.#client,
-      `COPY ${table} FROM STDIN`,
-      encoded((part) => this.#rows(columns, part)),
-    );
+    await copyIn(this.#client, `COPY ${table} FROM STDIN`, this.#copyText(columns, batch));
     return table;
+  }
+
+  *#copyText(columns: readonly LayoutColumn[], batch: readonly Placed[]): Generator<Buffer> {
+    const rows = new CopyText();
+    for (const [i, placed] of batch.entries()) {
+      rows.add(this.#row(columns, placed));
+      if ((i + 1) % COPY_ROWS === 0 || i === batch.length - 1) yield rows.take();
+    }
   }
 }
 
