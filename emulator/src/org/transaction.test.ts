@@ -253,6 +253,15 @@ describe('deleting', () => {
     });
   });
 
+  test(`what comes out of the recycle bin does not refer to what went there since ${evidence('assumed', 'lookup option "Clear the value of this field"')}`, () => {
+    const account = insert('Account', { Name: 'a' });
+    const id = insert('Thing__c', { Name: 'x', Account__c: account });
+    org.write((t) => t.delete('Thing__c', id));
+    org.write((t) => t.delete('Account', account));
+    org.write((t) => t.undelete('Thing__c', id));
+    expect(one('SELECT Account__c FROM Thing__c')).toMatchObject({ Account__c: null });
+  });
+
   test(`is refused where a lookup forbids it ${evidence('recorded', 'describe of Account: Cases restrict the delete')}`, () => {
     const account = insert('Account', { Name: 'a' });
     insert('Case', { AccountId: account });
