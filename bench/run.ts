@@ -31,6 +31,10 @@ const benches: Record<
     summary: 'a thousand live orgs in one process: time until all are connected, memory, idle CPU (--rows is orgs)',
     load: () => import('./orgs.ts'),
   },
+  mongodb: {
+    summary: 'a full load into MongoDB, beside the bare insertMany of the same driver',
+    load: () => import('./mongodb.ts'),
+  },
   kill: {
     summary: 'kill -9 in the middle of loads, deltas, streams and writes to an org, again and again: nothing is lost',
     load: () => import('./kill.ts'),
@@ -57,7 +61,14 @@ if (values.help || bench === undefined) {
   for (const [name, { summary }] of Object.entries(benches)) console.log(`  ${name.padEnd(10)} ${summary}`);
   process.exit(values.help ? 0 : 2);
 }
-const ROWS: Record<string, string> = { orgs: '1000', kill: '20000', live: '100000', write: '100000', 'two-way': '1000' };
+const ROWS: Record<string, string> = {
+  orgs: '1000',
+  kill: '20000',
+  live: '100000',
+  write: '100000',
+  'two-way': '1000',
+  mongodb: '100000',
+};
 const rows = count('rows', values.rows ?? ROWS[positionals[0]!] ?? '1000000');
 const rounds = count('rounds', values.rounds);
 print(await (await bench.load()).bench({ rows, rounds, quick: values.quick }), values.json);

@@ -24,8 +24,8 @@ export interface HookEndpointOptions {
 const RETRY_AFTER = 5;
 
 /**
- * `POST /hooks/<sync>` and `GET /hooks/<sync>/<post>` for each hook, or the path that it is given. What is answered 202 is kept: whoever got another answer, or
- * none, sends it again (P1).
+ * `POST /hooks/<sync>` and `GET /hooks/<sync>/<post>` for each hook, or the path that it is given. What is answered 202 is kept:
+ * whoever got another answer, or none, sends it again (P1).
  */
 export function hookEndpoints(options: HookEndpointOptions): Endpoint {
   return (server) => {
