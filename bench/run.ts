@@ -27,6 +27,11 @@ const benches: Record<
     summary: 'database write, org, echo swallowed: how long a round trip takes, beside a script that polls and a bare call',
     load: () => import('./two-way.ts'),
   },
+  kafka: {
+    summary:
+      'a backlog of change events by way of a Kafka topic into PostgreSQL, beside the direct way and kafka-producer-perf-test',
+    load: () => import('./kafka.ts'),
+  },
   orgs: {
     summary: 'a thousand live orgs in one process: time until all are connected, memory, idle CPU (--rows is orgs)',
     load: () => import('./orgs.ts'),
@@ -65,6 +70,7 @@ const ROWS: Record<string, string> = {
   orgs: '1000',
   kill: '20000',
   live: '100000',
+  kafka: '20000',
   write: '100000',
   'two-way': '1000',
   mongodb: '100000',

@@ -31,6 +31,11 @@ const mayImport: readonly { readonly folder: RegExp; readonly allowed: RegExp; r
     instead: 'core knows no vendor: take what it needs as an argument, or through the interfaces in core/src/model',
   },
   {
+    folder: /^connectors\/queue$/,
+    allowed: /^@tidemark\/(core|connector-kafka)$/,
+    instead: 'a queue knows @tidemark/core and the systems that it may lie in, by their clients',
+  },
+  {
     folder: /^connectors\//,
     allowed: /^@tidemark\/core$/,
     instead: 'a connector knows @tidemark/core and its driver only: move what two of them share into core',

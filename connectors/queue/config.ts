@@ -11,18 +11,18 @@ export const queueConfig = z
       .describe('A SQLite file; relative paths start at the configuration file. It is made when it is not there.'),
     url: z
       .string()
-      .regex(/^(postgres(ql)?|rediss?):\/\//, 'begins with postgres://, redis:// or rediss://')
+      .regex(/^(postgres(ql)?|rediss?|kafkas?):\/\//, 'begins with postgres://, redis:// (rediss://) or kafka:// (kafkas://)')
       .meta({ secret: true })
       .optional()
       .describe(
-        'In place of path: postgres://user:password@host:5432/database, or redis://user:password@host:6379/0 (rediss:// with TLS)',
+        'In place of path: postgres://user:password@host:5432/database, redis://user:password@host:6379/0 (rediss:// with TLS), or kafka://user:password@host:9092,another:9092?sasl=scram-sha-512 (kafkas:// with TLS; without a login where there is none)',
       ),
     schema: z.string().min(1).default('public').describe('With PostgreSQL: schema of the tables that keep the queues'),
     prefix: z
       .string()
       .regex(/^[\w-]+$/, 'is letters, digits, - and _')
       .default('tidemark')
-      .describe('With Redis: how its keys begin; installations that share a server need one each'),
+      .describe('With Redis or Kafka: how keys or topics begin; installations that share a server need one each'),
     keep: z
       .string()
       .refine((text) => parseDuration(text) !== null, 'is not a duration: write it like 12h or 7d')

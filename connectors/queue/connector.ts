@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { type Connector, type ConnectorContext, type Problem, RequestRefusedError, SyncError } from '@tidemark/core';
 import { type QueueConfig, type QueueFrom, type QueueTo, queueConfig, queueFrom, queueTo } from './config.ts';
 import { QueueInbox } from './inbox.ts';
+import { KafkaQueues } from './kafka-queues.ts';
 import { PostgresStore } from './postgres-store.ts';
 import { RedisQueues } from './redis-queues.ts';
 import { openSource } from './source.ts';
@@ -11,10 +12,12 @@ import { SqliteStore } from './sqlite-store.ts';
 import { queueStreamWriter } from './stream-writer.ts';
 import { QueueTarget } from './target.ts';
 
+type AnyQueues = SqlQueues | RedisQueues | KafkaQueues;
+
 export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
   return {
     name: 'queue',
-    summary: 'A durable, ordered queue between syncs, in a SQLite file, PostgreSQL or Redis',
+    summary: 'A durable, ordered queue between syncs, in a SQLite file, PostgreSQL, Redis or Kafka',
     config: queueConfig,
     from: queueFrom,
     to: queueTo,
@@ -30,7 +33,7 @@ export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
       from: ({ name, schema }) => ({ queue: name, schema }),
     },
     open(config, context) {
-      let opened: SqlQueues | RedisQueues | undefined;
+      let opened: AnyQueues | undefined;
       const queues = () => (opened ??= openQueues(config, context));
       return {
         check: () => check(queues, config, context),
@@ -40,9 +43,12 @@ export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
         async openInbox(spec) {
           const kept = queues();
           if (kept instanceof SqlQueues) return QueueInbox.open(kept, spec, context.clock);
-          throw new RequestRefusedError(`connections.${context.connection} cannot keep what is posted: it is in Redis`, {
-            hint: 'Let hooks use a queue in SQLite or PostgreSQL, or name none: it is made beside the store.',
-          });
+          throw new RequestRefusedError(
+            `connections.${context.connection} cannot keep what is posted: it is in ${config.url?.startsWith('kafka') ? 'Kafka' : 'Redis'}`,
+            {
+              hint: 'Let hooks use a queue in SQLite or PostgreSQL, or name none: it is made beside the store.',
+            },
+          );
         },
         openStreamWriter: async () => queueStreamWriter(queues(), context.clock),
         async [Symbol.asyncDispose]() {
@@ -55,16 +61,16 @@ export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
 }
 export default createConnector();
 
-function openQueues(config: QueueConfig, { baseDir, clock, random, connection }: ConnectorContext): SqlQueues | RedisQueues {
+function openQueues(config: QueueConfig, { baseDir, clock, random, connection }: ConnectorContext): AnyQueues {
   const { path, url = '', schema, prefix } = config;
   if (path !== undefined) return new SqlQueues(new SqliteStore(resolve(baseDir, path), clock, random));
-  return url.startsWith('redis')
-    ? new RedisQueues(url, prefix, connection)
-    : new SqlQueues(new PostgresStore(url, schema, connection));
+  if (url.startsWith('redis')) return new RedisQueues(url, prefix, connection);
+  if (url.startsWith('kafka')) return new KafkaQueues(url, prefix, connection);
+  return new SqlQueues(new PostgresStore(url, schema, connection));
 }
 
 async function check(
-  queues: () => SqlQueues | RedisQueues,
+  queues: () => AnyQueues,
   { path }: QueueConfig,
   { connection, baseDir }: ConnectorContext,
 ): Promise<Problem[]> {
@@ -83,7 +89,7 @@ async function check(
     }
     const opened = queues();
     await opened.names();
-    return opened instanceof RedisQueues ? [...(await opened.warnings(place))] : [];
+    return opened instanceof SqlQueues ? [] : [...(await opened.warnings(place))];
   } catch (error) {
     if (!(error instanceof SyncError)) throw error;
     return [{ place, severity: 'error', message: error.message, hint: error.hint }];

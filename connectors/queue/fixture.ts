@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KafkaClient } from '@tidemark/connector-kafka/client';
 import { type Change, type DatasetSchema, newRow, type Row, type Source, systemClock, type Target } from '@tidemark/core';
 import { createTestDatabase, serviceOrSkip } from '@tidemark/testkit';
 import { createClient } from 'redis';
 import { queueConfig } from './config.ts';
 import connector from './connector.ts';
+import { kafkaAccess } from './kafka-access.ts';
 
 const context = {
   connection: 'q',
@@ -58,6 +60,22 @@ export async function redisPlace(): Promise<Place> {
     const client = await createClient({ url: url! }).connect();
     for await (const keys of client.scanIterator({ MATCH: `{${prefix}}*` })) if (keys.length > 0) await client.del(keys);
     client.destroy();
+  });
+}
+
+/** Null, with the reason, where there is no Kafka. */
+export async function kafkaService() {
+  return serviceOrSkip('kafka');
+}
+
+export async function kafkaPlace(): Promise<Place> {
+  const { url } = await kafkaService();
+  const prefix = `test-${randomUUID()}`;
+  const place = { url: `kafka://${url}`, prefix };
+  return placeOf(place, async () => {
+    await using client = new KafkaClient(kafkaAccess(place.url, 'q'));
+    const topics = (await client.topics()).filter((name) => name.startsWith(prefix));
+    if (topics.length > 0) await client.admin.deleteTopics({ topics });
   });
 }
 

@@ -129,7 +129,11 @@ function covering(known: FieldSchema, arriving: FieldSchema): FieldSchema {
 
 /** A row as it was written into a message. */
 export function rowOf(text: string): Row {
+  return plainRow(JSON.parse(text) as Row);
+}
+
+export function plainRow(parsed: Row): Row {
   const row = newRow();
-  for (const [name, value] of Object.entries(JSON.parse(text) as Row)) row[name] = value;
+  for (const [name, value] of Object.entries(parsed)) row[name] = value;
   return row;
 }

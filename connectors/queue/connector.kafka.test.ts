@@ -1,0 +1,11 @@
+import { describe } from 'vitest';
+import { describeContracts } from './contract-fixture.ts';
+import { describeDelivery } from './delivery-fixture.ts';
+import { kafkaPlace, kafkaService } from './fixture.ts';
+
+const { missing } = await kafkaService();
+
+describe.skipIf(missing !== null)(`Kafka${missing === null ? '' : `: ${missing}`}`, () => {
+  describeContracts('queue in Kafka', kafkaPlace, 3);
+  describeDelivery('Kafka', kafkaPlace, 3);
+});
