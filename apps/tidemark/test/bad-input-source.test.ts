@@ -161,7 +161,7 @@ const cases: readonly BadSource[] = [
     steps: [{ run: './step.ts' }],
     files: { ...stepped, 'step.json': '{"throws":"b"}' },
     says: /1 record has an open failure: tidemark failures list s/,
-    lists: /\bb +step_failed .*no b here/,
+    lists: /\bb +steps\[0\] run +step_failed .*no b here/,
     meanwhile: ['a', 'c'],
     mended: { 'step.json': '{}' },
   },
