@@ -3,6 +3,7 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { Admin, type BaseOptions, ConfigResourceTypes, FetchIsolationLevels, ListOffsetTimestamps } from '@platformatic/kafka';
 import { NotConnectedError, RequestRefusedError } from '@tidemark/core';
 import { guarded } from './errors.ts';
+import './quiet-connections.ts';
 
 /** How the brokers are reached. */
 export interface KafkaAccess {
