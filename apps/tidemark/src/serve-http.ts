@@ -18,11 +18,9 @@ import {
   PortTakenError,
   startHttpServer,
 } from '@tidemark/core';
+import { PORT } from './port.ts';
 import { UsageError } from './usage-error.ts';
 import { version } from './version.ts';
-
-/** Where it answers unless told otherwise. */
-const PORT = 4600;
 
 export interface ServeOptions {
   readonly engine: Engine;

@@ -2,6 +2,7 @@ import { text as readAll } from 'node:stream/consumers';
 import { type OrgOverrides, parseDuration, registerSecret } from '@tidemark/core';
 import { Command, InvalidArgumentError } from 'commander';
 import { answer, type Cli, type CommonOptions, command, type Session, withSession } from '../cli.ts';
+import { PORT } from '../port.ts';
 import { formatTime } from '../table.ts';
 import { UsageError } from '../usage-error.ts';
 import { orgListCommand } from './org-list.ts';
@@ -9,7 +10,6 @@ import { orgListCommand } from './org-list.ts';
 /** Where a token for `org add` may stand, beside standard input: never among the arguments, which everybody on the machine can read. */
 const TOKEN_VARIABLE = 'TIDEMARK_REFRESH_TOKEN';
 const INVITED_MS = 7 * 86_400_000;
-const PORT = 4600;
 
 export function orgCommand(cli: Cli): Command {
   return new Command('org')
