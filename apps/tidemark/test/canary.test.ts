@@ -269,7 +269,12 @@ test('in commands, logs, replies, files and process lists, whatever goes wrong',
   running.child.kill('SIGTERM');
   expect(found(await running.ended)).toEqual([]);
 
-  for (const argv of [['status', '--json'], ['runs', '--json'], ['failures', 'list', '--json'], ['docs']]) {
+  for (const argv of [
+    ['status', '--json'],
+    ['runs', '--json'],
+    ['failures', 'list', '--json'],
+    ['docs', '--out', join(folder, 'docs.html')],
+  ]) {
     expect(found(await tidemark(...argv).ended), argv.join(' ')).toEqual([]);
   }
   for (const file of files(folder)) expect(found(readFileSync(file, 'latin1')), file).toEqual([]);
