@@ -1,10 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { type Connector, type ConnectorContext, type Problem, RequestRefusedError, SyncError } from '@tidemark/core';
-import { type KafkaAccess, KafkaClient, StateTopic, Units } from './client/index.ts';
+import type { Connector } from '@tidemark/core';
 import { type KafkaConfig, type KafkaFrom, type KafkaTo, kafkaConfig, kafkaFrom, kafkaTo } from './config.ts';
-import { openSource } from './source.ts';
-import { type KafkaSystem, KafkaTarget, kafkaStreamWriter } from './target.ts';
+import type { openConnection } from './connection.ts';
 
 export function createConnector(): Connector<KafkaConfig, KafkaFrom, KafkaTo> {
   return {
@@ -15,62 +11,20 @@ export function createConnector(): Connector<KafkaConfig, KafkaFrom, KafkaTo> {
     to: kafkaTo,
     tellsChanges: true,
     open(config, context) {
-      let opened: KafkaSystem | undefined;
-      const system = () => (opened ??= openSystem(config, context));
+      // The driver is large, and whoever uses no Kafka does without it.
+      let opening: Promise<ReturnType<typeof openConnection>> | undefined;
+      const opened = () => (opening ??= import('./connection.ts').then((module) => module.openConnection(config, context)));
       return {
-        check: () => check(system, config, context),
-        discover: async () => (await system().client.topics()).filter((name) => !name.startsWith('_')),
-        openSource: (spec) => openSource(system().client, spec, context.clock),
-        openTarget: async (spec) => new KafkaTarget(system(), spec),
-        openStreamWriter: async () => kafkaStreamWriter(system()),
+        check: async () => (await opened()).check(),
+        discover: async () => (await opened()).discover(),
+        openSource: async (spec) => (await opened()).openSource(spec),
+        openTarget: async (spec) => (await opened()).openTarget(spec),
+        openStreamWriter: async () => (await opened()).openStreamWriter(),
         async [Symbol.asyncDispose]() {
-          await opened?.units[Symbol.asyncDispose]();
-          await opened?.client[Symbol.asyncDispose]();
-          opened = undefined;
+          await (await opening)?.[Symbol.asyncDispose]();
         },
       };
     },
   };
 }
 export default createConnector();
-
-function openSystem(config: KafkaConfig, context: ConnectorContext): KafkaSystem {
-  const client = new KafkaClient(accessOf(config, context));
-  return { client, units: new Units(client, new StateTopic(client, config.state)) };
-}
-
-function accessOf({ brokers, sasl, tls }: KafkaConfig, { baseDir, connection }: ConnectorContext): KafkaAccess {
-  const file = (name: 'ca' | 'cert' | 'key', path: string | undefined) => {
-    if (path === undefined) return {};
-    try {
-      return { [name]: readFileSync(resolve(baseDir, path)) };
-    } catch (error) {
-      const { code } = error as { code?: string };
-      throw new RequestRefusedError(`connections.${connection}.tls.${name} cannot be read: ${resolve(baseDir, path)} (${code})`);
-    }
-  };
-  const files = typeof tls === 'boolean' ? {} : tls;
-  return {
-    brokers,
-    tls: tls === false ? null : { ...file('ca', files.ca), ...file('cert', files.cert), ...file('key', files.key) },
-    sasl: sasl === undefined ? null : { ...sasl, mechanism: sasl.mechanism.toUpperCase() as 'PLAIN' },
-  };
-}
-
-async function check(
-  system: () => KafkaSystem,
-  { sasl, tls, brokers }: KafkaConfig,
-  { connection }: ConnectorContext,
-): Promise<readonly Problem[]> {
-  const place = `connections.${connection}`;
-  try {
-    await system().client.topics();
-  } catch (error) {
-    if (!(error instanceof SyncError)) throw error;
-    return [{ place, severity: 'error', message: error.message, hint: error.hint }];
-  }
-  const isHere = brokers.every((each) => /^(localhost|127\.0\.0\.1|\[::1\]):/.test(each));
-  if (tls !== false || isHere) return [];
-  const message = `records${sasl === undefined ? '' : ' and the login'} go to Kafka in the clear`;
-  return [{ place, severity: 'warning', message, hint: 'Set tls: where the brokers speak it.' }];
-}

@@ -1,27 +1,14 @@
-import {
-  type Connector,
-  type ConnectorContext,
-  type Problem,
-  RequestRefusedError,
-  type SideSpec,
-  SyncError,
-} from '@tidemark/core';
-import { type Db, MongoClient } from 'mongodb';
-import { MongodbStream } from './change-stream.ts';
+import type { Connector } from '@tidemark/core';
 import {
   type MongodbConfig,
   type MongodbFrom,
-  type MongodbSideSpec,
   type MongodbTo,
   mongodbConfig,
   mongodbFrom,
   mongodbSide,
   mongodbTo,
 } from './config.ts';
-import { faultOf } from './errors.ts';
-import { openSide } from './side.ts';
-import { openSource } from './source.ts';
-import { MongodbTarget } from './target.ts';
+import type { openConnection } from './connection.ts';
 
 export function createConnector(): Connector<MongodbConfig, MongodbFrom, MongodbTo> {
   return {
@@ -32,67 +19,21 @@ export function createConnector(): Connector<MongodbConfig, MongodbFrom, Mongodb
     to: mongodbTo,
     side: mongodbSide,
     open(config, context) {
-      let client: MongoClient | undefined;
-      const db = () => {
-        client ??= clientOf(config);
-        return databaseOf(client, config, context);
-      };
+      // The driver is large, and whoever uses no MongoDB does without it.
+      let opening: Promise<ReturnType<typeof openConnection>> | undefined;
+      const opened = () => (opening ??= import('./connection.ts').then((module) => module.openConnection(config, context)));
       return {
-        check: () => check(db, context),
-        async discover() {
-          try {
-            const found = await db().listCollections({}, { nameOnly: true }).toArray();
-            return found.map(({ name }) => name).filter((name) => !name.startsWith('_tidemark_') && !name.startsWith('system.'));
-          } catch (error) {
-            throw faultOf(error);
-          }
-        },
-        openSource: async (spec) => openSource(db(), spec),
-        openSide: async (spec) => openSide(db(), spec as SideSpec<MongodbSideSpec>, config.decimals),
-        openStream: async (spec) => new MongodbStream(db(), spec, context),
-        openTarget: async (spec) => new MongodbTarget(db(), spec, context.clock, config.decimals),
+        check: async () => (await opened()).check(),
+        discover: async () => (await opened()).discover(),
+        openSource: async (spec) => (await opened()).openSource(spec),
+        openSide: async (spec) => (await opened()).openSide(spec),
+        openStream: async (spec) => (await opened()).openStream(spec),
+        openTarget: async (spec) => (await opened()).openTarget(spec),
         async [Symbol.asyncDispose]() {
-          await client?.close();
-          client = undefined;
+          await (await opening)?.[Symbol.asyncDispose]();
         },
       };
     },
   };
 }
 export default createConnector();
-
-function clientOf({ url, selectMs }: MongodbConfig): MongoClient {
-  try {
-    return new MongoClient(url, {
-      serverSelectionTimeoutMS: selectMs,
-      appName: 'tidemark',
-      // What was acknowledged is on the disks of most members: a failover loses none of it.
-      writeConcern: { w: 'majority', journal: true },
-      readConcern: { level: 'majority' },
-      readPreference: 'primary',
-    });
-  } catch (error) {
-    throw faultOf(error);
-  }
-}
-
-function databaseOf(client: MongoClient, { database, url }: MongodbConfig, { connection }: ConnectorContext): Db {
-  // The driver would take one called `test`.
-  const name = database ?? (/^[^/]+\/\/[^/]+\/[^?]/.test(url) ? client.options.dbName : undefined);
-  if (name === undefined) {
-    throw new RequestRefusedError(`connections.${connection} names no database`, { hint: 'Add it to the url, or as database:.' });
-  }
-  return client.db(name);
-}
-
-async function check(db: () => Db, { connection }: ConnectorContext): Promise<readonly Problem[]> {
-  try {
-    await db().command({ ping: 1 });
-    await db().listCollections({}, { nameOnly: true }).toArray();
-    return [];
-  } catch (error) {
-    const fault = faultOf(error);
-    if (!(fault instanceof SyncError)) throw fault;
-    return [{ place: `connections.${connection}`, severity: 'error', message: fault.message, hint: fault.hint }];
-  }
-}

@@ -3,9 +3,9 @@ import { dirname, resolve } from 'node:path';
 import { type Connector, type ConnectorContext, type Problem, RequestRefusedError, SyncError } from '@tidemark/core';
 import { type QueueConfig, type QueueFrom, type QueueTo, queueConfig, queueFrom, queueTo } from './config.ts';
 import { QueueInbox } from './inbox.ts';
-import { KafkaQueues } from './kafka-queues.ts';
+import type { KafkaQueues } from './kafka-queues.ts';
 import { PostgresStore } from './postgres-store.ts';
-import { RedisQueues } from './redis-queues.ts';
+import type { RedisQueues } from './redis-queues.ts';
 import { openSource } from './source.ts';
 import { SqlQueues } from './sql-queues.ts';
 import { SqliteStore } from './sqlite-store.ts';
@@ -33,15 +33,16 @@ export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
       from: ({ name, schema }) => ({ queue: name, schema }),
     },
     open(config, context) {
-      let opened: AnyQueues | undefined;
-      const queues = () => (opened ??= openQueues(config, context));
+      let opening: Promise<AnyQueues> | undefined;
+      const queues = () => (opening ??= openQueues(config, context));
       return {
         check: () => check(queues, config, context),
-        discover: () => queues().names(),
-        openSource: (spec, signal) => openSource({ queues: queues(), spec, keepMs: config.keep, clock: context.clock }, signal),
-        openTarget: async (spec) => new QueueTarget(queues(), spec, context.clock),
+        discover: async () => (await queues()).names(),
+        openSource: async (spec, signal) =>
+          openSource({ queues: await queues(), spec, keepMs: config.keep, clock: context.clock }, signal),
+        openTarget: async (spec) => new QueueTarget(await queues(), spec, context.clock),
         async openInbox(spec) {
-          const kept = queues();
+          const kept = await queues();
           if (kept instanceof SqlQueues) return QueueInbox.open(kept, spec, context.clock);
           throw new RequestRefusedError(
             `connections.${context.connection} cannot keep what is posted: it is in ${config.url?.startsWith('kafka') ? 'Kafka' : 'Redis'}`,
@@ -50,10 +51,10 @@ export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
             },
           );
         },
-        openStreamWriter: async () => queueStreamWriter(queues(), context.clock),
+        openStreamWriter: async () => queueStreamWriter(await queues(), context.clock),
         async [Symbol.asyncDispose]() {
-          await opened?.close();
-          opened = undefined;
+          await (await opening)?.close();
+          opening = undefined;
         },
       };
     },
@@ -61,16 +62,17 @@ export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
 }
 export default createConnector();
 
-function openQueues(config: QueueConfig, { baseDir, clock, random, connection }: ConnectorContext): AnyQueues {
+/** Drivers are large: each is loaded where it is used. */
+async function openQueues(config: QueueConfig, { baseDir, clock, random, connection }: ConnectorContext): Promise<AnyQueues> {
   const { path, url = '', schema, prefix } = config;
   if (path !== undefined) return new SqlQueues(new SqliteStore(resolve(baseDir, path), clock, random));
-  if (url.startsWith('redis')) return new RedisQueues(url, prefix, connection);
-  if (url.startsWith('kafka')) return new KafkaQueues(url, prefix, connection);
+  if (url.startsWith('redis')) return new (await import('./redis-queues.ts')).RedisQueues(url, prefix, connection);
+  if (url.startsWith('kafka')) return new (await import('./kafka-queues.ts')).KafkaQueues(url, prefix, connection);
   return new SqlQueues(new PostgresStore(url, schema, connection));
 }
 
 async function check(
-  queues: () => AnyQueues,
+  queues: () => Promise<AnyQueues>,
   { path }: QueueConfig,
   { connection, baseDir }: ConnectorContext,
 ): Promise<Problem[]> {
@@ -87,7 +89,7 @@ async function check(
         return [{ place, severity: 'error', message: `no file can be made in ${folder}`, hint }];
       }
     }
-    const opened = queues();
+    const opened = await queues();
     await opened.names();
     return opened instanceof SqlQueues ? [] : [...(await opened.warnings(place))];
   } catch (error) {

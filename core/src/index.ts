@@ -7,7 +7,6 @@ export { type HookEndpointOptions, hookEndpoints } from './api/hook/hook-endpoin
 export { isLoopbackAddress } from './api/host-guard.ts';
 export { type Endpoint, type HttpServer, type HttpServerOptions, PortTakenError, startHttpServer } from './api/http-server.ts';
 export { createMetrics, type Measured, type Metrics } from './api/metrics.ts';
-export { apiV1 } from './api/v1/api.ts';
 export type { ApiParts } from './api/v1/endpoint.ts';
 export { type Caller, onBehalfOf, type Priority, priorities } from './base/caller.ts';
 export * from './base/clock.ts';

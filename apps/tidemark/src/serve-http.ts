@@ -1,5 +1,4 @@
 import {
-  apiV1,
   type Clock,
   type Config,
   type Configuration,
@@ -59,6 +58,8 @@ export async function serveHttp(options: ServeOptions): Promise<Served> {
     });
   }
   const { now } = clock;
+  // Commands that serve nothing do without it.
+  const { apiV1 } = await import('@tidemark/core/api-v1');
   const operations = new Operations({ clock, log, stop });
   const metrics = await createMetrics(engine, now);
   const reasons = async () => [...notReady(), ...(await storeTrouble(engine))];

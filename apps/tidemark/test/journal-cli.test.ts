@@ -38,7 +38,8 @@ describe('the journal on the command line', () => {
     await using engine = new Engine({ config, store, clock: systemClock, random: seededRandom(1), log, fetch });
     const stop = new AbortController();
     const ended = engine.start({ stop: stop.signal, signal: new AbortController().signal });
-    await vi.waitUntil(() => engine.liveStatus().every(({ state }) => state === 'live'), { timeout: 20_000 });
+    // Which is no stream at all until it has been taken over.
+    await vi.waitUntil(() => engine.liveStatus()[0]?.state === 'live', { timeout: 20_000 });
     insert('Kent');
     emulator.org.write((t) => t.update('Contact', old, { MailingCity: 'y' }));
     await vi.waitUntil(async () => (await engine.journals())[0]?.events === 2, { timeout: 20_000 });

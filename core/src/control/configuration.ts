@@ -2,7 +2,6 @@ import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { diffLines } from 'diff';
 import { ConfigError, type Problem, RequestRefusedError } from '../base/errors.ts';
 import { scrub } from '../base/secrets.ts';
 import type { Config } from '../config/config.ts';
@@ -63,6 +62,7 @@ export class Configuration {
   async check(text: string): Promise<ConfigurationVerdict> {
     const { config } = this.#options;
     const { text: now } = await this.read();
+    const { diffLines } = await import('diff');
     const diff = diffLines(now, text).flatMap(({ added, removed, value }) => {
       const kind = added ? ('added' as const) : removed ? ('removed' as const) : ('same' as const);
       return value
