@@ -87,4 +87,5 @@ export { openStore } from './store/open-store.ts';
 export * from './store/org-store.ts';
 export * from './store/store.ts';
 export { KEY_VARIABLE, NEW_KEY, Vault } from './store/vault.ts';
+export * from './store/notification-store.ts';
 export * from './store/workers.ts';

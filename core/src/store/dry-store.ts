@@ -36,14 +36,16 @@ export function dryStore(store: Store, onFailures: (failures: readonly NewFailur
     calls: store.calls,
     orgs: store.orgs,
     access: store.access,
+    notifications: store.notifications,
     workers: store.workers,
     links: dryLinks(store.links),
     startRun: async () => '',
     updateRun: async () => {},
     runs: (filter) => store.runs(filter),
     run: (id) => store.run(id),
-    summaries: () => store.summaries(),
+    summaries: (of) => store.summaries(of),
     lastSuccess: (sync) => store.lastSuccess(sync),
+    failedRuns: () => store.failedRuns(),
     closeAbandonedRuns: async () => {},
     trimRuns: async () => 0,
 
@@ -108,6 +110,14 @@ export function dryStore(store: Store, onFailures: (failures: readonly NewFailur
     getValue: async (key) => (values.has(key) ? values.get(key)! : store.getValue(key)),
     async setValue(key, value) {
       values.set(key, value);
+    },
+    async values(prefix) {
+      const known = new Map(await store.values(prefix));
+      for (const [key, value] of values) {
+        if (value === null) known.delete(key);
+        else if (key.startsWith(prefix)) known.set(key, value);
+      }
+      return known;
     },
     reset: async () => {},
     // The store itself belongs to whoever opened it.

@@ -15,6 +15,7 @@ export const migrations: readonly Migration[] = [
   { version: 5, up: createAccess },
   { version: 6, up: createWorkers },
   { version: 6, up: createOrgs },
+  { version: 7, up: createNotifications },
 ];
 
 async function createTables(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {
@@ -110,6 +111,17 @@ async function createOrgs(transaction: Kysely<Tables>): Promise<void> {
   await sql`create table ${sql.table('sign_ins')} (
     digest text primary key, connection text not null, org text not null, sealed text not null,
     expires_at_ms bigint not null)`.execute(transaction);
+}
+
+async function createNotifications(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {
+  await sql`create table ${sql.table('troubles')} (
+    kind text not null, subject text not null, since_ms bigint not null, clear_since_ms bigint,
+    primary key (kind, subject))`.execute(transaction);
+  await sql`create table ${sql.table('notifications')} (
+    id ${autoId(dialect)}, receiver text not null, body text not null, created_at_ms bigint not null)`.execute(transaction);
+  await transaction.schema.createIndex('notifications_by_receiver').on('notifications').columns(['receiver', 'id']).execute();
+  await sql`create table ${sql.table('notification_turns')} (
+    receiver text primary key, next_at_ms bigint not null, attempts integer not null)`.execute(transaction);
 }
 
 /** Never given out twice, even after the newest row is gone. */

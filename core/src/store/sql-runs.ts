@@ -10,7 +10,10 @@ export const OF_SINGLE_RECORDS = ['retry', 'replay'];
 
 export function sqlRuns({
   db,
-}: Database): Pick<Store, 'startRun' | 'updateRun' | 'runs' | 'run' | 'lastSuccess' | 'closeAbandonedRuns' | 'trimRuns'> {
+}: Database): Pick<
+  Store,
+  'startRun' | 'updateRun' | 'runs' | 'run' | 'lastSuccess' | 'failedRuns' | 'closeAbandonedRuns' | 'trimRuns'
+> {
   return {
     async startRun({ sync, kind, startedAtMs }) {
       const run = await db
@@ -46,6 +49,16 @@ export function sqlRuns({
         .limit(1)
         .executeTakeFirst();
       return run === undefined ? null : runOf(run);
+    },
+    async failedRuns() {
+      const newest = db
+        .selectFrom('runs')
+        .select(({ fn }) => fn.max('id').as('id'))
+        .where('state', 'in', ['succeeded', 'failed'])
+        .where('kind', 'not in', OF_SINGLE_RECORDS)
+        .groupBy('sync');
+      const failed = await db.selectFrom('runs').selectAll().where('id', 'in', newest).where('state', '=', 'failed').execute();
+      return failed.map(runOf);
     },
     async closeAbandonedRuns(sync, atMs) {
       const error = {

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { postgresWorkers } from './postgres-workers.ts';
 import { soleWorker } from './sole-worker.ts';
 import { sqlAccess } from './sql-access.ts';
@@ -6,6 +7,7 @@ import { sqlCheckpoints } from './sql-checkpoints.ts';
 import { sqlFailures } from './sql-failures.ts';
 import { sqlJournal } from './sql-journal.ts';
 import { sqlLinks } from './sql-links.ts';
+import { sqlNotifications } from './sql-notifications.ts';
 import { sqlOrgs } from './sql-orgs.ts';
 import { sqlRuns } from './sql-runs.ts';
 import { sqlSummaries } from './sql-summaries.ts';
@@ -27,6 +29,7 @@ export function sqlStore(database: Database): Store {
     | 'calls'
     | 'orgs'
     | 'access'
+    | 'notifications'
     | 'workers'
     | 'summaries'
     | keyof ReturnType<typeof sqlRuns>
@@ -101,6 +104,13 @@ export function sqlStore(database: Database): Store {
         .execute();
     },
 
+    async values(prefix) {
+      const length = [...prefix].length;
+      const begins = sql<boolean>`substr(name, 1, ${sql.lit(length)}) = ${prefix}`;
+      const found = await db.selectFrom('named_values').selectAll().where(begins).execute();
+      return new Map(found.map(({ name, value }) => [name, fromStored(value)]));
+    },
+
     async keepFirst(scope, key, value) {
       await db
         .insertInto('made_values')
@@ -143,6 +153,7 @@ export function sqlStore(database: Database): Store {
       calls: translating(sqlCalls(database), database),
       orgs: translating(sqlOrgs(database), database),
       access: translating(sqlAccess(database), database),
+      notifications: translating(sqlNotifications(database), database),
       workers: database.openSession === undefined ? soleWorker : postgresWorkers(database.openSession, database),
       ...sqlRuns(database),
       ...sqlSummaries(database),

@@ -4,6 +4,7 @@ import type { AccessStore } from './access-store.ts';
 import type { CallStore } from './call-store.ts';
 import type { JournalStore } from './journal-store.ts';
 import type { LinkStore } from './links.ts';
+import type { NotificationStore } from './notification-store.ts';
 import type { OrgStore } from './org-store.ts';
 import type { WorkerStore } from './workers.ts';
 
@@ -88,6 +89,8 @@ export interface Store extends AsyncDisposable {
   readonly calls: CallStore;
   readonly orgs: OrgStore;
   readonly access: AccessStore;
+  /** What is wrong and was told to whoever wants to know. */
+  readonly notifications: NotificationStore;
   /** Who runs what, where several processes share it. */
   readonly workers: WorkerStore;
 
@@ -99,8 +102,10 @@ export interface Store extends AsyncDisposable {
   run(id: string): Promise<Run | null>;
   /** The newest run that succeeded in reading its window: a retry of single records covers none, and neither does a replay. */
   lastSuccess(sync: string): Promise<Run | null>;
-  /** How each sync stands, asked once for all of them. */
-  summaries(): Promise<(sync: string) => Summary>;
+  /** Of each sync whose newest run that read a window failed: that run. What runs now, or was stopped, says nothing yet. */
+  failedRuns(): Promise<readonly Run[]>;
+  /** How each sync stands, asked once for all of them, or for one alone. */
+  summaries(of?: string): Promise<(sync: string) => Summary>;
   /** Marks runs that a crash left `running` as failed. Called by the owner of the sync. */
   closeAbandonedRuns(sync: string, atMs: number): Promise<void>;
   /** Forgets runs that ended before then, but for the last of each sync and its last success. @returns how many */
@@ -140,6 +145,8 @@ export interface Store extends AsyncDisposable {
   /** Small durable values by name: the SOQL watermark under a key, a confirmed org id. */
   getValue(name: string): Promise<string | null>;
   setValue(name: string, value: string | null): Promise<void>;
+  /** Those whose names begin so. */
+  values(prefix: string): Promise<ReadonlyMap<string, string>>;
 
   /** Forgets a sync's checkpoint, seen values and paused flag; runs and failures stay. */
   reset(sync: string): Promise<void>;

@@ -121,6 +121,10 @@ export interface Tables {
     updated_at_ms: number;
   };
   sign_ins: { digest: string; connection: string; org: string; sealed: string; expires_at_ms: number };
+  /** What is wrong and was told, and what is still to be told, each to one receiver. */
+  troubles: { kind: string; subject: string; since_ms: number; clear_since_ms: number | null };
+  notifications: { id: Generated<number>; receiver: string; body: string; created_at_ms: number };
+  notification_turns: { receiver: string; next_at_ms: number; attempts: number };
   journals: { stream: string; dataset: string; stretch: string; since_seq: number; retention_ms: number };
 }
 

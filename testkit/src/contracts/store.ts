@@ -6,6 +6,7 @@ import { describeAccess } from './store-access.ts';
 import { describeCalls } from './store-calls.ts';
 import { describeJournal } from './store-journal.ts';
 import { describeLinks } from './store-links.ts';
+import { describeNotifications } from './store-notifications.ts';
 import { describeOrgs } from './store-orgs.ts';
 import { describeWorkers } from './store-workers.ts';
 
@@ -36,6 +37,7 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
     describeLinks(() => ({ store, newSync }));
     describeAccess(() => ({ store, newSync }));
     describeCalls(() => ({ store, newSync }));
+    describeNotifications(() => ({ store, newSync, reopen: () => place.open() }));
     describeWorkers(() => ({ open: async () => await place.open() }));
     describeOrgs(() => ({ store, newSync }));
 
@@ -102,6 +104,32 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
         expect((await store.lastSuccess(sync))?.id).toBe(newer);
       });
 
+      test('of the syncs whose newest run that came to an end failed, that run is told', async () => {
+        const [healthy, broken, busy] = [newSync(), newSync(), newSync()];
+        const end = async (sync: string, state: Run['state'], kind: Run['kind'] = 'delta') => {
+          const id = await store.startRun({ sync, kind, startedAtMs: 1 });
+          await store.updateRun(id, { state, finishedAtMs: 2 });
+          return id;
+        };
+        await end(healthy, 'failed');
+        await end(healthy, 'succeeded');
+        await end(broken, 'succeeded');
+        const failed = await end(broken, 'failed');
+        await end(broken, 'stopped');
+        await end(broken, 'succeeded', 'retry');
+        await end(busy, 'failed', 'retry');
+        await end(busy, 'failed', 'full');
+        const last = await end(busy, 'failed');
+        await begin(busy);
+        const told = (await store.failedRuns()).filter(({ sync }) => [healthy, broken, busy].includes(sync));
+        expect(told.map(({ sync, id }) => [sync, id]).sort()).toEqual(
+          [
+            [broken, failed],
+            [busy, last],
+          ].sort(),
+        );
+      });
+
       test('what a crash left running is closed as failed, and nothing else is', async () => {
         const [sync, other] = [newSync(), newSync()];
         const [done, left] = [await begin(sync), await begin(sync)];
@@ -151,6 +179,7 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
             openFailures: await store.countFailures(sync),
             openConflicts: 0,
           });
+          expect((await store.summaries(sync))(sync)).toEqual(summary(sync));
         }
         expect(summary(busy)).toMatchObject({ openFailures: 2, lastRun: { kind: 'retry' }, lastSuccess: { state: 'succeeded' } });
       });
@@ -391,6 +420,20 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
         expect(await store.getValue(name)).toBe('a\0\ud800');
         await store.setValue(name, null);
         expect(await store.getValue(name)).toBeNull();
+      });
+
+      test('values are found by how their names begin, to the letter', async () => {
+        const prefix = `${newSync()} %_\\ `;
+        await store.setValue(`${prefix}a`, '1');
+        await store.setValue(`${prefix}b`, '\0');
+        await store.setValue(`${prefix.toUpperCase()}c`, '3');
+        await store.setValue(prefix.replace('_', 'x'), '4');
+        expect(await store.values(prefix)).toEqual(
+          new Map([
+            [`${prefix}a`, '1'],
+            [`${prefix}b`, '\0'],
+          ]),
+        );
       });
 
       test('what was seen is remembered from the given time on, by sync and key', async () => {
