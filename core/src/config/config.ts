@@ -5,6 +5,7 @@ import type { RetryPolicy } from '../base/retry.ts';
 import type { Connector, DeleteRule, TargetScope } from '../model/connector.ts';
 import type { FieldType } from '../model/value.ts';
 import type { OrgTemplates } from './orgs.ts';
+import type { PackageConfig } from './package-config.ts';
 import type { PairingConfig } from './pairing.ts';
 
 /** A connector of whatever type: its own schemas say what its configuration looks like. */
@@ -26,6 +27,7 @@ export interface Config {
   readonly store: StoreConfig;
   readonly log: { readonly level: LogLevel };
   readonly http: HttpConfig;
+  readonly package: PackageConfig;
   readonly notes: string | null;
   /** What is not wrong and still worth a look, e.g. a secret in plain text. */
   readonly warnings: readonly Problem[];
@@ -98,6 +100,8 @@ export interface SyncConfig {
   /** When full runs happen by themselves. */
   readonly full: ScheduleConfig | null;
   readonly deletes: DeleteRule;
+  /** Every version of a row is kept beside its table; null leaves that as it is there. */
+  readonly history: boolean | null;
   readonly onFailure: 'quarantine' | 'hold';
   /** Share of the target, 0 to 1, that a sweep may delete without asking (P4). */
   readonly sweepMax: number;

@@ -3,6 +3,7 @@ import type { AnyConnector } from './config.ts';
 import { inputSchema, type JsonSchema } from './connector-schema.ts';
 import { hookSourceSchema } from './hook-schema.ts';
 import { lookupExtras } from './lookup-schema.ts';
+import { packageSchema } from './package-schema.ts';
 import { pairingSchema, sideExtras } from './pairing-schema.ts';
 import {
   customSourceSchema,
@@ -38,6 +39,7 @@ export function configJsonSchema(connectors: readonly AnyConnector[]): JsonSchem
       store: own(storeSchema),
       log: own(logSchema),
       http: own(httpSchema),
+      package: own(packageSchema),
     },
   };
   return {

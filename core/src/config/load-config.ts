@@ -6,6 +6,7 @@ import { checkDatasets } from './datasets.ts';
 import type { Environment } from './environment.ts';
 import { locateYaml } from './located-yaml.ts';
 import { isForEach, readOrgs } from './orgs.ts';
+import { readPackage } from './package-read.ts';
 import type { PairingConfig } from './pairing.ts';
 import { guardSecrets, isBlock, readConnections } from './read-connections.ts';
 import { checkHookPaths, connectionForHooks } from './read-hook.ts';
@@ -84,9 +85,11 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
   checkHookPaths(every, report);
   const log = report.parse(logSchema, top.log ?? {}, ['log'])?.data;
   const http = report.parse(httpSchema, top.http ?? {}, ['http'])?.data;
+  const ownPackage = readPackage(top.package, declared, report);
 
   const errors = report.problems.filter((p) => p.severity === 'error');
-  if (errors.length > 0 || storeConfig === undefined || storeConfig === null || log === undefined || http === undefined) {
+  const isWhole = storeConfig != null && log !== undefined && http !== undefined && ownPackage !== null;
+  if (errors.length > 0 || !isWhole) {
     throw new ConfigError(inFileOrder(report.problems));
   }
   return {
@@ -99,6 +102,7 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
     store: storeConfig,
     log: { level: log.level },
     http: { port: http.port ?? null, host: http.host ?? null },
+    package: ownPackage,
     notes: typeof top.notes === 'string' ? top.notes : null,
     warnings: inFileOrder(report.problems),
   };

@@ -63,6 +63,11 @@ export function configReference(connectors: readonly AnyConnector[]): string {
     'Each side of `between`, besides what its connection takes:',
     '',
     table(sideBlock(), ['connection']),
+    '## package',
+    '',
+    'What [`tidemark package`](../salesforce-package.md) writes besides what syncs tell of it.',
+    '',
+    ...packageTables(top.package!),
     '## Connections, by type',
     '',
   ];
@@ -99,6 +104,19 @@ function pairFieldBlock(pairing: JsonSchema): JsonSchema {
 
 function sideBlock(): Properties {
   return inputSchema(z.strictObject(sideExtras)).properties!;
+}
+
+function packageTables(schema: JsonSchema): string[] {
+  const each = (name: string) => schema.properties![name]!.additionalProperties as JsonSchema;
+  const field = (each('objects').properties!.fields!.additionalProperties as JsonSchema).anyOf!;
+  const parts: [string, JsonSchema][] = [
+    ['Each of `objects`:', each('objects')],
+    ['Each of `events`:', each('events')],
+    ['Each of `flows`:', each('flows')],
+    ['A field is its type with its size, such as `Text(40)` or `Number(8, 0)`, or a block:', field.at(-1)!],
+  ];
+  const tables = parts.flatMap(([title, { properties, required }]) => [title, '', table(properties!, required ?? [])]);
+  return [table(schema.properties!, schema.required ?? []), ...tables];
 }
 
 type Properties = { readonly [name: string]: JsonSchema };

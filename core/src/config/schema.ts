@@ -175,6 +175,10 @@ export const syncSchema = z.strictObject({
     description:
       'What a delete does in the target: mirror removes the row, mark keeps it and says when it went, ignore leaves it',
   }),
+  history: z.boolean().optional().meta({
+    description:
+      'true keeps every version of a row, with the time for which it held, in a table beside (<table>_history); false ends that and leaves what was kept',
+  }),
   onFailure: z
     .enum(['quarantine', 'hold'])
     .default('quarantine')
@@ -238,6 +242,7 @@ export const topSchema = z.strictObject({
   store: block.optional().meta({ description: 'Where runs, failures and checkpoints are kept' }),
   log: block.optional(),
   http: block.optional().meta({ description: 'Hooks, metrics and health of `tidemark start`' }),
+  package: block.optional().meta({ description: "What `tidemark package` writes for the org's side, besides what syncs tell" }),
   notes,
 });
 
