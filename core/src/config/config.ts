@@ -4,6 +4,7 @@ import type { LogLevel } from '../base/log.ts';
 import type { RetryPolicy } from '../base/retry.ts';
 import type { Connector, DeleteRule, TargetScope } from '../model/connector.ts';
 import type { FieldType } from '../model/value.ts';
+import type { ReceiverConfig } from './notifications-config.ts';
 import type { OrgTemplates } from './orgs.ts';
 import type { PackageConfig } from './package-config.ts';
 import type { PairingConfig } from './pairing.ts';
@@ -27,6 +28,8 @@ export interface Config {
   readonly store: StoreConfig;
   readonly log: { readonly level: LogLevel };
   readonly http: HttpConfig;
+  /** Who is told when something is wrong. */
+  readonly notifications: ReadonlyMap<string, ReceiverConfig>;
   readonly package: PackageConfig;
   readonly notes: string | null;
   /** What is not wrong and still worth a look, e.g. a secret in plain text. */

@@ -3,6 +3,7 @@ import type { AnyConnector } from './config.ts';
 import { inputSchema, type JsonSchema } from './connector-schema.ts';
 import { hookSourceSchema } from './hook-schema.ts';
 import { lookupExtras } from './lookup-schema.ts';
+import { receiverSchema } from './notifications-schema.ts';
 import { packageSchema } from './package-schema.ts';
 import { pairingSchema, sideExtras } from './pairing-schema.ts';
 import {
@@ -39,6 +40,11 @@ export function configJsonSchema(connectors: readonly AnyConnector[]): JsonSchem
       store: own(storeSchema),
       log: own(logSchema),
       http: own(httpSchema),
+      notifications: {
+        ...own(topSchema).properties!.notifications,
+        type: 'object',
+        additionalProperties: own(receiverSchema),
+      },
       package: own(packageSchema),
     },
   };

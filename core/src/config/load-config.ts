@@ -5,6 +5,7 @@ import type { AnyConnector, Config, StoreConfig, SyncConfig } from './config.ts'
 import { checkDatasets } from './datasets.ts';
 import type { Environment } from './environment.ts';
 import { locateYaml } from './located-yaml.ts';
+import { readReceivers } from './notifications-read.ts';
 import { isForEach, readOrgs } from './orgs.ts';
 import { readPackage } from './package-read.ts';
 import type { PairingConfig } from './pairing.ts';
@@ -85,6 +86,7 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
   checkHookPaths(every, report);
   const log = report.parse(logSchema, top.log ?? {}, ['log'])?.data;
   const http = report.parse(httpSchema, top.http ?? {}, ['http'])?.data;
+  const notifications = readReceivers(top.notifications, report, file);
   const ownPackage = readPackage(top.package, declared, report);
 
   const errors = report.problems.filter((p) => p.severity === 'error');
@@ -102,6 +104,7 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
     store: storeConfig,
     log: { level: log.level },
     http: { port: http.port ?? null, host: http.host ?? null },
+    notifications,
     package: ownPackage,
     notes: typeof top.notes === 'string' ? top.notes : null,
     warnings: inFileOrder(report.problems),

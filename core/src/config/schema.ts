@@ -241,6 +241,7 @@ export const topSchema = z.strictObject({
   syncs: block.meta({ description: 'What is kept in sync, by name' }),
   store: block.optional().meta({ description: 'Where runs, failures and checkpoints are kept' }),
   log: block.optional(),
+  notifications: block.optional().meta({ description: 'Who is told when something is wrong, and when it is over, by name' }),
   http: block.optional().meta({ description: 'Hooks, metrics and health of `tidemark start`' }),
   package: block.optional().meta({ description: "What `tidemark package` writes for the org's side, besides what syncs tell" }),
   notes,
