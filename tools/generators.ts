@@ -1,4 +1,5 @@
 import { generatedFiles } from '../apps/tidemark/src/generated-files.ts';
+import { manifestFile, packageManifest } from './pack-manifest.ts';
 
 /** A file that follows from the code: never edited by hand, made by `node tools/generate.ts`, kept true by `npm run check`. */
 export interface Generator {
@@ -7,4 +8,4 @@ export interface Generator {
   make(): Promise<string>;
 }
 
-export const generators: readonly Generator[] = [...generatedFiles];
+export const generators: readonly Generator[] = [...generatedFiles, { file: manifestFile, make: () => packageManifest() }];

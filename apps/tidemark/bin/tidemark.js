@@ -15,8 +15,10 @@ if (major >= NEEDED) {
   // Half of a short command's time is reading TypeScript; kept where only this user can write, unlike the shared default.
   if (!process.env.NODE_COMPILE_CACHE)
     module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tidemark', 'compiled'));
-  const { main } = await import('../src/main.ts');
-  const { reportCrashes } = await import('../src/report-crashes.ts');
+  // In a checkout the source itself runs; a package brings what was compiled from it.
+  const [code, ending] = existsSync(new URL('../src', import.meta.url)) ? ['../src', 'ts'] : ['../dist', 'js'];
+  const { main } = await import(`${code}/main.${ending}`);
+  const { reportCrashes } = await import(`${code}/report-crashes.${ending}`);
   reportCrashes();
   process.exitCode = await main(process.argv.slice(2));
 } else {

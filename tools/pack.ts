@@ -1,0 +1,17 @@
+import { copyFile, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { manifestFile, packageManifest } from './pack-manifest.ts';
+import { root } from './run-command.ts';
+
+/** Makes what `npm pack` of apps/tidemark puts into the package, besides what lies there anyway. npm calls it before it packs. */
+async function preparePackage(): Promise<void> {
+  const folder = dirname(join(root, manifestFile));
+  const dist = join(folder, 'dist');
+  await rm(dist, { recursive: true, force: true });
+  const manifest = await packageManifest(dist);
+  if (manifest !== (await readFile(join(root, manifestFile), 'utf8')))
+    throw new Error(`${manifestFile} does not name what the package needs: run npm run generate`);
+  await copyFile(join(root, 'LICENSE'), join(folder, 'LICENSE'));
+}
+
+await preparePackage();
