@@ -10,6 +10,7 @@ import { type Db, MongoClient } from 'mongodb';
 import { MongodbStream } from './change-stream.ts';
 import type { MongodbConfig, MongodbFrom, MongodbSideSpec, MongodbTo } from './config.ts';
 import { faultOf } from './errors.ts';
+import { openRows } from './rows.ts';
 import { openSide } from './side.ts';
 import { openSource } from './source.ts';
 import { MongodbTarget } from './target.ts';
@@ -33,6 +34,7 @@ export function openConnection(config: MongodbConfig, context: ConnectorContext)
     },
     openSource: async (spec) => openSource(db(), spec),
     openSide: async (spec) => openSide(db(), spec as SideSpec<MongodbSideSpec>, config.decimals),
+    openRows: async (spec) => openRows(db(), spec, config.decimals),
     openStream: async (spec) => new MongodbStream(db(), spec, context),
     openTarget: async (spec) => new MongodbTarget(db(), spec, context.clock, config.decimals),
     async [Symbol.asyncDispose]() {

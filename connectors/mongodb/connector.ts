@@ -9,6 +9,7 @@ import {
   mongodbTo,
 } from './config.ts';
 import type { openConnection } from './connection.ts';
+import { mongodbRows } from './rows-place.ts';
 
 export function createConnector(): Connector<MongodbConfig, MongodbFrom, MongodbTo> {
   return {
@@ -18,6 +19,7 @@ export function createConnector(): Connector<MongodbConfig, MongodbFrom, Mongodb
     from: mongodbFrom,
     to: mongodbTo,
     side: mongodbSide,
+    rows: mongodbRows,
     open(config, context) {
       // The driver is large, and whoever uses no MongoDB does without it.
       let opening: Promise<ReturnType<typeof openConnection>> | undefined;
@@ -27,6 +29,7 @@ export function createConnector(): Connector<MongodbConfig, MongodbFrom, Mongodb
         discover: async () => (await opened()).discover(),
         openSource: async (spec) => (await opened()).openSource(spec),
         openSide: async (spec) => (await opened()).openSide(spec),
+        openRows: async (spec) => (await opened()).openRows(spec),
         openStream: async (spec) => (await opened()).openStream(spec),
         openTarget: async (spec) => (await opened()).openTarget(spec),
         async [Symbol.asyncDispose]() {

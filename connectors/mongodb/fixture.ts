@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { keyOf, type Row, type SourceSpec, type StreamSpec, seededRandom, systemClock } from '@tidemark/core';
+import { keyOf, type Row, type RowsSpec, type SourceSpec, type StreamSpec, seededRandom, systemClock } from '@tidemark/core';
 import { type SourceFixture, serviceOrSkip, type TargetFixture } from '@tidemark/testkit';
 import { BSON, type Db, MongoClient } from 'mongodb';
 import { type MongodbFrom, type MongodbTo, mongodbSide } from './config.ts';
@@ -124,6 +124,27 @@ export async function createSideFixture({ isUnique = true } = {}) {
         },
         AbortSignal.timeout(60_000),
       ),
+    async [Symbol.asyncDispose]() {
+      await connection[Symbol.asyncDispose]();
+      await client.db(database).dropDatabase();
+      await client.close();
+    },
+  };
+}
+
+/** A collection that is served document by document. */
+export async function createRowsFixture(key: string) {
+  const database = `test_${randomBytes(6).toString('hex')}`;
+  const client = await new MongoClient(mongodb.url!).connect();
+  const connection = openConnection(database);
+  const documents = client.db(database).collection('people');
+  if (key !== '_id') await documents.createIndex({ [key]: 1 }, { unique: true });
+  return {
+    documents,
+    open: (over: Partial<RowsSpec> = {}) => {
+      const at = { collection: 'people', key, fields: {} };
+      return connection.openRows!({ name: 'people', at, watermark: null, mentions: [], ...over }, AbortSignal.timeout(60_000));
+    },
     async [Symbol.asyncDispose]() {
       await connection[Symbol.asyncDispose]();
       await client.db(database).dropDatabase();

@@ -14,6 +14,13 @@ export function isAfter(field: string, value: unknown): Filter<BSON.Document> {
   return later.length === 0 ? greater : { $or: [greater, { [field]: { $type: [...later] } }] };
 }
 
+/** What comes before it: what is less among its own, and every value of an earlier type. */
+export function isBefore(field: string, value: unknown): Filter<BSON.Document> {
+  const earlier = ORDER.slice(0, ORDER.indexOf(typeOf(value)));
+  const less = { [field]: { $lt: value } };
+  return earlier.length === 0 ? less : { $or: [less, { [field]: { $type: [...earlier] } }] };
+}
+
 function typeOf(value: unknown): (typeof ORDER)[number] {
   if (typeof value === 'number' || value instanceof Double || value instanceof Int32 || value instanceof Decimal128)
     return 'number';

@@ -27,8 +27,8 @@ const WRITES_AT_ONCE = 16;
 type Stored = Document & { _id: unknown };
 
 /** One collection as a side of a two-way sync. Nothing is locked: a write has the condition that the document is still as it was read. */
-export async function openSide(db: Db, spec: SideSpec<MongodbSideSpec>, decimals: Decimals): Promise<Side> {
-  const { side, link, unit } = spec;
+export async function openSide(db: Db, spec: Omit<SideSpec<MongodbSideSpec>, 'unit'>, decimals: Decimals): Promise<Side> {
+  const { side, link } = spec;
   const wanted = [...new Set([...spec.fields, ...(link === null ? [] : [link])])];
   const path = wanted.find((name) => name.includes('.') || name.startsWith('$'));
   if (path !== undefined) {
@@ -43,7 +43,7 @@ export async function openSide(db: Db, spec: SideSpec<MongodbSideSpec>, decimals
   // No document may show them yet.
   for (const name of wanted) if (!types.has(name)) types.set(name, 'text');
   const from = { ...side, fields: Object.fromEntries(types) };
-  const source = await openSource(db, { from, where: undefined, fields: wanted, exclude: [], startAtMs: null, unit });
+  const source = await openSource(db, { from, where: undefined, fields: wanted, exclude: [], startAtMs: null });
   const isUnique = link === null || (await hasUniqueIndex(documents, link));
   return new MongodbSide({ db, documents, source, key: side.key, link, isUnique, declared, decimals });
 }

@@ -1,4 +1,4 @@
-import type { FieldSchema } from '@tidemark/core';
+import type { FieldSchema, FieldType } from '@tidemark/core';
 import type { Document } from 'mongodb';
 import type { Decimals } from './values.ts';
 
@@ -37,4 +37,34 @@ export function validatorOf(fields: readonly (FieldSchema & { readonly place: st
     properties[field.place] = { bsonType: [...types, 'null'], ...length };
   }
   return { $jsonSchema: { bsonType: 'object', properties } };
+}
+
+const fieldTypes: Readonly<Record<string, FieldType>> = {
+  bool: 'boolean',
+  int: 'integer',
+  long: 'integer',
+  double: 'double',
+  decimal: 'decimal',
+  date: 'datetime',
+  binData: 'bytes',
+  string: 'text',
+  objectId: 'text',
+};
+
+/** The other way round, of a validator that anybody may have made: fields whose type it says, and those that a document must have. */
+export function typesOfValidator(validator: Document | undefined): {
+  readonly types: ReadonlyMap<string, FieldType>;
+  readonly required: ReadonlySet<string>;
+} {
+  const { properties = {}, required = [] } = (validator?.$jsonSchema ?? {}) as Document;
+  const types = new Map<string, FieldType>();
+  for (const [name, { bsonType }] of Object.entries(properties as Record<string, Document>)) {
+    const told = new Set([bsonType ?? []].flat().map((each: string) => fieldTypes[each]));
+    told.delete(undefined);
+    const [type] = told;
+    // A decimal that a double cannot hold is kept as a text.
+    if (told.size === 2 && told.has('double') && told.has('text')) types.set(name, 'decimal');
+    else if (type !== undefined) types.set(name, told.size === 1 ? type : 'json');
+  }
+  return { types, required: new Set(required as string[]) };
 }

@@ -17,6 +17,7 @@ import {
 import { driverConfig } from './connect.ts';
 import { openPool, type Pool } from './driver.ts';
 import { openLookup } from './lookup.ts';
+import { openRows, postgresRows } from './rows.ts';
 import { openSide } from './side.ts';
 import { openSource } from './source.ts';
 import { openStreamWriter } from './stream-writer.ts';
@@ -36,6 +37,7 @@ export function createConnector(ports: PostgresPorts = { openPool }): Connector<
     to: postgresTo,
     side: postgresSide,
     lookup: postgresLookup,
+    rows: postgresRows,
     sharesDatasets: true,
     open(config, context) {
       const settings = driverConfig(config, context);
@@ -62,6 +64,7 @@ export function createConnector(ports: PostgresPorts = { openPool }): Connector<
             },
             signal,
           ),
+        openRows: (spec, signal) => openRows({ pool: connect(), config, clock: context.clock }, spec, signal),
         openTarget: async (spec) => new PostgresTarget(connect(), config, spec),
         openStreamWriter: (targets) => openStreamWriter(connect(), new PostgresCheckpoints(connect(), config.schema), targets),
         async [Symbol.asyncDispose]() {

@@ -24,11 +24,14 @@ import { describeRelation, type SourceColumn } from './source-schema.ts';
 import { fromPostgres, toPostgresText } from './values.ts';
 import { WRITE_SETTINGS } from './write.ts';
 
+/** A side of a sync, or of none: then its writes are nobody's, so that a capture tells of them as of any program's. */
+export type PostgresSideUse = Omit<SideSpec<PostgresSideSpec>, 'unit'> & { readonly unit: string | null };
+
 export interface SideParts {
   readonly pool: Pool;
   readonly config: PostgresConfig;
-  readonly spec: SideSpec<PostgresSideSpec>;
-  openSource(spec: Parameters<typeof describeRelation>[2] & { readonly unit: string }): Promise<Source>;
+  readonly spec: PostgresSideUse;
+  openSource(spec: Parameters<typeof describeRelation>[2]): Promise<Source>;
 }
 
 /** One table as a side of a two-way sync: rows are locked from the reading to the commit. */
@@ -36,7 +39,7 @@ export async function openSide({ pool, config, spec, openSource }: SideParts, si
   const { side, link, unit } = spec;
   const fields = [...new Set([...spec.fields, ...(link === null ? [] : [link])])];
   const read = { from: side, where: undefined, fields, exclude: [], startAtMs: null };
-  const source = await openSource({ ...read, unit });
+  const source = await openSource({ ...read, ...(unit === null ? {} : { unit }) });
   return transaction(pool, { readOnly: true, signal }, async (client) => {
     const described = await describeRelation(client, config, read);
     const table = await readTable(client, config.schema, side.table);
@@ -51,11 +54,11 @@ export async function openSide({ pool, config, spec, openSource }: SideParts, si
 interface Opened {
   readonly pool: Pool;
   readonly config: PostgresConfig;
-  readonly spec: SideSpec<PostgresSideSpec>;
+  readonly spec: PostgresSideUse;
   readonly source: Source;
   readonly link: string | null;
   readonly isUnique: boolean;
-  readonly unit: string;
+  readonly unit: string | null;
   readonly name: string;
   readonly columns: readonly SourceColumn[];
   readonly key: readonly SourceColumn[];
@@ -105,7 +108,7 @@ class PostgresSide implements Side {
     signal: AbortSignal,
   ): Promise<readonly SideResult[]> {
     const { pool, unit } = this.#opened;
-    const settings = [...WRITE_SETTINGS, writtenBy([unit])];
+    const settings = [...WRITE_SETTINGS, ...(unit === null ? [] : [writtenBy([unit])])];
     return transaction(pool, { settings, savepoint: ATTEMPT, signal }, async (client) => {
       const rows = keys.length === 0 ? [] : await this.#locked(client, keys);
       const writes = await decide(new Map(rows.map((row) => [row.key, row])));

@@ -18,6 +18,7 @@ import {
   sqliteTo,
 } from './config.ts';
 import { openLookup } from './lookup.ts';
+import { openRows, sqliteRows } from './rows.ts';
 import { openSide } from './side.ts';
 import { SqliteSource, sourceLayout } from './source.ts';
 import { SqliteStreamWriter } from './stream-writer.ts';
@@ -37,6 +38,7 @@ export function createConnector(ports: SqlitePorts = {}): Connector<SqliteConfig
     to: sqliteTo,
     side: sqliteSide,
     lookup: sqliteLookup,
+    rows: sqliteRows,
     sharesDatasets: true,
     open(config, context) {
       const path = resolve(context.baseDir, config.path);
@@ -80,6 +82,10 @@ export function createConnector(ports: SqlitePorts = {}): Connector<SqliteConfig
         async openSide(spec) {
           await refuseNoFile(path);
           return openSide(client, spec as SideSpec<SqliteSideSpec>, context.clock);
+        },
+        async openRows(spec) {
+          await refuseNoFile(path);
+          return openRows(client, spec, context.clock);
         },
         openTarget: async (spec) => new SqliteTarget(client, spec, config.tablePrefix, context.clock),
         openStreamWriter: async (targets) => new SqliteStreamWriter(client, targets, context.clock),

@@ -78,7 +78,7 @@ export interface Handlers {
   /** Statements without parameters, all or none, in a file that need not be a target. */
   changeSchema(statements: readonly string[]): void;
   /** Reads rows for a two-way merge and holds the write lock, until `finishMerge` or `rollbackWrite`. */
-  beginMerge(unit: string, reads: readonly ReadRequest[]): RowsRead[];
+  beginMerge(unit: string | null, reads: readonly ReadRequest[]): RowsRead[];
   finishMerge(statements: readonly SideStatement[]): SideAnswer[];
   /** All or none, and the rows of each. */
   inOneTransaction(statements: readonly { readonly sql: string; readonly parameters: readonly SqlValue[] }[]): SqlValue[][][];

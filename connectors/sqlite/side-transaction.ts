@@ -12,11 +12,11 @@ export type SideStatement = { readonly sql: string; readonly parameters: readonl
 export type SideAnswer = { readonly key: readonly SqlValue[] | null } | { readonly refused: Rejection };
 
 /** Reads rows under the write lock, which is then held until `finishMerge` or a rollback. */
-export function beginMerge(database: Database, unit: string, reads: readonly ReadRequest[]): RowsRead[] {
+export function beginMerge(database: Database, unit: string | null, reads: readonly ReadRequest[]): RowsRead[] {
   const writer = database.bareWriter;
   writer.exec('BEGIN IMMEDIATE');
   try {
-    writingFor(writer, [unit]);
+    if (unit !== null) writingFor(writer, [unit]);
     return reads.map((read) => readRows({ reader: writer }, read));
   } catch (error) {
     database.rollback();

@@ -26,14 +26,14 @@ const keysInAQuery = 200;
 /** One table as a side of a two-way sync. SQLite lets one write at a time: its lock is held from the reading to the commit. */
 export async function openSide(
   client: SqliteClient,
-  { side, link, fields, unit }: SideSpec<SqliteSideSpec>,
+  { side, link, fields, unit }: Omit<SideSpec<SqliteSideSpec>, 'unit'> & { readonly unit: string | null },
   clock: Clock,
 ): Promise<Side> {
   const capture = side.capture ? await openCapture(client, side.table) : null;
   const wanted = [...new Set([...fields, ...(link === null ? [] : [link])])];
   const spec = {
     from: { ...side, ...(capture === null ? {} : { own: 'include' as const }) },
-    ...{ where: undefined, fields: wanted, exclude: [], startAtMs: null, unit },
+    ...{ where: undefined, fields: wanted, exclude: [], startAtMs: null, ...(unit === null ? {} : { unit }) },
   };
   const layout = await sourceLayout(client, spec);
   const source = new SqliteSource(client, layout, spec, capture, clock);
@@ -49,7 +49,8 @@ interface SideParts {
   readonly layout: SourceLayout;
   readonly source: SqliteSource;
   readonly link: string | null;
-  readonly unit: string;
+  /** Null: its writes are no sync's, so that a capture tells of them as of any program's. */
+  readonly unit: string | null;
   readonly clock: Clock;
   readonly captured: boolean;
   readonly isUnique: boolean;

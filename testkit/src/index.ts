@@ -5,6 +5,7 @@ export * from './contracts/lookup.ts';
 export * from './contracts/rows.ts';
 export * from './contracts/source.ts';
 export * from './contracts/store.ts';
+export * from './contracts/table-rows.ts';
 export * from './contracts/target.ts';
 export * from './contracts/target-fixture.ts';
 export * from './postgres.ts';

@@ -9,6 +9,7 @@ import type { Inbox, InboxSpec } from './inbox.ts';
 import type { Lookup, LookupSpec } from './lookup.ts';
 import type { Credential, OrgKind } from './org-kind.ts';
 import type { RecordPreview, WriteCalls } from './preview.ts';
+import type { Rows, RowsKind, RowsSpec } from './rows.ts';
 import type { DatasetSchema } from './schema.ts';
 import type { Side, SideSpec } from './side.ts';
 import type { EventReader, EventStream, StreamSpec, StreamStart, StreamWriter } from './stream.ts';
@@ -42,6 +43,8 @@ export interface Connector<Config = never, From = never, To = never> {
   readonly tellsChanges?: true;
   /** How it keeps what is handed over to a sync of ours; absent when it cannot. */
   readonly inbox?: InboxKind<Config, From>;
+  /** Its tables can be looked into and changed row by row; absent when they cannot. */
+  readonly rows?: RowsKind<Config>;
   /** Cheap and offline: nothing is contacted before the connection is used. */
   open(config: Config, context: ConnectorContext): Connection<From, To>;
 }
@@ -97,6 +100,8 @@ export interface Connection<From = never, To = never> extends AsyncDisposable {
   removeSource?(from: From, signal: AbortSignal): Promise<readonly SchemaChange[]>;
   openTarget?(spec: TargetSpec<To>, signal: AbortSignal): Promise<Target>;
   openSide?(spec: SideSpec, signal: AbortSignal): Promise<Side>;
+  /** @throws {RequestRefusedError} there is no such table, or nothing identifies its rows. */
+  openRows?(spec: RowsSpec, signal: AbortSignal): Promise<Rows>;
   /** Makes it when it is not there. Closed with the connection. */
   openInbox?(spec: InboxSpec): Promise<Inbox>;
   /** @throws {RequestRefusedError} there is no such dataset or field: names it. */
