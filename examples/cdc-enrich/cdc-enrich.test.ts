@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is how the file names a variable
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
 import { createTestDatabase } from '@tidemark/testkit';
@@ -68,7 +69,7 @@ const codes = () => {
 const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 30_000, interval: 50 });
 const follows = (running: ReturnType<Example['start']>) => running.line('err', (line) => line.includes('the stream listens'));
 
-test('accounts stay equal by change events, and a new one gets its code on both sides (003-1, 003-2, 003-3, 003-8)', async () => {
+test('accounts stay equal by change events, and a new one gets its code on both sides (003-1, 003-2, 003-3, 003-6, 003-8)', async () => {
   const running = example.start(['start']);
   await follows(running);
   const id = insert({ Name: 'Acme', AccountNumber: '2' });
@@ -85,7 +86,7 @@ test('accounts stay equal by change events, and a new one gets its code on both 
   expect((await running.ended).exitCode).toBe(0);
 });
 
-test('one transaction of the org is seen at once or not at all, in its order (003-2)', async () => {
+test('one transaction of the org is seen at once or not at all, in its order (003-2, 003-6)', async () => {
   const running = example.start(['start']);
   await follows(running);
   const ids = org.org.write((tx) =>
@@ -144,6 +145,28 @@ test('what happened while it was down is brought after a restart, from its repla
   await eventually(async () => expect((await rows()).map(({ name }) => name)).toEqual(['Late', 'Missed', 'Old']));
   third.interrupt();
   await third.ended;
+});
+
+test('the login of the sf CLI will do: its user name in place of a connected app, and no secret at all (003-7)', async () => {
+  const { loginUrl, clientId, clientSecret } = org.credentials;
+  const body = new URLSearchParams({ grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret });
+  const reply = await fetch(`${loginUrl}/services/oauth2/token`, { method: 'POST', body });
+  const { access_token: accessToken, instance_url: instanceUrl } = (await reply.json()) as Record<string, string>;
+  // What the CLI prints for `sf org display --json`, for the one user that it knows.
+  const shown = JSON.stringify({ status: 0, result: { accessToken, instanceUrl, username: 'me@example.com' } });
+  const sf = join(folder, 'sf');
+  writeFileSync(sf, `#!/bin/sh\ncase "$*" in *me@example.com*) echo '${shown}';; *) exit 1;; esac\n`, { mode: 0o755 });
+  const own = example.path('tidemark.yaml');
+  const auth = 'auth: { flow: client-credentials, clientId: "${SF_CLIENT_ID}", clientSecret: "${SF_CLIENT_SECRET}" }';
+  const text = readFileSync(config, 'utf8');
+  expect(text).toContain(auth);
+  writeFileSync(own, text.replace(auth, 'auth: { flow: sf-cli, username: me@example.com }'));
+  copyFileSync(fileURLToPath(new URL('signup-code.ts', import.meta.url)), example.path('signup-code.ts'));
+  const env = { PATH: `${folder}${delimiter}${process.env.PATH}`, SF_CLIENT_ID: undefined, SF_CLIENT_SECRET: undefined };
+  insert({ Name: 'Acme', AccountNumber: '2' });
+  const { exitCode, out, err } = await example.run(['run', 'accounts'], { config: own, env });
+  expect(exitCode === 0 ? '' : out + err).toBe('');
+  expect(await rows()).toMatchObject([{ name: 'Acme' }, { name: 'Old' }]);
 });
 
 test('the two syncs are no circle: a code that came back changes nothing, and all is silent', async () => {

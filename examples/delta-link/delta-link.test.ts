@@ -93,7 +93,7 @@ const refuse = (name: string) =>
   );
 const accept = () => warehouse((db) => db.exec('DROP TRIGGER refuse'));
 
-test('the first run fetches everything, later ones changes; Full Run reads all again (004-1, -8, -9)', async () => {
+test('the first run fetches everything, later ones changes; Full Run reads all again (004-1, 004-8, 004-9)', async () => {
   expect(await runAccounts()).toMatchObject({ kind: 'full', state: 'succeeded', counts: { created: 3 } });
   const id = insert('Umbrella');
   expect(await runAccounts()).toMatchObject({ kind: 'delta', state: 'succeeded', counts: { created: 1 } });
@@ -109,6 +109,25 @@ test('the first run fetches everything, later ones changes; Full Run reads all a
   expect(names()).toEqual(['Acme', 'Globex', 'Initech', 'Umbrella & Co']);
 });
 
+test('a source that cannot tell what has changed is read whole each time, and what is the same stays untouched (004-1, 004-10)', async () => {
+  const own = example.path('tidemark.yaml');
+  const list = (...lines: string[]) => writeFileSync(example.path('prices.csv'), `sku,cents\n${lines.join('\n')}\n`);
+  writeFileSync(
+    own,
+    `connections:
+  list: { type: file, folder: . }
+  warehouse: { type: sqlite, path: ./warehouse.db }
+syncs:
+  prices: { from: { connection: list, file: prices.csv, key: sku }, to: { connection: warehouse, table: prices }, every: 5m }
+`,
+  );
+  const run = async () => JSON.parse((await example.run(['run', 'prices', '--json'], { config: own })).out) as RunReport;
+  list('a,100', 'b,200');
+  expect(await run()).toMatchObject({ kind: 'full', counts: { read: 2, created: 2 } });
+  list('a,100', 'b,250', 'c,300');
+  expect(await run()).toMatchObject({ kind: 'full', counts: { read: 3, created: 1, updated: 1, unchanged: 1 } });
+});
+
 test('a changed mapping makes the next run full, and plan says so before (004-9)', async () => {
   await runAccounts();
   const changed = example.path('tidemark.yaml');
@@ -120,7 +139,7 @@ test('a changed mapping makes the next run full, and plan says so before (004-9)
   expect(run.out).toMatch(/full run succeeded/);
 });
 
-test('after a failure the window stays open and widens, good records are written, and the next good run catches up (004-2, -3, -4)', async () => {
+test('after a failure the window stays open and widens, good records are written, and the next good run catches up (004-2, 004-3, 004-4)', async () => {
   await runAccounts();
   refuse('Bad');
   insert('Bad');
@@ -174,7 +193,7 @@ test('the record that gums up the works is named, and told of when it has done s
   expect((await example.run(['status'])).exitCode).toBe(0);
 });
 
-test('A ends at 200 and succeeds, B at 300 and fails, C starts at 200 (004-6, -7)', async () => {
+test('A ends at 200 and succeeds, B at 300 and fails, C starts at 200 (004-6, 004-7)', async () => {
   orders.last = 200;
   expect(await runOrders()).toMatchObject({ state: 'succeeded', counts: { created: 200 } });
   orders.last = 400;

@@ -44,7 +44,7 @@ const messages = (out: string): string[] =>
 const about = (name: string) => (line: string) => line.includes(`Contact ${name} changed`);
 const finished = (running: Running) => running.line('err', (line) => line.includes('run finished'));
 
-test('starts by itself after its delay, repeats, prints what changed as JSON, and stops cleanly (000-1, -2, -4, -5, -8)', async () => {
+test('starts by itself after its delay, repeats, prints what changed as JSON, and stops cleanly (000-1, 000-2, 000-4, 000-5, 000-8)', async () => {
   const running = example.start(['start']);
   const started = JSON.parse(await running.line('err', (line) => line.includes('"started"')));
   // The first watermark is a day back: Ada, and not Old.
@@ -84,7 +84,7 @@ test('the watermark is durable under its key, and each process goes on where the
   expect(messages((await example.run(['run', 'contacts'])).out)).toEqual([expect.stringContaining('Hopper')]);
 });
 
-test('a record that was stamped before a query and committed after it is printed by the next one', async () => {
+test('a record that was stamped before a query and committed after it is printed by the next one (000-2, 000-3)', async () => {
   await example.run(['run', 'contacts']);
   const late = org.org.begin();
   late.insert('Contact', { LastName: 'Late' });
@@ -95,7 +95,7 @@ test('a record that was stamped before a query and committed after it is printed
   expect(messages((await example.run(['run', 'contacts'])).out)).toEqual([expect.stringContaining('Late')]);
 });
 
-test('lines that nobody read are printed again, and the reader who leaves ends the process at once', async () => {
+test('lines that nobody read are printed again, and the reader who leaves ends the process at once (000-3)', async () => {
   for (let i = 0; i < 3_000; i += 200)
     org.org.write((tx) => void Array.from({ length: 200 }, (_, n) => tx.insert('Contact', { LastName: `N${i + n}` })));
   const running = example.start(['run', 'contacts']);

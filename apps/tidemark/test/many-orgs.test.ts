@@ -47,7 +47,7 @@ describe('001-1 orgs in one table', () => {
   });
 });
 
-test('status counts the orgs that are well, and shows those that need somebody', async () => {
+test('status counts the orgs that are well, and shows those that need somebody (001-1)', async () => {
   await using world = new ManyOrgsWorld({ contacts });
   const orgs = [];
   for (let i = 0; i < 7; i++) orgs.push(await world.connect(`org-${i}`));

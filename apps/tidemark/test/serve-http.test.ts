@@ -116,7 +116,7 @@ test('what is no port is refused before anything is done', async () => {
   expect(file).toMatchObject({ exitCode: 2, err: expect.stringMatching(/tidemark.yaml:9:15: http.port: must be at most 65535/) });
 });
 
-// Who may ask for what a running process does, and change by what it runs.                                     (P10, 000-8, 004-8)
+// Who may ask for what a running process does, and change by what it runs.                                     (P10)
 
 const openAddress = /"url":"http:\/\/0\.0\.0\.0:(\d+)"|"url":"(http:\/\/[^"]+)"/;
 
@@ -165,7 +165,7 @@ test('a token that is revoked while the process runs opens nothing any more', as
   expect((await place.call('token', 'revoke', 'nobody')).err).toMatch(/there is no token nobody/);
 });
 
-test('a configuration is checked, compared and taken over while it runs; one that is wrong changes nothing', async () => {
+test('a configuration is checked, compared and taken over while it runs; one that is wrong changes nothing (000-7, 000-8)', async () => {
   configure();
   const admin = await token('admin');
   const { child, ended, said } = start('--port', '0');

@@ -222,7 +222,7 @@ test('paused, its events wait in the org; reset, it begins anew', async () => {
   await next.stop();
 });
 
-test('what would read it is refused, with what to do instead', async () => {
+test('what would read it is refused, with what to do instead (004-8)', async () => {
   await using world = await TopicWorld.open();
   await using engine = await world.engine();
   const refused = {

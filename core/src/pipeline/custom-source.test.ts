@@ -61,8 +61,8 @@ export default async function* ({ cursor, lastSuccess, options }) {
   }
 }`;
 
-// A sets its cursor to 200 and succeeds, B gets to 300 and fails, C starts at 200.                                   (P1, 004-6)
-test('a failed run’s cursor is not taken over', async () => {
+// A sets its cursor to 200 and succeeds, B gets to 300 and fails, C starts at 200.                                   (P1)
+test('a failed run’s cursor is not taken over, and a run is told when the last one succeeded (004-6, 004-7)', async () => {
   const told = plan();
   const { run, held } = await world(paged);
   expect(await run()).toMatchObject({ kind: 'full', state: 'succeeded' });
