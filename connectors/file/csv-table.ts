@@ -56,7 +56,7 @@ export class CsvTable {
     const header = await this.#header();
     if (header === null) {
       return {
-        changes: [{ summary: `create ${this.place.name} with ${this.#columns.length} columns` }],
+        changes: [{ summary: `create ${this.place.name} with ${this.#columns.length} columns`, isNew: true }],
         columns: this.#columns,
       };
     }

@@ -61,7 +61,7 @@ export class KafkaTarget implements Target {
       });
     }
     const copies = replicas === undefined ? '' : `, ${replicas} copies of each`;
-    return [{ summary: `create topic ${topic} with ${partitions} partitions${copies}` }];
+    return [{ summary: `create topic ${topic} with ${partitions} partitions${copies}`, isNew: true }];
   }
 
   async prepare(): Promise<readonly SchemaChange[]> {

@@ -44,7 +44,8 @@ export class MemoryTarget implements Target {
   async plan(): Promise<readonly SchemaChange[]> {
     const { schema } = this.spec;
     const known = this.dataset.schema;
-    if (known === null) return [{ summary: `create dataset ${this.dataset.name} with ${schema.fields.length} fields` }];
+    if (known === null)
+      return [{ summary: `create dataset ${this.dataset.name} with ${schema.fields.length} fields`, isNew: true }];
     const added = schema.fields.filter((field) => !known.fields.some((other) => other.name === field.name));
     const gone = known.fields.filter((field) => !schema.fields.some((other) => other.name === field.name));
     return [

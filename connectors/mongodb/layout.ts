@@ -36,7 +36,7 @@ export class Layout {
     const places = placesOf(schema, placesOfKnown(known));
     if (known === null) {
       const indexes = this.#indexed(places).map((place) => ({ summary: `index ${place} of ${to.collection}` }));
-      return [{ summary: `write the collection ${to.collection}, ${schema.fields.length} fields` }, ...indexes];
+      return [{ summary: `write the collection ${to.collection}, ${schema.fields.length} fields`, isNew: true }, ...indexes];
     }
     const added = schema.fields.filter(({ name }) => !known.fields.some((field) => field.name === name));
     const gone = known.fields.filter(({ name }) => !schema.fields.some((field) => field.name === name));

@@ -150,6 +150,7 @@ function planNew(layout: Layout, changes: SchemaChange[]): void {
   changes.push({
     summary: `create table ${layout.schema}.${layout.table} with ${layout.columns.length} columns`,
     statement: `CREATE TABLE ${layout.target} (\n  ${[...shared, ...columnDefinitions(layout), key].join(',\n  ')}\n)`,
+    isNew: true,
   });
   for (const { name, column } of referenceIndexes(layout)) changes.push(indexChange(layout, name, column));
 }

@@ -28,7 +28,7 @@ export class QueueTarget implements Target {
   async plan(): Promise<readonly SchemaChange[]> {
     const { schema } = this.#spec;
     const known = await this.queues.facts(this.name);
-    if (known === null) return [{ summary: `create queue ${this.name} with ${schema.fields.length} fields` }];
+    if (known === null) return [{ summary: `create queue ${this.name} with ${schema.fields.length} fields`, isNew: true }];
     widened(known.schema, schema, this.name);
     return schema.fields
       .filter(({ name }) => !known.schema.fields.some((field) => field.name === name))

@@ -81,6 +81,7 @@ function creation({ table, columns, scope }: TableLayout, keys: readonly string[
   return {
     summary: `create table ${table} with ${columns.length} columns`,
     statement: createTable(table, [...shared, ...types, ...systemColumns], keys),
+    isNew: true,
   };
 }
 

@@ -22,7 +22,7 @@ export function liveRefusal(
   if (from.openStream === undefined || source.streamDataset === undefined || source.readKeys === undefined) {
     return {
       message: 'cannot be live: no stream tells of what it reads',
-      hint: 'live: true takes an object of Salesforce; otherwise use every:',
+      hint: 'live: true takes an object of Salesforce, a collection of a replica set or a topic of Kafka; otherwise use every:',
     };
   }
   if (to.openStreamWriter === undefined || target.checkpoints === undefined) {

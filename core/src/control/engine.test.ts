@@ -113,6 +113,19 @@ test('hold: a window that stays open is told of after warnAfter, with the record
   expect(await world.status()).toMatchObject({ held: null });
 });
 
+test('a table that somebody dropped is filled anew: a delta into an empty one would leave a hole (P1)', async () => {
+  const world = await new World(plain).open();
+  world.put('a', 'x', 1);
+  await world.run();
+  const copy = world.target.dataset('copy');
+  for (const [key] of [...copy.rows()]) copy.purge(key);
+  copy.schema = null;
+  await using engine = world.engine();
+  expect(await engine.plan('s', new AbortController().signal)).toMatchObject([{ kind: 'full' }]);
+  expect(await world.run()).toMatchObject({ kind: 'full', state: 'succeeded', counts: { created: 1 } });
+  expect(world.held()).toEqual(world.truth());
+});
+
 test('absence alone deletes nothing: a large sweep stops, asks, and can be allowed (P4)', async () => {
   const world = await new World(plain).open();
   for (let n = 0; n < 40; n++) world.put(`k${n}`, 'x', n);

@@ -12,6 +12,7 @@ import { compilePartial } from '../pipeline/live/partial.ts';
 import { type OpenedLive, runLive } from '../pipeline/live/run-live.ts';
 import type { WriteGate } from '../pipeline/live/write-gate.ts';
 import { closeSync, type OpenedSync } from '../pipeline/opened-sync.ts';
+import { prepareTarget } from '../pipeline/prepare-target.ts';
 import type { JournalStore } from '../store/journal-store.ts';
 import { liveRefusal } from './check-streams.ts';
 import { pollWhileDown } from './poll-while-down.ts';
@@ -233,7 +234,7 @@ async function openSync(
     const { source, target } = opened;
     const refusal = liveRefusal(from, source, to, target);
     if (refusal !== null) throw new RequestRefusedError(`${sync.name} ${refusal.message}`, { hint: refusal.hint });
-    await target.prepare();
+    await prepareTarget(opened);
     const partial = compilePartial(sync, source, { clock, random, log, signal }, (field) => {
       if (newFields.has(`${sync.name}.${field}`)) return;
       newFields.add(`${sync.name}.${field}`);

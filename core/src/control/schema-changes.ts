@@ -1,6 +1,7 @@
 import type { SyncConfig } from '../config/config.ts';
 import type { PairingConfig, PairingSide } from '../config/pairing.ts';
 import type { SchemaChange } from '../model/connector.ts';
+import { prepareTarget } from '../pipeline/prepare-target.ts';
 import type { EngineParts } from './engine-options.ts';
 import type { Syncs } from './syncs.ts';
 
@@ -28,7 +29,7 @@ export async function planSchema(sync: SyncConfig, access: SchemaAccess, signal:
 export async function applySchema(sync: SyncConfig, access: SchemaAccess, signal: AbortSignal): Promise<SyncSchema> {
   const { from } = sync;
   const source = from.kind === 'connection' ? await access.connection(from.connection).prepareSource?.(from.spec, signal) : [];
-  const target = await access.syncs.opening(sync, signal, (opened) => opened.target.prepare());
+  const target = await access.syncs.opening(sync, signal, prepareTarget);
   return { sync: sync.name, source: source ?? [], target };
 }
 

@@ -5,6 +5,7 @@ import { PlannedWrites } from '../pipeline/dry-run.ts';
 import { decodeEnvelope, reasonForFull } from '../pipeline/envelope.ts';
 import { WriteGate } from '../pipeline/live/write-gate.ts';
 import { closeSync, type OpenedSync } from '../pipeline/opened-sync.ts';
+import { isNew, prepareTarget } from '../pipeline/prepare-target.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
 import {
   dryReplay,
@@ -130,7 +131,9 @@ export class Syncs implements AsyncDisposable {
         const nothingRead = { kind: 'live', reason: null, rows: null, apiCalls: null, fullCalls: null, dailyCalls: {} } as const;
         return { sync: sync.name, ...nothingRead, schemaChanges: await target.plan() };
       }
-      const reason = reasonForFull(opened, decodeEnvelope(await checkpoints.read(sync.watermarkKey)), false);
+      const schemaChanges = await target.plan();
+      const kept = isNew(schemaChanges) ? null : await checkpoints.read(sync.watermarkKey);
+      const reason = reasonForFull(opened, decodeEnvelope(kept), false);
       const kind = reason === null ? 'delta' : 'full';
       const cost = await readingCost(source, sync, this.#parts.clock.now(), signal);
       return {
@@ -141,7 +144,7 @@ export class Syncs implements AsyncDisposable {
         apiCalls: cost[kind],
         fullCalls: cost.full,
         dailyCalls: cost.perDay === null || sync.from.kind !== 'connection' ? {} : { [sync.from.connection]: cost.perDay },
-        schemaChanges: await target.plan(),
+        schemaChanges,
       };
     });
   }
@@ -254,7 +257,7 @@ export class Syncs implements AsyncDisposable {
     await keepStart(sync, this.#parts);
     const opened = await this.open(sync, signal);
     this.#opened.set(sync.name, { sync: opened, openedAtMs: clock.now() });
-    for (const change of await opened.target.prepare()) {
+    for (const change of await prepareTarget(opened)) {
       log[change.informational ? 'warn' : 'info']({ sync: sync.name, statement: change.statement }, change.summary);
     }
     return opened;

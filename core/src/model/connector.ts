@@ -275,6 +275,8 @@ export interface SchemaChange {
   readonly statement?: string;
   /** A column that did not exist before: its values have to be filled for old rows. */
   readonly newField?: string;
+  /** The table itself is made: nothing that was ever written is in it. */
+  readonly isNew?: true;
   /** Reported and left as it is, e.g. a column whose field has disappeared. */
   readonly informational?: boolean;
 }

@@ -9,7 +9,7 @@ import { sqlJournal } from './sql-journal.ts';
 import { sqlLinks } from './sql-links.ts';
 import { sqlNotifications } from './sql-notifications.ts';
 import { sqlOrgs } from './sql-orgs.ts';
-import { sqlRuns } from './sql-runs.ts';
+import { OF_SINGLE_RECORDS, sqlRuns } from './sql-runs.ts';
 import { sqlSummaries } from './sql-summaries.ts';
 import type { Seen, Store } from './store.ts';
 import { fromStored, toStored } from './stored-text.ts';
@@ -138,6 +138,14 @@ export function sqlStore(database: Database): Store {
           .set((eb) => ({ checkpoint: null, epoch: eb('epoch', '+', 1) }))
           .where('unit', '=', name)
           .execute();
+        // What was covered says nothing any more of what the target holds.
+        const lastSuccess = transaction
+          .selectFrom('runs')
+          .select(({ fn }) => fn.max('id').as('id'))
+          .where('sync', '=', name)
+          .where('state', '=', 'succeeded')
+          .where('kind', 'not in', OF_SINGLE_RECORDS);
+        await transaction.updateTable('runs').set({ window_to_ms: null }).where('id', '=', lastSuccess).execute();
         await transaction.deleteFrom('seen').where('sync', '=', name).execute();
         await transaction.deleteFrom('paused_syncs').where('sync', '=', name).execute();
       });

@@ -469,7 +469,7 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
         ).toBe(5_001);
       });
 
-      test('a reset forgets checkpoint, pause and seen records; runs and failures stay', async () => {
+      test('a reset forgets checkpoint, pause, seen records and what was covered; runs and failures stay', async () => {
         const [sync, other] = [newSync(), newSync()];
         for (const name of [sync, other]) {
           const { epoch } = await store.checkpoints.acquire(name);
@@ -477,18 +477,20 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
           await store.setPaused(name, true);
           await store.putSeen(name, [{ key: 'a', stampMs: 1, hash: 'h' }], 0);
           await store.putFailures([failure(name, 'a')]);
-          await store.startRun({ sync: name, kind: 'full', startedAtMs: 1 });
+          const run = await store.startRun({ sync: name, kind: 'full', startedAtMs: 1 });
+          await store.updateRun(run, { state: 'succeeded', windowToMs: 7 });
         }
         await store.reset(sync);
         const state = async (name: string) => [
           await store.checkpoints.read(name),
           await store.paused(name),
+          (await store.lastSuccess(name))?.windowToMs,
           (await store.seen(name, ['a'])).size,
           await store.countFailures(name),
           (await store.runs({ sync: name })).length,
         ];
-        expect(await state(sync)).toEqual([null, false, 0, 1, 1]);
-        expect(await state(other)).toEqual(['here', true, 1, 1, 1]);
+        expect(await state(sync)).toEqual([null, false, null, 0, 1, 1]);
+        expect(await state(other)).toEqual(['here', true, 7, 1, 1, 1]);
       });
     });
 

@@ -46,6 +46,8 @@ export function describeTargetSchemaContract(create: CreateTarget, traits: Targe
     const target = await fixture.open({ schema: contactSchema, deletes: 'mirror' });
     const planned = await target.plan();
     expect(await target.plan()).toEqual(planned);
+    // By that a run knows that a checkpoint stands for rows that are not there.
+    expect(planned.some(({ isNew }) => isNew)).toBe(planned.length > 0);
     expect(await target.prepare()).toEqual(planned);
     const left = await target.prepare();
     expect(left.filter(({ informational }) => informational !== true)).toEqual([]);
