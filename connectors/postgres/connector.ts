@@ -39,6 +39,7 @@ export function createConnector(ports: PostgresPorts = { openPool }): Connector<
     lookup: postgresLookup,
     rows: postgresRows,
     sharesDatasets: true,
+    keepsHistory: true,
     open(config, context) {
       const settings = driverConfig(config, context);
       let pool: Pool | undefined;

@@ -10,3 +10,14 @@ export function quoteName(name: string): string {
 export function quoteText(text: string): string {
   return text.includes('\\') ? ` E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'` : `'${text.replaceAll("'", "''")}'`;
 }
+
+/** PostgreSQL cuts longer names without a word. */
+export const NAME_BYTES_MAX = 63;
+
+/** A text between quotes that it cannot hold: the body of a function may name anything. */
+export function dollarQuoted(body: string): string {
+  for (let n = 0; ; n++) {
+    const delimiter = `$tidemark${n === 0 ? '' : n}$`;
+    if (!body.includes(delimiter)) return `${delimiter}\n${body}\n${delimiter}`;
+  }
+}

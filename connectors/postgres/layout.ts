@@ -1,5 +1,6 @@
 import type { DeleteRule, FieldSchema, TargetScope } from '@tidemark/core';
 import { comparable } from './column-types.ts';
+import type { History } from './history-definition.ts';
 import { quoteName, quoteText } from './identifiers.ts';
 
 /** The source's modification stamp of a row (P3). NULL: not written by a sync, so never swept or deleted by one. */
@@ -34,6 +35,8 @@ export interface Layout {
   readonly scope: TargetScope | undefined;
   /** Whether the table has `DELETED_AT`: also after a change from `mark` to `mirror`. */
   readonly marks: boolean;
+  /** Where versions of its rows are kept, as this sync wants it; null when it does not. */
+  readonly history: History | null;
 }
 
 export function qualified(schema: string, name: string): string {

@@ -10,11 +10,10 @@ import { type ExistingTable, readTable } from './catalog.ts';
 import type { PostgresCheckpoints } from './checkpoints.ts';
 import { columnType, fit, fittingTypes } from './column-types.ts';
 import { type Client, query } from './driver.ts';
-import { quoteName } from './identifiers.ts';
+import { planHistory } from './history.ts';
+import { NAME_BYTES_MAX, quoteName } from './identifiers.ts';
 import { DELETED_AT, keyNames, type Layout, type LayoutColumn, qualified, STAMP } from './layout.ts';
 
-/** PostgreSQL cuts longer names without a word. */
-export const NAME_BYTES_MAX = 63;
 /** Columns that every table has already. */
 const RESERVED = ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'];
 
@@ -55,6 +54,7 @@ export async function planTable(
     deletes: spec.deletes,
     scope: spec.scope,
     marks: spec.deletes === 'mark' || (existing?.columns.has(DELETED_AT) ?? false),
+    history: null,
   };
   checkScope(layout, existing);
   if (existing === null && !(await schemaExists(client, place.schema))) {
@@ -63,7 +63,8 @@ export async function planTable(
   }
   if (existing === null) planNew(layout, changes);
   else planExisting(layout, existing, known, changes);
-  return { changes, layout };
+  const history = await planHistory(client, layout, existing, spec.history);
+  return { changes: [...changes, ...history.changes], layout: { ...layout, history: history.kept } };
 }
 
 async function schemaExists(client: Client, schema: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { lockSchema } from './checkpoints.ts';
 import { type Client, query } from './driver.ts';
+import { historyTriggers } from './history-definition.ts';
 import { quoteName } from './identifiers.ts';
 import { DELETED_AT, type Layout, PLACE, STAMP } from './layout.ts';
 import { deleteDuplicates } from './merge-load.ts';
@@ -7,8 +8,8 @@ import { createIndex, primaryKeyName, referenceIndexes } from './prepare.ts';
 
 /**
  * Whether another table may take this one's place without anybody noticing: it is empty, just as we made it, and nothing hangs
- * on it: no view, foreign key, trigger, policy, publication, comment, column or index of the user's own. Otherwise the rows are
- * inserted into the table that is there.
+ * on it: no view, foreign key, trigger, policy, publication, comment, column or index of the user's own. The triggers that keep its
+ * history go along. Otherwise the rows are inserted into the table that is there.
  */
 export async function isSwappable(client: Client, layout: Layout): Promise<boolean> {
   // Whoever else has rows there would lose them.
@@ -16,14 +17,16 @@ export async function isSwappable(client: Client, layout: Layout): Promise<boole
   const columns = [...layout.columns.map(({ rawName }) => rawName), STAMP, ...(layout.marks ? [DELETED_AT] : [])];
   const { rows } = await query(
     client,
-    `SELECT NOT EXISTS (SELECT FROM ${layout.target})
+    `WITH own_triggers AS (SELECT oid FROM pg_trigger WHERE tgrelid = $1::regclass AND tgname = ANY ($5::text[]))
+     SELECT NOT EXISTS (SELECT FROM ${layout.target})
        AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relispartition AND NOT c.relhassubclass AND NOT c.relrowsecurity
        AND NOT c.relhasrules AND c.reloptions IS NULL AND c.relreplident = 'd' AND c.reltablespace = 0
        AND c.relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user)
-       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.deptype = 'n')
+       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.deptype = 'n'
+                       AND NOT (d.classid = 'pg_trigger'::regclass AND d.objid IN (SELECT oid FROM own_triggers)))
        AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid)
        AND NOT EXISTS (SELECT FROM pg_constraint k WHERE (k.conrelid = c.oid OR k.confrelid = c.oid) AND k.contype NOT IN ('p', 'n'))
-       AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid)
+       AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND g.oid NOT IN (SELECT oid FROM own_triggers))
        AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)
        AND NOT EXISTS (SELECT FROM pg_publication_rel p WHERE p.prrelid = c.oid)
        AND NOT EXISTS (SELECT FROM pg_statistic_ext x WHERE x.stxrelid = c.oid)
@@ -34,7 +37,13 @@ export async function isSwappable(client: Client, layout: Layout): Promise<boole
               AND bool_and(NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '' AND a.attacl IS NULL AND a.attoptions IS NULL)
             FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
      FROM pg_class c WHERE c.oid = $1::regclass`,
-    [layout.target, indexNames(layout).length, indexNames(layout).map(unquoted), columns],
+    [
+      layout.target,
+      indexNames(layout).length,
+      indexNames(layout).map(unquoted),
+      columns,
+      layout.history === null ? [] : historyTriggers,
+    ],
   );
   return rows[0]?.[0] === 't';
 }
@@ -87,6 +96,7 @@ export async function swapIn(client: Client, layout: Layout, staging: string, st
   }
   await client.query(`ALTER TABLE ${staging} DROP COLUMN ${PLACE}, RESET (autovacuum_enabled)`);
   await copyGrants(client, layout, staging);
+  if (layout.history !== null) await client.query(layout.history.catchUp(staging));
   // Only now does anybody have to wait for us, and not for long.
   await client.query(`LOCK TABLE ${layout.target} IN ACCESS EXCLUSIVE MODE`);
   if (!(await isSwappable(client, layout))) {
@@ -96,6 +106,7 @@ export async function swapIn(client: Client, layout: Layout, staging: string, st
   await client.query(`DROP TABLE ${layout.target}`);
   await client.query(`ALTER TABLE ${staging} RENAME TO ${quoteName(layout.table)}`);
   await client.query(`ALTER INDEX ${quoteName(layout.schema)}.${keyName} RENAME TO ${primaryKeyName(layout)}`);
+  if (layout.history !== null) await client.query(layout.history.createTriggers());
   return staged - twice;
 }
 

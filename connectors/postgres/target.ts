@@ -15,9 +15,10 @@ import {
 import { lockSchema, PostgresCheckpoints } from './checkpoints.ts';
 import type { PostgresConfig, PostgresTo } from './config.ts';
 import { type Pool, query, transaction } from './driver.ts';
+import { NAME_BYTES_MAX } from './identifiers.ts';
 import { DELETED_AT, inScope, type Layout, scopeSettings } from './layout.ts';
 import { openLoad } from './load.ts';
-import { makeChange, NAME_BYTES_MAX, type Place, planTable, rememberColumns } from './prepare.ts';
+import { makeChange, type Place, planTable, rememberColumns } from './prepare.ts';
 import { keyTexts } from './row-texts.ts';
 import { fromPostgres } from './values.ts';
 import { writeChanges } from './write.ts';

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { shortened } from '@tidemark/core';
-import { quoteName, quoteText } from '../identifiers.ts';
+import { dollarQuoted, NAME_BYTES_MAX, quoteName, quoteText } from '../identifiers.ts';
 import { DELETED_AT, qualified, STAMP } from '../layout.ts';
-import { NAME_BYTES_MAX } from '../prepare.ts';
 import { WRITER_SETTING } from './own-writes.ts';
 
 export interface CapturedColumn {
@@ -182,7 +181,6 @@ export function routineOf(table: CapturedTable): Statement {
   const changedInJson = (before: string, after: string) =>
     `ARRAY(SELECT e.key FROM jsonb_each(${after}) e WHERE e.value IS DISTINCT FROM ${before} -> e.key)`;
 
-  // A table name may hold any text: the quotes around the body are ones that it cannot hold.
   const body = `#variable_conflict use_variable
 DECLARE
   -- What a trigger of others does in the course of our statement is not ours.
@@ -240,21 +238,11 @@ BEGIN
   END IF;
   RETURN NULL;
 END`;
-  const delimiter = dollarQuote(body);
   return {
     summary: `function ${names.routine}: notes the key and the changed columns of every row that is written`,
     sql: `CREATE OR REPLACE FUNCTION ${names.routine}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp${settings} AS ${delimiter}
-${body}
-${delimiter}`,
+SET search_path = pg_catalog, pg_temp${settings} AS ${dollarQuoted(body)}`,
   };
-}
-
-function dollarQuote(body: string): string {
-  for (let n = 0; ; n++) {
-    const delimiter = `$tidemark${n === 0 ? '' : n}$`;
-    if (!body.includes(delimiter)) return delimiter;
-  }
 }
 
 /** Everything that a capture consists of, for telling whether what is there is what this version makes. */

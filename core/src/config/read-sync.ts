@@ -67,6 +67,7 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
   const channel = from === null ? null : channelOf(from, context);
   if (input !== undefined) checkTogether(input, path, report, channel);
   if (input !== undefined && channel !== null) checkEventsOnly(block, input, path, report);
+  if (input?.history === true && to !== null) checkHistory(to, path, context);
   const isTold = input?.live === true && from !== null && tellsChanges(from, context);
   if (input?.journal !== undefined && (input.live !== true || isTold) && from !== null && channel === null) {
     const hint = isTold ? 'what it reads is kept where it lies' : 'events are kept as the stream brings them';
@@ -97,6 +98,7 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
     startAt: input.startAt ?? null,
     full: input.full === undefined ? null : scheduleOf(input.full, timezone),
     deletes: channel === null ? input.deletes : 'ignore',
+    history: input.history ?? null,
     onFailure: input.onFailure,
     sweepMax: input.sweepMax ?? 0.1,
     overlapMs: input.overlap ?? null,
@@ -182,6 +184,13 @@ function readTarget(written: Record<string, unknown>, path: Path, context: SyncC
   const { key, orgColumn, notes } = parsed.extras;
   const scope = orgColumn === undefined ? undefined : readScope(orgColumn, connection, path, context);
   return { connection: connection.name, spec: parsed.spec, key: key ?? null, scope, notes: notes ?? null };
+}
+
+function checkHistory({ connection }: SyncTarget, path: Path, { report, connections }: SyncContext): void {
+  const { connector } = connections.get(connection)!;
+  if (connector.keepsHistory === true) return;
+  const hint = 'leave it out, or write to a SQL database as well and keep the versions there';
+  report.error([...path, 'history'], `is not something that ${connector.name} keeps`, hint, 'key');
 }
 
 /** The rows of one org among those of all. */

@@ -38,7 +38,7 @@ export async function openSync(
 }
 
 export function openTarget(
-  { to, watermarkKey, deletes }: SyncConfig,
+  { to, watermarkKey, deletes, history }: SyncConfig,
   schema: DatasetSchema,
   { connection, store }: EngineParts,
   signal: AbortSignal,
@@ -47,7 +47,10 @@ export function openTarget(
   if (opened.openTarget === undefined) throw new InvariantError(`${to.connection} is no target`);
   const name = `target memory of ${watermarkKey}`;
   const memory = { get: () => store.getValue(name), set: (value: string | null) => store.setValue(name, value) };
-  return opened.openTarget({ to: to.spec, unit: watermarkKey, schema, deletes, scope: to.scope, memory }, signal);
+  return opened.openTarget(
+    { to: to.spec, unit: watermarkKey, schema, deletes, scope: to.scope, history: history ?? undefined, memory },
+    signal,
+  );
 }
 
 async function openSource(sync: SyncConfig, parts: EngineParts, signal: AbortSignal): Promise<Source> {

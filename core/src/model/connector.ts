@@ -40,6 +40,8 @@ export interface Connector<Config = never, From = never, To = never> {
   /** Its targets can share a dataset, each with the records of its own `TargetSpec.scope`. */
   readonly sharesDatasets?: true;
   /** Its sources tell when there is something to read (`Source.waitForChange`): a sync with `live: true` is run at once, as often as there is. */
+  /** Its targets can keep every version of a record (`TargetSpec.history`). */
+  readonly keepsHistory?: true;
   readonly tellsChanges?: true;
   /** How it keeps what is handed over to a sync of ours; absent when it cannot. */
   readonly inbox?: InboxKind<Config, From>;
@@ -253,6 +255,11 @@ export interface TargetSpec<To = unknown> {
   /** A small durable value of this unit, for what the target must know of itself after a crash: a job that it has begun. */
   readonly memory?: TargetMemory;
 }
+  /**
+   * Every version of a record is kept beside the dataset, with the time for which it held, in the transaction that makes it. False
+   * ends that and leaves what was kept; absent leaves both as they are.
+   */
+  readonly history?: boolean | undefined;
 
 /** A column that is part of the key, and its value in every row of ours. */
 export interface TargetScope {

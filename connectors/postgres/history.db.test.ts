@@ -1,0 +1,148 @@
+import type { Change, Target } from '@tidemark/core';
+import {
+  contact,
+  contactSchema,
+  describeHistoryContract,
+  expectSoundHistory,
+  type HistoryFixture,
+  loadBlock,
+  readCurrent,
+  readVersions,
+  upsert,
+} from '@tidemark/testkit';
+import { expect, test } from 'vitest';
+import { query } from './driver.ts';
+import { database } from './table-fixture.ts';
+
+const never = new AbortController().signal;
+let made = 0;
+
+/** A schema of its own, in which tables are found by their bare names. */
+async function create(): Promise<HistoryFixture> {
+  const schema = `history_${++made}`;
+  await database.script(`CREATE SCHEMA ${schema}`);
+  const connection = database.connect({ schema });
+  return {
+    open: ({ history, deletes = 'mirror', schema: fields = contactSchema, unit = 'contract', scope }) =>
+      connection.openTarget!({ to: { table: 'contacts' }, unit, schema: fields, deletes, scope, history }, never),
+    openStreamWriter: (targets) => connection.openStreamWriter!(targets),
+    ask: async (sql) => {
+      const client = await database.pool.connect();
+      let isUsable = false;
+      try {
+        await client.query(`SET search_path = ${schema}`);
+        // Several statements at once take no parameters and answer nothing.
+        const answered = /^(SELECT|INSERT|UPDATE|DELETE)/.test(sql) ? (await query(client, sql)).rows : await client.query(sql);
+        isUsable = true;
+        return Array.isArray(answered) ? answered : [];
+      } finally {
+        client.release(!isUsable);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await connection[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describeHistoryContract('postgres', create);
+
+const place = { table: 'contacts', columns: ['id', 'name'] };
+
+async function* blocks<T>(block: T): AsyncGenerator<T> {
+  yield block;
+}
+
+async function load(target: Target, loadId: string, keys: readonly string[], epoch: number): Promise<void> {
+  await using begun = await target.beginLoad!({ epoch, loadId, stampColumn: contactSchema.fields.length }, never);
+  const rows = keys.map((key) => ({ row: contact(key), stampMs: 1000 }));
+  await begun.writePage(blocks(loadBlock(rows, contactSchema, () => 'text')), 'page', async () => {}, never);
+  await begun.finish({ gone: [], checkpoint: null, signal: never });
+  await begun.settle?.(never);
+}
+
+test('a load still takes the place of an empty table, and merges into it where somebody has hung a trigger of his own on it', async () => {
+  await using fixture = await create();
+  const target = await fixture.open({ history: true });
+  await target.prepare();
+  const { epoch } = await target.checkpoints!.acquire('contract');
+  const identity = async () => (await fixture.ask("SELECT 'contacts'::regclass::oid"))[0]![0];
+  const before = await identity();
+  await load(target, 'one', ['a', 'b'], epoch);
+  expect(await identity()).not.toBe(before);
+  const swapped = await identity();
+  await fixture.ask('TRUNCATE contacts');
+  expect((await readVersions(fixture.ask, place)).map(({ endedBy }) => endedBy)).toEqual(['delete', 'delete']);
+  await fixture.ask(
+    'CREATE TRIGGER theirs BEFORE UPDATE ON contacts FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()',
+  );
+  await load(target, 'two', ['b', 'c'], epoch);
+  expect(await identity()).toBe(swapped);
+  const versions = await readVersions(fixture.ask, place);
+  expect(versions.map(({ key, operation, to }) => [key, operation, to === null])).toEqual([
+    ['a', 'insert', false],
+    ['b', 'insert', false],
+    ['b', 'insert', true],
+    ['c', 'insert', true],
+  ]);
+  expectSoundHistory(versions, await readCurrent(fixture.ask, place));
+});
+
+test('orgs that share a table share its history: each version says whose it is', async () => {
+  await using fixture = await create();
+  for (const value of ['acme', 'globex']) {
+    const unit = `contract@${value}`;
+    const target = await fixture.open({ history: true, unit, scope: { column: 'org_id', value } });
+    await target.prepare();
+    const { epoch } = await target.checkpoints!.acquire(unit);
+    const write = (changes: readonly Change[]) => target.write(changes, { epoch, settle: async () => 'on' }, never);
+    await write([upsert(contact('a', { Name: value }), 1000)]);
+    await write([upsert(contact('a', { Name: `${value}!` }), 2000)]);
+  }
+  expect(await fixture.ask('SELECT org_id, name, valid_to IS NULL FROM contacts_history ORDER BY valid_from')).toEqual([
+    ['acme', 'acme', 'f'],
+    ['acme', 'acme!', 't'],
+    ['globex', 'globex', 'f'],
+    ['globex', 'globex!', 't'],
+  ]);
+});
+
+test('who may write the table need not see its history; a session that is cut off leaves no version (P1)', async () => {
+  await using fixture = await create();
+  const target = await fixture.open({ history: true });
+  await target.prepare();
+  const { epoch } = await target.checkpoints!.acquire('contract');
+  await target.write([upsert(contact('a', { Name: 'A' }), 1000)], { epoch, settle: async () => 'on' }, never);
+  const role = `writer_${made}`;
+  const [[schema]] = (await fixture.ask('SELECT current_schema')) as [[string]];
+  await fixture.ask(
+    `CREATE ROLE ${role}; GRANT USAGE ON SCHEMA ${schema} TO ${role}; GRANT SELECT, UPDATE ON contacts TO ${role}`,
+  );
+  try {
+    await fixture.ask(`BEGIN; SET LOCAL ROLE ${role}; UPDATE contacts SET name = 'theirs'; COMMIT`);
+    await expect(fixture.ask(`BEGIN; SET LOCAL ROLE ${role}; SELECT * FROM contacts_history`)).rejects.toThrow(
+      'permission denied',
+    );
+    const cut = `BEGIN; UPDATE contacts SET name = 'cut off'; SELECT pg_terminate_backend(pg_backend_pid())`;
+    await expect(fixture.ask(cut)).rejects.toThrow();
+    const versions = await readVersions(fixture.ask, place);
+    expect(versions).toHaveLength(2);
+    expectSoundHistory(versions, await readCurrent(fixture.ask, place));
+  } finally {
+    await fixture.ask(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+  }
+});
+
+test('the clock of the server is set back: a version still ends after it began, and the next one begins there', async () => {
+  await using fixture = await create();
+  const target = await fixture.open({ history: true });
+  await target.prepare();
+  await fixture.ask("INSERT INTO contacts (id, name) VALUES ('a', 'one')");
+  await fixture.ask("UPDATE contacts_history SET valid_from = now() + interval '1 hour'");
+  await fixture.ask("UPDATE contacts SET name = 'two'");
+  await fixture.ask('DELETE FROM contacts');
+  await fixture.ask("INSERT INTO contacts (id, name) VALUES ('a', 'three')");
+  const versions = await readVersions(fixture.ask, place);
+  expect(versions).toHaveLength(3);
+  expectSoundHistory(versions, await readCurrent(fixture.ask, place));
+});
