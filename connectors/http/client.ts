@@ -9,13 +9,13 @@ import {
   RequestRefusedError,
   registerSecret,
   SyncError,
+  signatureOf,
   TransientError,
 } from '@tidemark/core';
 import type { Auth, HttpConfig } from './config.ts';
 import { addressBelow } from './path-template.ts';
 import { RateLimit } from './rate-limit.ts';
 import { type Reply, readReply, reasonOf, retryAfterMs } from './reply.ts';
-import { signatureOf } from './signature.ts';
 
 /** Waits longer than this are the engine's: it shows them, and other work goes on. */
 const WAIT_HERE_MS_MAX = 60_000;

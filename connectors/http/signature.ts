@@ -1,9 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
-
-/** `sha256=` and the HMAC-SHA256 of "timestamp.body" in hexadecimal. */
-export function signatureOf(secret: string, timestamp: string, body: string): string {
-  return `sha256=${createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex')}`;
-}
+import { createHash } from 'node:crypto';
 
 /**
  * The same for the same version of the same record of the same sync, so that a receiver knows a request that comes again for what it

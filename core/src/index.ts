@@ -18,6 +18,7 @@ export { postgresSettings } from './base/postgres-settings.ts';
 export * from './base/random.ts';
 export * from './base/retry.ts';
 export { registerSecret, registerToken, scrub } from './base/secrets.ts';
+export { signatureOf } from './base/signature.ts';
 export * from './config/captured-table.ts';
 export * from './config/config.ts';
 export { inputSchema, type JsonSchema } from './config/connector-schema.ts';

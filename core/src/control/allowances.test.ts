@@ -7,7 +7,7 @@ import {
   allowanceProblems,
   describeAllowance,
   forecast,
-  knownAllowances,
+  keptAllowances,
   readAllowances,
   watchAllowances,
 } from './allowances.ts';
@@ -117,7 +117,7 @@ test('a use that will not last is told once, and again after it had lasted', asy
   expect(world.warnings[0]).toBe(
     '1,500 of 10,000 event deliveries of 24 hours are used, 3,000 more an hour: spent by 2026-03-04T13:00Z at this pace',
   );
-  expect(await knownAllowances('crm', store)).toMatchObject([{ connection: 'crm', used: world.used, max: 10_000 }]);
+  expect(await keptAllowances(store)).toMatchObject([{ connection: 'crm', used: world.used, max: 10_000 }]);
   await store[Symbol.asyncDispose]();
 });
 
@@ -133,7 +133,7 @@ test('an org that does not answer is asked again, and what was known stays', asy
   };
   await watchAllowances(['crm'], options, stop.signal);
   expect(world.warnings).toEqual([]);
-  expect(await knownAllowances('crm', store)).toMatchObject([{ used: 1000, asOfMs: at }]);
+  expect(await keptAllowances(store)).toMatchObject([{ used: 1000, asOfMs: at }]);
   await store[Symbol.asyncDispose]();
 });
 

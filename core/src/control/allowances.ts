@@ -66,9 +66,13 @@ export async function readAllowances(
   return watched.map((each) => ({ connection: name, ...forecast(each, each.samples) }));
 }
 
-/** As they were last asked for, by this process or another one. */
-export async function knownAllowances(name: string, store: Pick<Store, 'getValue'>): Promise<readonly AllowanceStatus[]> {
-  return (await kept(name, store)).map((each) => ({ connection: name, ...forecast(each, each.samples) }));
+/** Of all connections, as they were last asked for, by this process or another one. */
+export async function keptAllowances(store: Pick<Store, 'values'>): Promise<readonly AllowanceStatus[]> {
+  const values = await store.values(valueName(''));
+  return [...values].flatMap(([name, value]) => {
+    const connection = name.slice(valueName('').length);
+    return (JSON.parse(value) as readonly Watched[]).map((each) => ({ connection, ...forecast(each, each.samples) }));
+  });
 }
 
 /** Looks at the allowances of these connections until `stop`, and says so once when one of them will not last. */

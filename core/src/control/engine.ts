@@ -13,7 +13,7 @@ import type { Conflict } from '../store/links.ts';
 import type { Failure, Run } from '../store/store.ts';
 import type { LiveWorker } from '../store/workers.ts';
 import { Tokens } from './access/tokens.ts';
-import { type AllowanceStatus, knownAllowances } from './allowances.ts';
+import { type AllowanceStatus, keptAllowances } from './allowances.ts';
 import { type BudgetStatus, budgetStatus } from './budget/budget-status.ts';
 import { Budgets } from './budget/budgets.ts';
 import { checkConfig } from './check-config.ts';
@@ -22,6 +22,7 @@ import { Connections } from './connections.ts';
 import type { EngineOptions, EngineParts } from './engine-options.ts';
 import { liveUnit } from './follow-streams.ts';
 import { Hooks } from './hooks.ts';
+import { Notifications } from './notifications/notifications.ts';
 import { OrgDirectory } from './orgs/org-directory.ts';
 import { Orgs } from './orgs/orgs.ts';
 import { overviewOf, type SyncOverview } from './overview.ts';
@@ -56,6 +57,8 @@ export class Engine implements AsyncDisposable {
   readonly #parts: EngineParts & { readonly syncs: Syncs; readonly pairings: Pairings };
   readonly #connections: Connections;
   #scheduled: Schedules | null = null;
+  /** Who is told what is wrong. */
+  readonly notifications: Notifications;
 
   constructor(written: EngineOptions) {
     const close = (connection: string) => this.#connections.close(connection);
@@ -68,6 +71,7 @@ export class Engine implements AsyncDisposable {
     this.#connections = new Connections(options, budgets);
     const connection = (name: string) => this.#connections.get(name);
     this.hooks = new Hooks({ ...options, connection });
+    this.notifications = new Notifications({ ...options, budgets });
     const parts = { ...options, budgets, connection, hooks: this.hooks, directory, underWay: new UnderWay() };
     this.#parts = { ...parts, syncs: new Syncs(parts), pairings: new Pairings(parts) };
   }
@@ -78,8 +82,8 @@ export class Engine implements AsyncDisposable {
   }
 
   /** Connections and syncs, looked at and not touched: what is missing, and what to do about it. */
-  check(signal: AbortSignal): Promise<readonly Problem[]> {
-    return checkConfig(this.#parts, signal);
+  async check(signal: AbortSignal): Promise<readonly Problem[]> {
+    return [...(await checkConfig(this.#parts, signal)), ...(await this.notifications.check(signal))];
   }
 
   /** Has the source systems tell what live syncs listen for, where they do not yet. Changes settings of those systems. */
@@ -201,7 +205,7 @@ export class Engine implements AsyncDisposable {
    * their state in one Postgres share that: each does what it owns (P11).
    */
   async start(options: StartOptions): Promise<void> {
-    this.#scheduled = runSchedules(this.#parts, options);
+    this.#scheduled = runSchedules({ ...this.#parts, notifications: this.notifications }, options);
     await this.#scheduled.ended;
   }
 
@@ -218,8 +222,8 @@ export class Engine implements AsyncDisposable {
   /** What connections let their clients use, as far as it is known: of those that live syncs listen to. */
   async allowances(): Promise<readonly AllowanceStatus[]> {
     const { syncs, store } = this.#parts;
-    const known = await Promise.all(streamed(syncs.all()).map((name) => knownAllowances(name, store)));
-    return known.flat();
+    const live = new Set(streamed(syncs.all()));
+    return (await keptAllowances(store)).filter(({ connection }) => live.has(connection));
   }
 
   /** How the calls of each connection stand that counts them. */

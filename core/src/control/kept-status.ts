@@ -23,6 +23,15 @@ export async function readStatus(unit: string, store: Store, clock: Clock): Prom
   return believable(JSON.parse((await store.getValue(statusName(unit))) ?? 'null'), clock.now());
 }
 
+/** The same of many, asked at once. */
+export async function readStatuses(units: readonly string[], store: Store, clock: Clock): Promise<readonly KeptStatus[]> {
+  const kept = await store.values(statusName(''));
+  return units.flatMap((unit) => {
+    const told = kept.get(statusName(unit));
+    return told === undefined ? [] : (believable(JSON.parse(told), clock.now()) ?? []);
+  });
+}
+
 /** A process that was killed has told nobody of its end. */
 export function believable(kept: KeptStatus | null, nowMs: number): KeptStatus | null {
   if (kept === null || kept.state === 'stopped') return kept;

@@ -88,6 +88,8 @@ export class StreamWorld implements AsyncDisposable {
   readonly warnings: { err?: Error; sync?: string }[] = [];
   /** Why a sync's source cannot be opened, by dataset. */
   readonly shut = new Map<string, Error>();
+  /** Why a delta of a source that is open fails, by dataset. */
+  readonly unreadable = new Map<string, Error>();
   /** What a target answers to any change of the stream, by dataset. */
   readonly refused = new Map<string, Error>();
   /** Breaks any operation of a target. */
@@ -98,6 +100,8 @@ export class StreamWorld implements AsyncDisposable {
   readonly #reads = new Map<string, Promise<void>>();
   /** Runs of each sync. */
   readonly runs: string[] = [];
+  /** What the configuration holds besides connections and syncs. */
+  beside: object = {};
   /** Whether a stream says where it stands, and anything. */
   tells = true;
   /** A stream that has nothing to say is only taken to listen. */
@@ -151,6 +155,7 @@ export class StreamWorld implements AsyncDisposable {
       ...more[name],
     });
     const yaml = JSON.stringify({
+      ...this.beside,
       connections: { src: { type: 'a' }, dst: { type: 'b' } },
       syncs: Object.fromEntries(['people', 'places'].flatMap((name) => (more[name] === null ? [] : [[name, sync(name)]]))),
     });
@@ -351,6 +356,7 @@ export class StreamWorld implements AsyncDisposable {
     const shut = this.shut.get(name);
     if (shut !== undefined) throw shut;
     const reads = this.#reads;
+    const { unreadable } = this;
     return altered(source, {
       origin: this.origin,
       streamDataset: name,
@@ -361,6 +367,7 @@ export class StreamWorld implements AsyncDisposable {
       },
       async *readDelta(from, signal) {
         await reads.get(`${name} delta begin`);
+        if (unreadable.has(name)) throw unreadable.get(name);
         for await (const batch of source.readDelta!(from, signal)) {
           await reads.get(`${name} delta in hand`);
           yield batch;

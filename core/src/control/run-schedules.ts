@@ -2,9 +2,11 @@ import type { SyncConfig } from '../config/config.ts';
 import type { PairingConfig } from '../config/pairing.ts';
 import { trimJournals } from '../pipeline/live/journal.ts';
 import type { LiveProgress } from '../pipeline/live/live-status.ts';
+import type { RunReport } from '../pipeline/recorded-run.ts';
 import type { Worker } from '../store/workers.ts';
 import { HoldBack } from './budget/hold-back.ts';
 import type { EngineParts } from './engine-options.ts';
+import type { Notifications } from './notifications/notifications.ts';
 import { Circuits } from './orgs/circuits.ts';
 import { watchOrgs } from './orgs/watch-orgs.ts';
 import { Ownership } from './ownership/ownership.ts';
@@ -26,6 +28,7 @@ export interface StartOptions extends UnitOptions {
 interface Parts extends EngineParts {
   readonly syncs: Syncs;
   readonly pairings: Pairings;
+  readonly notifications: Notifications;
 }
 
 /** What runs by itself in this process. */
@@ -39,8 +42,12 @@ export interface Schedules {
 
 /** Runs every scheduled sync and follows every stream that this process owns, until `stop` aborts; then finishes the batch under way. */
 export function runSchedules(parts: Parts, { worker = { name: 'unnamed', version: '' }, ...options }: StartOptions): Schedules {
-  const { store, clock, random, log, syncs, pairings } = parts;
+  const { store, clock, random, log, syncs, pairings, notifications } = parts;
   const { stop, signal } = options;
+  const onRun = (report: RunReport) => {
+    if (report.state === 'failed') notifications.lookSoon();
+    options.onRun?.(report);
+  };
   const either = AbortSignal.any([stop, signal]);
   const heardAt = (connection: string) => parts.budgets.get(connection)?.heardAtMs ?? Number.NEGATIVE_INFINITY;
   const circuits = new Circuits({ clock, random, heardAt });
@@ -62,18 +69,20 @@ export function runSchedules(parts: Parts, { worker = { name: 'unnamed', version
     },
     unitsChange: (until) => directory.changed(until),
     work: async (unit, until) => {
-      const running = runUnit(unit, shared, { ...options, ...until });
+      const running = runUnit(unit, shared, { ...options, ...until, onRun });
       live.set(unit.name, running.live);
       await running.ended;
       // How a stream has ended is told for as long as nobody else follows it.
       if (!either.aborted) live.delete(unit.name);
     },
   });
+  const followed = () => [...live.values()].flat();
   const ended = Promise.all([
     ownership.run(),
     watchOrgs(parts, either),
+    notifications.run(() => followed().map((progress) => progress.tell()), either),
     trimJournals({ store: store.journal, clock, log, stop: either }),
     trimRuns(store, clock, log, either),
   ]);
-  return { live: () => [...live.values()].flat(), owned: () => ownership.owned, ended };
+  return { live: followed, owned: () => ownership.owned, ended };
 }

@@ -32,6 +32,13 @@ export async function budgetStatus(
   const budget = new Budget(reading.rules);
   budget.learn(reading);
   budget.ledger.replace([], await store.calls.read(connection));
+  return statusOf(connection, budget, nowMs);
+}
+
+/** As a process counts them itself. Null while the system has not told how many it allows. */
+export function statusOf(connection: string, budget: Budget, nowMs: number): BudgetStatus | null {
+  const { reading } = budget;
+  if (reading === null || reading.max === 0) return null;
   const { share, reserve } = budget.limits();
   return {
     ...{ connection, share, reserve },

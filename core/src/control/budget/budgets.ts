@@ -1,6 +1,7 @@
 import type { Priority } from '../../base/caller.ts';
 import type { BudgetRules, CallBudget } from '../../model/call-budget.ts';
 import type { EngineOptions } from '../engine-options.ts';
+import { type BudgetStatus, statusOf } from './budget-status.ts';
 import { KeptBudget } from './kept-budget.ts';
 
 /** Why work has to wait for calls, and until when at least. */
@@ -43,6 +44,11 @@ export class Budgets implements AsyncDisposable {
   /** When scheduled deltas between these may begin, so that the calls that are left last. */
   pacedUntilMs(connections: readonly string[]): number {
     return Math.max(0, ...connections.map((connection) => this.#open.get(connection)?.pacedUntilMs() ?? 0));
+  }
+
+  /** How the calls stand of connections that this process uses, without asking the store: for whoever asks often. */
+  statuses(nowMs: number): readonly BudgetStatus[] {
+    return [...this.#open].flatMap(([connection, kept]) => statusOf(connection, kept.known, nowMs) ?? []);
   }
 
   /** Tells the store what was counted since it was last told. */

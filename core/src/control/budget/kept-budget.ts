@@ -74,6 +74,11 @@ export class KeptBudget implements CallBudget {
     return this.#budget.pacedUntilMs(this.#parts.clock.now());
   }
 
+  /** The numbers as they are here: what others have told since the store was last asked is not in them. */
+  get known(): Budget {
+    return this.#budget;
+  }
+
   /** The numbers for whoever wants to know, as they are after the store was asked. */
   async read(): Promise<Budget> {
     await this.refresh();
