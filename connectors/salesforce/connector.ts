@@ -17,6 +17,7 @@ import {
   side,
 } from './config.ts';
 import { createDescribes } from './describe.ts';
+import { describeObject } from './describe-object.ts';
 import { registerSecretsOf, runSfCli } from './login-flows.ts';
 import { openLookup } from './lookup.ts';
 import { createOrgTime } from './org-clock.ts';
@@ -81,6 +82,7 @@ function openConnection(settings: Config, context: ConnectorContext, ports: Sale
         .filter((object) => object.queryable && object.retrieveable && !object.deprecatedAndHidden)
         .map((object) => object.name);
     },
+    describeObject: (name, signal) => describeObject(client, name, signal),
     openStream: (spec, signal) => openStream({ config: settings, context, client, describes, ...ports }, spec, signal),
     async checkStream({ channel, datasets }) {
       const topic = channel ?? settings.channel;

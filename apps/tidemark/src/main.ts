@@ -10,6 +10,7 @@ import { failuresCommand } from './commands/failures.ts';
 import { initCommand } from './commands/init.ts';
 import { journalCommand } from './commands/journal.ts';
 import { orgCommand } from './commands/org.ts';
+import { packageCommand } from './commands/package.ts';
 import { pauseCommand, resumeCommand } from './commands/pause.ts';
 import { planCommand } from './commands/plan.ts';
 import { refetchCommand } from './commands/refetch.ts';
@@ -81,6 +82,7 @@ export function createProgram(cli: Cli): Command {
     verifyCommand,
     tokenCommand,
     docsCommand,
+    packageCommand,
     orgCommand,
     rotateKeyCommand,
     emulatorCommand,

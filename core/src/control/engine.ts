@@ -24,9 +24,12 @@ import { liveUnit } from './follow-streams.ts';
 import { Hooks } from './hooks.ts';
 import { Notifications } from './notifications/notifications.ts';
 import { OrgDirectory } from './orgs/org-directory.ts';
+import { type OrgHealth, orgHealth } from './orgs/org-health.ts';
 import { Orgs } from './orgs/orgs.ts';
 import { overviewOf, type SyncOverview } from './overview.ts';
+import { type PackageFacts, type PackageQuestions, packageFacts } from './package-facts.ts';
 import { type Choice, Pairings } from './pairings.ts';
+import { type RecordStory, recordStory } from './record-story.ts';
 import { refuseReading } from './refuse-reading.ts';
 import { runSchedules, type Schedules, type StartOptions } from './run-schedules.ts';
 import { applySchema, pairingSchema, planSchema, removeSchema, type SyncSchema } from './schema-changes.ts';
@@ -54,11 +57,11 @@ export class Engine implements AsyncDisposable {
   readonly hooks: Hooks;
   /** Who may ask for any of this over HTTP. */
   readonly tokens: Tokens;
+  /** Who is told what is wrong. */
+  readonly notifications: Notifications;
   readonly #parts: EngineParts & { readonly syncs: Syncs; readonly pairings: Pairings };
   readonly #connections: Connections;
   #scheduled: Schedules | null = null;
-  /** Who is told what is wrong. */
-  readonly notifications: Notifications;
 
   constructor(written: EngineOptions) {
     const close = (connection: string) => this.#connections.close(connection);
@@ -68,10 +71,10 @@ export class Engine implements AsyncDisposable {
     this.orgs = new Orgs(options);
     this.tokens = new Tokens(options.store.access, options.clock);
     const budgets = new Budgets(options);
+    this.notifications = new Notifications({ ...options, budgets });
     this.#connections = new Connections(options, budgets);
     const connection = (name: string) => this.#connections.get(name);
     this.hooks = new Hooks({ ...options, connection });
-    this.notifications = new Notifications({ ...options, budgets });
     const parts = { ...options, budgets, connection, hooks: this.hooks, directory, underWay: new UnderWay() };
     this.#parts = { ...parts, syncs: new Syncs(parts), pairings: new Pairings(parts) };
   }
@@ -96,6 +99,11 @@ export class Engine implements AsyncDisposable {
   async captureFiles(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
     const { syncs, connection } = this.#parts;
     return captureFiles(await liveDatasets(syncs, connection, signal), connection);
+  }
+
+  /** What the configuration leaves open about an org's side, as far as the org and the sources tell. Writes nothing. */
+  packageFacts(questions: PackageQuestions, signal: AbortSignal): Promise<PackageFacts> {
+    return packageFacts(questions, this.#parts, signal);
   }
 
   /** Tests one connection: 000-7. As another configuration says it, where one is given: before that is taken over. */
@@ -259,9 +267,22 @@ export class Engine implements AsyncDisposable {
     ]);
   }
 
-  /** Every sync in a line, for lists. */
-  overview(): Promise<readonly SyncOverview[]> {
-    return overviewOf({ ...this.#parts, followed: this.liveStatus() });
+  /** Every sync in a line, for lists; or one of them. */
+  overview(name?: string): Promise<readonly SyncOverview[]> {
+    if (name !== undefined) this.#named(name);
+    return overviewOf({ ...this.#parts, followed: this.liveStatus() }, name);
+  }
+
+  /** One record on both sides, and what has happened to it. Both sides are asked. */
+  record(name: string, key: string, signal: AbortSignal): Promise<RecordStory> {
+    this.#named(name);
+    return recordStory(name, key, this.#parts, signal);
+  }
+
+  /** The orgs that connections stand for, and how they fare; none where no connection stands for many. */
+  async orgHealth(): Promise<readonly OrgHealth[]> {
+    if (this.orgs.connections.length === 0) return [];
+    return orgHealth(await this.orgs.list(), await this.overview(), await this.budgets());
   }
 
   /** How a sync is made up, as people draw it. @throws {RequestRefusedError} there is none of that name */

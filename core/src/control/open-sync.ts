@@ -37,6 +37,15 @@ export async function openSync(
   }
 }
 
+/** What comes to a sync's target, which need not be there yet. */
+export async function arrivingSchema(sync: SyncConfig, parts: EngineParts, signal: AbortSignal): Promise<DatasetSchema> {
+  const { store, clock, random, log } = parts;
+  const openLookup = openLookupIn((name) => parts.connection(name), signal);
+  await using source = await openSource(sync, parts, signal);
+  await using steps = await createSteps(sync, source, { clock, random, log, signal, store, openLookup });
+  return steps.schema;
+}
+
 export function openTarget(
   { to, watermarkKey, deletes, history }: SyncConfig,
   schema: DatasetSchema,

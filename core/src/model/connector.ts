@@ -7,6 +7,7 @@ import type { BudgetRules, CallBudget } from './call-budget.ts';
 import type { Batch, Change, WriteResult } from './change.ts';
 import type { Inbox, InboxSpec } from './inbox.ts';
 import type { Lookup, LookupSpec } from './lookup.ts';
+import type { DescribedObject } from './object-definition.ts';
 import type { Credential, OrgKind } from './org-kind.ts';
 import type { RecordPreview, WriteCalls } from './preview.ts';
 import type { Rows, RowsKind, RowsSpec } from './rows.ts';
@@ -39,9 +40,9 @@ export interface Connector<Config = never, From = never, To = never> {
   readonly orgs?: OrgKind<Config>;
   /** Its targets can share a dataset, each with the records of its own `TargetSpec.scope`. */
   readonly sharesDatasets?: true;
-  /** Its sources tell when there is something to read (`Source.waitForChange`): a sync with `live: true` is run at once, as often as there is. */
   /** Its targets can keep every version of a record (`TargetSpec.history`). */
   readonly keepsHistory?: true;
+  /** Its sources tell when there is something to read (`Source.waitForChange`): a sync with `live: true` is run at once, as often as there is. */
   readonly tellsChanges?: true;
   /** How it keeps what is handed over to a sync of ours; absent when it cannot. */
   readonly inbox?: InboxKind<Config, From>;
@@ -90,6 +91,8 @@ export interface Connection<From = never, To = never> extends AsyncDisposable {
   check(): Promise<readonly Problem[]>;
   /** Names of the datasets that the user may read or write. */
   discover?(): Promise<readonly string[]>;
+  /** How an object was made, for whoever makes the like; null when there is none that the user sees. */
+  describeObject?(name: string, signal: AbortSignal): Promise<DescribedObject | null>;
   openSource?(spec: SourceSpec<From>, signal: AbortSignal): Promise<Source>;
   /** What has to be made in the source's own system before this can be read, e.g. a change log and its triggers. Writes nothing. */
   planSource?(from: From): Promise<readonly SchemaChange[]>;
@@ -252,14 +255,14 @@ export interface TargetSpec<To = unknown> {
   readonly deletes: DeleteRule;
   /** It shares the dataset with others, of which each has the rows with its own value here: no other row is read, written or swept. */
   readonly scope?: TargetScope | undefined;
-  /** A small durable value of this unit, for what the target must know of itself after a crash: a job that it has begun. */
-  readonly memory?: TargetMemory;
-}
   /**
    * Every version of a record is kept beside the dataset, with the time for which it held, in the transaction that makes it. False
    * ends that and leaves what was kept; absent leaves both as they are.
    */
   readonly history?: boolean | undefined;
+  /** A small durable value of this unit, for what the target must know of itself after a crash: a job that it has begun. */
+  readonly memory?: TargetMemory;
+}
 
 /** A column that is part of the key, and its value in every row of ours. */
 export interface TargetScope {

@@ -46,8 +46,8 @@ export interface DescribedField {
   readonly name: string;
   /** Null for one that is not made as a field of ours could be: standard ones, formulas, roll-ups. */
   readonly definition: FieldDefinition | null;
-  /** Somebody has to be let see it: a permission set may name it. */
-  readonly grantable: boolean;
+  /** What a permission set names to let somebody see it: itself, or the address that it is a part of. Null: whoever sees the object does. */
+  readonly grantedAs: string | null;
   /** Its values are somebody's to set. */
   readonly writable: boolean;
 }
