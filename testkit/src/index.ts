@@ -11,6 +11,7 @@ export * from './contracts/target.ts';
 export * from './contracts/target-fixture.ts';
 export * from './contracts/target-history.ts';
 export * from './postgres.ts';
+export { type Browser, chromiumOrSkip } from './services/chromium.ts';
 export { kafkaUsers } from './services/kafka.ts';
 export * from './services/tcp-proxy.ts';
 export * from './services/test-service.ts';

@@ -1,5 +1,4 @@
-import type { Config, Engine, OrgState } from '@tidemark/core';
-import { needsSomebody, orgHealth } from './commands/org-list.ts';
+import { type Config, type Engine, needsSomebody, type OrgState, orgHealth } from '@tidemark/core';
 import { UsageError } from './usage-error.ts';
 
 /** With more orgs than this, those that are well are counted. */

@@ -4,6 +4,7 @@ import {
   type Configuration,
   connectEndpoints,
   createMetrics,
+  dashboard,
   type Engine,
   getHealthz,
   getMetrics,
@@ -17,6 +18,7 @@ import {
   PortTakenError,
   startHttpServer,
 } from '@tidemark/core';
+import { dashboardFiles } from './dashboard-files.ts';
 import { PORT } from './port.ts';
 import { UsageError } from './usage-error.ts';
 import { version } from './version.ts';
@@ -70,6 +72,7 @@ export async function serveHttp(options: ServeOptions): Promise<Served> {
     hookEndpoints({ hooks, now, log, stop, metrics }),
     connectEndpoints({ orgs: engine.orgs, log, stop }),
     apiV1({ engine, operations, configuration, now, log, version: version(), stop }),
+    dashboard(dashboardFiles(log)),
   ];
   let server: HttpServer;
   try {

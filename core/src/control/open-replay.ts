@@ -27,26 +27,9 @@ export interface OpenReplayOptions extends Pick<OpenedSync, 'store' | 'clock' | 
  */
 export async function openReplay(options: OpenReplayOptions): Promise<OpenedReplay> {
   const { sync, signal, store, clock, random, log, gate } = options;
-  const from = sync.from.kind === 'connection' ? options.connection(sync.from.connection) : null;
-  if (!sync.live || sync.from.kind !== 'connection' || from?.openEvents === undefined) {
-    throw new RequestRefusedError(`${sync.name} cannot be replayed: only events of a live sync are kept`, {
-      hint: 'with live: true and journal: 7d those of the last seven days are',
-    });
-  }
+  const reader = await openJournal(sync, options, signal);
   const to = options.connection(sync.to.connection);
   const stream = liveUnit(sync);
-  const reader = await from.openEvents(
-    {
-      from: sync.from.spec,
-      where: sync.where ?? undefined,
-      fields: fieldsToRead(sync),
-      exclude: sync.exclude,
-      startAtMs: null,
-      overlapMs: null,
-    },
-    await store.journal.schemas(stream),
-    signal,
-  );
   const context = { clock, random, log, signal };
   const source = sourceOf(reader, sync);
   const steps = await createSteps(sync, source, { ...context, store, openLookup: openLookupIn(options.connection, signal) });
@@ -84,6 +67,32 @@ export async function openReplay(options: OpenReplayOptions): Promise<OpenedRepl
     await closeSync({ source, target, steps });
     throw error;
   }
+}
+
+/** Reads the events that are kept of a sync, without asking its source. @throws {RequestRefusedError} none are */
+export async function openJournal(
+  sync: SyncConfig,
+  { store, connection }: Pick<OpenReplayOptions, 'store' | 'connection'>,
+  signal: AbortSignal,
+): Promise<EventReader> {
+  const from = sync.from.kind === 'connection' ? connection(sync.from.connection) : null;
+  if (!sync.live || sync.from.kind !== 'connection' || from?.openEvents === undefined) {
+    throw new RequestRefusedError(`${sync.name} cannot be replayed: only events of a live sync are kept`, {
+      hint: 'with live: true and journal: 7d those of the last seven days are',
+    });
+  }
+  return from.openEvents(
+    {
+      from: sync.from.spec,
+      where: sync.where ?? undefined,
+      fields: fieldsToRead(sync),
+      exclude: sync.exclude,
+      startAtMs: null,
+      overlapMs: null,
+    },
+    await store.journal.schemas(liveUnit(sync)),
+    signal,
+  );
 }
 
 /** New columns are made as by a run; but the type of a parent's field is the org's to tell. */

@@ -4,7 +4,7 @@ import type { Run } from '../store/store.ts';
 import type { EngineParts } from './engine-options.ts';
 import { liveUnit } from './follow-streams.ts';
 import { readStatus } from './kept-status.ts';
-import { outlineOf } from './sync-outline.ts';
+import { endsOf } from './sync-outline.ts';
 
 /**
  * - `new`: it has never run
@@ -34,18 +34,22 @@ export interface SyncOverview {
 
 type Parts = EngineParts & { readonly followed: readonly LiveStatus[] };
 
-export async function overviewOf(parts: Parts): Promise<readonly SyncOverview[]> {
+/** @param of  only this one */
+export async function overviewOf(parts: Parts, of?: string): Promise<readonly SyncOverview[]> {
   const { config, store } = parts;
-  const summary = await store.summaries();
-  const streams = await streamsOf([...config.syncs.values()], parts);
-  return [...config.syncs.keys(), ...config.pairings.keys()].map((sync) => {
-    const { direction, blocks } = outlineOf(config, sync)!;
+  const names = of === undefined ? [...config.syncs.keys(), ...config.pairings.keys()] : [of];
+  const summary = await store.summaries(of);
+  const streams = await streamsOf(
+    names.flatMap((name) => config.syncs.get(name) ?? []),
+    parts,
+  );
+  return names.map((sync) => {
     const oneWay = config.syncs.get(sync);
     const { paused, lastRun, lastSuccess, openFailures, openConflicts } = summary(sync);
     const stream = (oneWay?.live ? streams.get(liveUnit(oneWay)) : null) ?? null;
     const told = { paused, lastRun, openFailures, openConflicts, stream };
     return {
-      ...{ sync, direction, from: blocks[0]!.title, to: blocks.at(-1)!.title },
+      ...{ sync, direction: oneWay === undefined ? 'two-way' : 'one-way', ...endsOf(config, sync) },
       live: (oneWay ?? config.pairings.get(sync)!).live,
       canRun: oneWay === undefined || oneWay.channel === null,
       health: healthOf(told),

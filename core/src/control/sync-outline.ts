@@ -42,12 +42,22 @@ export function outlineOf(config: Config, name: string): SyncOutline | null {
   return pairing === undefined ? null : twoWay(pairing, config);
 }
 
+/** Where a sync's records come from and go to, as the blocks of its outline are titled: for lists of a thousand syncs. */
+export function endsOf(config: Config, name: string): { readonly from: string; readonly to: string } {
+  const sync = config.syncs.get(name);
+  if (sync === undefined) {
+    const { left, right } = config.pairings.get(name)!;
+    return { from: placeTitle(left), to: placeTitle(right) };
+  }
+  return { from: sourceTitle(sync.from, config), to: placeTitle(sync.to) };
+}
+
 function oneWay(sync: SyncConfig, config: Config): SyncOutline {
   const { name, from, to, where, steps, fields, exclude, compare } = sync;
   const filtered = where === null ? [] : [`where ${where}`];
   const source: OutlineBlock =
     from.kind === 'run'
-      ? { kind: 'source', title: shortPath(from.file, config), connection: null, lines: filtered, notes: from.notes }
+      ? { kind: 'source', title: sourceTitle(from, config), connection: null, lines: filtered, notes: from.notes }
       : place('source', from, config, filtered);
   const compared: OutlineBlock = {
     kind: 'compare',
@@ -111,9 +121,23 @@ function place(
   config: Config,
   lines: readonly string[],
 ): OutlineBlock {
-  const [first, ...rest] = specLines(spec);
-  const title = first === undefined ? connection : `${connection} ${first.replace(/^\w+ /, '')}`;
-  return { kind, title, connection: typed(connection, config), lines: [...rest, ...lines], notes };
+  const rest = specLines(spec).slice(1);
+  return {
+    kind,
+    title: placeTitle({ connection, spec }),
+    connection: typed(connection, config),
+    lines: [...rest, ...lines],
+    notes,
+  };
+}
+
+function sourceTitle(from: SyncConfig['from'], config: Config): string {
+  return from.kind === 'run' ? shortPath(from.file, config) : placeTitle(from);
+}
+
+function placeTitle({ connection, spec }: { connection: string; spec: unknown }): string {
+  const [first] = specLines(spec);
+  return first === undefined ? connection : `${connection} ${first.replace(/^\w+ /, '')}`;
 }
 
 /** What names a dataset comes first: `object Contact`, `table contacts`. Only words and numbers are told. */

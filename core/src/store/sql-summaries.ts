@@ -1,31 +1,35 @@
+import { type SelectQueryBuilder, sql } from 'kysely';
 import { OF_SINGLE_RECORDS, runOf } from './sql-runs.ts';
 import type { Run, Store } from './store.ts';
-import { fromStored } from './stored-text.ts';
-import type { Database } from './tables.ts';
+import { fromStored, toStored } from './stored-text.ts';
+import type { Database, Tables } from './tables.ts';
 
 /** A few statements, however many syncs there are: each is asked for all of them at once. */
 export function sqlSummaries({ db }: Database): Pick<Store, 'summaries'> {
-  const lastRuns = () =>
-    db
-      .selectFrom('runs')
-      .select(({ fn }) => fn.max('id').as('id'))
-      .groupBy('sync');
-  const runs = async (ids: ReturnType<typeof lastRuns>): Promise<readonly Run[]> =>
+  const runs = async (ids: SelectQueryBuilder<Tables, 'runs', { id: number }>): Promise<readonly Run[]> =>
     (await db.selectFrom('runs').selectAll().where('id', 'in', ids).execute()).map(runOf);
   const counted = async (rows: Promise<readonly { sync: string; count: unknown }[]>) =>
     new Map((await rows).map(({ sync, count }) => [fromStored(sync), Number(count)]));
 
   return {
-    async summaries() {
-      const last = bySync(await runs(lastRuns()));
-      const succeeded = lastRuns().where('state', '=', 'succeeded').where('kind', 'not in', OF_SINGLE_RECORDS);
+    async summaries(of) {
+      const isAsked = of === undefined ? sql<boolean>`true` : sql<boolean>`sync = ${toStored(of)}`;
+      const lastRuns = db
+        .selectFrom('runs')
+        .select(({ fn }) => fn.max('id').as('id'))
+        .where(isAsked)
+        .groupBy('sync');
+      const last = bySync(await runs(lastRuns));
+      const succeeded = lastRuns.where('state', '=', 'succeeded').where('kind', 'not in', OF_SINGLE_RECORDS);
       const lastSuccess = bySync(await runs(succeeded));
       const countAll = db.fn.countAll().as('count');
-      const failures = await counted(db.selectFrom('failures').select(['sync', countAll]).groupBy('sync').execute());
-      const conflicts = await counted(
-        db.selectFrom('conflicts').select(['sync', countAll]).where('state', '=', 'open').groupBy('sync').execute(),
+      const failures = await counted(
+        db.selectFrom('failures').select(['sync', countAll]).where(isAsked).groupBy('sync').execute(),
       );
-      const paused = new Set((await db.selectFrom('paused_syncs').select('sync').execute()).map(({ sync }) => fromStored(sync)));
+      const open = db.selectFrom('conflicts').select(['sync', countAll]).where(isAsked).where('state', '=', 'open');
+      const conflicts = await counted(open.groupBy('sync').execute());
+      const pauses = await db.selectFrom('paused_syncs').select('sync').where(isAsked).execute();
+      const paused = new Set(pauses.map(({ sync }) => fromStored(sync)));
       return (sync) => ({
         paused: paused.has(sync),
         lastRun: last.get(sync) ?? null,

@@ -13,10 +13,12 @@ import { getEvents } from './get-events.ts';
 import { getFailures } from './get-failures.ts';
 import { getMe } from './get-me.ts';
 import { getOperations } from './get-operations.ts';
+import { getRecord } from './get-record.ts';
 import { getRuns } from './get-runs.ts';
 import { getStreams } from './get-streams.ts';
 import { getSync } from './get-sync.ts';
 import { getSyncs } from './get-syncs.ts';
+import { orgEndpoints } from './org-endpoints.ts';
 import { postConflictsResolve } from './post-conflicts-resolve.ts';
 import { postConnectionTest } from './post-connection-test.ts';
 import { postFailuresDiscard } from './post-failures-discard.ts';
@@ -45,6 +47,7 @@ const endpoints: readonly ApiEndpoint[] = [
   postRefetch,
   postReplay,
   getStreams,
+  getRecord,
   getRuns,
   getFailures,
   postFailuresRetry,
@@ -53,6 +56,7 @@ const endpoints: readonly ApiEndpoint[] = [
   postConflictsResolve,
   getConnections,
   postConnectionTest,
+  orgEndpoints,
   configurationEndpoints,
   getOperations,
   getEvents,

@@ -15,13 +15,16 @@ export const getConnections: ApiEndpoint = (api, { engine }) => {
     },
     async () => {
       const { connections, syncs, pairings } = engine.config;
-      const budgets = await engine.budgets();
-      return [...connections.values()].map(({ name, connector, notes }) => {
-        const usedBy = [...syncs.keys(), ...pairings.keys()].filter((sync) =>
-          engine.outline(sync).blocks.some((block) => block.connection?.name === name),
-        );
-        return { name, type: connector.name, notes, usedBy, budget: budgets.find((each) => each.connection === name) ?? null };
-      });
+      const budgets = new Map((await engine.budgets()).map((budget) => [budget.connection, budget]));
+      const usedBy = new Map([...connections.keys()].map((name) => [name, new Set<string>()]));
+      for (const sync of [...syncs.keys(), ...pairings.keys()]) {
+        for (const { connection: used } of engine.outline(sync).blocks) if (used !== null) usedBy.get(used.name)?.add(sync);
+      }
+      return [...connections.values()].map(({ name, connector, notes }) => ({
+        ...{ name, type: connector.name, notes },
+        usedBy: [...usedBy.get(name)!],
+        budget: budgets.get(name) ?? null,
+      }));
     },
   );
 };

@@ -57,7 +57,9 @@ class Audience {
       this.#unsubscribe = this.#parts.operations.onChange((operation) => this.#tell('operation', operation));
       this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS).unref();
     }
-    send(listener, 'syncs', await this.#parts.engine.overview());
+    const syncs = await this.#parts.engine.overview();
+    if (this.#listeners.size === 1) this.#told = linesOf(syncs);
+    listener.raw.write(textOf('syncs', syncs));
   }
 
   leave(listener: FastifyReply): void {
@@ -71,8 +73,9 @@ class Audience {
   async #look(): Promise<void> {
     try {
       const syncs = await this.#parts.engine.overview();
-      const changed = syncs.filter((sync) => this.#told.get(sync.sync) !== JSON.stringify(sync));
-      this.#told = new Map(syncs.map((sync) => [sync.sync, JSON.stringify(sync)]));
+      const now = linesOf(syncs);
+      const changed = syncs.filter(({ sync }) => this.#told.get(sync) !== now.get(sync));
+      this.#told = now;
       if (changed.length > 0) this.#tell('syncs', changed);
       else if (++this.#silentLooks >= SILENT_LOOKS_MAX) this.#write(': still here\n\n');
     } catch (error) {
@@ -90,8 +93,8 @@ class Audience {
   }
 }
 
-function send(listener: FastifyReply, event: string, data: unknown): void {
-  listener.raw.write(textOf(event, data));
+function linesOf(syncs: readonly SyncOverview[]): Map<string, string> {
+  return new Map(syncs.map((sync) => [sync.sync, JSON.stringify(sync)]));
 }
 
 function textOf(event: string, data: unknown): string {

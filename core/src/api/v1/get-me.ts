@@ -1,6 +1,5 @@
-import { z } from 'zod';
 import { type ApiEndpoint, refusals } from './endpoint.ts';
-import { token } from './shapes/access.ts';
+import { me } from './shapes/access.ts';
 
 export const getMe: ApiEndpoint = (api, { version }) => {
   api.get(
@@ -10,7 +9,7 @@ export const getMe: ApiEndpoint = (api, { version }) => {
       schema: {
         summary: 'Whose token this is, and what answers',
         tags: ['access'],
-        response: { 200: z.object({ token, version: z.string() }), ...refusals },
+        response: { 200: me, ...refusals },
       },
     },
     async ({ asker }) => ({ token: asker!, version }),

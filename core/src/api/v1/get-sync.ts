@@ -17,10 +17,10 @@ export const getSync: ApiEndpoint = (api, { engine }) => {
     },
     async ({ params }) => {
       const name = knownSync(engine, params.sync);
-      const overview = (await engine.overview()).find(({ sync }) => sync === name)!;
+      const [overview] = await engine.overview(name);
       const [status] = await engine.status(name);
       const { checkpoint, waiting, held, stream } = status!;
-      return { overview, outline: engine.outline(name), checkpoint, waiting, held, stream };
+      return { overview: overview!, outline: engine.outline(name), checkpoint, waiting, held, stream };
     },
   );
 };

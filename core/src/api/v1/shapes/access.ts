@@ -10,6 +10,7 @@ export const token = z.object({
   createdAtMs: instant,
   usedAtMs: instant.nullable(),
 });
+export const me = z.object({ token, version: z.string() });
 export const auditEntry = z.object({
   id: z.string(),
   atMs: instant,
@@ -19,5 +20,6 @@ export const auditEntry = z.object({
   from: z.string(),
 });
 
+export type MeShape = z.infer<typeof me>;
 export type TokenShape = z.infer<typeof token>;
 export type AuditEntryShape = z.infer<typeof auditEntry>;

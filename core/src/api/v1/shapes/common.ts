@@ -31,4 +31,5 @@ export const limit = z.coerce.number().int().min(1).max(1000).default(100);
 export const storeId = z.string().regex(/^\d{1,15}$/, 'is no id');
 export const storeIds = z.array(storeId).min(1).max(1000);
 export const syncName = z.object({ sync: z.string().min(1).max(200) });
+export type ProblemShape = z.infer<typeof problem>;
 export type Refusal = z.infer<typeof refusal>;

@@ -19,4 +19,5 @@ export const verdict = z.object({
 });
 
 export type ConfigurationShape = z.infer<typeof configuration>;
+export type VerdictShape = z.infer<typeof verdict>;
 export type DiffLine = z.infer<typeof diffLine>;

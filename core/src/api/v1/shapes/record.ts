@@ -1,12 +1,14 @@
 import { z } from 'zod';
-import { instant, value } from './common.ts';
+import { instant, listOf, value } from './common.ts';
+
+const fields = z.record(z.string(), value);
 
 export const failure = z.object({
   id: z.string(),
   sync: z.string(),
   key: z.string(),
   op: z.enum(['upsert', 'delete']),
-  row: z.record(z.string(), value).nullable().describe('as it would be written'),
+  row: fields.nullable().describe('as it would be written'),
   code: z.string(),
   message: z.string(),
   remedy: z.string().describe('what to do, in plain words'),
@@ -37,5 +39,28 @@ export const choice = z.union([
   z.object({ value: z.json().describe('a value of your own') }).strict(),
 ]);
 
+export const record = z.object({
+  sync: z.string(),
+  key: z.string(),
+  sides: listOf(
+    z.object({
+      name: z.string(),
+      row: fields.nullable().describe('null: there is none, or it could not be read'),
+      error: z.string().nullable().describe('why it could not be read'),
+    }),
+  ).describe('as each side holds it now'),
+  story: listOf(
+    z.object({
+      atMs: instant,
+      kind: z.enum(['event', 'decision', 'agreed', 'refused']),
+      title: z.string(),
+      detail: z.string().nullable(),
+      values: fields,
+    }),
+  ).describe('the newest first'),
+  lookedThrough: z.string().nullable().describe('how much of the journal was looked through; null: all of it, or there is none'),
+});
+
+export type RecordShape = z.infer<typeof record>;
 export type FailureShape = z.infer<typeof failure>;
 export type ConflictShape = z.infer<typeof conflict>;

@@ -1,0 +1,34 @@
+import { Text } from '@mantine/core';
+import type { FailureShape, RecordShape } from '@tidemark/core/api';
+import { useRecord } from '../../api/queries.ts';
+import { FieldTable } from '../../parts/FieldTable.tsx';
+import { Waiting } from '../../parts/states.tsx';
+
+/** What the target holds of a record, and what it would hold if it had taken it. */
+export function BeforeAndAfter({ failure: { sync, key, op, row } }: { failure: FailureShape }) {
+  const { data, isPending, error } = useRecord(sync, key);
+  if (isPending) return <Waiting />;
+  const before = data?.sides.at(-1);
+  if (op === 'delete') return <Text size="sm">It would be deleted.</Text>;
+  return (
+    <>
+      <Text size="sm" c="dimmed" mb="xs">
+        {beforeText(before, error)}
+      </Text>
+      <FieldTable
+        label="fields before and after"
+        columns={[
+          { title: 'before', row: before?.row ?? null },
+          { title: 'after', row: row ?? {} },
+        ]}
+        only={Object.keys(row ?? {})}
+      />
+    </>
+  );
+}
+
+function beforeText(before: RecordShape['sides'][number] | undefined, error: Error | null): string {
+  if (before === undefined) return `What the target holds could not be read: ${error?.message ?? 'it does not tell'}`;
+  if (before.error !== null) return `What ${before.name} holds could not be read: ${before.error}`;
+  return before.row === null ? `${before.name} has no such record yet.` : `As ${before.name} holds it now, and as it would be.`;
+}

@@ -1,0 +1,41 @@
+import { useEffect, useSyncExternalStore } from 'react';
+import { durationText, instantText } from './texts.ts';
+
+const EVERY_MS = 5_000;
+const watchers = new Set<() => void>();
+let nowMs = Date.now();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+/** One clock for all of a page: a thousand lines need not have a timer each. */
+function watch(changed: () => void): () => void {
+  watchers.add(changed);
+  timer ??= setInterval(() => {
+    nowMs = Date.now();
+    for (const each of watchers) each();
+  }, EVERY_MS);
+  return () => {
+    watchers.delete(changed);
+    if (watchers.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+}
+
+export function useNowMs(): number {
+  const now = useSyncExternalStore(watch, () => nowMs);
+  useEffect(() => {
+    nowMs = Date.now();
+  }, []);
+  return now;
+}
+
+/** How long ago, or how soon; the instant itself on a closer look. */
+export function Ago({ ms }: { ms: number }) {
+  const away = ms - useNowMs();
+  const words = Math.abs(away) < EVERY_MS ? 'just now' : away > 0 ? `in ${durationText(away)}` : `${durationText(-away)} ago`;
+  return (
+    <time dateTime={new Date(ms).toISOString()} title={instantText(ms)}>
+      {words}
+    </time>
+  );
+}
