@@ -2,8 +2,6 @@
 // Plain JavaScript that an old Node can read: it finds a Node that can read the rest.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import module from 'node:module';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,13 +10,8 @@ const major = Number(process.versions.node.split('.')[0]);
 
 if (major >= NEEDED) {
   delete process.env.TIDEMARK_PINNED_NODE;
-  // Half of a short command's time is reading TypeScript; kept where only this user can write, unlike the shared default.
-  if (!process.env.NODE_COMPILE_CACHE)
-    module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tidemark', 'compiled'));
-  // In a checkout the source itself runs; a package brings what was compiled from it.
-  const [code, ending] = existsSync(new URL('../src', import.meta.url)) ? ['../src', 'ts'] : ['../dist', 'js'];
-  const { main } = await import(`${code}/main.${ending}`);
-  const { reportCrashes } = await import(`${code}/report-crashes.${ending}`);
+  const { main } = await import('../src/main.ts');
+  const { reportCrashes } = await import('../src/report-crashes.ts');
   reportCrashes();
   process.exitCode = await main(process.argv.slice(2));
 } else {
