@@ -1,4 +1,5 @@
 import { generatedFiles } from '../apps/tidemark/src/generated-files.ts';
+import { errorReference } from './errors/error-reference.ts';
 import { manifestFile, packageManifest } from './pack-manifest.ts';
 
 /** A file that follows from the code: never edited by hand, made by `node tools/generate.ts`, kept true by `npm run check`. */
@@ -8,4 +9,8 @@ export interface Generator {
   make(): Promise<string>;
 }
 
-export const generators: readonly Generator[] = [...generatedFiles, { file: manifestFile, make: () => packageManifest() }];
+export const generators: readonly Generator[] = [
+  ...generatedFiles,
+  { file: manifestFile, make: () => packageManifest() },
+  { file: 'docs/reference/errors.md', make: errorReference },
+];

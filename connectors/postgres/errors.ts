@@ -98,6 +98,9 @@ const words: Readonly<Record<string, string>> = {
   P0: 'a function or trigger raised an exception',
 };
 
+/** Codes and their classes that we know, for the reference. */
+export const errorCodes: readonly string[] = Object.keys(table);
+
 /** Classes of the standard, and PostgreSQL's own: no code of Node's looks like these. */
 const SQLSTATE = /^(\d[0-9A-Z]|F0|HV|P0|XX)[0-9A-Z]{3}$/;
 

@@ -96,6 +96,9 @@ const byCode: Readonly<Record<string, Make>> = {
   REQUEST_RUNNING_TOO_LONG: transient,
 };
 
+/** Codes of Salesforce that we know, for the reference. */
+export const replyCodes: readonly string[] = Object.keys(byCode);
+
 /** The error for a reply whose status is not a success. `body` is the parsed JSON, or undefined when it was none. */
 export function errorOfReply(status: number, body: unknown, about: string, retryAfterMs?: number): SyncError {
   const first = Array.isArray(body) ? (body[0] as { errorCode?: unknown; message?: unknown } | undefined) : undefined;
