@@ -40,7 +40,9 @@ export function checkCommand(cli: Cli): Command {
           lines.push(`next: cd ${options.writeMetadata} && sf project deploy start --manifest package.xml --target-org <org>`);
         }
         lines.push(...problems.flatMap((problem: Problem) => renderProblem(problem, paint)));
-        if (errors === 0) lines.push(paint('green', 'ready: every connection answers and nothing is missing'));
+        if (problems.length === 0) lines.push(paint('green', 'ready: every connection answers and nothing is missing'));
+        else if (errors === 0)
+          lines.push(`${paint('green', 'ready')}: every connection answers; see what is said above all the same`);
         else lines.push(`${errors} ${errors === 1 ? 'thing is' : 'things are'} missing`);
         return `${lines.join('\n')}\n`;
       });

@@ -65,8 +65,16 @@ class Filler {
     const given =
       take(set, at) ?? (ask === null ? this.#guess(branches, names) : await this.#pick(ask, schema, at, branches, names));
     const index = names.indexOf(given ?? '');
-    if (index < 0) this.lacking.push(`${at}: --set ${at}=… with one of ${names.join(', ')}`);
+    if (index < 0) {
+      const needs = this.#needs(branches[0]!).join(' and ');
+      this.lacking.push(`${at}: --set ${at}=… with one of ${names.join(', ')}; or ${needs} in the environment for ${names[0]}`);
+    }
     return branches[index] ?? null;
+  }
+
+  /** What one of several ways asks for, as variables. */
+  #needs({ required = [], properties = {} }: JsonSchema): readonly string[] {
+    return required.filter((key) => properties[key]?.const === undefined).map((key) => this.#variable(key));
   }
 
   #pick(ask: Ask, schema: JsonSchema, at: string, branches: readonly JsonSchema[], names: readonly string[]): Promise<string> {
@@ -80,9 +88,8 @@ class Filler {
   /** Without anybody to ask: the first branch all of whose needs are in the environment. */
   #guess(branches: readonly JsonSchema[], names: readonly string[]): string | undefined {
     return names.find((_, i) => {
-      const { required = [], properties = {} } = branches[i]!;
-      const needs = required.filter((key) => properties[key]?.const === undefined);
-      return needs.length > 0 && needs.every((key) => this.#sources.env[this.#variable(key)]);
+      const needs = this.#needs(branches[i]!);
+      return needs.length > 0 && needs.every((variable) => this.#sources.env[variable]);
     });
   }
 
