@@ -9,6 +9,7 @@ import { emulatorCommand } from './commands/emulator.ts';
 import { failuresCommand } from './commands/failures.ts';
 import { initCommand } from './commands/init.ts';
 import { journalCommand } from './commands/journal.ts';
+import { notifyCommand } from './commands/notify.ts';
 import { orgCommand } from './commands/org.ts';
 import { packageCommand } from './commands/package.ts';
 import { pauseCommand, resumeCommand } from './commands/pause.ts';
@@ -81,6 +82,7 @@ export function createProgram(cli: Cli): Command {
     conflictsCommand,
     verifyCommand,
     tokenCommand,
+    notifyCommand,
     docsCommand,
     packageCommand,
     orgCommand,
