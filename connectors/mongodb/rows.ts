@@ -108,8 +108,6 @@ class MongodbRows implements Rows {
     };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
-
   #condition(comparison: Comparison): Filter<Document> {
     const { field: name } = comparison;
     const field = this.#field(name);

@@ -128,8 +128,6 @@ class PostgresRows implements Rows {
     };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
-
   /** Null is the smallest; a column that has none is left in the order of its index. */
   #order({ field, descending }: SortField): string {
     const { name, field: schema } = this.#column(field);

@@ -109,8 +109,6 @@ class SqliteRows implements Rows {
     return { rows, next: read.rowCount > limit ? encodePosition(read.tails[limit - 1]!) : null };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
-
   #condition(comparison: Comparison): Condition {
     const column = this.#column(comparison.field);
     const { type } = column;

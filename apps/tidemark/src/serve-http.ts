@@ -26,7 +26,7 @@ import { version } from './version.ts';
 export interface ServeOptions {
   readonly engine: Engine;
   readonly configuration: Configuration;
-  readonly http: Config['http'];
+  readonly http: Pick<Config['http'], 'port' | 'host'>;
   readonly log: Log;
   readonly clock: Clock;
   /** Where the first token is shown, to somebody who sits there; null where nobody does. */

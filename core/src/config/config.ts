@@ -5,6 +5,7 @@ import type { RetryPolicy } from '../base/retry.ts';
 import type { Connector, DeleteRule, TargetScope } from '../model/connector.ts';
 import type { FieldType } from '../model/value.ts';
 import type { ReceiverConfig } from './notifications-config.ts';
+import type { DataConfig } from './data-access.ts';
 import type { OrgTemplates } from './orgs.ts';
 import type { PackageConfig } from './package-config.ts';
 import type { PairingConfig } from './pairing.ts';
@@ -42,6 +43,8 @@ export interface HttpConfig {
   readonly port: number | 'off' | null;
   /** Null: this machine only. */
   readonly host: string | null;
+  /** Which tables are served row by row. */
+  readonly data: DataConfig;
 }
 
 export type StoreConfig =

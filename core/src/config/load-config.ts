@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
 import type { AnyConnector, Config, StoreConfig, SyncConfig } from './config.ts';
+import { readData } from './data-access.ts';
 import { checkDatasets } from './datasets.ts';
 import type { Environment } from './environment.ts';
 import { locateYaml } from './located-yaml.ts';
@@ -86,6 +87,9 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
   checkHookPaths(every, report);
   const log = report.parse(logSchema, top.log ?? {}, ['log'])?.data;
   const http = report.parse(httpSchema, top.http ?? {}, ['http'])?.data;
+  const synced = { connections, syncs: every.values(), pairings: pairings.values(), hasOrgs: orgs !== null };
+  const data =
+    storeConfig == null ? new Map() : readData(http?.data ?? {}, { ...synced, surroundings: { baseDir, store: storeConfig } }, report);
   const notifications = readReceivers(top.notifications, report, file);
   const ownPackage = readPackage(top.package, declared, report);
 
@@ -103,7 +107,7 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
     orgs: orgs?.templates ?? null,
     store: storeConfig,
     log: { level: log.level },
-    http: { port: http.port ?? null, host: http.host ?? null },
+    http: { port: http.port ?? null, host: http.host ?? null, data },
     notifications,
     package: ownPackage,
     notes: typeof top.notes === 'string' ? top.notes : null,

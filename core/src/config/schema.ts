@@ -3,6 +3,7 @@ import { type ZodType, z } from 'zod';
 import { priorities } from '../base/caller.ts';
 import { logLevels } from '../base/log.ts';
 import { fieldTypes } from '../model/value.ts';
+import { dataSchema } from './data-access.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 
 /** What the file may hold besides what connectors bring. Descriptions here become the editor's help and the reference page. */
@@ -234,6 +235,7 @@ export const httpSchema = z.strictObject({
     description:
       'The address it listens at; this machine only unless told otherwise. Metrics and health need no login: keep others away otherwise',
   }),
+  data: dataSchema.optional(),
 });
 
 export const topSchema = z.strictObject({

@@ -1,6 +1,7 @@
-import { type Problem, RequestRefusedError } from '../base/errors.ts';
+import { InvariantError, type Problem, RequestRefusedError } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
 import type { Allowance } from '../model/connector.ts';
+import type { RecordOutcome } from '../model/inbox.ts';
 import type { LiveStatus } from '../pipeline/live/live-status.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
 import type { dryReplay, ReplayOptions, ReplayReport } from '../pipeline/replay/replay-sync.ts';
@@ -33,6 +34,7 @@ import { type RecordStory, recordStory } from './record-story.ts';
 import { refuseReading } from './refuse-reading.ts';
 import { runSchedules, type Schedules, type StartOptions } from './run-schedules.ts';
 import { applySchema, pairingSchema, planSchema, removeSchema, type SyncSchema } from './schema-changes.ts';
+import { type ServedTable, ServedTables } from './served-tables.ts';
 import { streamed } from './streamed.ts';
 import { outlineOf, type SyncOutline } from './sync-outline.ts';
 import type { SyncPlan } from './sync-plan.ts';
@@ -57,6 +59,8 @@ export class Engine implements AsyncDisposable {
   readonly hooks: Hooks;
   /** Who may ask for any of this over HTTP. */
   readonly tokens: Tokens;
+  /** What is served row by row. */
+  readonly tables: ServedTables;
   /** Who is told what is wrong. */
   readonly notifications: Notifications;
   readonly #parts: EngineParts & { readonly syncs: Syncs; readonly pairings: Pairings };
@@ -75,6 +79,7 @@ export class Engine implements AsyncDisposable {
     this.#connections = new Connections(options, budgets);
     const connection = (name: string) => this.#connections.get(name);
     this.hooks = new Hooks({ ...options, connection });
+    this.tables = new ServedTables({ ...options, connection });
     const parts = { ...options, budgets, connection, hooks: this.hooks, directory, underWay: new UnderWay() };
     this.#parts = { ...parts, syncs: new Syncs(parts), pairings: new Pairings(parts) };
   }
@@ -176,6 +181,15 @@ export class Engine implements AsyncDisposable {
 
   async retry(name: string, options: RunOptions & { ids?: readonly string[] }): Promise<RunReport> {
     return this.#ofEither(name).retry(name, options);
+  }
+
+  /**
+   * Brings a row of a side of a two-way sync across at once, and answers what the other side made of it.
+   * @throws {RequestRefusedError} the sync is paused
+   */
+  bring({ pairing, spec }: ServedTable, key: string, signal: AbortSignal): Promise<RecordOutcome> {
+    if (pairing === null) throw new InvariantError(`${spec.name} is no side of a two-way sync`);
+    return this.#parts.pairings.bring(pairing.sync, pairing.side, key, signal);
   }
 
   refetch(name: string, keys: readonly string[], options: RunOptions): Promise<RunReport> {

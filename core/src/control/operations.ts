@@ -5,7 +5,7 @@ import { scrub } from '../base/secrets.ts';
 import type { Log } from '../model/connector.ts';
 import type { Progress } from '../pipeline/opened-sync.ts';
 
-export type OperationKind = 'run' | 'retry' | 'refetch' | 'verify' | 'replay' | 'resolve' | 'plan';
+export type OperationKind = 'run' | 'retry' | 'refetch' | 'verify' | 'replay' | 'resolve' | 'plan' | 'write';
 
 /** Work that somebody asked for and does not wait for. Of this process only: what it leaves is on record as runs. */
 export interface Operation {

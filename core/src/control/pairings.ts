@@ -1,11 +1,13 @@
 import { onBehalfOf } from '../base/caller.ts';
-import { type Problem, RequestRefusedError, TransientError } from '../base/errors.ts';
+import { OwnershipLostError, type Problem, RequestRefusedError, TransientError } from '../base/errors.ts';
 import type { PairingConfig } from '../config/pairing.ts';
+import type { RecordOutcome } from '../model/inbox.ts';
 import type { FieldValue } from '../model/value.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
 import { UNPAIRED } from '../pipeline/two-way/failures.ts';
-import type { Policy } from '../pipeline/two-way/merge-record.ts';
+import type { Policy, SideName } from '../pipeline/two-way/merge-record.ts';
 import { type OpenedPairing, type Ownership, PairingTally, takeOver } from '../pipeline/two-way/opened-pairing.ts';
+import { outcomeOf } from '../pipeline/two-way/outcome-of.ts';
 import { reconcile } from '../pipeline/two-way/reconcile.ts';
 import {
   type PairingDryRunOptions,
@@ -122,6 +124,32 @@ export class Pairings implements AsyncDisposable {
           if (report.error !== null) throw new TransientError(report.error?.message ?? 'the run failed');
           onRun?.(report);
         },
+      }),
+    );
+  }
+
+  /**
+   * Brings one record of a side across at once, for somebody who waits for it, and answers what the other side made of it.
+   * @throws {RequestRefusedError} the sync is paused
+   */
+  async bring(name: string, side: SideName, key: string, signal: AbortSignal): Promise<RecordOutcome> {
+    const config = this.#options.config.pairings.get(name)!;
+    if (await this.#options.store.paused(name)) {
+      throw new RequestRefusedError(`${name} is paused`, { hint: 'the change is kept and goes across once it is resumed' });
+    }
+    return onBehalfOf({ priority: config.priority ?? 'live', fixed: config.priority !== null }, () =>
+      this.#inTurn(name, async () => {
+        const pairing = await this.#reuseOrOpen(name, signal);
+        if (pairing.ownership.epoch === null) await takeOver(pairing);
+        const tally = new PairingTally();
+        const across = () => reconcile(pairing, { left: [], right: [], [side]: [key] }, { signal, tally });
+        await across().catch(async (error) => {
+          if (!(error instanceof OwnershipLostError)) throw error;
+          // Another process had it meanwhile, and keeps what it has done.
+          await takeOver(pairing);
+          await across();
+        });
+        return outcomeOf(pairing, side, key, tally);
       }),
     );
   }

@@ -75,7 +75,7 @@ export interface RowsPage {
 }
 
 /** A table, row by row. Rows that a sync has marked as deleted are not there, and neither are columns of Tidemark's own. */
-export interface Rows extends AsyncDisposable {
+export interface Rows {
   readonly schema: Omit<DatasetSchema, 'fields'> & { readonly fields: readonly RowsField[] };
   /**
    * Pages neither repeat a row nor leave one out that is there all the time, whatever is written between them.

@@ -3,7 +3,7 @@ import { instant, value, wentWrong } from './common.ts';
 
 export const operation = z.object({
   id: z.string(),
-  kind: z.enum(['run', 'retry', 'refetch', 'verify', 'replay', 'resolve', 'plan']),
+  kind: z.enum(['run', 'retry', 'refetch', 'verify', 'replay', 'resolve', 'plan', 'write']),
   sync: z.string(),
   state: z.enum(['running', 'done', 'failed', 'stopped']),
   startedAtMs: instant,
