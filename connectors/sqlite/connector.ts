@@ -40,6 +40,7 @@ export function createConnector(ports: SqlitePorts = {}): Connector<SqliteConfig
     lookup: sqliteLookup,
     rows: sqliteRows,
     sharesDatasets: true,
+    keepsHistory: true,
     open(config, context) {
       const path = resolve(context.baseDir, config.path);
       const place = `connections.${context.connection}`;

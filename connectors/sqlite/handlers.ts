@@ -87,7 +87,16 @@ export interface Handlers {
   close(): void;
 }
 
-const noTable: TableFacts = { kind: null, strict: false, columns: [], uniques: [], indexed: [], indexNames: [], known: [] };
+const noTable: TableFacts = {
+  kind: null,
+  strict: false,
+  columns: [],
+  uniques: [],
+  indexed: [],
+  indexNames: [],
+  triggers: [],
+  known: [],
+};
 
 export function createHandlers(path: string, busyTimeoutMs: number): Handlers {
   const database = new Database(path, busyTimeoutMs);

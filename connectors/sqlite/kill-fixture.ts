@@ -39,7 +39,10 @@ export function blocksOfPage(page: number): Block[] {
 
 if (import.meta.main) {
   const connection = sqlite.open({ path, tablePrefix: '', busyTimeoutMs: 5000 }, contextIn('/'));
-  const target = await connection.openTarget!({ to: { table: 'contacts' }, unit: 'sync', schema, deletes: 'mirror' }, never);
+  const target = await connection.openTarget!(
+    { to: { table: 'contacts' }, unit: 'sync', schema, deletes: 'mirror', history: true },
+    never,
+  );
   await target.prepare();
   const { epoch, checkpoint } = await target.checkpoints!.acquire('sync');
   process.stdout.write('working\n');

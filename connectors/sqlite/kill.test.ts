@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { seededRandom } from '@tidemark/core';
+import { expectSoundHistory, readCurrent, readVersions } from '@tidemark/testkit';
 import { expect, test } from 'vitest';
 import { createFile } from './fixture.ts';
 import { pageOf, pages, rowsInABatch } from './kill-fixture.ts';
@@ -27,6 +28,15 @@ async function runAndKill(path: string, work: 'load' | 'write' | 'stream', ms: n
   return code === 0;
 }
 
+/** Versions are what the rows were, wherever it was killed. Answers how many there are. */
+async function soundHistory(file: Awaited<ReturnType<typeof createFile>>): Promise<number> {
+  const ask = (sql: string) => file.sql<Record<string, string | null>>(sql).map((row) => Object.values(row));
+  const place = { table: 'contacts', columns: ['Id', 'Name'] };
+  const versions = await readVersions(ask, place);
+  expectSoundHistory(versions, await readCurrent(ask, place));
+  return versions.length;
+}
+
 test('killed while it writes batches, the file holds exactly what the checkpoint says', async () => {
   await using file = await createFile();
   let last = 0;
@@ -38,6 +48,7 @@ test('killed while it writes batches, the file holds exactly what the checkpoint
     expect(kept).toBeGreaterThanOrEqual(last);
     expect(batches).toHaveLength(kept);
     expect(batches.every(({ n }) => n === rowsInABatch)).toBe(true);
+    expect(await soundHistory(file)).toBe(kept * rowsInABatch);
     last = kept;
   }
   expect(last).toBeGreaterThan(0);
@@ -56,6 +67,7 @@ test('killed while it follows a stream, the file holds the updates that the chec
     expect(kept).toBeGreaterThanOrEqual(last);
     if (state?.checkpoint != null) expect(names).toEqual([{ name: `batch ${kept}`, n: rowsInABatch }]);
     else expect(names).toEqual([]);
+    if (state?.checkpoint != null) expect(await soundHistory(file)).toBeGreaterThanOrEqual(rowsInABatch);
     last = kept;
   }
   expect(last).toBeGreaterThan(0);
@@ -82,5 +94,6 @@ test('killed while it loads, the load goes on at its page and ends with every ro
   for (let page = 0; page < pages; page++) for (const row of pageOf(page)) expected.set(String(row.Id), String(row.Name));
   const rows = file.sql<{ Id: string; Name: string }>('SELECT Id, Name FROM contacts');
   expect(new Map(rows.map(({ Id, Name }) => [Id, Name]))).toEqual(expected);
+  expect(await soundHistory(file)).toBe(expected.size);
   expect(file.sql("SELECT checkpoint FROM _tidemark_checkpoints WHERE unit = 'sync'")).toEqual([{ checkpoint: 'loaded' }]);
 });

@@ -1,4 +1,5 @@
 import type { FieldType, TargetScope } from '@tidemark/core';
+import type { HistoryLayout } from './history-definition.ts';
 
 /** How a column treats what is put into it: SQLite's affinities, `any` where it keeps everything as it comes. */
 export type Affinity = 'text' | 'integer' | 'real' | 'numeric' | 'blob' | 'any';
@@ -20,6 +21,8 @@ export interface TableLayout {
   readonly key: readonly number[];
   /** Others share the table: only rows with this value are ours. The column is the first of the table's key. */
   readonly scope?: TargetScope | undefined;
+  /** Where versions of its rows are kept, as this sync wants it. */
+  readonly history?: HistoryLayout | undefined;
 }
 
 /** What `sqlite_schema` and its pragmas say about a table. */
@@ -37,6 +40,7 @@ export interface TableFacts {
   /** First column of each index. */
   readonly indexed: readonly string[];
   readonly indexNames: readonly string[];
+  readonly triggers: readonly { readonly name: string; readonly sql: string }[];
   /** Which field went where, as far as we made it. */
   readonly known: readonly { readonly field: string; readonly column: string; readonly type: FieldType }[];
 }

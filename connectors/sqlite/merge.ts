@@ -4,6 +4,7 @@ import { applyDelete } from './apply-changes.ts';
 import { writingFor, writtenFor } from './capture/own-writes.ts';
 import { checkEpoch, type Database, keepCheckpoint } from './database.ts';
 import { rejectionOf } from './fault.ts';
+import { catchUp } from './history-definition.ts';
 import { conflictOf, DELETED_AT, inScope, quoted, STAMP, scopeOfInsert } from './identifiers.ts';
 import type { TableLayout } from './layout.ts';
 import { dropStaging, keyOfRefused, type LoadIdentity, type StagedReject, sameKey } from './staging.ts';
@@ -69,14 +70,15 @@ function finish(database: Database, request: FinishRequest): LoadCounts {
   return { ...merged, deleted };
 }
 
-/** An empty table of ours gives its place to the staged one: nothing is copied. */
+/** An empty table of ours gives its place to the staged one: nothing is copied, and the rows begin their history at once. */
 function swap(database: Database, { layout, staging }: LoadIdentity, staged: number): Omit<LoadCounts, 'deleted'> {
-  const indexes = database.writer
-    .prepare("SELECT sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL")
+  const belongings = database.writer
+    .prepare("SELECT sql FROM sqlite_schema WHERE type IN ('index', 'trigger') AND tbl_name = ? AND sql IS NOT NULL")
     .all(layout.table);
   database.writer.exec(`DROP TABLE ${quoted(layout.table)}`);
   database.writer.exec(`ALTER TABLE ${quoted(staging)} RENAME TO ${quoted(layout.table)}`);
-  for (const { sql } of indexes) database.writer.exec(String(sql));
+  for (const { sql } of belongings) database.writer.exec(String(sql));
+  if (layout.history !== undefined) for (const sql of catchUp(layout.history)) database.writer.exec(sql);
   return { created: staged, updated: 0, unchanged: 0 };
 }
 

@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { FieldType } from '@tidemark/core';
+import { historyTriggerNames } from './history-definition.ts';
 import { DELETED_AT, quoted, STAMP } from './identifiers.ts';
 import type { TableFacts, TableLayout } from './layout.ts';
 
@@ -31,6 +32,9 @@ export function describeTable(database: DatabaseSync, table: string): TableFacts
     ],
     indexed: indexes.filter(({ partial }) => partial === 0).map((index) => columnsOf(index)[0] ?? ''),
     indexNames: all("SELECT name FROM sqlite_schema WHERE type = 'index'").map(({ name }) => String(name)),
+    triggers: all("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", table).map(
+      ({ name, sql }) => ({ name: String(name), sql: String(sql) }),
+    ),
     known: known.map((row) => ({ field: String(row.field), column: String(row.column_name), type: row.type as FieldType })),
   };
 }
@@ -46,15 +50,17 @@ export const systemColumns = [
   { name: DELETED_AT, type: 'TEXT' },
 ];
 
-/** Whether the table is still as we made it, so that nothing of the user's is lost when a staged table takes its place. */
+/**
+ * Whether the table is still as we made it, so that nothing of the user's is lost when a staged table takes its place. The triggers
+ * that keep its history are ours, too.
+ */
 export function isAsWeMadeIt(database: DatabaseSync, layout: TableLayout): boolean {
   const { table } = layout;
-  const made = createTable(table, describeTable(database, table).columns, keyColumns(layout));
+  const { columns, triggers } = describeTable(database, table);
+  const made = createTable(table, columns, keyColumns(layout));
   const found = database.prepare("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?").get(table)?.sql;
-  const triggers = database
-    .prepare("SELECT count(*) AS n FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?")
-    .get(table)!.n;
-  return found === made && triggers === 0;
+  const ours = layout.history === undefined ? [] : historyTriggerNames(table);
+  return found === made && triggers.every(({ name }) => ours.includes(name));
 }
 
 /** Whether the rows of a load may be all that there is in the table. */

@@ -16,9 +16,11 @@ import {
 } from '@tidemark/core';
 import type { SqliteClient } from './client.ts';
 import type { SqliteTo } from './config.ts';
-import type { TableFacts, TableLayout } from './layout.ts';
+import { planHistory } from './history.ts';
+import { historyOf } from './history-definition.ts';
+import type { TableLayout } from './layout.ts';
 import { SqliteLoad } from './load.ts';
-import { planTable } from './plan-table.ts';
+import { planTable, type TablePlan } from './plan-table.ts';
 
 /** Writes one table. Data, checkpoint and the check of the epoch are one transaction (P1, P11). */
 export class SqliteTarget implements Target {
@@ -44,18 +46,18 @@ export class SqliteTarget implements Target {
   }
 
   async plan(): Promise<readonly SchemaChange[]> {
-    return planTable(this.#table, this.#spec.schema, await this.#facts(), this.#spec.scope).changes;
+    return (await this.#planned()).changes;
   }
 
   async prepare(): Promise<readonly SchemaChange[]> {
-    const seen = planTable(this.#table, this.#spec.schema, await this.#facts(), this.#spec.scope);
+    const seen = await this.#planned();
     if (seen.isDone) {
       this.#layout = seen.layout;
       return seen.changes;
     }
     return this.#client.locked(async () => {
       // Looked at again: another sync may have changed the table while this one waited.
-      const { layout, changes } = planTable(this.#table, this.#spec.schema, await this.#facts(), this.#spec.scope);
+      const { layout, changes } = await this.#planned();
       const statements = changes.flatMap(({ statement }) => (statement === undefined ? [] : [statement]));
       await this.#client.call('alter', layout, statements);
       this.#layout = layout;
@@ -103,9 +105,17 @@ export class SqliteTarget implements Target {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  /** Of a file that may not be there yet: `plan` must not make it. */
-  async #facts(): Promise<TableFacts> {
-    return this.#client.call('describeTable', this.#table);
+  async #planned(): Promise<TablePlan> {
+    const { schema, scope, history } = this.#spec;
+    const facts = await this.#client.call('describeTable', this.#table);
+    const planned = planTable(this.#table, schema, facts, scope);
+    const kept = await this.#client.call('describeTable', historyOf(this.#table));
+    const versions = planHistory(planned.layout, facts, kept, history);
+    return {
+      layout: { ...planned.layout, history: versions.kept },
+      changes: [...planned.changes, ...versions.changes],
+      isDone: planned.isDone && versions.changes.every(({ statement }) => statement === undefined),
+    };
   }
 
   /** The sync that it is written for. */

@@ -1,0 +1,112 @@
+import { DELETED_AT, quoted, STAMP } from './identifiers.ts';
+
+/** A table whose rows' versions are kept. */
+export interface HistoryLayout {
+  readonly table: string;
+  /** Columns of the table's key. */
+  readonly key: readonly string[];
+  /** All that are kept, those of the key and of ours included. */
+  readonly columns: readonly string[];
+}
+
+/** What tells of a version besides its values. */
+export const historyColumns = [
+  { name: 'valid_from', type: 'TEXT NOT NULL' },
+  { name: 'valid_to', type: 'TEXT' },
+  { name: 'operation', type: 'TEXT NOT NULL' },
+  { name: 'ended_by', type: 'TEXT' },
+] as const;
+
+export const historyOf = (table: string) => `${table}_history`;
+
+const events = ['insert', 'update', 'delete'] as const;
+const triggerOf = (event: string, table: string) => `_tidemark_history_${event}_${table}`;
+
+export function historyTriggerNames(table: string): string[] {
+  return events.map((event) => triggerOf(event, table));
+}
+
+/** Understood by any SQLite that a program may be built with: the triggers run in its library, not in ours. */
+const time = (...of: string[]) => `strftime('%Y-%m-%dT%H:%M:%fZ', ${of.join(', ')})`;
+const NOW = time(`'now'`);
+
+/** Never before it began, and so never empty, though the clock be set back. */
+const end = (by: string) => `SET valid_to = max(${NOW}, ${time('valid_from', `'+0.001 seconds'`)}), ended_by = '${by}'`;
+
+/** One version of a row is open: the index sees to it, and finds it among however many there are. */
+export function createHistory(
+  { table, key, columns }: HistoryLayout,
+  typeOf: (column: string) => string,
+  strict: boolean,
+): string[] {
+  const name = quoted(historyOf(table));
+  const keys = key.map(quoted).join(', ');
+  const kept = columns.map((column) => `${quoted(column)} ${typeOf(column)}`.trimEnd());
+  const own = historyColumns.map((column) => `${column.name} ${column.type}`);
+  return [
+    `CREATE TABLE ${name} (${[...kept, ...own].join(', ')}, PRIMARY KEY (${keys}, valid_from))${strict ? ' STRICT' : ''}`,
+    `CREATE UNIQUE INDEX ${quoted(`${historyOf(table)}_open`)} ON ${name} (${keys}) WHERE valid_to IS NULL`,
+  ];
+}
+
+/**
+ * One for each kind of statement. A version ends where the row is not equal to it any more, and one begins where none is open: so a
+ * write that changes nothing leaves nothing, and what was missed is made good with the next write of the row.
+ */
+export function historyTriggers(layout: HistoryLayout): { readonly name: string; readonly sql: string }[] {
+  const { table, key } = layout;
+  const history = quoted(historyOf(table));
+  const open = (row: string) => `${sameKey(key, history, row)} AND valid_to IS NULL`;
+  const gone = `UPDATE ${history} ${end('delete')} WHERE ${open('OLD')}`;
+  const rekeyed = `${gone} AND (${key.map((name) => `OLD.${quoted(name)} COLLATE BINARY IS NOT NEW.${quoted(name)}`).join(' OR ')})`;
+  const standing = [
+    `UPDATE ${history} ${end('update')} WHERE ${open('NEW')} AND ${differs(layout, history, 'NEW')}`,
+    begin(layout, 'NEW', ''),
+  ];
+  const bodies = { insert: standing, update: [rekeyed, ...standing], delete: [gone] };
+  return events.map((event) => {
+    const name = triggerOf(event, table);
+    const body = bodies[event].map((statement) => `${statement};`).join(' ');
+    return { name, sql: `CREATE TRIGGER ${quoted(name)} AFTER ${event.toUpperCase()} ON ${quoted(table)} BEGIN ${body} END` };
+  });
+}
+
+/** Afterwards the open versions are the rows of the table: what was written while no trigger told of it. */
+export function catchUp(layout: HistoryLayout): string[] {
+  const table = quoted(layout.table);
+  const history = quoted(historyOf(layout.table));
+  return [
+    `UPDATE ${history} ${end('delete')} WHERE valid_to IS NULL AND NOT EXISTS (SELECT 1 FROM ${table} AS n WHERE ${sameKey(layout.key, 'n', history)})`,
+    `UPDATE ${history} ${end('update')} FROM ${table} AS n WHERE ${sameKey(layout.key, history, 'n')} AND valid_to IS NULL AND ${differs(layout, history, 'n')}`,
+    begin(layout, 'n', ` FROM ${table} AS n`),
+  ];
+}
+
+/** It begins where the last one ended, so that there is no hole between two. After a delete, or with another key, a row is a new one. */
+function begin({ table, key, columns }: HistoryLayout, row: string, from: string): string {
+  const history = quoted(historyOf(table));
+  const names = columns.map(quoted);
+  const last = (what: string) =>
+    `(SELECT ${what} FROM ${history} AS l WHERE ${sameKey(key, 'l', row)} ORDER BY l.valid_from DESC LIMIT 1)`;
+  const operation = `CASE ${last('l.ended_by')} WHEN 'update' THEN 'update' ELSE 'insert' END`;
+  return (
+    `INSERT INTO ${history} (${names.join(', ')}, valid_from, operation) ` +
+    `SELECT ${names.map((name) => `${row}.${name}`).join(', ')}, max(${NOW}, ifnull(${last('l.valid_to')}, '')), ${operation}${from} ` +
+    `WHERE NOT EXISTS (SELECT 1 FROM ${history} AS h WHERE ${sameKey(key, 'h', row)} AND h.valid_to IS NULL)`
+  );
+}
+
+/** Columns of the history first: their collation tells every difference, whatever the user's own table has. */
+function sameKey(key: readonly string[], a: string, b: string): string {
+  return key.map((name) => `${a}.${quoted(name)} = ${b}.${quoted(name)}`).join(' AND ');
+}
+
+/** A stamp alone makes no version: it moves with every look at the record. One comparison of rows, since an expression may not be deep. */
+function differs({ key, columns }: HistoryLayout, history: string, row: string): string {
+  const compared = columns.filter((column) => column !== STAMP && !key.includes(column)).map(quoted);
+  const of = (alias: string) => `(${compared.map((name) => `${alias}.${name}`).join(', ')})`;
+  return `${of(history)} IS NOT ${of(row)}`;
+}
+
+/** What every table of ours has, beside what it gets from its source. */
+export const ownColumns = [STAMP, DELETED_AT];

@@ -1,0 +1,93 @@
+import { DatabaseSync } from 'node:sqlite';
+import {
+  contactSchema,
+  describeHistoryContract,
+  expectSoundHistory,
+  type HistoryFixture,
+  readCurrent,
+  readVersions,
+  row as rowOf,
+} from '@tidemark/testkit';
+import { expect, test } from 'vitest';
+import { createFile } from './fixture.ts';
+
+const never = new AbortController().signal;
+
+async function create(): Promise<HistoryFixture> {
+  const file = await createFile();
+  return {
+    open: ({ history, deletes = 'mirror', schema = contactSchema, unit = 'contract', scope }) =>
+      file.connection.openTarget!({ to: { table: 'contacts' }, unit, schema, deletes, scope, history }, never),
+    openStreamWriter: (targets) => file.connection.openStreamWriter!(targets),
+    ask: (sql) => {
+      const database = new DatabaseSync(file.path, { timeout: 2000 });
+      try {
+        const statement = database.prepare(sql);
+        statement.setReturnArrays(true);
+        return statement.all() as unknown as (string | null)[][];
+      } finally {
+        database.close();
+      }
+    },
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+  };
+}
+
+describeHistoryContract('sqlite', create);
+
+const place = { table: 'contacts', columns: ['id', 'name'] };
+
+test("a table of the user's own: values that its collation takes for one are two versions, and REPLACE is an update", async () => {
+  await using fixture = await create();
+  await fixture.ask('CREATE TABLE contacts (Id TEXT COLLATE NOCASE PRIMARY KEY, Name VARCHAR COLLATE NOCASE, Theirs DATETIME)');
+  await fixture.ask("INSERT INTO contacts VALUES ('a', 'ada', 1)");
+  await (await fixture.open({ history: true })).prepare();
+  await fixture.ask("UPDATE contacts SET Name = 'Ada'");
+  await fixture.ask("INSERT OR REPLACE INTO contacts (Id, Name) VALUES ('a', 'Countess')");
+  await fixture.ask("UPDATE contacts SET Id = 'A'");
+  const versions = await readVersions(fixture.ask, place);
+  expect(versions.map(({ values, operation, endedBy }) => [JSON.parse(values), operation, endedBy])).toEqual([
+    [['A', 'Countess'], 'insert', null],
+    [['a', 'ada'], 'insert', 'update'],
+    [['a', 'Ada'], 'update', 'update'],
+    [['a', 'Countess'], 'update', 'delete'],
+  ]);
+  expectSoundHistory(versions, await readCurrent(fixture.ask, place));
+});
+
+test('as many fields as an object of Salesforce can have', async () => {
+  await using fixture = await create();
+  const many = Array.from({ length: 900 }, (_, i) => ({ name: `Field_${i}__c`, type: 'text' as const, nullable: true }));
+  const schema = { ...contactSchema, fields: [...contactSchema.fields, ...many] };
+  const target = await fixture.open({ history: true, schema });
+  await target.prepare();
+  const { epoch } = await target.checkpoints!.acquire('contract');
+  for (const [i, value] of ['x', 'y', 'y'].entries()) {
+    const row = rowOf(schema, { Id: 'a', Field_899__c: value });
+    await target.write([{ op: 'upsert', key: 'a', row, stampMs: i }], { epoch, settle: async () => 'on' }, never);
+  }
+  expect(await fixture.ask('SELECT field_899__c, ended_by FROM contacts_history ORDER BY valid_from')).toEqual([
+    ['x', 'update'],
+    ['y', null],
+  ]);
+});
+
+test('orgs that share a table share its history: each version says whose it is', async () => {
+  await using fixture = await create();
+  for (const value of ['acme', 'globex']) {
+    const unit = `contract@${value}`;
+    const target = await fixture.open({ history: true, unit, scope: { column: 'org_id', value } });
+    await target.prepare();
+    const { epoch } = await target.checkpoints!.acquire(unit);
+    for (const [i, name] of [value, `${value}!`].entries()) {
+      const row = rowOf(contactSchema, { Id: 'a', Name: name });
+      await target.write([{ op: 'upsert', key: 'a', row, stampMs: i }], { epoch, settle: async () => 'on' }, never);
+    }
+  }
+  expect(await fixture.ask('SELECT org_id, name, valid_to IS NULL FROM contacts_history ORDER BY org_id, valid_from')).toEqual([
+    ['acme', 'acme', 0],
+    ['acme', 'acme!', 1],
+    ['globex', 'globex', 0],
+    ['globex', 'globex!', 1],
+  ]);
+});
