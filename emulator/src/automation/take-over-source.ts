@@ -1,18 +1,24 @@
 import type { Org } from '../org/types.ts';
 import type { CalculatedSource, ValidationRuleSource } from '../schema/source/calculations.ts';
+import type { FlowSource } from '../schema/source/flow.ts';
 import type { SourceNote } from '../schema/source/problems.ts';
 import type { OrgAutomation } from './automation.ts';
 import { requireField } from './record-values.ts';
 import { filterCondition } from './roll-up-filter.ts';
+import { sourceFlow } from './source-flow.ts';
 
 /**
- * Formulas, roll-ups and validation rules of a source folder. What this org cannot calculate or check is left out; the
- * notes tell of it.
+ * Formulas, roll-ups, validation rules and flows of a source folder. What this org cannot calculate, check or run is left
+ * out; the notes tell of it.
  */
 export function takeOverSource(
   org: Org,
-  { formulas, rollUps, validationRules }: OrgAutomation,
-  source: { readonly calculated: readonly CalculatedSource[]; readonly validationRules: readonly ValidationRuleSource[] },
+  { formulas, rollUps, validationRules, flows }: OrgAutomation,
+  source: {
+    readonly calculated: readonly CalculatedSource[];
+    readonly validationRules: readonly ValidationRuleSource[];
+    readonly flows: readonly FlowSource[];
+  },
 ): SourceNote[] {
   const notes: SourceNote[] = [];
   const trying = (file: string, element: string, effect: string, work: () => void) => {
@@ -42,6 +48,10 @@ export function takeOverSource(
   for (const { file, active, ...rule } of source.validationRules) {
     if (!active) continue;
     trying(file, 'ValidationRule.errorConditionFormula', 'is not enforced', () => validationRules.define(rule));
+  }
+  const typeOf = (object: string, field: string) => org.schema.field(object, field)?.type;
+  for (const flow of source.flows) {
+    trying(flow.file, 'Flow', 'is not run', () => flows.define(sourceFlow(flow, typeOf)));
   }
   return notes;
 }

@@ -8,6 +8,7 @@ import { type CalculatedSource, describeRollUp, readValidationRule, type Validat
 import { type CustomField, readCustomField } from './custom-field.ts';
 import { nextCustomKeyPrefix, readCustomObject } from './custom-object.ts';
 import { type ChannelSource, joinChannels, type ReadMember, readChannel, readChannelMember } from './event-channels.ts';
+import { type FlowSource, readFlow } from './flow.ts';
 import { ordered, readValues, setValidFor } from './picklist-values.ts';
 import { type PlatformEventSource, platformEventFields, readPlatformEvent } from './platform-event.ts';
 import { SourceFolderError, type SourceNote, SourceProblem } from './problems.ts';
@@ -27,6 +28,8 @@ export interface LoadedSource {
   /** Formula fields and roll-ups: the schema has their fields, who calculates them is told here. */
   calculated: CalculatedSource[];
   validationRules: ValidationRuleSource[];
+  /** Record-triggered flows that are active. */
+  flows: FlowSource[];
   /** Everything in the folder that was left out or behaves differently from a real org. */
   notes: SourceNote[];
 }
@@ -61,7 +64,7 @@ export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
     }
   };
 
-  const { objects, globals, channels, members } = readFiles(folder, notes, collecting);
+  const { objects, globals, channels, members, flows } = readFiles(folder, notes, collecting);
   const joined = joinChannels(channels, members, collecting);
   const platformEvents: PlatformEventSource[] = [];
   const additions: { object: ObjectDescribe; links: Record<string, ChildLink>; isNew: boolean; fields: CustomField[] }[] = [];
@@ -157,6 +160,7 @@ export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
       ),
     ),
     validationRules,
+    flows,
     platformEvents,
     channels: joined.channels,
     selectedChangeEvents: joined.selected,
@@ -164,8 +168,8 @@ export function loadSourceFolder(schema: Schema, folder: string): LoadedSource {
   };
 }
 
-/** What another part of the emulator takes from the folder. */
-const readElsewhere = /\.(permissionset|profile)-meta\.xml$/;
+/** What another part of the emulator takes from the folder, and pages, of which no API tells. */
+const readElsewhere = /\.(permissionset|profile|layout)-meta\.xml$/;
 
 /** Kinds of objects by the end of their name. */
 function unsupportedKind(name: string): string | undefined {
@@ -220,11 +224,18 @@ function readFiles(
   folder: string,
   notes: SourceNote[],
   collecting: <T>(work: () => T) => T | undefined,
-): { objects: ObjectSource[]; globals: Map<string, PicklistValue[]>; channels: ChannelSource[]; members: ReadMember[] } {
+): {
+  objects: ObjectSource[];
+  globals: Map<string, PicklistValue[]>;
+  channels: ChannelSource[];
+  members: ReadMember[];
+  flows: FlowSource[];
+} {
   const objects = new Map<string, ObjectSource>();
   const globals = new Map<string, PicklistValue[]>();
   const channels: ChannelSource[] = [];
   const members: ReadMember[] = [];
+  const flows: FlowSource[] = [];
   const addField = (object: ObjectSource, name: string, element: Element) => {
     const twin = object.fields.find((other) => other.name.toLowerCase() === name.toLowerCase());
     if (twin) throw element.problem('fullName', `is ${name}, which ${twin.element.file} declares too`);
@@ -281,6 +292,12 @@ function readFiles(
       collecting(() => channels.push(readChannel(parse('PlatformEventChannel'), name.replace(/\.platformEventChannel.*$/, ''))));
     } else if (/\.platformEventChannelMember(-meta\.xml)?$/.test(name)) {
       collecting(() => members.push(readChannelMember(parse('PlatformEventChannelMember'))));
+    } else if (/\.flow(-meta\.xml)?$/.test(name)) {
+      collecting(() => {
+        const flow = readFlow(parse('Flow'), name.replace(/\.flow.*$/, ''));
+        if (typeof flow === 'string') notes.push({ file, element: 'Flow', message: `${flow}: left out` });
+        else if (flow) flows.push(flow);
+      });
     } else if (name.endsWith('-meta.xml') && !readElsewhere.test(name)) {
       const kind = /\.([^.]+)-meta\.xml$/.exec(name)?.[1] ?? 'unknown';
       const seen = ignored.get(kind);
@@ -293,7 +310,7 @@ function readFiles(
     notes.push({ file, element: '', message: `metadata of type ${kind} is not supported: left out${more}` });
   }
   const sorted = [...objects.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { objects: sorted, globals, channels, members };
+  return { objects: sorted, globals, channels, members, flows };
 }
 
 /** Relative paths with `/`, in a stable order; dot folders and dependencies are not source. */
