@@ -10,8 +10,10 @@ const major = Number(process.versions.node.split('.')[0]);
 
 if (major >= NEEDED) {
   delete process.env.TIDEMARK_PINNED_NODE;
-  const { main } = await import('../src/main.ts');
-  const { reportCrashes } = await import('../src/report-crashes.ts');
+  // In a checkout the source itself runs; a package brings what was compiled from it.
+  const [code, ending] = existsSync(new URL('../src', import.meta.url)) ? ['../src', 'ts'] : ['../dist', 'js'];
+  const { main } = await import(`${code}/main.${ending}`);
+  const { reportCrashes } = await import(`${code}/report-crashes.${ending}`);
   reportCrashes();
   process.exitCode = await main(process.argv.slice(2));
 } else {
