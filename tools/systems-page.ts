@@ -43,7 +43,7 @@ export function renderSystems(tests: readonly TaggedTest[]): string {
       const own = `examples/${example}/`;
       const showing = tests
         .filter(({ tags }) => tags.includes(`${tag}-${i + 1}`))
-        .sort((a, b) => Number(b.file.startsWith(own)) - Number(a.file.startsWith(own)) || (a.file < b.file ? -1 : 1));
+        .sort((a, b) => Number(b.file.startsWith(own)) - Number(a.file.startsWith(own)) || a.file.localeCompare(b.file, 'en'));
       const links = showing.map((test) => `${cell(test.name)} ([${test.file}](../${test.file}))`);
       parts.push(`| ${tag}-${i + 1} | ${line} | ${links.join('<br>')} |`);
     });
@@ -62,16 +62,11 @@ function cell(name: string): string {
 export const systemsPage = {
   file: 'docs/systems.md',
   async make(): Promise<string> {
-    const files = await Array.fromAsync(
-      glob('{core,connectors,emulator,apps,examples}/**/*.test.{ts,tsx}', {
-        cwd: root,
-        exclude: (path) => path.includes('node_modules'),
-      }),
-    );
-    const texts = files
-      .map((file) => file.replaceAll('\\', '/'))
-      .sort()
-      .map(async (file) => taggedTests(file, await readFile(join(root, file), 'utf8')));
-    return renderSystems((await Promise.all(texts)).flat());
+    const tests: TaggedTest[] = [];
+    const exclude = (path: string) => path.includes('node_modules');
+    for await (const path of glob('{core,connectors,emulator,apps,examples}/**/*.test.{ts,tsx}', { cwd: root, exclude })) {
+      tests.push(...taggedTests(path.replaceAll('\\', '/'), await readFile(join(root, path), 'utf8')));
+    }
+    return renderSystems(tests);
   },
 };

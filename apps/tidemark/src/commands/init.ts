@@ -1,21 +1,24 @@
 import { existsSync } from 'node:fs';
-import { basename, dirname, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type AnyConnector, ConfigError, didYouMean, parseConfig, parseDuration } from '@tidemark/core';
-import { type Command, InvalidArgumentError } from 'commander';
+import { basename, relative, resolve } from 'node:path';
+import { type AnyConnector, didYouMean, parseConfig, parseDuration } from '@tidemark/core';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { answer, type Cli, type CommonOptions, command, environmentFor, openLog } from '../cli.ts';
 import { loadConnectors } from '../connectors.ts';
 import { renderProblem } from '../failure-report.ts';
 import { type Ask, askOnTerminal, QuestionsEndedError } from '../init/ask.ts';
+import { checkOwnWork } from '../init/check-own-work.ts';
 import { namingKey, tableName } from '../init/dataset-names.ts';
 import { fillConnection } from '../init/fill-connection.ts';
+import { importHerokuConnect } from '../init/heroku-connect/import-heroku-connect.ts';
 import { renderConfig, type SyncDraft } from '../init/render-config.ts';
+import { schemaPath } from '../init/schema-path.ts';
 import { testConnections } from '../init/test-connections.ts';
 import { writeFiles } from '../init/write-files.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface Options extends CommonOptions {
   readonly source: string;
+  readonly from?: string;
   readonly target?: string;
   readonly objects?: readonly string[];
   readonly every: string;
@@ -30,8 +33,15 @@ export function initCommand(cli: Cli): Command {
   return command(cli, 'init', 'write a first configuration, once its connections have been tested', [
     'tidemark init',
     'tidemark init --sf my-sandbox --objects Account,Contact',
+    'tidemark init --from heroku-connect my-app-export.json',
     'SF_CLIENT_ID=… SF_CLIENT_SECRET=… tidemark init --yes --set crm.loginUrl=https://acme.my.salesforce.com --set app.path=./crm.db',
   ])
+    .argument('[export]', 'with --from: the file that holds the other configuration')
+    .addOption(
+      new Option('--from <system>', 'turn the configuration of another system into one of ours; no connection is tested').choices(
+        ['heroku-connect'],
+      ),
+    )
     .option('--source <type>', 'where records come from', 'salesforce')
     .option('--target <type>', 'where they go (default: sqlite)')
     .option('--objects <names>', 'what to keep in sync, by commas', (text) =>
@@ -46,9 +56,10 @@ export function initCommand(cli: Cli): Command {
     .option('--sf <user>', "use the sf CLI's login of this user name or alias")
     .option('--force', 'overwrite a configuration that is there')
     .option('-y, --yes', 'ask nothing: take flags, environment and defaults')
-    .action(async (options: Options) => {
+    .action(async (exported: string | undefined, options: Options) => {
       try {
-        await init(cli, options, cli.terminal.interactive && !options.yes && !options.json ? askOnTerminal : null);
+        if (exported !== undefined || options.from !== undefined) await importFrom(cli, exported, options);
+        else await init(cli, options, cli.terminal.interactive && !options.yes && !options.json ? askOnTerminal : null);
       } catch (error) {
         if (!(error instanceof QuestionsEndedError)) throw error;
         cli.terminal.err('stopped; nothing was written\n');
@@ -58,6 +69,16 @@ export function initCommand(cli: Cli): Command {
 }
 
 const EXIT_INTERRUPTED = 130;
+
+async function importFrom(cli: Cli, exported: string | undefined, options: Options): Promise<void> {
+  if (exported === undefined || options.from === undefined) {
+    const hint = 'tidemark init --from heroku-connect my-app-export.json';
+    throw new UsageError(exported === undefined ? 'which export?' : `${exported}: of which system is it?`, { hint });
+  }
+  const file = resolve(options.config);
+  refuseExisting(file, options.force === true);
+  await importHerokuConnect(cli, exported, { ...options, config: file });
+}
 
 /** Exported for tests, which answer the questions themselves. */
 export async function init(cli: Cli, options: Options, ask: Ask | null): Promise<void> {
@@ -187,24 +208,6 @@ function datasetName(target: AnyConnector, key: string, name: string): string {
   if (key !== 'path' && key !== 'file') return name;
   const file = `${name}.jsonl`;
   return target.to?.safeParse({ [key]: file }).success === false ? `/${name}` : file;
-}
-
-/** What we write must pass our own check, else the mistake is ours. */
-function checkOwnWork(text: string, options: Parameters<typeof parseConfig>[1]): void {
-  try {
-    parseConfig(text, options);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    throw new UsageError(`these settings do not go together: ${error.message}`, {
-      hint: 'change the flags, or write the file by hand',
-    });
-  }
-}
-
-/** In a checkout the editor's schema lies beside the docs. */
-function schemaPath(file: string): string | null {
-  const schema = fileURLToPath(new URL('../../../../docs/tidemark.schema.json', import.meta.url));
-  return existsSync(schema) ? relative(dirname(file), schema) : null;
 }
 
 function collect(text: string, before: ReadonlyMap<string, string> = new Map()): ReadonlyMap<string, string> {

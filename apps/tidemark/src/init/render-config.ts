@@ -13,11 +13,7 @@ export function renderConfig(
   options: { readonly every: string; readonly live?: boolean; readonly schema: string | null },
 ): string {
   const lines = [
-    ...(options.schema === null ? [] : [`# yaml-language-server: $schema=${options.schema}`]),
-    '# What is kept in sync with what. `tidemark check` looks it over; docs/reference/config.md lists every key.',
-    'connections:',
-    ...connections.flatMap(({ name, type, block }) => [`  ${name}:`, `    type: ${type}`, ...blockLines(block, 4)]),
-    '',
+    ...renderHead(connections, options.schema),
     'syncs:',
     ...syncs.flatMap(({ name, from, to }) => [
       `  ${name}:`,
@@ -27,6 +23,17 @@ export function renderConfig(
     ]),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** All before the syncs. @param schema  where editors find the schema, from the configuration's folder */
+export function renderHead(connections: readonly FilledConnection[], schema: string | null): string[] {
+  return [
+    ...(schema === null ? [] : [`# yaml-language-server: $schema=${schema}`]),
+    '# What is kept in sync with what. `tidemark check` looks it over; docs/reference/config.md lists every key.',
+    'connections:',
+    ...connections.flatMap(({ name, type, block }) => [`  ${name}:`, `    type: ${type}`, ...blockLines(block, 4)]),
+    '',
+  ];
 }
 
 /** Names without values: safe to keep beside the code. */
@@ -54,14 +61,15 @@ function blockLines(block: { readonly [key: string]: unknown }, indent: number):
   );
 }
 
-function inline(block: { readonly [key: string]: unknown }): string {
+/** A block on one line. */
+export function inline(block: { readonly [key: string]: unknown }): string {
   return `{ ${Object.entries(block)
     .map(([key, value]) => `${scalar(key)}: ${isBlock(value) ? inline(value) : scalar(value)}`)
     .join(', ')} }`;
 }
 
 /** JSON's strings are YAML's; a plain word needs no quotes. */
-function scalar(value: unknown): string {
+export function scalar(value: unknown): string {
   if (typeof value !== 'string') return JSON.stringify(value);
   const plain = /^(?:[A-Za-z_]|\.{0,2}\/)[\w./-]*$/.test(value) && !/^(?:true|false|null|yes|no|on|off|y|n|\.+|~)$/i.test(value);
   return plain ? value : JSON.stringify(value);
