@@ -13,7 +13,6 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 // on changing. Nothing is lost, nothing is there too much, and a kill costs at most one page read again.          (P1, P4, P12)
 test.each(['postgres', 'sqlite'] as const)(
   'kill -9 in loads and deltas into %s loses nothing',
-  { timeout: 180_000 },
   async (type) => {
     const database = type === 'postgres' ? await createTestDatabase() : null;
     const target =
@@ -33,7 +32,7 @@ test.each(['postgres', 'sqlite'] as const)(
 test.each([
   ['postgres', 'pubsub'],
   ['sqlite', 'cometd'],
-] as const)('kill -9 of a stream into %s by %s loses nothing', { timeout: 180_000 }, async (type, stream) => {
+] as const)('kill -9 of a stream into %s by %s loses nothing', async (type, stream) => {
   const database = type === 'postgres' ? await createTestDatabase() : null;
   const target =
     database === null

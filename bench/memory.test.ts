@@ -32,7 +32,7 @@ test('a full load of 200,000 records peaks no higher than one of 20,000, give or
 });
 
 // What is held depends on what waits to be written and not on what has been. The bench looks at an hour of events.        (P9)
-test('a stream that has brought 60,000 events holds what it held after 12,000', { timeout: 180_000 }, async () => {
+test('a stream that has brought 60,000 events holds what it held after 12,000', async () => {
   const [backlogs, events] = [10, 6000];
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-memory-'));
   const { url, drop } = await createTestDatabase();

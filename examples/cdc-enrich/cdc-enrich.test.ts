@@ -66,7 +66,7 @@ const codes = () => {
     (found.page(0, found.totalSize, 'v62.0') as Record<string, string>[]).map((row) => [row.Id, row.Signup_Code__c]),
   );
 };
-const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 30_000, interval: 50 });
+const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 90_000, interval: 50 });
 const follows = (running: ReturnType<Example['start']>) => running.line('err', (line) => line.includes('the stream listens'));
 
 test('accounts stay equal by change events, and a new one gets its code on both sides (003-1, 003-2, 003-3, 003-6, 003-8)', async () => {

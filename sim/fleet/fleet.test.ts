@@ -7,7 +7,7 @@ import { runWorld } from './world.ts';
 const options = { linesMax: 0, target: 'sqlite' };
 const SEEDS = 60;
 
-test('whatever befalls a fleet, no unit has two owners, and the copy is the org in the end', { timeout: 600_000 }, async () => {
+test('whatever befalls a fleet, no unit has two owners, and the copy is the org in the end', async () => {
   for (let seed = 0; seed < SEEDS; seed++) {
     const { failure } = await runWorld(seed, options);
     expect(failure, `npm run sim -- fleet --from ${seed} --seeds 1 --history 200`).toEqual([]);

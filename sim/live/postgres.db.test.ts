@@ -6,7 +6,7 @@ import { runWorld } from './world.ts';
 
 afterAll(stopServer);
 
-test('whatever befalls a stream into PostgreSQL, the copy is the org in the end', { timeout: 600_000 }, async () => {
+test('whatever befalls a stream into PostgreSQL, the copy is the org in the end', async () => {
   for (const seed of [3, 7, 11]) {
     const { failure } = await runWorld(seed, { linesMax: 0, target: 'postgres' });
     expect(failure, `npm run sim -- live --from ${seed} --seeds 1 --target postgres --history 200`).toEqual([]);

@@ -54,7 +54,7 @@ test(`100,000 records, 5,000 calls a day: a day of live changes and a refresh fi
       const account = accounts[at % accounts.length]!;
       world.update('Contact', id, { AccountId: account, LastName: `live ${at}` });
       // No time passes until it is here, whatever else there is to do.
-      await vi.waitUntil(() => world.copied('contacts', 'last', id) === `live ${at}`, { timeout: 60_000, interval: 1 });
+      await vi.waitUntil(() => world.copied('contacts', 'last', id) === `live ${at}`, { timeout: 90_000, interval: 1 });
     }
     if (at % 10 === 0) world.update('Lead', leads[at % leads.length]!, { LastName: `poll ${at}` });
   }

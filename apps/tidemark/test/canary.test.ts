@@ -244,7 +244,7 @@ test('in commands, logs, replies, files and process lists, whatever goes wrong',
 
   const running = tidemark('start', '--port', '0');
   const replies: string[] = [];
-  await vi.waitFor(() => expect(running.told.text).toMatch(/"url":"(http:\/\/127\.0\.0\.1:\d+)"/), 60_000);
+  await vi.waitFor(() => expect(running.told.text).toMatch(/"url":"(http:\/\/127\.0\.0\.1:\d+)"/), 90_000);
   const url = /"url":"(http:\/\/127\.0\.0\.1:\d+)"/.exec(running.told.text)![1]!;
   await vi.waitFor(() => expect(names.filter((name) => !running.told.text.includes(`"sync":"${name}"`))).toEqual([]), {
     timeout: 90_000,

@@ -36,7 +36,6 @@ const faults = [
 describe.each<TargetKind>(['sqlite', 'postgres'])('into %s', (target) => {
   test(
     'ties, late commits, deletes of all kinds, faults and skewed clocks: verify finds no difference (P1, P3, P4, P12, P13)',
-    { timeout: 300_000 },
     () =>
       fc.assert(
         fc.asyncProperty(

@@ -11,7 +11,7 @@ const allowed = 20;
 
 async function until(world: LiveWorld, { engine }: Life, state: string): Promise<void> {
   await vi
-    .waitUntil(() => engine.liveStatus()[0]!.state === state, { timeout: 15_000, interval: 10 })
+    .waitUntil(() => engine.liveStatus()[0]!.state === state, { timeout: 90_000, interval: 10 })
     .catch(() => {
       throw new Error(`not ${state}: ${JSON.stringify(engine.liveStatus())} ${JSON.stringify(world.warnings)}`);
     });
@@ -45,7 +45,7 @@ describe(`deliveries that are spent ${evidence('documented', 'Change Data Captur
     // Tried again, and refused again.
     const warned = world.warnings.length;
     world.advance(16 * minute);
-    await vi.waitUntil(() => world.warnings.length > warned, { timeout: 10_000, interval: 10 });
+    await vi.waitUntil(() => world.warnings.length > warned, { timeout: 90_000, interval: 10 });
     await until(world, life, 'polling');
 
     // What was used is a day ago: the stream comes back, goes on where it was, and what it tells late changes nothing.

@@ -47,7 +47,7 @@ describe('into a database', () => {
     expect(answer.status).toBe(202);
     const href = answer.headers.get('location')!;
     expect(answer.body).toMatchObject({ href, status: 'pending', records: [{ key: 'a', status: 'pending' }, { key: 'b' }] });
-    await vi.waitFor(async () => expect((await ask(`${running.url}${href}`, bearer)).body.status).toBe('done'), 40_000);
+    await vi.waitFor(async () => expect((await ask(`${running.url}${href}`, bearer)).body.status).toBe('done'), 90_000);
     expect(rows()).toEqual([
       { id: 'a', name: 'One', seats: 2 },
       { id: 'b', name: null, seats: null },
@@ -77,7 +77,7 @@ describe('into a database', () => {
         sent.push(id);
       }
       // Some lives end before the first of it is written, some in between, some after.
-      if (life % 2 === 1) await vi.waitFor(() => expect(rows().length).toBeGreaterThan(0), 40_000);
+      if (life % 2 === 1) await vi.waitFor(() => expect(rows().length).toBeGreaterThan(0), 90_000);
       await running.stop();
     }
     const running = await startProcess(place);
@@ -132,7 +132,7 @@ describe('into a database', () => {
     await running.stop('SIGTERM');
     await place.call('resume', 'orders');
     running = await startProcess(place);
-    await vi.waitFor(() => expect(rows()).toHaveLength(2), 40_000);
+    await vi.waitFor(() => expect(rows()).toHaveLength(2), 90_000);
     await running.stop('SIGTERM');
   });
 
@@ -252,7 +252,7 @@ describe('into Salesforce', () => {
     const waited = await post({ email: 'kent@acme.example', lastName: 'Kent', company: 'Acme' }, '?wait=2');
     expect(waited).toMatchObject({ status: 504, body: { status: 'pending' } });
     emulator.faults.remove(fault);
-    await vi.waitFor(() => expect(leads()).toHaveLength(2), 40_000);
+    await vi.waitFor(() => expect(leads()).toHaveLength(2), 90_000);
     const { href } = waited.body;
     await vi.waitFor(async () => {
       const { body } = await ask(`${running.url}${href}`, signed(secret, `GET ${href}`));

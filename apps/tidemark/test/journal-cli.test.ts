@@ -39,10 +39,10 @@ describe('the journal on the command line', () => {
     const stop = new AbortController();
     const ended = engine.start({ stop: stop.signal, signal: new AbortController().signal });
     // Which is no stream at all until it has been taken over.
-    await vi.waitUntil(() => engine.liveStatus()[0]?.state === 'live', { timeout: 20_000 });
+    await vi.waitUntil(() => engine.liveStatus()[0]?.state === 'live', { timeout: 90_000 });
     insert('Kent');
     emulator.org.write((t) => t.update('Contact', old, { MailingCity: 'y' }));
-    await vi.waitUntil(async () => (await engine.journals())[0]?.events === 2, { timeout: 20_000 });
+    await vi.waitUntil(async () => (await engine.journals())[0]?.events === 2, { timeout: 90_000 });
     stop.abort();
     await ended;
     configure({ live: true, journal: '7d', fields: { id: 'Id', last: '= $uppercase(LastName)', city: 'MailingCity' } });

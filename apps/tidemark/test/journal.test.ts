@@ -166,7 +166,7 @@ test('killed between the journal and the commit, it keeps every event once, and 
       await killed;
     });
   world.insert('Contact', { LastName: 'Kent' });
-  await vi.waitUntil(() => interrupted.mock.calls.length > 0, { timeout: 10_000 });
+  await vi.waitUntil(() => interrupted.mock.calls.length > 0, { timeout: 90_000 });
   const ended = first.kill();
   kill(new Error('killed'));
   await ended;
@@ -178,7 +178,7 @@ test('killed between the journal and the commit, it keeps every event once, and 
   // A delta at the start may have brought both before the stream does.
   const kept = async () => (await second.engine.journals())[0];
   await vi.waitFor(async () => expect(await kept()).toMatchObject({ dataset: 'Contact', events: 3 }), {
-    timeout: 10_000,
+    timeout: 90_000,
     interval: 20,
   });
   await second.stop();
@@ -209,7 +209,7 @@ test.each([
       if (++looks === look) {
         // In the same second of the org's clock: no stamp tells the two apart.
         world.org.write((t) => t.update('Contact', kent, { MailingCity: 'second' }));
-        await vi.waitUntil(() => append.mock.settledResults.length > 0, { timeout: 10_000 });
+        await vi.waitUntil(() => append.mock.settledResults.length > 0, { timeout: 90_000 });
         if (look === 1) await world.equal();
       }
       return before ?? read(filter);
@@ -382,7 +382,7 @@ test("what a filter of the source lets in is the org's to say: rows that are the
   await world.live(first);
   const kent = world.insert('Contact', { LastName: 'Kent', MailingCity: 'in' });
   world.insert('Contact', { LastName: 'Luthor', MailingCity: 'out' });
-  await vi.waitFor(() => expect(world.copied('contacts')).toHaveLength(1), { timeout: 10_000, interval: 20 });
+  await vi.waitFor(() => expect(world.copied('contacts')).toHaveLength(1), { timeout: 90_000, interval: 20 });
   await first.stop();
   await world.closeOrg();
   await using second = await world.engine('pubsub', { journal: '7d', where: "MailingCity = 'in'", fields: newFields });

@@ -17,7 +17,7 @@ test.each(['sqlite', 'postgres'])(
       world.org.write((t) => t.update('Contact', kent, { LastName }));
       await world.equal();
     }
-    await vi.waitUntil(() => first.engine.liveStatus()[0]!.state === 'stopped', { timeout: 10_000, interval: 20 });
+    await vi.waitUntil(() => first.engine.liveStatus()[0]!.state === 'stopped', { timeout: 90_000, interval: 20 });
     expect(first.engine.liveStatus()[0]!.reason).toMatch(/taken over|another process|epoch/i);
     // Its first event has made it read once more, perhaps.
     await world.live(second);

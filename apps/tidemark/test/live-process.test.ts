@@ -54,7 +54,7 @@ async function start(): Promise<{ url: string; stop(signal: NodeJS.Signals): Pro
   });
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
   const url = await vi.waitFor(() => /"url":"(http:[^"]+)"/.exec(err)?.[1] ?? Promise.reject(new Error(err)), {
-    timeout: 15_000,
+    timeout: 90_000,
   });
   return {
     url,
@@ -69,12 +69,12 @@ test('status and metrics tell of the stream what is so, and of a killed process 
   const { url, stop } = await start();
   const metrics = async () => (await fetch(`${url}/metrics`)).text();
   await vi.waitFor(async () => expect(await metrics()).toContain('tidemark_stream_state{stream="live:crm:app",state="live"} 1'), {
-    timeout: 15_000,
+    timeout: 90_000,
     interval: 100,
   });
   emulator.org.write((t) => t.insert('Account', { Name: 'Acme' }));
   await vi.waitFor(async () => expect(await metrics()).toContain('tidemark_events_total{stream="live:crm:app"} 1'), {
-    timeout: 15_000,
+    timeout: 90_000,
     interval: 100,
   });
   const text = await metrics();
@@ -85,7 +85,7 @@ test('status and metrics tell of the stream what is so, and of a killed process 
 
   const status = async () => JSON.parse((await place.call('status', '--json')).out);
   await vi.waitFor(async () => expect((await status()).streams).toMatchObject([{ events: 1, state: 'live' }]), {
-    timeout: 15_000,
+    timeout: 90_000,
     interval: 200,
   });
   const { streams, allowances } = await status();

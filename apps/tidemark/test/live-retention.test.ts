@@ -9,7 +9,7 @@ const hour = 3_600_000;
 
 /** Waits until the stream tells so of itself. */
 const told = ({ engine }: Life, isSo: (status: ReturnType<Engine['liveStatus']>[number]) => boolean) =>
-  vi.waitUntil(() => isSo(engine.liveStatus()[0]!), { timeout: 20_000, interval: 20 });
+  vi.waitUntil(() => isSo(engine.liveStatus()[0]!), { timeout: 90_000, interval: 20 });
 
 const cases = (['pubsub', 'cometd'] as const).flatMap((stream) =>
   (['postgres', 'sqlite'] as const).flatMap((target) => [80, 20 * 24].map((hours) => ({ stream, target, hours }))),

@@ -45,7 +45,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('gap'), at: fc.nat(7) }) },
 ) as fc.Arbitrary<Step>;
 
-test('the copy is the org in the end', { timeout: 120_000 }, () =>
+test('the copy is the org in the end', () =>
   fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
       await using world = await LiveWorld.open();

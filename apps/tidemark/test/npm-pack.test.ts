@@ -29,7 +29,7 @@ beforeAll(async () => {
     missing = /\b(ENOTFOUND|ECONNREFUSED|ECONNRESET|EAI_AGAIN|ETIMEDOUT|ENOTCACHED)\b/.exec(String(error))?.[0] ?? null;
     if (missing === null || process.env.CI) throw error;
   }
-}, 120_000);
+});
 afterAll(async () => {
   await org.close();
   rmSync(folder, { recursive: true });

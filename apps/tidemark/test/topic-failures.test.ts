@@ -9,7 +9,7 @@ import { TopicWorld } from './topic-world.ts';
 // is one event.
 
 const signal = new AbortController().signal;
-const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 15_000, interval: 20 });
+const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 90_000, interval: 20 });
 const ids = (world: TopicWorld) => world.rows('OrderId__c').map((row) => row.OrderId__c);
 const guide = (section: string) => evidence('documented', `Platform Events Developer Guide, ${section}`);
 
@@ -191,7 +191,7 @@ test('into Postgres, with its position in the same transaction (P1)', async () =
     await client.connect();
     const rows = async () =>
       (await client.query('SELECT orderid__c AS id, amount__c::text AS amount FROM orders ORDER BY 1')).rows;
-    await vi.waitFor(async () => expect(await rows()).toHaveLength(3), { timeout: 15_000 });
+    await vi.waitFor(async () => expect(await rows()).toHaveLength(3), { timeout: 90_000 });
     expect(await rows()).toEqual([0, 1, 2].map((n) => ({ id: `O${n}`, amount: `${n}.50` })));
     await client.end();
     await life.stop();

@@ -3,7 +3,7 @@ import { TopicWorld } from './topic-world.ts';
 
 // What is published on a topic can be read nowhere: its journal is the only place from which a mended mapping reaches old events.
 
-const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 15_000, interval: 20 });
+const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 90_000, interval: 20 });
 const signal = new AbortController().signal;
 
 test.each(['pubsub', 'cometd'])('published events are applied again under a new mapping, by %s', async (stream) => {

@@ -5,7 +5,7 @@ import { orderUpdate, TopicWorld } from './topic-world.ts';
 
 const hour = 3_600_000;
 const order = (n: number, more: object = {}) => ({ OrderId__c: `O${n}`, Status__c: `s${n}`, ...more });
-const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 15_000, interval: 20 });
+const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 90_000, interval: 20 });
 
 test.each(['pubsub', 'cometd'])('every event published while it listens becomes a row, by %s', async (stream) => {
   await using world = await TopicWorld.open();

@@ -7,7 +7,7 @@ import { TopicWorld } from './topic-world.ts';
 // and one that Salesforce refuses is kept and holds nobody up (P2).
 
 const signal = new AbortController().signal;
-const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 15_000, interval: 20 });
+const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 90_000, interval: 20 });
 const shipped = (world: TopicWorld) =>
   world.published('Order_Shipped__e').map(({ OrderId__c, Status__c }) => [OrderId__c, Status__c]);
 

@@ -199,7 +199,7 @@ test('check says what a side lacks', async () => {
 test('live: a change of either side reaches the other at once, its echo is swallowed, and a quiet pair asks the org nothing (P8)', async () => {
   await engine[Symbol.asyncDispose]();
   engine = await open({ live: true, every: '1h' });
-  const eventually = (check: () => void) => vi.waitFor(check, { timeout: 20_000, interval: 20 });
+  const eventually = (check: () => void) => vi.waitFor(check, { timeout: 90_000, interval: 20 });
   // The engine lives in this process: a write that waited for its lock would wait for ever, so it is tried again.
   const write = (sql: string) => eventually(() => app.exec(sql));
   const stop = new AbortController();
@@ -253,7 +253,7 @@ describe('two processes with one store (P11)', () => {
   test('one that follows live leaves a run of another its way, and then goes on following', async () => {
     await engine[Symbol.asyncDispose]();
     engine = await open({ live: true, every: '1h' });
-    const eventually = (check: () => void) => vi.waitFor(check, { timeout: 20_000, interval: 20 });
+    const eventually = (check: () => void) => vi.waitFor(check, { timeout: 90_000, interval: 20 });
     const stop = new AbortController();
     const ended = engine.start({ stop: stop.signal, signal });
     const id = insert({ Name: 'Acme', Phone: '1' });
@@ -261,7 +261,7 @@ describe('two processes with one store (P11)', () => {
     await using other = await open();
     // The one that follows may take it back in the middle, when it is told of a change: then it is run once more.
     const runs = async () => expect(await other.run('accounts', { signal, full: true })).toMatchObject({ state: 'succeeded' });
-    await vi.waitFor(runs, { timeout: 20_000, interval: 20 });
+    await vi.waitFor(runs, { timeout: 90_000, interval: 20 });
     update(id, { Phone: '2' });
     await eventually(() => expect(customers()).toEqual([['Acme', '2', null, null]]));
     update(id, { Phone: '3' });

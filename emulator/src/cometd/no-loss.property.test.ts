@@ -69,7 +69,6 @@ function createSubscriber(org: TestOrg) {
 
 test(
   `random publishing, restarts and lost replies: everything is heard, in order ${evidence('documented', 'Streaming API Developer Guide, Message Durability')}`,
-  { timeout: 60_000 },
   () =>
     fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
