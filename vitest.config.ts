@@ -6,10 +6,11 @@ export default defineConfig({
     exclude: ['**/node_modules/**'],
     setupFiles: ['testkit/src/property-seed.ts'],
     globalSetup: ['testkit/src/global-setup.ts'],
-    // Nobody waits so long for a test that ends; every core may be busy with others.
-    testTimeout: 180_000,
-    // A second is too short where every core is busy.
-    expect: { poll: { timeout: 20_000 } },
-    hookTimeout: 180_000,
+    // Much of a test is waiting for servers and processes: no core is left idle meanwhile.
+    maxWorkers: '100%',
+    // Limits are for what hangs; how long a test takes on a machine that is busy with others nobody knows.
+    testTimeout: 900_000,
+    expect: { poll: { timeout: 90_000 } },
+    hookTimeout: 900_000,
   },
 });

@@ -17,9 +17,6 @@ const token = 'a-token-of-the-shop-long-enough';
 const [kafka, mongodb] = [await serviceOrSkip('kafka'), await serviceOrSkip('mongodb')];
 const missing = kafka.missing ?? mongodb.missing;
 
-// Each is a process that starts, with four systems around it.
-vi.setConfig({ testTimeout: 150_000, hookTimeout: 90_000 });
-
 const eventually = (check: () => Promise<void> | void) => vi.waitFor(check, { timeout: 90_000, interval: 200 });
 
 describe.skipIf(missing !== null)(`two-way over Kafka and MongoDB${missing === null ? '' : `: ${missing}`}`, () => {

@@ -5,7 +5,7 @@ import { runWorld } from './world.ts';
 // one again within ten seconds, and what they have made together is equal in the end (P1, P11).
 
 const options = { linesMax: 0, target: 'sqlite' };
-const SEEDS = 60;
+const SEEDS = 25;
 
 test('whatever befalls a fleet, no unit has two owners, and the copy is the org in the end', async () => {
   for (let seed = 0; seed < SEEDS; seed++) {

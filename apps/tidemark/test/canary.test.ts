@@ -13,8 +13,6 @@ import { loadConnectors } from '../src/connectors.ts';
 // found or hangs up, and however the process ends.                                                                        (P10)
 
 const bin = fileURLToPath(new URL('../bin/tidemark.js', import.meta.url));
-// Many processes, each with dozens of connections.
-vi.setConfig({ testTimeout: 250_000, hookTimeout: 60_000 });
 
 let folder: string;
 let echo: HttpServer;

@@ -6,9 +6,6 @@ import { ask, type HookProcess, killAll, send, signed, startProcess } from './ho
 
 // What is answered 202 arrives, whatever becomes of the process; who waits is told what the target said.                 (P1, P2)
 
-// Each is a process that starts, and some are several.
-vi.setConfig({ testTimeout: 150_000, hookTimeout: 60_000 });
-
 const token = 'a-token-of-at-least-sixteen';
 const bearer = { authorization: `Bearer ${token}` };
 let place: Workplace;
