@@ -181,8 +181,15 @@ async function connected(pool: Pool): Promise<Client> {
   }
 }
 
+/**
+ * A process that freezes within a transaction keeps its row locks, and whoever goes on in its place would wait for ever; shorter than
+ * what a take-over may cost (P11). Waiting for the bytes of a COPY is not idle.
+ */
+const FROZEN_MS = 10_000;
+
 async function begin(client: Client, options: TransactionOptions): Promise<void> {
-  const settings = ["TimeZone = 'UTC'", "DateStyle = 'ISO, YMD'", "bytea_output = 'hex'", ...(options.settings ?? [])];
+  const frozen = options.readOnly ? [] : [`idle_in_transaction_session_timeout = ${FROZEN_MS}`];
+  const settings = ["TimeZone = 'UTC'", "DateStyle = 'ISO, YMD'", "bytea_output = 'hex'", ...frozen, ...(options.settings ?? [])];
   const statement = `BEGIN ISOLATION LEVEL ${options.isolation ?? 'read committed'}${options.readOnly ? ' READ ONLY' : ''}`;
   // A constraint that waits for the commit would fail the whole transaction there, without a word about the record (P2).
   const immediate = options.readOnly ? [] : ['SET CONSTRAINTS ALL IMMEDIATE'];

@@ -16,6 +16,7 @@ describe('errors', () => {
   test.each([
     ['08006', NotConnectedError],
     ['57P01', NotConnectedError],
+    ['25P03', NotConnectedError],
     ['ECONNREFUSED', NotConnectedError],
     ['53300', NotConnectedError],
     ['53100', TransientError],

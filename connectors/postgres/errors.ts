@@ -42,6 +42,10 @@ const table: Readonly<Record<string, readonly [Make, string?]>> = {
   ENOTFOUND: [notConnected, 'Check the host name in the connection url.'],
   EAI_AGAIN: [notConnected, 'The name service did not answer for the host in the connection url.'],
   '57P': [notConnected],
+  '25P03': [
+    notConnected,
+    'This process did not go on with a transaction for too long: is the machine overloaded, or was it frozen?',
+  ],
   '57P03': [notConnected, 'The server is starting up or shutting down.'],
   '53300': [notConnected, 'The server has no connection free: raise max_connections, lower poolMax, or end idle sessions.'],
   '53': [transient, 'The server is short of resources.'],

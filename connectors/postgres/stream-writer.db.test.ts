@@ -2,7 +2,7 @@ import { type DatasetSchema, NO_STAMP, NotConnectedError, type Row, type StreamC
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ATTEMPT, Attempts } from './attempts.ts';
-import { openTransaction } from './driver.ts';
+import { openTransaction, query } from './driver.ts';
 import { row } from './fixture.ts';
 import { anotherTable, database, table } from './table-fixture.ts';
 import type { PostgresTarget } from './target.ts';
@@ -158,7 +158,7 @@ test('a connection that breaks between apply and commit leaves nothing, and the 
 test('work that is called off in the middle of a statement ends, and leaves nothing', async () => {
   const { writer, target, commit } = await open();
   await commit([put({ Id: 'a', Name: 'before' })]);
-  const blocker = await openTransaction(database.pool, {});
+  const blocker = await openTransaction(database.pool, { settings: ['idle_in_transaction_session_timeout = 0'] });
   await blocker.client.query(`UPDATE ${table} SET name = 'mine'`);
   const called = new AbortController();
   const transaction = await writer.begin(called.signal);
@@ -189,4 +189,11 @@ test('a session that has lost its prepared statements, as behind a pooler, write
   }
   expect(names).toEqual(['one', 'two', 'three']);
   expect(sessions.size).toBe(1);
+});
+
+test('a process that freezes within a transaction keeps its rows from others for less than a take-over takes (P11)', async () => {
+  const transaction = await openTransaction(database.pool, {});
+  const { rows } = await query(transaction.client, 'SHOW idle_in_transaction_session_timeout');
+  await transaction.rollback();
+  expect(rows).toEqual([['10s']]);
 });
