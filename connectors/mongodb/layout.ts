@@ -3,6 +3,7 @@ import { type Collection, type Db, type Document, MongoServerError } from 'mongo
 import type { MongodbTo } from './config.ts';
 import { DUPLICATE_KEY, guarded, NAMESPACE_EXISTS } from './errors.ts';
 import { placesOf } from './places.ts';
+import { type FoundCollection, type KnownField, planCollection } from './plan-collection.ts';
 import { type Doc, DocumentShape } from './shape.ts';
 import { validatorOf } from './validator.ts';
 import type { Decimals } from './values.ts';
@@ -12,7 +13,7 @@ const COLLECTIONS = '_tidemark_collections';
 
 interface Known {
   _id: string;
-  fields: { readonly name: string; readonly place: string; readonly type: string }[];
+  fields: KnownField[];
 }
 
 /** A collection that a sync writes: where its fields lie, its indexes, and the validator when one is wished for. */
@@ -34,19 +35,8 @@ export class Layout {
     const { schema, to } = this.#spec;
     const known = await this.#known();
     const places = placesOf(schema, placesOfKnown(known));
-    if (known === null) {
-      const indexes = this.#indexed(places).map((place) => ({ summary: `index ${place} of ${to.collection}` }));
-      return [{ summary: `write the collection ${to.collection}, ${schema.fields.length} fields`, isNew: true }, ...indexes];
-    }
-    const added = schema.fields.filter(({ name }) => !known.fields.some((field) => field.name === name));
-    const gone = known.fields.filter(({ name }) => !schema.fields.some((field) => field.name === name));
-    return [
-      ...added.map(({ name }) => ({
-        summary: `documents of ${to.collection} get the field ${places.get(name)}`,
-        newField: name,
-      })),
-      ...gone.map(({ name, place }) => ({ summary: `field ${name} no longer arrives; ${place} is kept`, informational: true })),
-    ];
+    const wanted = { name: to.collection, schema, places, indexed: this.#indexed(places), validator: this.#validator(places) };
+    return planCollection(wanted, known?.fields ?? null, await this.#found());
   }
 
   /** Notes where fields go. A collection that is not there comes with its first documents: a load can then become it as a whole. */
@@ -116,10 +106,26 @@ export class Layout {
   }
 
   async #validation(): Promise<{ readonly validator?: Document }> {
-    if (!this.#spec.to.validate) return {};
-    const { schema, places } = await this.shape();
+    const validator = this.#validator((await this.shape()).places);
+    return validator === null ? {} : { validator };
+  }
+
+  #validator(places: ReadonlyMap<string, string>): Document | null {
+    const { schema, to } = this.#spec;
+    if (!to.validate) return null;
     const fields = schema.fields.map((field) => ({ ...field, place: places.get(field.name)! }));
-    return { validator: validatorOf(fields, this.#decimals) };
+    return validatorOf(fields, this.#decimals);
+  }
+
+  async #found(): Promise<FoundCollection | null> {
+    const { collection } = this.#spec.to;
+    return guarded(async () => {
+      const [found] = await this.#db.listCollections({ name: collection }, { nameOnly: false }).toArray();
+      if (found === undefined) return null;
+      const indexes = await this.#db.collection(collection).indexes();
+      const validator = (found as { options?: { validator?: Document } }).options?.validator;
+      return { validator: validator ?? null, indexed: new Set(indexes.map(({ key }) => Object.keys(key)[0]!)) };
+    });
   }
 
   async #withValidator<T>(work: () => Promise<T>): Promise<T> {

@@ -123,6 +123,7 @@ function oneAtATime(db: Db): Db {
       bulkWrite: (...args: Parameters<typeof real.bulkWrite>) => inTurn(() => real.bulkWrite(...args)),
       findOne: (...args: unknown[]) => inTurn(() => real.findOne(...(args as []))),
       replaceOne: (...args: Parameters<typeof real.replaceOne>) => inTurn(() => real.replaceOne(...args)),
+      indexes: () => inTurn(() => real.indexes()),
       createIndex: (...args: Parameters<typeof real.createIndex>) => inTurn(() => real.createIndex(...args)),
     };
   };

@@ -46,7 +46,7 @@ export async function planHistory(
   }
   if (!historyTriggers.every((name) => found.triggers.includes(name))) {
     changes.push({ summary: `triggers that keep the versions of ${layout.table}`, statement: history.createTriggers() });
-    if (existing !== null) {
+    if (existing !== null || table !== null) {
       changes.push({ summary: `the rows that are there begin their history in ${names.rawTable}`, statement: history.catchUp() });
     }
   }

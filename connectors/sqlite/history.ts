@@ -50,7 +50,7 @@ export function planHistory(
     const renewed = triggers.flatMap(({ name, sql }) => [`DROP TRIGGER IF EXISTS ${quoted(name)}`, sql]);
     statements(`triggers that keep the versions of ${table}`, ...renewed);
     const wasOff = names.some((name) => !found.has(name));
-    if (facts.kind !== null && wasOff)
+    if ((facts.kind !== null || kept.kind !== null) && wasOff)
       statements(`the rows that are there begin their history in ${historyOf(table)}`, ...catchUp(history));
   }
   return { changes, kept: history };

@@ -283,6 +283,8 @@ export type DeleteRule = 'mirror' | 'mark' | 'ignore';
 export interface SchemaChange {
   readonly summary: string;
   readonly statement?: string;
+  /** Of the statement, when that is not SQL. */
+  readonly language?: 'mongosh';
   /** A column that did not exist before: its values have to be filled for old rows. */
   readonly newField?: string;
   /** The table itself is made: nothing that was ever written is in it. */

@@ -211,6 +211,10 @@ export function describeHistoryContract(name: string, create: () => Promise<Hist
       const versions = await readVersions(fixture.ask, place);
       expect(versions).toHaveLength(5);
       expectSoundHistory(versions, await readCurrent(fixture.ask, place));
+
+      await fixture.ask('DROP TABLE contacts');
+      await (await fixture.open({ history: true })).prepare();
+      expectSoundHistory(await readVersions(fixture.ask, place), new Map());
     });
 
     test('who does not ask for it leaves it as it is, and is told that it goes on', async () => {

@@ -51,19 +51,25 @@ function applyCommand(cli: Cli): Command {
 }
 
 function script({ sync, source, target }: SyncSchema, paint: Paint): string {
+  const part = (side: string, changes: readonly SchemaChange[]) => [
+    `${commentOf(changes)} ${paint('bold', sync)}: the ${side} ${changes.length === 0 ? 'needs no change' : 'needs:'}`,
+    ...changes.flatMap((change) => statement(change, commentOf(changes))),
+  ];
   const parts = [
-    `-- ${paint('bold', sync)}: the source ${source.length === 0 ? 'needs no change' : 'needs:'}`,
-    ...source.flatMap(statement),
-    target === null
-      ? '-- the target is told of once the source is ready'
-      : `-- ${paint('bold', sync)}: the target ${target.length === 0 ? 'needs no change' : 'needs:'}`,
-    ...(target ?? []).flatMap(statement),
+    ...part('source', source),
+    ...(target === null ? ['-- the target is told of once the source is ready'] : part('target', target)),
   ];
   return `${parts.join('\n')}\n`;
 }
 
-function statement(change: SchemaChange): string[] {
-  return [`-- ${change.summary}`, ...(change.statement === undefined ? [] : [`${change.statement.replace(/;\s*$/, '')};`])];
+/** What begins a comment where these statements are run. */
+function commentOf(changes: readonly SchemaChange[]): string {
+  return changes.some(({ language }) => language === 'mongosh') ? '//' : '--';
+}
+
+function statement(change: SchemaChange, comment: string): string[] {
+  const code = change.statement === undefined ? [] : [`${change.statement.replace(/;\s*$/, '')};`];
+  return [`${comment} ${change.summary}`, ...code];
 }
 
 function done({ sync, source, target }: SyncSchema, paint: Paint, removed: boolean): string {
