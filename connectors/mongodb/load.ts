@@ -202,8 +202,10 @@ export class MongodbLoad implements Load {
     return counts;
   }
 
-  #keys() {
-    return joined(this.#staging.documents, this.#written.documents, { _id: 1, [STAMP]: 1, [DELETED]: 1 });
+  async *#keys() {
+    // Before the first load nothing can be missing, and the staging need not be read for it.
+    if (await this.#layout.exists())
+      yield* joined(this.#staging.documents, this.#written.documents, { _id: 1, [STAMP]: 1, [DELETED]: 1 });
   }
 
   /** Rows of distinct keys as documents; what cannot be one is added to `rejected`. */
