@@ -1,4 +1,4 @@
-import { type Clock, type ConnectorContext, TransientError } from '@tidemark/core';
+import { type Clock, type ConnectorContext, markFailed, type Span, SpanKind, TransientError, traced } from '@tidemark/core';
 import { errorOfFailure } from './errors.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -22,15 +22,26 @@ export interface ExchangeReply {
 /** One HTTP request, until its headers are here. Redirects are errors: a token must not follow one. */
 export async function exchange(context: ConnectorContext, request: Exchange): Promise<ExchangeReply> {
   const sentAtMs = context.clock.now();
-  const response = await withDeadline(context.clock, request, (signal) =>
+  const send = (signal: AbortSignal) =>
     context.fetch(request.url, {
       method: request.method,
       headers: request.headers,
       redirect: 'manual',
       signal,
       ...(request.body === undefined ? {} : { body: request.body }),
-    }),
-  );
+    });
+  // Of the address no more than the host: a path may name a record by a value of its own.
+  const told = {
+    ...{ 'http.request.method': request.method, 'server.address': new URL(request.url).hostname },
+    ...{ 'tidemark.connection': context.connection, 'tidemark.call': request.about },
+  };
+  const call = async (span: Span) => {
+    const answer = await withDeadline(context.clock, request, send);
+    span.setAttribute('http.response.status_code', answer.status);
+    if (answer.status >= 400) markFailed(span, String(answer.status));
+    return answer;
+  };
+  const response = await traced('call', told, call, SpanKind.CLIENT);
   return { response, sentAtMs };
 }
 

@@ -19,6 +19,7 @@ export * from './base/random.ts';
 export * from './base/retry.ts';
 export { registerSecret, registerToken, scrub } from './base/secrets.ts';
 export { signatureOf } from './base/signature.ts';
+export { type Attributes, markFailed, type Span, SpanKind, traced } from './base/tracing.ts';
 export * from './config/captured-table.ts';
 export * from './config/config.ts';
 export type { DataAccess } from './config/data-access.ts';

@@ -26,6 +26,7 @@ import { statusCommand } from './commands/status.ts';
 import { tokenCommand } from './commands/token.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { renderFailure, reportFailure } from './failure-report.ts';
+import { startTelemetry } from './telemetry.ts';
 import { painter, processTerminal, type Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
@@ -45,6 +46,8 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
   const env = options.env ?? process.env;
   const terminal = options.terminal ?? processTerminal(env);
   const cli: Cli = { terminal, env, clock: options.clock ?? systemClock, exitCode: 0, logLine: terminal.err };
+  // Disposed after all else: what is said at the end is exported too.
+  await using _telemetry = await startTelemetry(env, terminal.err);
   try {
     await createProgram(cli).parseAsync([...argv], { from: 'user' });
     return cli.exitCode;

@@ -1,4 +1,5 @@
 import pino from 'pino';
+import { exportLine, traceIds } from './export-line.ts';
 import { formatLogLine } from './format-log-line.ts';
 import { scrub } from './secrets.ts';
 
@@ -37,12 +38,14 @@ export function createLog({ level, pretty = false, colour = false, destination }
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
+      mixin: traceIds,
       formatters: { level: (label) => ({ level: label }), log: (data) => writable(data, 0) as Record<string, unknown> },
     },
     {
       write: (line: string) => {
         const safe = scrub(line);
         out.write(pretty ? formatLogLine(safe, colour) : safe);
+        exportLine(safe);
       },
     },
   );

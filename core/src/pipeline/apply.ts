@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { InvariantError } from '../base/errors.ts';
+import { traced } from '../base/tracing.ts';
 import type { Change, WriteResult } from '../model/change.ts';
 import { NO_STAMP } from '../model/change.ts';
 import type { NewFailure } from '../store/store.ts';
@@ -144,7 +145,8 @@ async function writeChunk(
     settled = results;
     return scope.tally.heldBy === null ? checkpoint : null;
   };
-  const results = await target.write(chunk, { epoch: scope.epoch, settle }, scope.signal);
+  const written = { 'tidemark.connection': config.to.connection, 'tidemark.changes': chunk.length };
+  const results = await traced('write', written, () => target.write(chunk, { epoch: scope.epoch, settle }, scope.signal));
   if (settled === null) {
     // A target without transactions: what it acknowledged is done, so failures and checkpoint follow it.
     const keep = await settle(results);

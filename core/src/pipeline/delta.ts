@@ -1,4 +1,5 @@
 import { InvariantError } from '../base/errors.ts';
+import { traced } from '../base/tracing.ts';
 import type { Batch, Change } from '../model/change.ts';
 import { applyBatches } from './apply.ts';
 import { readAhead } from './delta-read-ahead.ts';
@@ -38,12 +39,14 @@ export async function runDelta(sync: OpenedSync, scope: RunScope, from: Envelope
   for await (const { batches, checkpoint: position } of readAhead(read, limits, scope.reading)) {
     const checkpoint = position === null ? null : encodeEnvelope({ ...from, position });
     for (const batch of batches) scope.tally.window(batch.window);
-    await inTurn(sync, async () => {
+    const changes = batches.reduce((sum, batch) => sum + batch.changes.length, 0);
+    const apply = async () => {
       for (const { unread = [] } of batches) await keepUnread(sync, scope, unread);
       const read: (readonly Change[])[] = [];
       for (const batch of batches) read.push(await asOfNow(sync, batch, askedAt.get(batch)!, scope.signal));
       await applyBatches(sync, scope, read, checkpoint, failing);
-    });
+    };
+    await inTurn(sync, () => traced('batch', { 'tidemark.sync': config.name, 'tidemark.changes': changes }, apply));
     if (sync.outcomes !== undefined && position !== null) await tellOutcomes(sync, scope, sync.outcomes, position, failing);
     // Only what need not be read again is progress: a read that always breaks off behind such a batch would be tried for ever.
     if (checkpoint !== null && scope.tally.heldBy === null) scope.tally.kept++;

@@ -1,4 +1,5 @@
 import { CheckpointExpiredError, InvariantError, SweepRefusedError } from '../base/errors.ts';
+import { traced } from '../base/tracing.ts';
 import { type Block, changesOfBlock } from '../model/block.ts';
 import type { Change } from '../model/change.ts';
 import type { Load, Page, RejectedRow } from '../model/connector.ts';
@@ -90,9 +91,8 @@ async function fullByLoad(
   const checkpoint = end === null || tally.heldBy !== null ? null : encodeEnvelope({ ...base, position: end.checkpoint });
   await letGo(sync, epoch);
   const [staged, failedBefore] = [load.rows, tally.failed];
-  const counts = await inTurn(sync, () =>
-    load.finish({ gone: sweep.gone, checkpoint, reject: rejecting(sync, scope, failing), signal }),
-  );
+  const finish = () => load.finish({ gone: sweep.gone, checkpoint, reject: rejecting(sync, scope, failing), signal });
+  const counts = await inTurn(sync, () => traced('merge', { 'tidemark.sync': sync.config.name }, finish));
   if (sync.target.checkpoints === undefined && checkpoint !== null) {
     await sync.checkpoints.write(sync.config.watermarkKey, epoch, checkpoint);
   }
@@ -143,12 +143,12 @@ async function stagePages(
   scope.tally.read = load.rows;
   for await (const page of untilStopped((signal) => source.readFull(kept?.page ?? null, signal), scope)) {
     const position: LoadPosition = { mark, page: page.position, checkpoint: page.checkpoint ?? null };
-    await load.writePage(
-      steppedBlocks(sync, scope, page, failing, overtaken, estimate),
-      JSON.stringify(position),
-      rejecting(sync, scope, failing),
-      scope.signal,
-    );
+    const blocks = steppedBlocks(sync, scope, page, failing, overtaken, estimate);
+    await traced('page', { 'tidemark.sync': sync.config.name }, async (span) => {
+      const before = scope.tally.read;
+      await load.writePage(blocks, JSON.stringify(position), rejecting(sync, scope, failing), scope.signal);
+      span.setAttribute('tidemark.records', scope.tally.read - before);
+    });
     last = position;
     scope.tally.kept++;
   }

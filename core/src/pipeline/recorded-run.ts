@@ -2,6 +2,7 @@ import type { Priority } from '../base/caller.ts';
 import { OverBudgetError, SyncError } from '../base/errors.ts';
 import { retrying } from '../base/retry.ts';
 import { scrub } from '../base/secrets.ts';
+import { markFailed, traced } from '../base/tracing.ts';
 import type { SyncConfig } from '../config/config.ts';
 import type { RunKind, RunState } from '../store/store.ts';
 import type { FullOptions } from './full.ts';
@@ -61,11 +62,21 @@ export function readingSignal({ signal, stop }: Pick<RunOptions, 'signal' | 'sto
  * Makes a run of what `attempt` does, again while it fails for passing reasons, and keeps its record. Never throws for what went
  * wrong in it: the report says.
  */
-export async function recorded(
-  prepared: Recording,
-  options: RunOptions,
-  attempt: (scopeOf: ScopeOf, decide: (kind: RunKind, reason: string | null) => void) => Promise<void>,
-): Promise<RunReport> {
+export function recorded(prepared: Recording, options: RunOptions, attempt: Attempt): Promise<RunReport> {
+  return traced('run', { 'tidemark.sync': prepared.config.name }, async (span) => {
+    const report = await record(prepared, options, attempt);
+    const { kind, state, counts, error } = report;
+    span.setAttributes({ 'tidemark.run.kind': kind, 'tidemark.run.state': state });
+    for (const [outcome, count] of Object.entries(counts)) span.setAttribute(`tidemark.records.${outcome}`, count);
+    if (state === 'failed') markFailed(span, error?.code ?? 'unexpected');
+    return report;
+  });
+}
+
+/** Tells what kind of a run it is as soon as that is known. */
+type Attempt = (scopeOf: ScopeOf, decide: (kind: RunKind, reason: string | null) => void) => Promise<void>;
+
+async function record(prepared: Recording, options: RunOptions, attempt: Attempt): Promise<RunReport> {
   const { config, store, clock, random, log } = prepared;
   const startedAtMs = clock.now();
   await store.closeAbandonedRuns(config.name, startedAtMs);

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { RequestRefusedError } from '../../base/errors.ts';
+import { traced } from '../../base/tracing.ts';
 import type { Checkpoints } from '../../model/connector.ts';
 import type { EventStream, StreamEvent, StreamTransaction, StreamWriter } from '../../model/stream.ts';
 import { ofSync } from './aside.ts';
@@ -195,7 +196,12 @@ export class LiveAttempt implements Listening {
       });
   }
 
-  async #bring(batch: Batch, signal: AbortSignal): Promise<void> {
+  #bring(batch: Batch, signal: AbortSignal): Promise<void> {
+    const told = { 'tidemark.stream': this.#parts.unit, 'tidemark.events': batch.size };
+    return traced('stream.batch', told, () => this.#bringAll(batch, signal));
+  }
+
+  async #bringAll(batch: Batch, signal: AbortSignal): Promise<void> {
     const { onEvents, status, rereads } = this.#parts;
     const { events, size, position, whole } = batch;
     const work = [...batch.work].filter(([, folded]) => folded.size > 0);
@@ -231,7 +237,7 @@ export class LiveAttempt implements Listening {
     const transaction = this.#transaction ?? (await this.#parts.writer.begin(new AbortController().signal));
     this.#transaction = transaction;
     const encoded = this.#encoded();
-    await transaction.commit(unit, epoch, encoded);
+    await traced('stream.commit', { 'tidemark.stream': unit }, () => transaction.commit(unit, epoch, encoded));
     this.#transaction = null;
     this.#release();
     this.#keptAtMs = clock.now();

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { RequestRefusedError } from '../../base/errors.ts';
+import { traced } from '../../base/tracing.ts';
 import type { Checkpoints } from '../../model/connector.ts';
 import type { EventStream, StreamEvent, StreamWriter } from '../../model/stream.ts';
 import { Inbox, type Taken } from '../live/inbox.ts';
@@ -149,7 +150,9 @@ export class TopicAttempt {
     const transaction = await writer.begin(signal);
     try {
       await sync.apply(transaction, prepared);
-      await transaction.commit(unit, epoch, this.#encoded(position));
+      await traced('stream.commit', { 'tidemark.stream': unit, 'tidemark.events': events.length }, () =>
+        transaction.commit(unit, epoch, this.#encoded(position)),
+      );
     } catch (error) {
       await transaction.rollback().catch(() => {});
       throw error;

@@ -1,3 +1,4 @@
+import { traced } from '../../base/tracing.ts';
 import { sameValue } from '../../model/compare.ts';
 import type { Side, SideResult, SideWrite } from '../../model/side.ts';
 import { newRow, type Row } from '../../model/value.ts';
@@ -34,7 +35,8 @@ export async function reconcile(
   let keys = { left: [...new Set(touched.left)], right: [...new Set(touched.right)] };
   for (let round = 0; round < ROUNDS_MAX && keys.left.length + keys.right.length > 0; round++) {
     options.signal.throwIfAborted();
-    keys = await reconcileOnce(pairing, keys, options);
+    const told = { 'tidemark.sync': pairing.name, 'tidemark.records': keys.left.length + keys.right.length };
+    keys = await traced('batch', told, () => reconcileOnce(pairing, keys, options));
   }
 }
 
