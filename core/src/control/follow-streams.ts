@@ -234,14 +234,14 @@ async function openSync(
     const { source, target } = opened;
     const refusal = liveRefusal(from, source, to, target);
     if (refusal !== null) throw new RequestRefusedError(`${sync.name} ${refusal.message}`, { hint: refusal.hint });
-    await prepareTarget(opened);
+    const { isMadeAnew } = await prepareTarget(opened);
     const partial = compilePartial(sync, source, { clock, random, log, signal }, (field) => {
       if (newFields.has(`${sync.name}.${field}`)) return;
       newFields.add(`${sync.name}.${field}`);
       log.info({ sync: sync.name, field }, 'a field that is new is discovered');
       live.isOutdated = true;
     });
-    const live = new LiveSync(opened, source.streamDataset!, options.gate(sync), partial, signal);
+    const live = new LiveSync(opened, source.streamDataset!, options.gate(sync), partial, isMadeAnew, signal);
     return live;
   } catch (error) {
     await closeSync(opened);

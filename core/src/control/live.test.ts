@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { AccessDeniedError, RequestRefusedError, TransientError } from '../base/errors.ts';
+import { AccessDeniedError, NotConnectedError, RequestRefusedError, TransientError } from '../base/errors.ts';
 import { StreamWorld, type Write } from './live-fixture.ts';
 
 const minute = 60_000;
@@ -220,6 +220,19 @@ test('P1: a sync whose target refuses all of a sudden stands aside, and reads wh
   await world.clock.advance(11 * minute);
   expect(world.status).toMatchObject({ state: 'live', aside: {} });
   expect(world.copied('people')).toEqual({ 1: 'Kent', 2: 'Lane' });
+});
+
+test('P1: a table that is dropped under a stream is filled anew, and not with what the stream tells alone', async () => {
+  await using world = await StreamWorld.open();
+  await world.start();
+  await world.write(['people', '1', { name: 'Kent' }]);
+  await world.clock.advance(minute);
+  const copy = world.target.dataset('people_copy');
+  copy.purge('1');
+  copy.schema = null;
+  await world.lose(new NotConnectedError('lost'));
+  await world.clock.advance(10_000);
+  expect(world.copied('people')).toEqual({ 1: 'Kent' });
 });
 
 test('P1: what a sync that stands aside has to read again is not forgotten, in another life either', async () => {

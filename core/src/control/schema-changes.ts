@@ -29,8 +29,8 @@ export async function planSchema(sync: SyncConfig, access: SchemaAccess, signal:
 export async function applySchema(sync: SyncConfig, access: SchemaAccess, signal: AbortSignal): Promise<SyncSchema> {
   const { from } = sync;
   const source = from.kind === 'connection' ? await access.connection(from.connection).prepareSource?.(from.spec, signal) : [];
-  const target = await access.syncs.opening(sync, signal, prepareTarget);
-  return { sync: sync.name, source: source ?? [], target };
+  const { changes } = await access.syncs.opening(sync, signal, prepareTarget);
+  return { sync: sync.name, source: source ?? [], target: changes };
 }
 
 /** Only the source's side: the target's tables hold the user's data. Says which other syncs have lost something by it. */

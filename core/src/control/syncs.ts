@@ -257,7 +257,7 @@ export class Syncs implements AsyncDisposable {
     await keepStart(sync, this.#parts);
     const opened = await this.open(sync, signal);
     this.#opened.set(sync.name, { sync: opened, openedAtMs: clock.now() });
-    for (const change of await prepareTarget(opened)) {
+    for (const change of (await prepareTarget(opened)).changes) {
       log[change.informational ? 'warn' : 'info']({ sync: sync.name, statement: change.statement }, change.summary);
     }
     return opened;

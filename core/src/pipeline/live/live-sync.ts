@@ -20,6 +20,7 @@ export class LiveSync {
   /** An event told of a field that was not there when the source was opened. */
   isOutdated = false;
   readonly #partial: Partial;
+  readonly #isMadeAnew: boolean;
   readonly #keyField: string;
   readonly #signal: AbortSignal;
   readonly #ahead = new ReadAhead();
@@ -28,11 +29,12 @@ export class LiveSync {
   /** The number of polls after which the failing keys were read. */
   #failingAsOf = -1;
 
-  constructor(opened: OpenedSync, dataset: string, gate: WriteGate, partial: Partial, signal: AbortSignal) {
+  constructor(opened: OpenedSync, dataset: string, gate: WriteGate, partial: Partial, isMadeAnew: boolean, signal: AbortSignal) {
     this.opened = opened;
     this.dataset = dataset;
     this.gate = gate;
     this.#partial = partial;
+    this.#isMadeAnew = isMadeAnew;
     this.#keyField = opened.source.schema.key[0]!;
     this.#signal = signal;
   }
@@ -45,11 +47,14 @@ export class LiveSync {
     return this.opened.store.paused(this.name);
   }
 
-  /** What is kept of it: nothing while its first load is still to come, or under way; stale when that lacks a field, say. */
+  /**
+   * What is kept of it: nothing while its first load is still to come, or under way; stale when that lacks a field, or was in a
+   * table that is gone.
+   */
   async standing(): Promise<'new' | 'stale' | 'good'> {
     const { checkpoints, config } = this.opened;
     const envelope = decodeEnvelope(await checkpoints.read(config.watermarkKey));
-    if (envelope === null) return 'new';
+    if (envelope === null) return this.#isMadeAnew ? 'stale' : 'new';
     return reasonForFull(this.opened, envelope, false) === null ? 'good' : 'stale';
   }
 
