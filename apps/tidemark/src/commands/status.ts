@@ -36,13 +36,16 @@ export function statusCommand(cli: Cli): Command {
       });
       const streams = streamsOf(syncs);
       if (syncs.some((each) => each.openFailures > 0 || each.lastRun?.state === 'failed')) cli.exitCode = 1;
+      // A budget tells of the requests as of now, an allowance as of when the org was last asked.
+      const budgeted = new Set(budgets.map(({ connection }) => connection));
       const document = { syncs, streams, budgets, allowances, workers, ...(orgs !== null && { orgs }) };
       answer(cli, options, document, () => {
         const sections = [...(orgs === null ? [] : [renderOrgs(orgs)]), render(syncs, cli.clock.now())];
         for (const stream of streams) sections.push(`${renderStream(stream, cli.clock.now()).join('\n')}\n`);
         if (workers.length > 0) sections.push(renderWorkers(workers, cli.clock.now()));
         if (budgets.length > 0) sections.push(budgets.map(budgetLine).join(''));
-        if (allowances.length > 0) sections.push(allowances.map(allowanceLine).join(''));
+        const untold = allowances.filter(({ connection, name }) => name !== 'requests' || !budgeted.has(connection));
+        if (untold.length > 0) sections.push(untold.map(allowanceLine).join(''));
         return sections.join('\n');
       });
     });
