@@ -1,0 +1,46 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const bin = fileURLToPath(new URL('../../apps/tidemark/bin/tidemark.js', import.meta.url));
+
+/** `tidemark start`, as one of the workers that share a configuration. */
+export class BenchWorker implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #url: string;
+
+  static async start(config: string): Promise<BenchWorker> {
+    const child = spawn(process.execPath, [bin, 'start', '--config', config, '--port', '0'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const said: string[] = [];
+    for await (const line of createInterface({ input: child.stderr! })) {
+      said.push(line);
+      if (!line.includes('"answering HTTP"')) continue;
+      child.stderr!.resume();
+      return new BenchWorker(child, (JSON.parse(line) as { url: string }).url);
+    }
+    throw new Error(`the worker ended before it answered:\n${said.join('\n')}`);
+  }
+
+  private constructor(child: ChildProcess, url: string) {
+    this.#child = child;
+    this.#url = url;
+  }
+
+  /** The units that it runs, and how many of the streams among them are live. */
+  async share(): Promise<{ units: number; live: number }> {
+    const metrics = await (await fetch(`${this.#url}/metrics`)).text();
+    return {
+      units: [...metrics.matchAll(/^tidemark_unit_owned\{.*\} 1$/gm)].length,
+      live: [...metrics.matchAll(/^tidemark_stream_state\{.*state="live".*\} 1$/gm)].length,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.kill('SIGTERM');
+    await once(this.#child, 'exit');
+  }
+}
