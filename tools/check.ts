@@ -4,6 +4,11 @@ import { commandOf, root, runNode } from './run-command.ts';
 /** What has to be right before tests are worth running. All run side by side; each is also a command of its own. */
 const checks = [
   { name: 'types', script: commandOf('typescript', 'tsc'), values: ['--noEmit', '-p', root] },
+  {
+    name: 'types of the dashboard',
+    script: commandOf('typescript', 'tsc'),
+    values: ['--noEmit', '-p', `${root}/apps/dashboard`],
+  },
   { name: 'lint', script: commandOf('@biomejs/biome', 'biome'), values: ['ci', '--colors=off', root] },
   { name: 'floors', script: 'tools/check-floors.ts', values: [] },
   { name: 'generated', script: 'tools/generate.ts', values: ['--check'] },

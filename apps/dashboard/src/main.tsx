@@ -10,12 +10,12 @@ import { takeTokenFromAddress } from './api/token.ts';
 import { App } from './app/App.tsx';
 import { queryClient } from './app/query-client.ts';
 import { styleNonce } from './app/style-nonce.ts';
-import { theme } from './app/theme.ts';
+import { colors, theme } from './app/theme.ts';
 
 takeTokenFromAddress();
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
-    <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={styleNonce}>
+    <MantineProvider theme={theme} cssVariablesResolver={colors} defaultColorScheme="auto" getStyleNonce={styleNonce}>
       <Notifications position="bottom-right" />
       <QueryClientProvider client={queryClient}>
         <App />

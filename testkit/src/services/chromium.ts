@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { bringOnce, needProgram, programOf, runProgram } from './bring.ts';
 
 /** The path of a Chromium, and what its process needs to find its libraries. */
@@ -32,10 +32,10 @@ export async function findChromium(): Promise<Browser> {
     for (const name of files) await runProgram(unpack, ['-x', join(beside, name), beside]);
     await runProgram('rm', files, { cwd: beside });
   });
-  const libraries = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+  const libraries = join(folder, 'usr/lib', process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu');
   return {
     path: join(folder, 'usr/lib/chromium', PACKAGE),
-    env: { LD_LIBRARY_PATH: join(folder, 'usr/lib', libraries) },
+    env: { LD_LIBRARY_PATH: [libraries, join(libraries, 'pulseaudio')].join(delimiter) },
   };
 }
 

@@ -11,8 +11,8 @@ export function Diff({ lines }: { lines: readonly DiffLine[] }) {
     lines.slice(Math.max(0, index - AROUND), index + AROUND + 1).some(({ kind }) => kind !== 'same');
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what is wider than the screen is moved by keys as well.
-    <section tabIndex={0} aria-label="lines that change">
-      <pre className={styles.diff}>
+    <section className={styles.diff} tabIndex={0} aria-label="lines that change">
+      <pre className={styles.lines}>
         {lines.map(({ kind, text }, index) =>
           near(index) ? (
             // biome-ignore lint/suspicious/noArrayIndexKey: a line has no other name than its place.

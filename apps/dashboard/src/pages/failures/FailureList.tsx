@@ -1,4 +1,4 @@
-import { Anchor, Drawer, Text, UnstyledButton } from '@mantine/core';
+import { Anchor, Drawer, Group, Text, UnstyledButton } from '@mantine/core';
 import type { FailureShape } from '@tidemark/core/api';
 import { useMemo, useState } from 'react';
 import { Link } from 'wouter';
@@ -41,16 +41,17 @@ function Failing({ failures, sync }: { failures: readonly FailureShape[]; sync: 
       </Text>
       {sync !== undefined && <RetryAll sync={sync} />}
       <VirtualTable label="failures" rows={failures} columns={columns} keyOf={({ id }) => id} />
-      <Drawer
-        opened={opened !== undefined}
-        onClose={() => open(null)}
-        position="right"
-        size="lg"
-        title={opened && `Record ${opened.key}`}
-        closeButtonProps={{ 'aria-label': 'close' }}
-      >
-        {opened && <FailureDetail failure={opened} onDone={() => open(null)} />}
-      </Drawer>
+      <Drawer.Root opened={opened !== undefined} onClose={() => open(null)} position="right" size="lg">
+        <Drawer.Overlay />
+        <Drawer.Content>
+          {/* Not Mantine's header: a page has one banner. */}
+          <Group justify="space-between" wrap="nowrap" p="md">
+            <Drawer.Title fw={600}>Record {opened?.key}</Drawer.Title>
+            <Drawer.CloseButton aria-label="close" />
+          </Group>
+          <Drawer.Body>{opened && <FailureDetail failure={opened} onDone={() => open(null)} />}</Drawer.Body>
+        </Drawer.Content>
+      </Drawer.Root>
     </>
   );
 }

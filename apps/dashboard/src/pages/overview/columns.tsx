@@ -13,7 +13,7 @@ export const columns: readonly Column<SyncOverviewShape>[] = [
     title: 'Sync',
     width: 'minmax(0, 2fr)',
     cell: ({ sync }) => (
-      <Anchor component={Link} href={toSync(sync)} fw={600} size="sm">
+      <Anchor component={Link} href={toSync(sync)} fw={600} size="sm" underline="hover">
         {sync}
       </Anchor>
     ),

@@ -75,15 +75,16 @@ function streamFacts(stream: NonNullable<SyncDetail['stream']>): Record<string, 
 
 function Fields({ fields }: { fields: OutlineShape['fields'] }) {
   if (fields === null) return <Text size="sm">All fields, under their own names.</Text>;
+  const haveRules = fields.some(({ rule }) => rule !== '');
   return (
-    <Table.ScrollContainer minWidth={360}>
+    <Table.ScrollContainer minWidth={360} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
       <Table withTableBorder captionSide="top">
         <Table.Caption>Fields</Table.Caption>
         <Table.Thead>
           <Table.Tr>
             <Table.Th>Field</Table.Th>
             <Table.Th>Comes from</Table.Th>
-            <Table.Th>Rule</Table.Th>
+            {haveRules && <Table.Th>Rule</Table.Th>}
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -91,7 +92,7 @@ function Fields({ fields }: { fields: OutlineShape['fields'] }) {
             <Table.Tr key={`${target} ${source}`}>
               <Table.Td>{target}</Table.Td>
               <Table.Td>{source}</Table.Td>
-              <Table.Td>{rule}</Table.Td>
+              {haveRules && <Table.Td>{rule}</Table.Td>}
             </Table.Tr>
           ))}
         </Table.Tbody>

@@ -55,6 +55,7 @@ export default function RunChart({ runs }: { runs: readonly RunShape[] }) {
           valueFormatter={value}
           withXAxis={false}
           barChartProps={{ accessibilityLayer: false }}
+          maxBarWidth={40}
           barProps={{ isAnimationActive: false }}
         />
       </div>

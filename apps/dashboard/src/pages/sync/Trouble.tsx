@@ -18,7 +18,7 @@ export function Trouble({ detail: { overview, held, stream, waiting } }: { detai
       {held !== null && (
         <Alert color={held.overdue ? 'red' : 'orange'} title="One record keeps the window open">
           The record{' '}
-          <Anchor component={Link} href={toRecord(sync, held.key)} underline="always" size="sm">
+          <Anchor component={Link} href={toRecord(sync, held.key)} size="sm">
             {held.key}
           </Anchor>{' '}
           was refused <Ago ms={held.sinceMs} />: {held.message}. Nothing after it counts as done until it is mended or discarded.
@@ -36,7 +36,7 @@ export function Trouble({ detail: { overview, held, stream, waiting } }: { detai
       )}
       {waiting !== null && waiting !== undefined && (
         <Alert color="orange" title="It waits, because API calls of the org are short">
-          <Anchor component={Link} href="/connections" underline="always" size="sm">
+          <Anchor component={Link} href="/connections" size="sm">
             See how the budget stands
           </Anchor>
         </Alert>
