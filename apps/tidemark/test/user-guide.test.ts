@@ -1,0 +1,135 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type AnyConnector, ConfigError, parseConfig, systemClock } from '@tidemark/core';
+import type { Command } from 'commander';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { loadConnectors } from '../src/connectors.ts';
+import { createProgram } from '../src/main.ts';
+
+// Whoever copies from the guide gets what works: configurations that are taken, commands and flags that are there, links that lead
+// somewhere.
+
+const root = join(import.meta.dirname, '../../..');
+const pages = globSync(['README.md', 'docs/**/*.md', 'connectors/*/README.md', 'examples/*/README.md'], { cwd: root })
+  .map((path) => path.replaceAll('\\', '/'))
+  .filter((path) => !path.includes('node_modules/'))
+  .sort();
+const textOf = (page: string) => readFileSync(join(root, page), 'utf8');
+
+interface Block {
+  readonly language: string;
+  readonly text: string;
+  readonly line: number;
+}
+
+function blocksOf(text: string): Block[] {
+  const found = text.matchAll(/^```(\w*)[^\n]*\n(.*?)^```/gms);
+  return [...found].map((match) => ({
+    language: match[1]!,
+    text: match[2]!,
+    line: text.slice(0, match.index).split('\n').length,
+  }));
+}
+
+describe('configurations', () => {
+  let connectors: readonly AnyConnector[];
+  beforeAll(async () => {
+    connectors = (await loadConnectors()).connectors;
+  });
+
+  /** The names that pages use for systems which they do not show. */
+  const usual = {
+    crm: { type: 'salesforce', auth: { flow: 'sf-cli', username: 'me@example.com' } },
+    app: { type: 'postgres', url: 'postgres://tidemark@localhost/app' },
+    bus: { type: 'kafka', brokers: 'localhost:9092' },
+    docs: { type: 'mongodb', url: 'mongodb://localhost/shop' },
+    other: { type: 'sqlite', path: './other.db' },
+    q: { type: 'queue', path: './queue.db' },
+  };
+
+  const TIDEMARK_KEY = Buffer.alloc(32, 7).toString('base64');
+
+  /** A value that a variable of this name may have. */
+  function valueOf(name: string): string {
+    if (/DATABASE|STATE_URL|POSTGRES/.test(name)) return 'postgres://me@localhost/app';
+    if (/MONGO/.test(name)) return 'mongodb://localhost/shop';
+    if (/BROKERS/.test(name)) return 'localhost:9092';
+    return /URL/.test(name) ? 'https://example.com' : 'a-value-of-some-length';
+  }
+
+  function load(text: string, page: string): void {
+    const named = [...text.matchAll(/\$\{(\w+)/g)].map(([, name]) => [name!, valueOf(name!)]);
+    const env = { ...Object.fromEntries(named), TIDEMARK_KEY };
+    parseConfig(text, { file: join(root, dirname(page), 'tidemark.yaml'), env, connectors });
+  }
+
+  const whole = (page: string): { place: string; text: string }[] =>
+    blocksOf(textOf(page)).flatMap(({ language, text, line }) => {
+      if (language !== 'yaml' || !/^(connections|syncs):/m.test(text)) return [];
+      const { connections, syncs = {}, ...rest } = parse(text) as Record<string, unknown>;
+      return [
+        { place: `${page}:${line}`, text: stringify({ connections: { ...usual, ...(connections as object) }, syncs, ...rest }) },
+      ];
+    });
+
+  test.each(pages.flatMap(whole))('$place is taken', ({ place, text }) => {
+    try {
+      load(text, place);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      expect(error.problems).toEqual([]);
+    }
+  });
+});
+
+describe('commands', () => {
+  const terminal = { out() {}, err() {}, live: false, interactive: false, colourOut: false, colourErr: false };
+  const program = createProgram({ terminal, env: {}, clock: systemClock, exitCode: 0, logLine() {} });
+
+  /** What a page has people type, of lines that begin with it and of texts in single backquotes. */
+  function typed(text: string): string[] {
+    const lines = blocksOf(text)
+      .filter(({ language }) => ['', 'sh'].includes(language))
+      .flatMap((block) => block.text.replace(/\\\n\s*/g, ' ').split('\n'));
+    const spans = [...text.replace(/^```.*?^```/gms, '').matchAll(/`([^`\n]+)`/g)].map(([, span]) => span!);
+    return [...lines, ...spans].flatMap((line) => {
+      const words = /^(?:\$ )?(?:[A-Z_]+=\S* +)*(?:npx )?tidemark +(.*)/.exec(line.trim())?.[1];
+      return words === undefined ? [] : [words.replace(/\s+#.*$|\s*[|<>;&].*$/, '')];
+    });
+  }
+
+  /** Why nobody can type that; null when it is understood. */
+  function wrong(words: string): string | null {
+    let at: Command = program;
+    const rest = words.split(/\s+/).filter(Boolean);
+    while (rest.length > 0) {
+      const next = at.commands.find((each) => each.name() === rest[0]);
+      if (next === undefined) break;
+      at = next;
+      rest.shift();
+    }
+    if (at === program && /^[a-z]/.test(rest[0] ?? '')) return `there is no command ${rest[0]}`;
+    if (at.name() === 'emulator') return null;
+    const flags = rest.flatMap((word) => /^(--[a-z][a-z-]*|-[a-z](?![a-z]))/.exec(word)?.[1] ?? []);
+    const unknown = flags.filter(
+      (flag) => flag !== '--help' && !at.options.some(({ long, short }) => long === flag || short === flag),
+    );
+    return unknown.length === 0 ? null : `tidemark ${at.name()} has no ${unknown.join(', ')}`;
+  }
+
+  test.each(pages)('%s names commands and flags that there are', (page) => {
+    const problems = typed(textOf(page)).flatMap((words) => {
+      const problem = wrong(words);
+      return problem === null ? [] : [`${words}: ${problem}`];
+    });
+    expect(problems).toEqual([]);
+  });
+});
+
+test.each(pages)('the links of %s lead somewhere', (page) => {
+  const text = textOf(page).replace(/^```.*?^```/gms, '');
+  const links = [...text.matchAll(/\]\((?!https?:)([^)#\s]*)(#[^)]*)?\)/g)].map(([, path]) => path!);
+  const dead = links.filter((path) => path !== '' && !existsSync(join(root, dirname(page), path)));
+  expect(dead).toEqual([]);
+});
