@@ -1,5 +1,6 @@
 import { type DatasetSchema, type FieldSchema, type FieldType, RequestRefusedError } from '@tidemark/core';
 import type { Describe, DescribeField } from './describe.ts';
+import { fieldGrant } from './grants.ts';
 
 /** One object as it is read: what is selected, and what can be told about its changes. */
 export interface Dataset {
@@ -91,17 +92,22 @@ export async function createDataset(
   const names = wanted.fields ?? object.fields.map((field) => field.name);
   const excluded = new Set(wanted.exclude.map((name) => name.toLowerCase()));
   const fields = new Map<string, FieldSchema>();
+  const unknown: string[] = [];
   for (const name of [...always, ...names]) {
     const lower = name.toLowerCase();
     const canonical = byName.get(lower)?.name ?? name;
     if (fields.has(canonical) || (excluded.has(lower) && !always.includes(canonical))) continue;
     const found = await findField(object, name.split('.'), describe);
-    if (found === undefined) throw unknownField(object, name);
+    if (found === undefined) {
+      unknown.push(name);
+      continue;
+    }
     const schema = fieldSchema(found.field, found.path.join('.'));
     if (schema !== null) fields.set(schema.name, schema);
     else if (wanted.fields !== null || found.field.type === 'base64')
       notes.push(`${name} is left out: fields of type ${found.field.type} cannot be synced`);
   }
+  if (unknown.length > 0) throw unknownFields(object, unknown);
   return {
     object: object.name,
     schema: { name: object.name, fields: [...fields.values()], key: ['Id'] },
@@ -114,11 +120,17 @@ export async function createDataset(
   };
 }
 
-async function findField(
-  object: Describe,
+/** What an object tells of itself, of fields of which more or less is told. */
+interface Told<Field> {
+  readonly fields: readonly Field[];
+}
+
+/** The field at the end of a path such as `Account.Owner.Name`. */
+export async function findField<Field extends Pick<DescribeField, 'name' | 'relationshipName' | 'referenceTo'>>(
+  object: Told<Field>,
   path: readonly string[],
-  describe: (object: string) => Promise<Describe>,
-): Promise<{ field: DescribeField; path: readonly string[] } | undefined> {
+  describe: (object: string) => Promise<Told<Field>>,
+): Promise<{ field: Field; path: readonly string[] } | undefined> {
   const [head, ...rest] = path;
   if (rest.length === 0) {
     const field = object.fields.find((candidate) => candidate.name.toLowerCase() === head!.toLowerCase());
@@ -134,10 +146,13 @@ async function findField(
   return undefined;
 }
 
-export function unknownField(object: Describe, name: string): RequestRefusedError {
+export function unknownFields(object: Describe, names: readonly string[]): RequestRefusedError {
+  const what = `${object.name} has no ${names.length === 1 ? 'field' : 'fields'} ${names.join(', ')}`;
   const squeezed = (text: string) => text.toLowerCase().replace(/__c$|[_\s]/g, '');
-  const alike = object.fields.find((field) => squeezed(field.name) === squeezed(name));
-  return new RequestRefusedError(`${object.name} has no field ${name}`, {
-    hint: `${alike === undefined ? 'Check the spelling' : `Did you mean ${alike.name}?`}, or the user lacks the permission to see it`,
-  });
+  const alike = names.flatMap((name) => object.fields.find((field) => squeezed(field.name) === squeezed(name))?.name ?? []);
+  const spelling = alike.length === 0 ? 'Check the spelling' : `Did you mean ${alike.join(', ')}?`;
+  // Of an event everybody sees every field.
+  if (object.name.endsWith('__e')) return new RequestRefusedError(what, { hint: spelling });
+  const grant = fieldGrant(object.name, names, 'readable');
+  return new RequestRefusedError(what, { hint: `${spelling}, or the user lacks the permission to see it: ${grant}` });
 }

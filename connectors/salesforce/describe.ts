@@ -1,5 +1,7 @@
-import type { Clock } from '@tidemark/core';
+import { type Clock, RequestRefusedError, SyncError } from '@tidemark/core';
 import type { Client } from './client.ts';
+import { salesforceCode } from './errors.ts';
+import { objectGrant } from './grants.ts';
 import { shared } from './shared.ts';
 import { identifier } from './soql.ts';
 
@@ -89,13 +91,17 @@ export function createDescribes(client: Client, clock: Clock): Describes {
       const name = object.toLowerCase();
       const known = kept.get(name);
       if (known !== undefined && clock.now() - known.atMs < keptMs) return known.describe;
-      const reply = await client.request({
-        method: 'GET',
-        path: `/sobjects/${identifier(object)}/describe`,
-        headers: known?.modified ? { 'if-modified-since': known.modified } : {},
-        about: `describe of ${object}`,
-        signal,
-      });
+      const reply = await client
+        .request({
+          method: 'GET',
+          path: `/sobjects/${identifier(object)}/describe`,
+          headers: known?.modified ? { 'if-modified-since': known.modified } : {},
+          about: `describe of ${object}`,
+          signal,
+        })
+        .catch((error: unknown) => {
+          throw unseen(object, error);
+        });
       const describe = reply.status === 304 && known !== undefined ? known.describe : keptOf(reply.body as Describe);
       kept.set(name, { describe, modified: reply.headers.get('last-modified') ?? known?.modified ?? null, atMs: clock.now() });
       return describe;
@@ -104,4 +110,12 @@ export function createDescribes(client: Client, clock: Clock): Describes {
       kept.delete(object.toLowerCase());
     },
   };
+}
+
+/** An object that the user may not see looks as if there were none. */
+function unseen(object: string, error: unknown): unknown {
+  if (!(error instanceof SyncError) || salesforceCode(error) !== 'NOT_FOUND') return error;
+  const grant = objectGrant(object, 'allowRead', ...(object.endsWith('__e') ? [] : (['viewAllRecords'] as const)));
+  const hint = `Check the spelling, or the user lacks the permission to read this object: ${grant}`;
+  return new RequestRefusedError(error.message, { cause: error.cause, hint });
 }

@@ -30,8 +30,9 @@ export function salesforceCode(error: unknown): string | undefined {
 
 const quarterHourMs = 15 * 60_000;
 const fieldHint =
-  'Check the spelling, or the user lacks the permission: fields that field-level security hides look as if they did not exist';
-const objectHint = 'Check the spelling, or the user lacks the permission to read this object';
+  'Check the spelling, or the user lacks the permission: fields that field-level security hides look as if they did not exist; `tidemark package` writes a permission set over all that syncs read';
+const objectHint =
+  'Check the spelling, or the user lacks the permission to read this object; `tidemark package` writes a permission set that grants it';
 
 type Make = (message: string, cause: SalesforceReply) => SyncError;
 const refused =

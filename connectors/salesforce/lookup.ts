@@ -11,7 +11,7 @@ import {
 } from '@tidemark/core';
 import type { Client } from './client.ts';
 import type { LookupSettings } from './config.ts';
-import { createDataset, unknownField } from './dataset.ts';
+import { createDataset, unknownFields } from './dataset.ts';
 import type { DescribeField, Describes } from './describe.ts';
 import { type JsonRecord, valueAt } from './queries.ts';
 import { fromRest } from './values.ts';
@@ -28,7 +28,7 @@ export async function openLookup(
 ): Promise<Lookup> {
   const object = await describes.get(lookup.object, signal);
   const keyField = object.fields.find(({ name }) => name.toLowerCase() === key.toLowerCase());
-  if (keyField === undefined) throw unknownField(object, key);
+  if (keyField === undefined) throw unknownFields(object, [key]);
   if (!keyField.filterable) {
     throw new RequestRefusedError(`${object.name} cannot be searched by ${keyField.name}`, {
       hint: 'Name a field that a SOQL WHERE takes, best an external id, which has an index.',

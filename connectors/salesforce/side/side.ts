@@ -18,6 +18,7 @@ import {
 import { type SideSettings, from as sourceSettings, to as targetSettings } from '../config.ts';
 import { counting } from '../counted-client.ts';
 import type { Describe, DescribeField } from '../describe.ts';
+import { fieldGrant } from '../grants.ts';
 import type { OrgTime } from '../org-clock.ts';
 import { openSource, type SourceParts } from '../source.ts';
 import { findRecords, foldKey } from '../write/find-records.ts';
@@ -63,7 +64,7 @@ function linkField({ name, fields }: Describe, wanted: string): DescribeField {
   const field = fields.find((each) => each.name.toLowerCase() === wanted.toLowerCase());
   if (field === undefined) {
     throw new RequestRefusedError(`${name} has no field ${wanted}, which link: names`, {
-      hint: 'Make a text field that is a unique external id, and give the user the right to edit it',
+      hint: `Make a text field that is a unique external id, and let the user edit it: ${fieldGrant(name, [wanted], 'editable')}`,
     });
   }
   if (!field.externalId || !field.unique) {

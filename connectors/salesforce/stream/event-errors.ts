@@ -19,7 +19,7 @@ export type StreamAction = 'login' | 'again' | 'crowded' | 'lost' | 'refused' | 
 const selectHint =
   'Select the object in Setup, Change Data Capture (or let `check` do it), and look at the spelling: the names of topics know capitals';
 const rightsHint =
-  'The user needs "View All" on the object (for some objects "View All Data" or "View All Users"), and the permission "API Enabled"';
+  'The user needs "View All" on the object (viewAllRecords in a permission set, which `tidemark package` writes; for some objects "View All Data" or "View All Users"), and the permission "API Enabled"';
 
 interface Reaction {
   readonly action: StreamAction;

@@ -1,6 +1,7 @@
 import { ConfigError, type DatasetSchema, type FieldType, type Problem } from '@tidemark/core';
 import { fieldSchema } from '../dataset.ts';
 import type { Describe, DescribeField } from '../describe.ts';
+import { objectGrant } from '../grants.ts';
 
 /** One field of the rows, and the event's field that it becomes. */
 export interface PublishColumn {
@@ -20,7 +21,7 @@ export function planPublishing(event: Describe, { fields, key }: DatasetSchema, 
   const problem = (at: string, message: string, hint: string) =>
     problems.push({ place: `${place}.${at}`, message, hint, severity: 'error' });
   if (!event.createable) {
-    problem('to', `the user may not publish ${event.name}`, 'Give it the permission Create on the event in a permission set');
+    problem('to', `the user may not publish ${event.name}`, `Let it: ${objectGrant(event.name, 'allowRead', 'allowCreate')}`);
   }
   const known = new Map(event.fields.map((field) => [field.name.toLowerCase(), field]));
   const settable = event.fields.filter((field) => field.createable);

@@ -1,7 +1,7 @@
 import { type FieldSchema, RequestRefusedError, type Source, type SourceSpec } from '@tidemark/core';
 import type { Client } from '../client.ts';
 import type { From } from '../config.ts';
-import { fieldSchema, unknownField } from '../dataset.ts';
+import { fieldSchema, unknownFields } from '../dataset.ts';
 import type { Describe, Describes } from '../describe.ts';
 import { describeEvent } from './describe-event.ts';
 
@@ -50,7 +50,7 @@ function fieldsOf(event: Describe, { fields, exclude }: Pick<SourceSpec<From>, '
     const lower = name.toLowerCase();
     if (lower === eventKey.toLowerCase()) continue;
     const schema = known.get(lower);
-    if (schema === undefined) throw unknownField(event, name);
+    if (schema === undefined) throw unknownFields(event, [name]);
     chosen.set(schema.name, schema);
   }
   // Its publisher may give it any text.

@@ -2,6 +2,7 @@ import { ConfigError, type DeleteRule, type FieldType, type Problem, type Target
 import type { To } from '../config.ts';
 import { fieldSchema } from '../dataset.ts';
 import type { Describe, DescribeField } from '../describe.ts';
+import { fieldGrant, objectGrant } from '../grants.ts';
 
 export type Operation = 'upsert' | 'update' | 'insert';
 
@@ -32,7 +33,9 @@ export interface WritePlan {
   readonly warnings: readonly Pick<Problem, 'message' | 'hint'>[];
 }
 
-const permission = 'The name is spelled as in Setup, or the user lacks the permission to see it';
+/** Hidden fields look as if there were none. */
+const unseen = (object: string, field: string) =>
+  `The name is spelled as in Setup, or the user lacks the permission to see it: ${fieldGrant(object, [field], 'editable')}`;
 
 /** @throws {ConfigError} all that is in the way, each with its remedy. */
 export async function planWrites(
@@ -89,7 +92,8 @@ export async function planWrites(
       uniques.length > 0
         ? `Map what identifies a record to one of: ${uniques.join(', ')}`
         : `Add a text field to ${object}, marked as External ID and Unique, and map what identifies a record to it`;
-    if (key === undefined) return void problem('to.key', `${object} has no field ${keyName}`, `${choose}. ${permission}`);
+    if (key === undefined)
+      return void problem('to.key', `${object} has no field ${keyName}`, `${choose}. ${unseen(object, keyName)}`);
     if (key.type === 'id') {
       if (operation === 'upsert')
         problem(
@@ -107,7 +111,7 @@ export async function planWrites(
         `Mark it as Unique in Setup. ${choose}`,
       );
     else if (operation === 'upsert' && !key.createable)
-      problem('to.key', `the user may not set ${object}.${key.name}`, 'Give it edit access to this field in a permission set');
+      problem('to.key', `the user may not set ${object}.${key.name}`, `Let it: ${fieldGrant(object, [key.name], 'editable')}`);
   }
 
   async function columnOf(name: string): Promise<WriteColumn | null> {
@@ -122,7 +126,7 @@ export async function planWrites(
     }
     const field = fields.get(name.toLowerCase());
     if (field === undefined) {
-      problem(place, `${object} has no field ${name}`, `${likeness(describe, name)}. ${permission}`);
+      problem(place, `${object} has no field ${name}`, `${likeness(describe, name)}. ${unseen(object, name)}`);
       return null;
     }
     if (fieldSchema(field) === null) {
@@ -156,7 +160,11 @@ export async function planWrites(
     const lookup = describe.fields.find((field) => field.relationshipName?.toLowerCase() === relationship.toLowerCase());
     if (lookup === undefined) {
       const names = describe.fields.flatMap(({ relationshipName }) => relationshipName ?? []).join(', ');
-      problem(place, `${object} has no relationship ${relationship}`, `Those it has: ${names}. ${permission}`);
+      problem(
+        place,
+        `${object} has no relationship ${relationship}`,
+        `Those it has: ${names}. ${unseen(object, relationship.replace(/__r$/i, '__c'))}`,
+      );
       return null;
     }
     if (lookup.referenceTo.length !== 1) {
@@ -170,7 +178,11 @@ export async function planWrites(
     const parent = await describeOther(lookup.referenceTo[0]!);
     const field = parent.fields.find((candidate) => candidate.name.toLowerCase() === parentField.toLowerCase());
     if (field === undefined) {
-      problem(place, `${parent.name} has no field ${parentField}`, `${likeness(parent, parentField)}. ${permission}`);
+      problem(
+        place,
+        `${parent.name} has no field ${parentField}`,
+        `${likeness(parent, parentField)}. ${unseen(parent.name, parentField)}`,
+      );
       return null;
     }
     if (!field.externalId && !field.idLookup) {
@@ -201,8 +213,7 @@ export async function planWrites(
     if (field.calculated) return [`${name} is computed by Salesforce`, 'Leave it out of fields:'];
     const allowed = operation === 'update' ? field.updateable : field.createable;
     if (allowed) return null;
-    const hint =
-      'Leave it out, or give the user edit access to it in a permission set; between two sides it may also flow the other way only (to:). Some fields only Salesforce itself writes';
+    const hint = `Leave it out, or let the user: ${fieldGrant(object, [field.name], 'editable')}; between two sides it may also flow the other way only (to:). Some fields only Salesforce itself writes`;
     return [`the user may not ${operation === 'update' ? 'change' : 'set'} ${name}`, hint];
   }
 
@@ -228,10 +239,10 @@ export async function planWrites(
       problem(
         'to.object',
         `the user may not create ${object} records`,
-        'Give it create access to the object in a permission set, or write operation: update',
+        `Let it: ${objectGrant(object, 'allowRead', 'allowCreate')}; or write operation: update`,
       );
     if (operation !== 'insert' && !describe.updateable)
-      problem('to.object', `the user may not edit ${object} records`, 'Give it edit access to the object in a permission set');
+      problem('to.object', `the user may not edit ${object} records`, `Let it: ${objectGrant(object, 'allowRead', 'allowEdit')}`);
     if (deletes === 'mark')
       problem(
         'deletes',
@@ -242,7 +253,7 @@ export async function planWrites(
       problem(
         'deletes',
         `the user may not delete ${object} records`,
-        'Give it delete access to the object in a permission set, or write deletes: ignore',
+        `Let it: ${objectGrant(object, 'allowRead', 'allowEdit', 'allowDelete')}; or write deletes: ignore`,
       );
     if (operation === 'insert') {
       warnings.push({
