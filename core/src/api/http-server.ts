@@ -24,6 +24,8 @@ export interface HttpServer extends AsyncDisposable {
 const LOOPBACK = '127.0.0.1';
 /** Nothing that is asked of us is long. */
 const BODY_BYTES_MAX = 64 * 1024;
+/** A path may hold the key of a row. */
+const PARAMETER_MAX = 2000;
 
 /**
  * Answers HTTP until it is disposed. On this machine only, unless told otherwise: what it tells, nobody has to sign in for.
@@ -32,7 +34,12 @@ const BODY_BYTES_MAX = 64 * 1024;
 export async function startHttpServer({ host, port, log, endpoints }: HttpServerOptions): Promise<HttpServer> {
   // Commands that serve nothing do not wait for it to be loaded.
   const { default: Fastify } = await import('fastify');
-  const server: FastifyInstance = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, return503OnClosing: false });
+  const server: FastifyInstance = Fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    routerOptions: { maxParamLength: PARAMETER_MAX },
+    forceCloseConnections: true,
+    return503OnClosing: false,
+  });
   const address = host ?? LOOPBACK;
   const isOpen = !isLoopbackAddress(address);
   if (!isOpen) server.addHook('onRequest', hostGuard);

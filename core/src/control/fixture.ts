@@ -59,10 +59,13 @@ export class World {
   /** May be changed between two lives. */
   yaml: string;
   readonly #altered: Altered;
+  /** Of other types than `a`, the source, and `b`, the target. */
+  readonly #others: readonly AnyConnector[];
 
-  constructor(yaml: string, altered: Altered = {}) {
+  constructor(yaml: string, altered: Altered = {}, others: readonly AnyConnector[] = []) {
     this.yaml = yaml;
     this.#altered = altered;
+    this.#others = others;
   }
 
   async open(): Promise<this> {
@@ -80,6 +83,7 @@ export class World {
     const connectors = [
       { ...this.#connector(this.source), name: 'a' },
       { ...this.#connector(this.target), name: 'b' },
+      ...this.#others,
     ] as unknown as AnyConnector[];
     const config = parseConfig(this.yaml, { file: '/tidemark.yaml', env: {}, connectors });
     const log = { debug() {}, info() {}, warn: (data: object) => void this.warnings.push(data), error() {} };

@@ -24,7 +24,7 @@ export function whoAsks(tokens: Pick<Tokens, 'check'>) {
       const message = 'a page of another origin may not ask for this';
       return reply.code(403).send(errorOf('origin_refused', message, 'open the dashboard at the address that answers'));
     }
-    const given = /^Bearer +([\x21-\x7e]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+    const given = bearerOf(request);
     if (given === undefined) return refuse(reply, 'token_missing', 'no token was sent');
     request.asker = await tokens.check(given);
     if (request.asker === null) return refuse(reply, 'token_wrong', 'this token is not known, or was revoked');
@@ -35,6 +35,11 @@ export function whoAsks(tokens: Pick<Tokens, 'check'>) {
       .code(403)
       .send(errorOf('role_missing', message, `tidemark token add <name> --role ${needed} makes one that may`));
   };
+}
+
+/** The token that is sent, if one is. */
+export function bearerOf({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined {
+  return /^Bearer +([\x21-\x7e]+) *$/i.exec(headers.authorization ?? '')?.[1];
 }
 
 /** Who has no browser sends no origin. */

@@ -8,10 +8,9 @@ import type { HookEndpointOptions } from './hook-endpoints.ts';
 import { refuseUnknown, told } from './hook-replies.ts';
 import { readRecords } from './read-records.ts';
 import type { RequestRate } from './request-rate.ts';
+import { secondsToWait, WAIT_HINT } from './seconds-to-wait.ts';
 import { hrefOf } from './tell-receipt.ts';
 
-/** Longest wait for an outcome, in seconds. */
-const WAIT_MAX = 60;
 /** `POST /hooks/<sync>`: keeps what is sent, and answers its receipt, or what became of it where somebody waits for that. */
 export async function take(
   name: string,
@@ -35,10 +34,8 @@ export async function take(
       .header('retry-after', seconds)
       .send(errorOf('rate_limited', message, `send it again in ${seconds} s`));
   }
-  const wait = waitOf(request.query as Record<string, unknown>);
-  if (wait === null) {
-    return reply.code(400).send(errorOf('bad_request', 'wait takes whole seconds', `write ?wait=10, ${WAIT_MAX} at most`));
-  }
+  const wait = secondsToWait(request.query as Record<string, unknown>);
+  if (wait === null) return reply.code(400).send(errorOf('bad_request', 'wait takes whole seconds', WAIT_HINT));
   const key = request.headers['idempotency-key'];
   if (key !== undefined && (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key))) {
     const hint = 'send 1 to 255 visible ASCII characters, or leave it out';
@@ -95,9 +92,4 @@ async function answerOutcome(
     ? 'it is kept and tried again by itself; a mended one sent by the same key takes its place'
     : undefined;
   return reply.code(422).send({ ...errorOf(refused.error!.code, refused.error!.message, hint), ...post });
-}
-
-/** Null for what is no wait. */
-function waitOf({ wait = '0' }: Readonly<Record<string, unknown>>): number | null {
-  return typeof wait === 'string' && /^\d{1,2}$/.test(wait) && Number(wait) <= WAIT_MAX ? Number(wait) : null;
 }

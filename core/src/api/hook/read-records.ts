@@ -2,6 +2,7 @@ import type { HookConfig, HookField } from '../../config/config.ts';
 import { type Change, NO_STAMP } from '../../model/change.ts';
 import { keyOf, newRow } from '../../model/value.ts';
 import { LongNumber, readValue } from './hook-value.ts';
+import { parseBody } from './parse-body.ts';
 
 /** With this, a record says that it is no more. */
 export const DELETED = '_tidemark_deleted';
@@ -22,7 +23,7 @@ export type ReadRecords =
 
 /** One record or an array of them, each held against what the hook declares. All of them are right, or none is taken. */
 export function readRecords(body: Uint8Array, hook: HookConfig): ReadRecords {
-  const parsed = parse(body);
+  const parsed = parseBody(body);
   if ('wrong' in parsed) return { changes: null, problems: [{ record: null, field: null, message: parsed.wrong }] };
   const records = Array.isArray(parsed.value) ? (parsed.value as unknown[]) : [parsed.value];
   if (records.length === 0) {
@@ -77,26 +78,4 @@ function readRecord(
   const stampMs = stamp === null || row[stamp] == null ? NO_STAMP : Date.parse(String(row[stamp]));
   const identity = keyOf(row, key) ?? '';
   return isDeleted ? { op: 'delete', key: identity, row: null, stampMs } : { op: 'upsert', key: identity, row, stampMs };
-}
-
-function parse(body: Uint8Array): { readonly value: unknown } | { readonly wrong: string } {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch {
-    return { wrong: 'the body is not UTF-8' };
-  }
-  if (text.trim() === '') return { wrong: 'the body is empty' };
-  try {
-    return { value: JSON.parse(text, keepDigits as (key: string, value: unknown) => unknown) };
-  } catch (error) {
-    return { wrong: error instanceof SyntaxError ? 'the body is not JSON' : 'the body is nested too deep' };
-  }
-}
-
-/** A double would round it without a word. */
-function keepDigits(_: string, value: unknown, context?: { readonly source?: string }): unknown {
-  if (typeof value !== 'number' || context?.source === undefined) return value;
-  const digits = context.source.replace(/^-|[eE].*$|\./g, '').replace(/^0+/, '').length;
-  return digits > 15 && String(value) !== context.source ? new LongNumber(context.source) : value;
 }

@@ -36,7 +36,7 @@ export function hrefOf({ path }: Pick<HookConfig, 'path'>, id: string): string {
   return `${path}/${id}`;
 }
 
-function toldRecord(key: string, outcome: RecordOutcome | null, retried: ReadonlySet<string>): ToldRecord {
+export function toldRecord(key: string, outcome: RecordOutcome | null, retried: ReadonlySet<string>): ToldRecord {
   if (outcome === null) return { key, status: 'pending' };
   const { status, id, code, message } = outcome;
   return {

@@ -1,8 +1,7 @@
-import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
-import type { FastifyRequest } from 'fastify';
 import { createJsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import { whoAsks } from '../access/who-asks.ts';
+import { dataEndpoints } from '../data/data-endpoints.ts';
+import { type Description, describeTables } from '../data/describe-tables.ts';
 import type { Endpoint } from '../http-server.ts';
 import { configurationEndpoints } from './configuration-endpoints.ts';
 import { docsPage } from './docs-page.ts';
@@ -18,6 +17,7 @@ import { getRuns } from './get-runs.ts';
 import { getStreams } from './get-streams.ts';
 import { getSync } from './get-sync.ts';
 import { getSyncs } from './get-syncs.ts';
+import { guard } from './guard.ts';
 import { orgEndpoints } from './org-endpoints.ts';
 import { postConflictsResolve } from './post-conflicts-resolve.ts';
 import { postConnectionTest } from './post-connection-test.ts';
@@ -31,7 +31,6 @@ import { postReset } from './post-reset.ts';
 import { postRun } from './post-run.ts';
 import { postStop } from './post-stop.ts';
 import { postVerify } from './post-verify.ts';
-import { refuse } from './refuse.ts';
 import { getAudit, tokenEndpoints } from './token-endpoints.ts';
 
 const endpoints: readonly ApiEndpoint[] = [
@@ -66,10 +65,8 @@ const endpoints: readonly ApiEndpoint[] = [
 
 /** A configuration is the longest that is sent. */
 const BODY_BYTES_MAX = 2 * 1024 * 1024;
-/** Of one address in a minute: a dashboard asks a few times a second at most, a guesser of tokens is slowed down. */
-const REQUESTS_MAX = 1200;
 
-/** `/api/v1/…`, its description at `/api/v1/openapi.json`, and a page to read and try it at `/api-docs`. */
+/** `/api/v1/…` and `/data/…`, their description at `/api/v1/openapi.json`, and a page to read and try it at `/api-docs`. */
 export function apiV1(parts: ApiParts): Endpoint {
   return (server) => {
     server.register(async (scope) => {
@@ -83,8 +80,11 @@ export function apiV1(parts: ApiParts): Endpoint {
         transform: createJsonSchemaTransform({ skipList: [] }),
       });
       await scope.register(async (api) => addEndpoints(api.withTypeProvider() as Api, parts), { prefix: '/api/v1' });
+      await scope.register(async (data) => dataEndpoints(data, parts), { prefix: '/data' });
       // What there is to ask is no secret; it has no script of anybody else's.
-      scope.get('/api/v1/openapi.json', { schema: { hide: true } }, async () => scope.swagger());
+      scope.get('/api/v1/openapi.json', { schema: { hide: true } }, async (request) =>
+        describeTables(scope.swagger() as Description, request, parts),
+      );
       await scope.register(docsPage);
     });
   };
@@ -93,20 +93,9 @@ export function apiV1(parts: ApiParts): Endpoint {
 async function addEndpoints(api: Api, parts: ApiParts): Promise<void> {
   api.setValidatorCompiler(validatorCompiler);
   api.setSerializerCompiler(serializerCompiler);
-  api.setErrorHandler((error: Error, request, reply) => refuse(error, request, reply, parts.log));
-  await api.register(rateLimit, { max: REQUESTS_MAX, timeWindow: '1 minute' });
-  api.addHook('onRequest', whoAsks(parts.engine.tokens));
-  api.addHook('onResponse', async (request, { statusCode }) => record(request, statusCode, parts));
+  await guard(api, parts);
   api.addHook('onRoute', (route) => {
     route.bodyLimit ??= BODY_BYTES_MAX;
   });
   for (const add of endpoints) add(api, parts);
-}
-
-/** What changes something is on record, and what was refused to somebody. */
-async function record(request: FastifyRequest, status: number, { engine, now, log }: ApiParts): Promise<void> {
-  const { method, url, asker, ip } = request;
-  if (asker === null || method === 'GET' || method === 'HEAD') return;
-  const entry = { atMs: now(), who: `${asker.name} (${asker.id})`, what: `${method} ${url.split('?')[0]}`, status, from: ip };
-  await engine.recordAudit(entry).catch((error) => log.error({ err: error, ...entry }, 'this could not be put on record'));
 }

@@ -1,4 +1,5 @@
 import { systemClock } from '../../base/clock.ts';
+import type { AnyConnector } from '../../config/config.ts';
 import { Configuration } from '../../control/configuration.ts';
 import type { Engine } from '../../control/engine.ts';
 import { World } from '../../control/fixture.ts';
@@ -31,8 +32,8 @@ export class ApiWorld implements AsyncDisposable {
     this.url = parts.server.url;
   }
 
-  static async open(yaml = YAML): Promise<ApiWorld> {
-    const world = await new World(yaml).open();
+  static async open(yaml = YAML, others: readonly AnyConnector[] = []): Promise<ApiWorld> {
+    const world = await new World(yaml, {}, others).open();
     const engine = world.engine();
     const told: object[] = [];
     const tell = (data: object) => void told.push(data);
@@ -53,7 +54,7 @@ export class ApiWorld implements AsyncDisposable {
     return this.#tokens.get(role)!;
   }
 
-  async ask(method: string, path: string, { as = 'admin', body, headers }: Ask = {}): Promise<{ status: number; body: Json }> {
+  async ask(method: string, path: string, { as = 'admin', body, headers }: Ask = {}): Promise<Answer> {
     const response = await fetch(`${this.url}${path}`, {
       method,
       headers: {
@@ -64,7 +65,7 @@ export class ApiWorld implements AsyncDisposable {
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    return { status: response.status, body: text === '' ? null : JSON.parse(text) };
+    return { status: response.status, body: text === '' ? null : JSON.parse(text), headers: response.headers };
   }
 
   /** What came of an operation that was begun. */
@@ -83,6 +84,12 @@ export class ApiWorld implements AsyncDisposable {
 
 // biome-ignore lint/suspicious/noExplicitAny: what an answer looks like is what tests find out.
 type Json = any;
+
+interface Answer {
+  readonly status: number;
+  readonly body: Json;
+  readonly headers: Headers;
+}
 
 interface Ask {
   /** Null: nobody. */

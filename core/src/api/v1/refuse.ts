@@ -16,6 +16,18 @@ import { errorOf } from '../error-of.ts';
 /** There is nothing of that name. */
 export class NotFoundError extends RequestRefusedError {}
 
+/** What HTTP has a status of its own for. */
+export class StatedError extends RequestRefusedError {
+  readonly status: number;
+  readonly told: string;
+
+  constructor(status: number, told: string, message: string, hint: string) {
+    super(message, { hint });
+    this.status = status;
+    this.told = told;
+  }
+}
+
 /** An error as HTTP says it: what is wrong, where, and what to do; what nobody has thought of is told to the log alone. */
 export function refuse(error: Error & { statusCode?: number }, request: FastifyRequest, reply: FastifyReply, log: Log) {
   if (hasZodFastifySchemaValidationErrors(error)) {
@@ -38,10 +50,12 @@ export function refuse(error: Error & { statusCode?: number }, request: FastifyR
 }
 
 function codeOf(error: SyncError): string {
+  if (error instanceof StatedError) return error.told;
   return error instanceof NotFoundError ? 'not_found' : error.code;
 }
 
 function statusOf(error: SyncError): number {
+  if (error instanceof StatedError) return error.status;
   if (error instanceof NotFoundError) return 404;
   if (error instanceof RateLimitedError) return 429;
   if (error instanceof RequestRefusedError || error instanceof ConfigError) return 422;
