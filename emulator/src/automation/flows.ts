@@ -1,12 +1,13 @@
 import { type Org, type RecordSave, SalesforceError, type Value, type Values } from '../org/types.ts';
+import { toRest } from '../org/values.ts';
 import { isPlatformEvent } from '../schema/platform-event.ts';
 import type { Cell } from './formula/types.ts';
 import { requireField } from './record-values.ts';
 import { conditionTest, type RuleCondition, type SaveTest, saveFormula } from './rule-condition.ts';
 import { createRuleSet, requireObject } from './rules.ts';
 
-/** A value as it is, or a formula over the record that the flow runs for. */
-export type FlowValue = Value | { readonly formula: string };
+/** A value as it is, or that of a field or a formula of the record that the flow runs for. A formula's `Id` has 15 characters. */
+export type FlowValue = Value | { readonly field: string } | { readonly formula: string };
 
 /** One thing that a flow does. */
 export type FlowAction =
@@ -110,6 +111,10 @@ function readValues(org: Org, object: string, target: string, values: Readonly<R
   const entries = Object.entries(values).map(([name, value]): [string, (save: RecordSave) => Value] => {
     const { column } = requireField(org.calculations, target, name);
     if (value === null || typeof value !== 'object') return [column.name, () => value];
+    if ('field' in value) {
+      const source = requireField(org.calculations, object, value.field);
+      return [column.name, (save) => toRest(source.column.kind, source.read(save.row, save.transaction.row))];
+    }
     const formula = saveFormula(org, object, value.formula);
     const isPercent = column.field.type === 'percent';
     return [column.name, (save) => asValue(formula.work(save), isPercent)];

@@ -29,10 +29,14 @@ const documented = evidence(
 function put(name: string, start: string, rest = ''): void {
   const values =
     '<inputAssignments><field>LastName</field><value><elementReference>$Record.Name</elementReference></value></inputAssignments>' +
-    '<inputAssignments><field>Title</field><value><stringValue>made</stringValue></value></inputAssignments>';
+    '<inputAssignments><field>Title</field><value><stringValue>made</stringValue></value></inputAssignments>' +
+    '<inputAssignments><field>AccountId</field><value><elementReference>$Record.Id</elementReference></value></inputAssignments>' +
+    '<inputAssignments><field>Department</field><value><elementReference>Words</elementReference></value></inputAssignments>';
   const create = `<recordCreates><name>Make</name><label>Make</label>${values}<object>Contact</object></recordCreates>`;
   const begin = `<connector><targetReference>Make</targetReference></connector><object>Account</object><triggerType>RecordAfterSave</triggerType>`;
-  const body = `${create}${rest}<start>${begin}${start}</start>${rest.includes('<status>') ? '' : '<status>Active</status>'}`;
+  const formula =
+    '<formulas><name>Words</name><dataType>String</dataType><expression>{!$Record.Name} &amp; "!"</expression></formulas>';
+  const body = `${formula}${create}${rest}<start>${begin}${start}</start>${rest.includes('<status>') ? '' : '<status>Active</status>'}`;
   writeFileSync(
     join(folder, `flows/${name}.flow-meta.xml`),
     `<Flow xmlns="http://soap.sforce.com/2006/04/metadata"><apiVersion>62.0</apiVersion>${body}</Flow>`,
@@ -48,6 +52,7 @@ function open() {
     notes: [...source.notes, ...notes].map(({ file, message }) => `${file}: ${message}`),
     insert: (values: Values) => org.write((t) => t.insert('Account', values).id),
     update: (id: string, values: Values) => org.write((t) => t.update('Account', id, values).id),
+    contacts: () => records(org, 'SELECT AccountId, Department FROM Contact'),
     made: () =>
       records(org, "SELECT LastName FROM Contact WHERE Title = 'made' ORDER BY LastName").map(({ LastName }) => LastName),
   };
@@ -88,6 +93,14 @@ test.each([
   insert({ Name: 'big', Rating: 'Cold', AnnualRevenue: 9 });
   update(insert({ Name: 'neither' }), { Rating: 'Hot', AnnualRevenue: 9 });
   expect(made()).toEqual(expected);
+});
+
+test(`values are texts, fields of the record as they are, and formulas ${documented}`, () => {
+  put('F', both);
+  const { insert, contacts } = open();
+  const AccountId = insert({ Name: 'a' });
+  expect(AccountId).toHaveLength(18);
+  expect(contacts()).toMatchObject([{ AccountId, Department: 'a!' }]);
 });
 
 test(`only an update that meets the conditions anew, where the flow says so ${documented}`, () => {

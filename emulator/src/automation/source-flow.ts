@@ -24,8 +24,10 @@ function recordFormula(formula: string): string {
     .replaceAll(/\{!([^}]*)\}/g, '$1');
 }
 
-const flowValue = (value: FlowOperand): FlowValue =>
-  'formula' in value ? { formula: recordFormula(value.formula) } : value.literal;
+function flowValue(value: FlowOperand): FlowValue {
+  if ('formula' in value) return { formula: recordFormula(value.formula) };
+  return 'field' in value ? value : value.literal;
+}
 
 /** `1 AND (2 OR 3)`, or all or any of them. */
 function joined(conditions: readonly string[], logic: string): string | undefined {
@@ -51,7 +53,8 @@ function filterFormula({ field, operator, value }: FlowFilter, type: string | un
   const isTrue = 'literal' in value && value.literal !== false;
   if (operator === 'IsChanged') return isTrue ? `ISCHANGED(${field})` : `NOT(ISCHANGED(${field}))`;
   if (operator === 'IsNull') return isTrue ? `ISBLANK(${subject})` : `NOT(ISBLANK(${subject}))`;
-  const operand = 'formula' in value ? recordFormula(value.formula) : literal(value.literal, type);
+  const operand =
+    'literal' in value ? literal(value.literal, type) : 'field' in value ? value.field : recordFormula(value.formula);
   if (operator === 'Contains') return `CONTAINS(${subject}, ${operand})`;
   if (operator === 'StartsWith') return `BEGINS(${subject}, ${operand})`;
   const comparison = comparisons[operator];

@@ -75,7 +75,7 @@ function madeObject(use: ObjectUse, own: PackageConfig, names: Names, types: Typ
   const isMade = names.isOwn(use.name) && (said !== undefined || use.creates || use.edits);
   const written = types.written(use, saidFields(own.objects, use.name));
   for (const field of written) use.writes.add(field);
-  const fields = types.fields(`package.objects.${use.name}`, use, [...(said?.fields.keys() ?? []), ...written], said?.fields);
+  const fields = types.fields(`package.objects.${use.name}`, use, [...(said?.fields.keys() ?? []), ...use.writes], said?.fields);
   if (!isMade && fields.size === 0) return null;
   const label = said?.label ?? labelOf(names.local(use.name));
   const nameIsText = [...use.writes].some((field) => field.toLowerCase() === 'name');
@@ -94,7 +94,7 @@ function madeEvent(use: EventUse, own: PackageConfig, names: Names, types: Types
     ...types.written(use, said?.fields),
   ];
   const fields = types.fields(place, use, wanted, said?.fields);
-  if (fields.size === 0)
+  if (!wanted.some((field) => names.isOwn(field)))
     types.problem(place, 'has no fields that are told anywhere', 'say them: fields: { Record_Ids__c: LongTextArea }');
   const label = said?.label ?? labelOf(names.local(use.name));
   const publish = said?.publish ?? 'after-commit';
@@ -168,6 +168,8 @@ class Types {
   }
 
   #arrivingAs({ writers }: Used, field: string): FieldDefinition | null {
+    // What comes for a parent names it, and is not what refers to it.
+    if (field.includes('.')) return null;
     for (const { name } of writers) {
       const schema = this.#facts.arriving.get(name)?.fields.find((each) => each.name.toLowerCase() === field.toLowerCase());
       const definition = schema === undefined ? null : definitionFor(schema);

@@ -27,8 +27,8 @@ export interface FlowCreate {
   values: { field: string; value: FlowOperand }[];
 }
 
-/** A value as it is, or a formula over the record. */
-export type FlowOperand = { literal: string | number | boolean | null } | { formula: string };
+/** A value as it is, a field of the record (`$Record.Id`), or a formula over it. */
+export type FlowOperand = { literal: string | number | boolean | null } | { field: string } | { formula: string };
 
 /** Elements that do nothing when a record is saved. */
 const withoutEffect = [
@@ -109,7 +109,10 @@ function readOperand(owner: Element, formulas: ReadonlyMap<string, string>): Flo
   const value = owner.child('value');
   if (!value) return { literal: null };
   const reference = value.text('elementReference');
-  if (reference !== undefined) return { formula: formulas.get(reference) ?? `{!${reference}}` };
+  if (reference !== undefined) {
+    const field = /^\$Record\.([\w.]+)$/.exec(reference)?.[1];
+    return field === undefined ? { formula: formulas.get(reference) ?? `{!${reference}}` } : { field };
+  }
   const number = value.text('numberValue');
   if (number !== undefined) return { literal: Number(number) };
   if (value.has('booleanValue')) return { literal: value.boolean('booleanValue') };
