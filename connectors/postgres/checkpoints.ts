@@ -33,8 +33,12 @@ export class PostgresCheckpoints implements Checkpoints {
   }
 
   async isThere(client: Client): Promise<boolean> {
-    const { rows } = await query(client, 'SELECT to_regclass($1)', [this.table]);
-    return rows[0]![0] !== null;
+    // Not by to_regclass: what a session once did not find it may go on not finding, until the end of its transaction.
+    const { rows } = await query(client, 'SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = $2', [
+      this.#schema,
+      TABLE,
+    ]);
+    return rows.length > 0;
   }
 
   async acquire(unit: string): Promise<{ epoch: number; checkpoint: string | null }> {

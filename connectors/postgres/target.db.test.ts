@@ -314,3 +314,17 @@ describe('what goes wrong around a write', () => {
     await database.script('DROP ROLE reader');
   });
 });
+
+test('many that begin at once, in sessions that have looked before, find one another’s tables (P11)', async () => {
+  const connection = database.connect({ schema: 'shared' });
+  await database.script('CREATE SCHEMA shared');
+  const targets = await Promise.all(
+    Array.from({ length: 4 }, (_, i) =>
+      connection.openTarget!({ to: { table: `of_${i}` }, unit: `unit ${i}`, schema, deletes: 'mirror' }, never),
+    ),
+  );
+  // Each session has seen that there is nothing.
+  await Promise.all(targets.map((target, i) => target.checkpoints!.read(`unit ${i}`)));
+  await Promise.all(targets.map((target) => target.prepare()));
+  await Promise.all(targets.map((target, i) => target.checkpoints!.acquire(`unit ${i}`)));
+});
