@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { AccessDeniedError } from './errors.ts';
+import { AccessDeniedError, InvariantError, TransientError } from './errors.ts';
 import { createLog, type LogOptions } from './log.ts';
 import { registerSecret, registerToken, scrub } from './secrets.ts';
 
@@ -134,4 +134,14 @@ describe('log lines', () => {
     coloured.log.info({}, 'hello');
     expect(coloured.text()).toContain('\u001b[32minfo');
   });
+});
+
+test('a fault that we understand is told without the place in our code; one that we do not, with it', () => {
+  const { log, lines } = collect();
+  log.warn({ err: new TransientError('busy', { hint: 'wait' }) }, 'tried again');
+  log.error({ err: new InvariantError('cannot be') }, 'stopped');
+  const [known, bug] = lines.map((line) => JSON.parse(line) as { err: object });
+  expect(known!.err).toMatchObject({ code: 'transient', hint: 'wait' });
+  expect(known!.err).not.toHaveProperty('stack');
+  expect(bug!.err).toHaveProperty('stack');
 });

@@ -1,4 +1,5 @@
 import pino from 'pino';
+import { InvariantError, SyncError, UnexpectedReplyError } from './errors.ts';
 import { exportLine, traceIds } from './export-line.ts';
 import { formatLogLine } from './format-log-line.ts';
 import { scrub } from './secrets.ts';
@@ -72,6 +73,11 @@ function isSecretName(name: string): boolean {
   return SECRET_NAMES.test(name.replace(/[^a-z]/gi, '').toLowerCase());
 }
 
+/** Where in our code a password was found to be wrong tells nobody anything: lines of it hide what does. */
+function isUnderstood(error: Error): boolean {
+  return error instanceof SyncError && !(error instanceof InvariantError || error instanceof UnexpectedReplyError);
+}
+
 /** Not the error's other members: drivers hang whole requests, and with them credentials and rows, onto their errors. */
 function describeError(error: Error, depth: number): object {
   const { code, hint } = error as { code?: unknown; hint?: unknown };
@@ -80,7 +86,7 @@ function describeError(error: Error, depth: number): object {
     ...(typeof code === 'string' && { code }),
     message: error.message,
     ...(typeof hint === 'string' && { hint }),
-    ...(error.stack !== undefined && { stack: error.stack }),
+    ...(error.stack !== undefined && !isUnderstood(error) && { stack: error.stack }),
     ...(error.cause !== undefined && { cause: writable(error.cause, depth + 1) }),
   };
 }
