@@ -63,7 +63,7 @@ export async function serveHttp(options: ServeOptions): Promise<Served> {
   // Commands that serve nothing do without it.
   const { apiV1 } = await import('@tidemark/core/api-v1');
   const operations = new Operations({ clock, log, stop });
-  const metrics = await createMetrics(engine, now);
+  const metrics = await createMetrics(engine, now, version());
   const reasons = async () => [...notReady(), ...(await storeTrouble(engine))];
   const endpoints = [
     getMetrics(metrics, isOpen ? engine.tokens : null),

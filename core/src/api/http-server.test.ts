@@ -129,7 +129,7 @@ describe('metrics', () => {
     await world.write(['people', '1', { name: 'Kent' }]);
     await world.start();
     await world.clock.advance(60_000);
-    const metrics = await createMetrics(world.engine, world.clock.now);
+    const metrics = await createMetrics(world.engine, world.clock.now, '1.2.3');
     const { url } = await serve([getMetrics(metrics, null)]);
     metrics.observe(await world.engine.run('people', { full: true, signal: new AbortController().signal }));
     await world.write(['people', '1', { name: 'El' }]);
@@ -165,24 +165,26 @@ describe('metrics', () => {
   });
 
   test('come without the store, and say that it is down', async () => {
+    await using world = await StreamWorld.open();
+    await world.start();
     const engine = {
-      status: async () => {
+      config: world.engine.config,
+      measures: async () => {
         throw new Error('down');
       },
       liveStatus: () => [],
       allowances: async () => {
         throw new Error('down');
       },
-      budgets: async () => {
-        throw new Error('down');
-      },
+      knownBudgets: () => [],
       usage: () => [{ connection: 'crm', name: 'requests', used: 30, max: 100, windowMs: 86_400_000 } as const],
       workers: async () => {
         throw new Error('down');
       },
       owned: () => ['contacts'],
+      notifications: world.engine.notifications,
     };
-    const { url } = await serve([getMetrics(await createMetrics(engine, () => 0), null)]);
+    const { url } = await serve([getMetrics(await createMetrics(engine, () => 0, '1.2.3'), null)]);
     const found = await scraped(url);
     expect(found.get('tidemark_store_up')).toBe(0);
     expect(found.get('tidemark_api_requests_remaining{connection="crm"}')).toBe(70);

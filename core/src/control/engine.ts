@@ -23,6 +23,7 @@ import { Connections } from './connections.ts';
 import type { EngineOptions, EngineParts } from './engine-options.ts';
 import { liveUnit } from './follow-streams.ts';
 import { Hooks } from './hooks.ts';
+import { measureSyncs, type SyncMeasures } from './measure-syncs.ts';
 import { Notifications } from './notifications/notifications.ts';
 import { OrgDirectory } from './orgs/org-directory.ts';
 import { type OrgHealth, orgHealth } from './orgs/org-health.ts';
@@ -155,7 +156,7 @@ export class Engine implements AsyncDisposable {
   }
 
   async run(name: string, options: RunOptions): Promise<RunReport> {
-    return this.#ofEither(name).run(name, options);
+    return this.#told(this.#ofEither(name).run(name, options));
   }
 
   /** @throws {RequestRefusedError} nothing can be read for it: 004-8 */
@@ -180,7 +181,7 @@ export class Engine implements AsyncDisposable {
   }
 
   async retry(name: string, options: RunOptions & { ids?: readonly string[] }): Promise<RunReport> {
-    return this.#ofEither(name).retry(name, options);
+    return this.#told(this.#ofEither(name).retry(name, options));
   }
 
   /**
@@ -193,7 +194,7 @@ export class Engine implements AsyncDisposable {
   }
 
   refetch(name: string, keys: readonly string[], options: RunOptions): Promise<RunReport> {
-    return this.#parts.syncs.refetch(name, keys, options);
+    return this.#told(this.#parts.syncs.refetch(name, keys, options));
   }
 
   verify(name: string, options: RunOptions & { repair: boolean }): Promise<Verdict> {
@@ -258,6 +259,17 @@ export class Engine implements AsyncDisposable {
       if (status !== null) found.push(status);
     }
     return found;
+  }
+
+  /** The same of connections that this process uses, by its own count: asked as often as anybody likes. */
+  knownBudgets(): readonly BudgetStatus[] {
+    const { budgets, clock } = this.#parts;
+    return budgets.statuses(clock.now());
+  }
+
+  /** What is measured of every sync. */
+  measures(): Promise<readonly SyncMeasures[]> {
+    return measureSyncs(this.#parts);
   }
 
   /** What replies have told lately of the use of other connections, for nothing. */
@@ -380,6 +392,13 @@ export class Engine implements AsyncDisposable {
     await this.#parts.pairings[Symbol.asyncDispose]();
     await this.#connections[Symbol.asyncDispose]();
     await this.#parts.budgets[Symbol.asyncDispose]();
+  }
+
+  /** Whoever counts runs counts those that somebody asked for as well. */
+  async #told(running: Promise<RunReport>): Promise<RunReport> {
+    const report = await running;
+    this.#scheduled?.ran(report);
+    return report;
   }
 
   #ofEither(name: string): Syncs | Pairings {

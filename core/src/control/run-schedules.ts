@@ -38,6 +38,8 @@ export interface Schedules {
   live(): readonly LiveProgress[];
   /** The units that it owns. */
   owned(): readonly string[];
+  /** A run has ended that was none of these. */
+  ran(report: RunReport): void;
 }
 
 /** Runs every scheduled sync and follows every stream that this process owns, until `stop` aborts; then finishes the batch under way. */
@@ -84,5 +86,5 @@ export function runSchedules(parts: Parts, { worker = { name: 'unnamed', version
     trimJournals({ store: store.journal, clock, log, stop: either }),
     trimRuns(store, clock, log, either),
   ]);
-  return { live: followed, owned: () => ownership.owned, ended };
+  return { live: followed, owned: () => ownership.owned, ran: onRun, ended };
 }

@@ -66,6 +66,14 @@ export class StoppedError extends Error {
   }
 }
 
+/** Records that were written to one side of a two-way sync. */
+export interface SideCounts {
+  readonly connection: string;
+  readonly created: number;
+  readonly updated: number;
+  readonly deleted: number;
+}
+
 /** Counts of a run in the making. */
 export class Tally {
   read = 0;
@@ -75,6 +83,8 @@ export class Tally {
   deleted = 0;
   failed = 0;
   dropped = 0;
+  /** Where writes go two ways: what each side got. */
+  sides: readonly SideCounts[] = [];
   windowFromMs: number | null = null;
   windowToMs: number | null = null;
   heldBy: string | null = null;

@@ -37,6 +37,8 @@ export interface RunReport {
   readonly error: { readonly code: string; readonly message: string; readonly hint?: string } | null;
   readonly heldBy: string | null;
   readonly openFailures: number;
+  /** Of a two-way sync: what was written to each side, by connection. */
+  readonly sides?: Tally['sides'];
 }
 
 /** What a run of any kind of sync is recorded with. */
@@ -138,6 +140,7 @@ async function record(prepared: Recording, options: RunOptions, attempt: Attempt
     error,
     heldBy: tally.heldBy,
     openFailures,
+    ...(tally.sides.length > 0 && { sides: tally.sides }),
   };
   if (state === 'failed') log.error({ sync: config.name, kind, ...counts, ...error }, 'run failed');
   else if (error !== null) log.warn({ sync: config.name, kind, ...counts, ...error }, 'the run waits for calls');

@@ -109,6 +109,17 @@ export async function waitOf(sync: string, store: Pick<Store, 'getValue'>, nowMs
   return null;
 }
 
+/** The same of all syncs that wait. */
+export async function waitsOf(store: Pick<Store, 'values'>, nowMs: number): Promise<ReadonlyMap<string, Wait>> {
+  const waits = new Map<string, Wait>();
+  for (const [name, value] of await store.values(waitName(''))) {
+    const wait = JSON.parse(value) as Wait;
+    const sync = name.slice(waitName('').length).replace(/ \w+$/, '');
+    if (wait.untilMs > nowMs) waits.set(sync, wait);
+  }
+  return waits;
+}
+
 function waitName(name: string): string {
   return `wait of ${name}`;
 }

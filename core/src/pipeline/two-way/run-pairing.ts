@@ -81,7 +81,7 @@ async function attempt(
     }
     await store.links.removeGoneLinks(name, clock.now() - TOMBSTONES_MS);
   } finally {
-    report(tally, scope);
+    report(pairing, tally, scope);
   }
 }
 
@@ -145,7 +145,7 @@ export function retryPairing(
       const left = options.decisions.map(({ conflict }) => conflict.leftKey);
       await reconcile(pairing, { left, right: [] }, { signal: scope.signal, tally, decisions: options.decisions });
     } finally {
-      report(tally, scope);
+      report(pairing, tally, scope);
     }
   });
 }
@@ -310,7 +310,11 @@ function optionsOf({ scope, tally }: PairingRun): ReconcileOptions {
 }
 
 /** The run's record counts what was written, wherever. */
-function report({ read, failed, left, right }: PairingTally, { tally }: RunScope): void {
+function report({ names }: OpenedPairing, { read, failed, left, right }: PairingTally, { tally }: RunScope): void {
+  tally.sides = [
+    { connection: names.left, ...left },
+    { connection: names.right, ...right },
+  ];
   tally.read = read;
   tally.failed = failed;
   tally.created = left.created + right.created;
