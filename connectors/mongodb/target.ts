@@ -31,6 +31,10 @@ export class MongodbTarget implements Target {
     return this.#layout.plan();
   }
 
+  async places(): Promise<ReadonlyMap<string, string>> {
+    return (await this.#layout.shape()).places;
+  }
+
   async prepare(): Promise<readonly SchemaChange[]> {
     const changes = await this.plan();
     await this.#layout.prepare();

@@ -18,7 +18,7 @@ import { type Pool, query, transaction } from './driver.ts';
 import { NAME_BYTES_MAX } from './identifiers.ts';
 import { DELETED_AT, inScope, type Layout, scopeSettings } from './layout.ts';
 import { openLoad } from './load.ts';
-import { makeChange, type Place, planTable, rememberColumns } from './prepare.ts';
+import { makeChange, type Place, type Preparation, planTable, rememberColumns } from './prepare.ts';
 import { keyTexts } from './row-texts.ts';
 import { fromPostgres } from './values.ts';
 import { writeChanges } from './write.ts';
@@ -44,10 +44,12 @@ export class PostgresTarget implements Target {
   }
 
   async plan(): Promise<readonly SchemaChange[]> {
-    const planned = await transaction(this.#pool, { readOnly: true }, (client) =>
-      planTable(client, this.#place, this.#spec, this.checkpoints),
-    );
-    return planned.changes;
+    return (await this.#planned()).changes;
+  }
+
+  async places(): Promise<ReadonlyMap<string, string>> {
+    const { columns } = (await this.#planned()).layout;
+    return new Map(columns.map(({ field, rawName }) => [field.name, rawName]));
   }
 
   async prepare(): Promise<readonly SchemaChange[]> {
@@ -107,6 +109,10 @@ export class PostgresTarget implements Target {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  #planned(): Promise<Preparation> {
+    return transaction(this.#pool, { readOnly: true }, (client) => planTable(client, this.#place, this.#spec, this.checkpoints));
+  }
 
   /** The sync that it is written for. */
   get unit(): string {

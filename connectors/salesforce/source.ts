@@ -5,6 +5,7 @@ import type { From } from './config.ts';
 import { createDataset } from './dataset.ts';
 import { type DeltaMemory, type DeltaSource, markDelta, newDeltaMemory, readDelta, rewindDelta } from './delta.ts';
 import type { Describes } from './describe.ts';
+import { describeFields } from './describe-fields.ts';
 import { salesforceCode } from './errors.ts';
 import { callsOfFullRead, countRecords, type FullSource, readFull } from './full-read.ts';
 import { readKeys } from './read-keys.ts';
@@ -124,6 +125,7 @@ export async function openSource(
           rewind: rewindDelta,
         }),
     readKeys: (keys, abort) => checked(readKeys(client, dataset, filter, keys, abort)),
+    describeFields: (abort) => describeFields(client, dataset.schema, abort),
     describeCheckpoint,
     async [Symbol.asyncDispose]() {},
   };

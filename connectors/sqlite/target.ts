@@ -49,6 +49,11 @@ export class SqliteTarget implements Target {
     return (await this.#planned()).changes;
   }
 
+  async places(): Promise<ReadonlyMap<string, string>> {
+    const { columns } = (await this.#planned()).layout;
+    return new Map(columns.map(({ field, column }) => [field, column]));
+  }
+
   async prepare(): Promise<readonly SchemaChange[]> {
     const seen = await this.#planned();
     if (seen.isDone) {

@@ -40,6 +40,7 @@ export { type AllowanceStatus, describeAllowance } from './control/allowances.ts
 export { type BudgetStatus, describeBudget } from './control/budget/budget-status.ts';
 export type { Wait } from './control/budget/budgets.ts';
 export type { Captured } from './control/check-streams.ts';
+export type { DescribedTarget, TargetField } from './control/describe-target.ts';
 export { Configuration, type ConfigurationVerdict } from './control/configuration.ts';
 export * from './control/engine.ts';
 export type { EngineOptions } from './control/engine-options.ts';
@@ -64,6 +65,7 @@ export * from './model/call-budget.ts';
 export * from './model/change.ts';
 export * from './model/change-log.ts';
 export * from './model/column-names.ts';
+export * from './model/field-details.ts';
 export * from './model/connector.ts';
 export * from './model/gathering-writer.ts';
 export * from './model/inbox.ts';

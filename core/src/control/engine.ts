@@ -20,6 +20,7 @@ import { Budgets } from './budget/budgets.ts';
 import { checkConfig } from './check-config.ts';
 import { type Captured, captureFiles, captureStreams, liveDatasets } from './check-streams.ts';
 import { Connections } from './connections.ts';
+import { type DescribedTarget, describeTarget } from './describe-target.ts';
 import type { EngineOptions, EngineParts } from './engine-options.ts';
 import { liveUnit } from './follow-streams.ts';
 import { Hooks } from './hooks.ts';
@@ -131,6 +132,16 @@ export class Engine implements AsyncDisposable {
   /** Takes away what a source needed only for being read. Targets stay. */
   async removeSchema(name: string, signal: AbortSignal): Promise<SyncSchema> {
     return (await this.#eachSchema(name, 'removeSource', removeSchema, signal))[0]!;
+  }
+
+  /** What stands in the targets of one-way syncs, for whoever programs against it. Of syncs for each org, the first one speaks for all. */
+  async describeTargets(name: string | undefined, signal: AbortSignal): Promise<readonly DescribedTarget[]> {
+    const { syncs } = this.#parts;
+    const asked = name === undefined ? syncs.all() : [syncs.get(name)];
+    const each = new Map(asked.toReversed().map((sync) => [sync.org?.template ?? sync.name, sync]));
+    const described: DescribedTarget[] = [];
+    for (const sync of [...each.values()].reverse()) described.push(await describeTarget(sync, syncs, signal));
+    return described;
   }
 
   async #eachSchema(

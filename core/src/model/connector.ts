@@ -5,6 +5,7 @@ import type { Random } from '../base/random.ts';
 import type { Block } from './block.ts';
 import type { BudgetRules, CallBudget } from './call-budget.ts';
 import type { Batch, Change, WriteResult } from './change.ts';
+import type { FieldDetails } from './field-details.ts';
 import type { Inbox, InboxSpec } from './inbox.ts';
 import type { Lookup, LookupSpec } from './lookup.ts';
 import type { DescribedObject } from './object-definition.ts';
@@ -222,6 +223,8 @@ export interface Source extends AsyncDisposable {
   waitForChange?(from: string, signal: AbortSignal): Promise<void>;
   /** These records as they are now: an upsert for each that matches the filter, a delete for each that is gone. */
   readKeys?(keys: readonly string[], signal: AbortSignal): Promise<readonly Change[]>;
+  /** What the system tells of the fields of `schema`, by their names there. Asked anew, for whoever wants to program against them. */
+  describeFields?(signal: AbortSignal): Promise<ReadonlyMap<string, FieldDetails>>;
   /** How far behind the newest readable change the settled bound is, for `status`; null when it has none. */
   describeCheckpoint?(checkpoint: string): Facts | Promise<Facts>;
 }
@@ -302,6 +305,8 @@ export interface Target extends AsyncDisposable {
   readonly warnings?: readonly Pick<Problem, 'message' | 'hint'>[];
   /** What `prepare` would change. Writes nothing. */
   plan(): Promise<readonly SchemaChange[]>;
+  /** Where each field of the schema lies, or will: its column. Absent: under its own name. Writes nothing. */
+  places?(): Promise<ReadonlyMap<string, string>>;
   /** Creates or widens what is needed; answers what it did. Idempotent.
    * @throws {RequestRefusedError} an incompatible column, naming it and the remedy. */
   prepare(): Promise<readonly SchemaChange[]>;

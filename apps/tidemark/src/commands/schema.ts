@@ -1,14 +1,18 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import type { SchemaChange, SyncSchema } from '@tidemark/core';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, withSession } from '../cli.ts';
+import { jsonSchemaOf } from '../schema-types/json-schema.ts';
+import { typeScriptOf } from '../schema-types/type-script.ts';
 import type { Paint } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 
 export function schemaCommand(cli: Cli): Command {
   return new Command('schema')
-    .description('what sources and targets of syncs need: show or make it')
+    .description('what sources and targets of syncs need: show or make it; types for whoever reads the targets')
     .addCommand(diffCommand(cli), { isDefault: true })
-    .addCommand(applyCommand(cli));
+    .addCommand(applyCommand(cli))
+    .addCommand(typesCommand(cli));
 }
 
 function diffCommand(cli: Cli): Command {
@@ -48,6 +52,44 @@ function applyCommand(cli: Cli): Command {
         schemas.map((schema) => done(schema, paint, options.remove === true)).join(''),
       );
     });
+}
+
+const formats = { ts: typeScriptOf, 'json-schema': jsonSchemaOf };
+type Format = keyof typeof formats;
+
+function typesCommand(cli: Cli): Command {
+  return command(cli, 'types', 'types of the rows in the targets, from what the sources tell of their fields', [
+    'tidemark schema types > src/crm-types.ts',
+    'tidemark schema types contacts --format json-schema --out contacts.schema.json',
+  ])
+    .argument('[sync]', 'only this one')
+    .addOption(new Option('--format <format>', 'what to write').choices(Object.keys(formats)).default('ts'))
+    .option('--out <file>', 'write it there; the same metadata gives the same file, so that it can be committed')
+    .action(async (sync: string | undefined, options: CommonOptions & { format: Format; out?: string }) => {
+      const targets = await withSession(cli, options, ({ engine, config, signals }) =>
+        engine.describeTargets(sync === undefined ? undefined : knownSync(config, sync), signals.stop),
+      );
+      const text = formats[options.format](targets);
+      const file = options.out === undefined ? null : await writeWhereDifferent(options.out, text);
+      const { format } = options;
+      answer(cli, options, file === null ? { format, text } : { format, ...file }, () =>
+        file === null ? text : `${file.path} ${file.changed ? 'is written' : 'is as it was'}\n`,
+      );
+    });
+}
+
+/** A file that is as it should be keeps its time, so that nobody builds anew for it. */
+async function writeWhereDifferent(path: string, text: string): Promise<{ readonly path: string; readonly changed: boolean }> {
+  const changed = (await readFile(path, 'utf8').catch(() => null)) !== text;
+  if (!changed) return { path, changed };
+  try {
+    await writeFile(path, text);
+  } catch (error) {
+    throw new UsageError(`${path} cannot be written: ${(error as Error).message}`, {
+      hint: 'name a file in a folder that is there',
+    });
+  }
+  return { path, changed };
 }
 
 function script({ sync, source, target }: SyncSchema, paint: Paint): string {

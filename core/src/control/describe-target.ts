@@ -1,0 +1,63 @@
+import type { SyncConfig } from '../config/config.ts';
+import { namingKeys } from '../config/datasets.ts';
+import { originOf } from '../config/field-origin.ts';
+import type { FieldDetails } from '../model/field-details.ts';
+import type { FieldSchema } from '../model/schema.ts';
+import type { Syncs } from './syncs.ts';
+
+/** What stands in the target of a sync: for whoever programs against it. */
+export interface DescribedTarget {
+  readonly sync: string;
+  /** Whose records: a connection and its dataset, or a module of the user's. */
+  readonly from: string;
+  readonly to: string;
+  /** Every version of a row is kept beside them. */
+  readonly history: boolean;
+  /** Those of the key first, the others by name: however a system lists them, this is the same. */
+  readonly fields: readonly TargetField[];
+}
+
+export interface TargetField {
+  /** As it is called in the target: a column, say. */
+  readonly name: string;
+  readonly isKey: boolean;
+  readonly schema: FieldSchema;
+  /** The source's own name; null when it is made on the way. */
+  readonly origin: string | null;
+  readonly details: FieldDetails | null;
+}
+
+/** Reads source and target, and writes nothing. */
+export async function describeTarget(sync: SyncConfig, syncs: Syncs, signal: AbortSignal): Promise<DescribedTarget> {
+  return syncs.opening(sync, signal, async ({ source, target, steps }): Promise<DescribedTarget> => {
+    const places = await target.places?.();
+    const details = await source.describeFields?.(signal);
+    const names = new Map(source.schema.fields.map(({ name }) => [name.toLowerCase(), name]));
+    const fields = steps.schema.fields.map((schema): TargetField => {
+      const origin = names.get(originOf(sync, schema.name)?.toLowerCase() ?? '') ?? null;
+      const isKey = steps.schema.key.includes(schema.name);
+      const name = places?.get(schema.name) ?? schema.name;
+      return { name, isKey, schema, origin, details: (origin === null ? undefined : details?.get(origin)) ?? null };
+    });
+    return {
+      sync: sync.org?.template ?? sync.name,
+      from: sync.from.kind === 'run' ? sync.from.file : `${source.schema.name} of ${sync.from.connection}`,
+      to: targetOf(sync),
+      history: sync.history === true,
+      fields: fields.sort(keysFirst),
+    };
+  });
+}
+
+function targetOf({ to, org }: SyncConfig): string {
+  const spec = to.spec as { readonly [key: string]: unknown };
+  const word = namingKeys.find((key) => typeof spec[key] === 'string');
+  // Of a sync for each org, one stands for all.
+  const name = word === undefined ? null : String(spec[word]).replaceAll(org?.name ?? '{org}', '{org}');
+  return name === null ? to.connection : `${word} ${name} of ${to.connection}`;
+}
+
+function keysFirst(a: TargetField, b: TargetField): number {
+  if (a.isKey !== b.isKey) return a.isKey ? -1 : 1;
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
