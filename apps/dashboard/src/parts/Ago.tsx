@@ -1,4 +1,4 @@
-import { useEffect, useSyncExternalStore } from 'react';
+import { useSyncExternalStore } from 'react';
 import { durationText, instantText } from './texts.ts';
 
 const EVERY_MS = 5_000;
@@ -9,10 +9,13 @@ let timer: ReturnType<typeof setInterval> | undefined;
 /** One clock for all of a page: a thousand lines need not have a timer each. */
 function watch(changed: () => void): () => void {
   watchers.add(changed);
-  timer ??= setInterval(() => {
+  if (timer === undefined) {
     nowMs = Date.now();
-    for (const each of watchers) each();
-  }, EVERY_MS);
+    timer = setInterval(() => {
+      nowMs = Date.now();
+      for (const each of watchers) each();
+    }, EVERY_MS);
+  }
   return () => {
     watchers.delete(changed);
     if (watchers.size > 0) return;
@@ -21,17 +24,9 @@ function watch(changed: () => void): () => void {
   };
 }
 
-export function useNowMs(): number {
-  const now = useSyncExternalStore(watch, () => nowMs);
-  useEffect(() => {
-    nowMs = Date.now();
-  }, []);
-  return now;
-}
-
 /** How long ago, or how soon; the instant itself on a closer look. */
 export function Ago({ ms }: { ms: number }) {
-  const away = ms - useNowMs();
+  const away = ms - useSyncExternalStore(watch, () => nowMs);
   const words = Math.abs(away) < EVERY_MS ? 'just now' : away > 0 ? `in ${durationText(away)}` : `${durationText(-away)} ago`;
   return (
     <time dateTime={new Date(ms).toISOString()} title={instantText(ms)}>

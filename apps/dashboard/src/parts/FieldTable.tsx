@@ -1,40 +1,43 @@
-import { Mark, Table, Text } from '@mantine/core';
+import { Mark, Table } from '@mantine/core';
 import { ValueText } from './ValueText.tsx';
+
+export interface ComparedField {
+  readonly name: string;
+  /** One for each column; undefined where there is none. */
+  readonly values: readonly unknown[];
+}
 
 interface FieldTableProps {
   readonly label: string;
-  /** A row for each side or time; null where there is none. */
-  readonly columns: readonly { readonly title: string; readonly row: Readonly<Record<string, unknown>> | null }[];
-  /** Fields to show; all of them otherwise. */
-  readonly only?: readonly string[];
+  readonly columns: readonly string[];
+  readonly fields: readonly ComparedField[];
 }
 
 /** Records side by side, field by field. Fields in which they differ come first, and are marked. */
-export function FieldTable({ label, columns, only }: FieldTableProps) {
-  const names = only ?? [...new Set(columns.flatMap(({ row }) => Object.keys(row ?? {})))];
-  const texts = (name: string) => columns.map(({ row }) => (row === null ? undefined : JSON.stringify(row[name] ?? null)));
-  const differs = (name: string) => new Set(texts(name)).size > 1;
-  const sorted = names.toSorted((a, b) => Number(differs(b)) - Number(differs(a)));
+export function FieldTable({ label, columns, fields }: FieldTableProps) {
+  const sorted = fields.toSorted((a, b) => Number(differs(b)) - Number(differs(a)));
   return (
     <Table.ScrollContainer minWidth={320} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
       <Table withTableBorder aria-label={label} layout="fixed">
         <Table.Thead>
           <Table.Tr>
             <Table.Th>Field</Table.Th>
-            {columns.map(({ title }) => (
+            {columns.map((title) => (
               <Table.Th key={title}>{title}</Table.Th>
             ))}
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {sorted.map((name) => (
-            <Table.Tr key={name}>
+          {sorted.map((field) => (
+            <Table.Tr key={field.name}>
               <Table.Th scope="row">
-                {differs(name) ? <Mark>{name}</Mark> : name}
-                {differs(name) && <span className="visually-hidden"> (differs)</span>}
+                {differs(field) ? <Mark>{field.name}</Mark> : field.name}
+                {differs(field) && <span className="visually-hidden"> (differs)</span>}
               </Table.Th>
-              {columns.map(({ title, row }) => (
-                <Table.Td key={title}>{row === null ? <Text size="sm">–</Text> : <ValueText value={row[name]} />}</Table.Td>
+              {columns.map((title, column) => (
+                <Table.Td key={title}>
+                  <ValueText value={field.values[column]} />
+                </Table.Td>
               ))}
             </Table.Tr>
           ))}
@@ -42,4 +45,10 @@ export function FieldTable({ label, columns, only }: FieldTableProps) {
       </Table>
     </Table.ScrollContainer>
   );
+}
+
+/** What is not there differs from nothing. */
+function differs({ values }: ComparedField): boolean {
+  const there = values.filter((value) => value !== undefined);
+  return new Set(there.map((value) => JSON.stringify(value))).size > 1;
 }

@@ -2,7 +2,7 @@ import { Text } from '@mantine/core';
 
 /** A value of a record. Empty, absent and the text "null" do not look alike. */
 export function ValueText({ value }: { value: unknown }) {
-  if (value === undefined) return <Faint>not among its fields</Faint>;
+  if (value === undefined) return <Faint>not there</Faint>;
   if (value === null) return <Faint>empty</Faint>;
   if (value === '') return <Faint>empty text</Faint>;
   return (

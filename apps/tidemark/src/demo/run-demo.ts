@@ -1,8 +1,18 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type AnyConnector, Engine, type Log, openStore, parseConfig, type RunReport, systemClock } from '@tidemark/core';
+import {
+  type AnyConnector,
+  Configuration,
+  Engine,
+  type Log,
+  openStore,
+  parseConfig,
+  type RunReport,
+  systemClock,
+} from '@tidemark/core';
 import { type Emulator, startEmulator } from '@tidemark/emulator';
+import { type Served, serveHttp } from '../serve-http.ts';
 import { demoConfig, demoSyncs } from './demo-config.ts';
 import { type OrgLife, orgLife } from './org-life.ts';
 
@@ -63,6 +73,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
     await using store = await openStore(storeFile);
     const { fetch, log } = options;
     await using engine = new Engine({ config, store, clock: systemClock, random: Math.random, log, fetch });
+    await using _served = options.keepRunning ? await serveDashboard(engine, options) : null;
     const story = new Story(engine, emulator, database, options);
     const outcome = { ...(await story.tell()), database, config: configFile, orgUrl: emulator.url };
     options.onVerified(outcome);
@@ -71,6 +82,22 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
   } finally {
     await emulator.close();
   }
+}
+
+/** What `tidemark start` answers, the dashboard among it, for whoever wants to watch. */
+function serveDashboard(engine: Engine, { connectors, log, tell, stop }: DemoOptions): Promise<Served> {
+  const { config } = engine;
+  return serveHttp({
+    engine,
+    // The file of the demo holds a secret, so that it is shown and never taken over.
+    configuration: new Configuration({ config, env: {}, connectors, reload() {} }),
+    http: config.http,
+    log,
+    clock: systemClock,
+    showToken: (dashboard) => tell(`Watch it in the dashboard (it takes some seconds to open the first time): ${dashboard}`),
+    notReady: () => [],
+    stop,
+  });
 }
 
 class Story {

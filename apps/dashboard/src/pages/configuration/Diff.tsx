@@ -18,7 +18,7 @@ export function Diff({ lines }: { lines: readonly DiffLine[] }) {
             // biome-ignore lint/suspicious/noArrayIndexKey: a line has no other name than its place.
             <span key={index} className={styles[kind]}>
               <span className="visually-hidden">{WORDS[kind]}</span>
-              {`${SIGNS[kind]} ${text}\n`}
+              {`${SIGNS[kind]} ${text}`}
             </span>
           ) : null,
         )}

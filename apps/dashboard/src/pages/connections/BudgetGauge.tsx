@@ -31,6 +31,7 @@ export function BudgetGauge({
           />
         </Alert>
       )}
+      <Text size="sm">Ours of the last day, by what they were for:</Text>
       <NameValues values={Object.fromEntries(Object.entries(byPriority).map(([name, calls]) => [name, numberText(calls)]))} />
     </Stack>
   );

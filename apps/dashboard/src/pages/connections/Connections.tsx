@@ -13,7 +13,7 @@ export default function Connections() {
           connections.length === 0 ? (
             <Nothing title="There is no connection yet">Write one in the configuration.</Nothing>
           ) : (
-            <SimpleGrid cols={{ base: 1, md: 2 }}>
+            <SimpleGrid cols={{ base: 1, md: 2 }} style={{ alignItems: 'start' }}>
               {connections.map((connection) => (
                 <ConnectionCard key={connection.name} connection={connection} />
               ))}

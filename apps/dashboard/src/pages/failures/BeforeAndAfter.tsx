@@ -1,7 +1,7 @@
 import { Text } from '@mantine/core';
 import type { FailureShape, RecordShape } from '@tidemark/core/api';
 import { useRecord } from '../../api/queries.ts';
-import { FieldTable } from '../../parts/FieldTable.tsx';
+import { type ComparedField, FieldTable } from '../../parts/FieldTable.tsx';
 import { Waiting } from '../../parts/states.tsx';
 
 /** What the target holds of a record, and what it would hold if it had taken it. */
@@ -17,11 +17,8 @@ export function BeforeAndAfter({ failure: { sync, key, op, row } }: { failure: F
       </Text>
       <FieldTable
         label="fields before and after"
-        columns={[
-          { title: 'before', row: before?.row ?? null },
-          { title: 'after', row: row ?? {} },
-        ]}
-        only={Object.keys(row ?? {})}
+        columns={['before', 'after']}
+        fields={fieldsOf(before?.row ?? null, row ?? {})}
       />
     </>
   );
@@ -31,4 +28,9 @@ function beforeText(before: RecordShape['sides'][number] | undefined, error: Err
   if (before === undefined) return `What the target holds could not be read: ${error?.message ?? 'it does not tell'}`;
   if (before.error !== null) return `What ${before.name} holds could not be read: ${before.error}`;
   return before.row === null ? `${before.name} has no such record yet.` : `As ${before.name} holds it now, and as it would be.`;
+}
+
+/** Fields that would be written, and no other: what a record has besides is not at stake. */
+function fieldsOf(before: FailureShape['row'], after: NonNullable<FailureShape['row']>): readonly ComparedField[] {
+  return Object.entries(after).map(([name, value]) => ({ name, values: [before?.[name], value] }));
 }

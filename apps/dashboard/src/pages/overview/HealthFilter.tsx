@@ -14,7 +14,7 @@ interface HealthFilterProps {
 /** How many syncs stand how; each number shows only those. */
 export function HealthFilter({ syncs, chosen, onChoose }: HealthFilterProps) {
   return (
-    <SimpleGrid cols={{ base: 2, xs: 3, md: 6 }} spacing="sm" role="group" aria-label="health of all syncs">
+    <SimpleGrid cols={{ base: 3, md: 6 }} spacing="xs" role="group" aria-label="health of all syncs">
       {healths.map((health) => {
         const count = syncs.filter((sync) => sync.health === health).length;
         return (

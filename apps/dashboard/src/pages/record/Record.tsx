@@ -1,11 +1,12 @@
 import { Anchor, Card, Stack, Text, Title } from '@mantine/core';
 import type { RecordShape } from '@tidemark/core/api';
 import { Link } from 'wouter';
-import { useRecord } from '../../api/queries.ts';
+import { useRecord, useSync } from '../../api/queries.ts';
 import { toSync } from '../../app/addresses.ts';
 import { FieldTable } from '../../parts/FieldTable.tsx';
 import { Page } from '../../parts/Page.tsx';
 import { Loaded } from '../../parts/states.tsx';
+import { fieldsOfBoth } from './fields-of-both.ts';
 import { Story } from './Story.tsx';
 
 /** One record on both sides: as it is now, and what has happened to it as far as that was kept. */
@@ -23,7 +24,8 @@ export default function Record({ sync, recordKey }: { sync: string; recordKey: s
   );
 }
 
-function Known({ record: { sides, story, lookedThrough } }: { record: RecordShape }) {
+function Known({ record: { sync, sides, story, lookedThrough } }: { record: RecordShape }) {
+  const outline = useSync(sync).data?.outline;
   return (
     <Stack gap="lg">
       <Card withBorder>
@@ -37,7 +39,11 @@ function Known({ record: { sides, story, lookedThrough } }: { record: RecordShap
             </Text>
           ) : null,
         )}
-        <FieldTable label="the record on both sides" columns={sides.map(({ name, row }) => ({ title: name, row }))} />
+        <FieldTable
+          label="the record on both sides"
+          columns={sides.map(({ name }) => name)}
+          fields={fieldsOfBoth(sides[0]?.row ?? {}, sides.at(-1)?.row ?? {}, outline?.fields ?? null)}
+        />
       </Card>
       <Card withBorder>
         <Title order={2} size="h4" mb="sm">

@@ -5,6 +5,8 @@ const WIDTH = 190;
 const HEIGHT = 64;
 const GAP = 40;
 const TITLE_MAX = 23;
+/** On a small screen it shrinks before it is moved about. */
+const SMALLEST = 0.75;
 
 /** A sync as blocks and arrows, in the order in which records pass. */
 export function FlowDiagram({ outline: { sync, direction, blocks } }: { outline: OutlineShape }) {
@@ -14,7 +16,12 @@ export function FlowDiagram({ outline: { sync, direction, blocks } }: { outline:
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what is wider than the screen is moved by keys as well.
     <section className={styles.scroll} tabIndex={0} aria-label="flow of records">
-      <svg viewBox={`0 0 ${width} ${HEIGHT + 4}`} width={width} height={HEIGHT + 4} role="img" aria-label={`${sync}: ${titles}`}>
+      <svg
+        viewBox={`0 0 ${width} ${HEIGHT + 4}`}
+        style={{ width: '100%', maxWidth: width, minWidth: width * SMALLEST }}
+        role="img"
+        aria-label={`${sync}: ${titles}`}
+      >
         <defs>
           <marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto-start-reverse">
             <path d="M0 0L8 4L0 8z" className={styles.head} />
