@@ -40,6 +40,8 @@ export function createLog({ level, pretty = false, colour = false, destination }
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       mixin: traceIds,
+      // An error is one of ours by then, and not to be described once more.
+      serializers: { err: (described: unknown) => described },
       formatters: { level: (label) => ({ level: label }), log: (data) => writable(data, 0) as Record<string, unknown> },
     },
     {
