@@ -1,5 +1,6 @@
 /** Contract suites, services and faults for tests. */
 
+export * from './api/described-operations.ts';
 export * from './contracts/capture.ts';
 export * from './contracts/lookup.ts';
 export * from './contracts/rows.ts';

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import sqlite from '@tidemark/connector-sqlite';
+import { answersAnything, type DescribedOperation, describedOperations } from '@tidemark/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AnyConnector } from '../../config/config.ts';
-import { answersAnything, type DescribedOperation, describedOperations } from '../v1/described-fixture.ts';
 import { ApiWorld } from '../v1/fixture.ts';
 
 // The tables that syncs read or write, row by row: what is asked is held against the table's own columns, nobody writes over what they

@@ -1,6 +1,6 @@
+import { answersAnything, type DescribedOperation, describedOperations } from '@tidemark/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { answersAnything, type DescribedOperation, describedOperations } from './described-fixture.ts';
 import { ApiWorld } from './fixture.ts';
 
 // Everything that can be asked of a running process, by whom, and what it answers to what it does not understand.
@@ -193,7 +193,21 @@ describe('what cannot be is told with what to do', () => {
   test('whatever is sent: an answer, and never that we did not expect it', async () => {
     const withBody = operations().filter(({ operation }) => operation.requestBody !== undefined);
     expect(withBody.length).toBeGreaterThan(10);
-    const names = ['ids', 'sync', 'full', 'keys', 'choice', 'text', 'name', 'role', 'from', 'to', 'version', 'connection', 'repair'];
+    const names = [
+      'ids',
+      'sync',
+      'full',
+      'keys',
+      'choice',
+      'text',
+      'name',
+      'role',
+      'from',
+      'to',
+      'version',
+      'connection',
+      'repair',
+    ];
     const values = fc.constantFrom({ side: 'src' }, { value: null }, { ms: 0 }, 's', 'read');
     const asked = operations().filter(({ path }) => !path.endsWith('/events'));
     await answersAnything(api, asked, { names, values, numRuns: 150 });
