@@ -27,11 +27,20 @@ export class Example implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'tidemark-example-'));
   readonly #config: string;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #show: (text: string, stream: 'out' | 'err') => void;
 
-  /** @param env  what its README tells to set */
-  constructor(config: string, env: (folder: string) => NodeJS.ProcessEnv) {
+  /**
+   * @param env   what its README tells to set
+   * @param show  gets what its processes write, as it comes
+   */
+  constructor(
+    config: string,
+    env: (folder: string) => NodeJS.ProcessEnv,
+    show: (text: string, stream: 'out' | 'err') => void = () => {},
+  ) {
     this.#config = config;
     this.#env = env(this.folder);
+    this.#show = show;
   }
 
   path(name: string): string {
@@ -55,6 +64,7 @@ export class Example implements Disposable {
     ] as const) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         texts[name] += text;
+        this.#show(text, name);
         look();
       });
     }

@@ -1,55 +1,30 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is how the file names a variable
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
-import { createTestDatabase } from '@tidemark/testkit';
-import pg from 'pg';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Example } from '../command-line.ts';
+import { type EnrichedWorld, openWorld } from './world.ts';
 
 // System 003, line by line (003-1 … 003-8): the example as it stands, in a process of its own, between an org that streams over
 // gRPC and a PostgreSQL server.                                                                             (P1, P3, P5, P6)
 
 const config = fileURLToPath(new URL('tidemark.yaml', import.meta.url));
-const fieldXml =
-  '<?xml version="1.0" encoding="UTF-8"?>\n<CustomField xmlns="http://soap.sforce.com/2006/04/metadata"><fullName>Signup_Code__c</fullName><label>Signup Code</label><type>Text</type><length>20</length></CustomField>\n';
-
-let folder: string;
-let org: Emulator;
-let postgres: Awaited<ReturnType<typeof createTestDatabase>>;
-let database: pg.Client;
+let world: EnrichedWorld;
+let { org, database, insert, codes } = {} as EnrichedWorld;
 let example: Example;
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'tidemark-cdc-enrich-'));
-  const fields = join(folder, 'main/default/objects/Account/fields');
-  mkdirSync(fields, { recursive: true });
-  writeFileSync(join(fields, 'Signup_Code__c.field-meta.xml'), fieldXml);
-  org = await startEmulator({ source: folder, records: 0, clock: createClock(), changeEvents: ['Account'] });
-  postgres = await createTestDatabase();
-  database = new pg.Client({ connectionString: postgres.url });
-  await database.connect();
-  const { loginUrl, clientId, clientSecret, pubsubEndpoint } = org.credentials;
-  example = new Example(config, () => ({
-    SF_LOGIN_URL: loginUrl,
-    SF_CLIENT_ID: clientId,
-    SF_CLIENT_SECRET: clientSecret,
-    SF_PUBSUB_ENDPOINT: `http://${pubsubEndpoint}`,
-    DATABASE_URL: postgres.url,
-  }));
-  insert({ Name: 'Old', AccountNumber: '1' });
+  world = await openWorld();
+  ({ org, database, insert, codes } = world);
+  example = new Example(config, world.env);
   // As the README says: the table first, then what tells of its changes.
   await succeeds('run', 'accounts');
   await succeeds('schema', 'apply', 'signup-codes');
 });
 afterEach(async () => {
   example[Symbol.dispose]();
-  await database.end();
-  await postgres.drop();
-  await org.close();
-  rmSync(folder, { recursive: true });
+  await world[Symbol.asyncDispose]();
 });
 
 async function succeeds(...argv: string[]): Promise<string> {
@@ -57,15 +32,8 @@ async function succeeds(...argv: string[]): Promise<string> {
   expect({ argv, exitCode, err: exitCode === 0 ? '' : err + out }).toEqual({ argv, exitCode: 0, err: '' });
   return out;
 }
-const insert = (values: Record<string, string>) => org.org.write((tx) => tx.insert('Account', values)).id!;
 const rows = async (sql = 'SELECT id, account_number, name, signup_code FROM accounts ORDER BY name') =>
   (await database.query(sql)).rows;
-const codes = () => {
-  const found = org.org.query('SELECT Id, Signup_Code__c FROM Account ORDER BY Name');
-  return new Map(
-    (found.page(0, found.totalSize, 'v62.0') as Record<string, string>[]).map((row) => [row.Id, row.Signup_Code__c]),
-  );
-};
 const eventually = (check: () => Promise<void>) => vi.waitFor(check, { timeout: 90_000, interval: 50 });
 const follows = (running: ReturnType<Example['start']>) => running.line('err', (line) => line.includes('the stream listens'));
 
@@ -154,7 +122,7 @@ test('the login of the sf CLI will do: its user name in place of a connected app
   const { access_token: accessToken, instance_url: instanceUrl } = (await reply.json()) as Record<string, string>;
   // What the CLI prints for `sf org display --json`, for the one user that it knows.
   const shown = JSON.stringify({ status: 0, result: { accessToken, instanceUrl, username: 'me@example.com' } });
-  const sf = join(folder, 'sf');
+  const sf = example.path('sf');
   writeFileSync(sf, `#!/bin/sh\ncase "$*" in *me@example.com*) echo '${shown}';; *) exit 1;; esac\n`, { mode: 0o755 });
   const own = example.path('tidemark.yaml');
   const auth = 'auth: { flow: client-credentials, clientId: "${SF_CLIENT_ID}", clientSecret: "${SF_CLIENT_SECRET}" }';
@@ -162,7 +130,7 @@ test('the login of the sf CLI will do: its user name in place of a connected app
   expect(text).toContain(auth);
   writeFileSync(own, text.replace(auth, 'auth: { flow: sf-cli, username: me@example.com }'));
   copyFileSync(fileURLToPath(new URL('signup-code.ts', import.meta.url)), example.path('signup-code.ts'));
-  const env = { PATH: `${folder}${delimiter}${process.env.PATH}`, SF_CLIENT_ID: undefined, SF_CLIENT_SECRET: undefined };
+  const env = { PATH: `${example.folder}${delimiter}${process.env.PATH}`, SF_CLIENT_ID: undefined, SF_CLIENT_SECRET: undefined };
   insert({ Name: 'Acme', AccountNumber: '2' });
   const { exitCode, out, err } = await example.run(['run', 'accounts'], { config: own, env });
   expect(exitCode === 0 ? '' : out + err).toBe('');

@@ -1,91 +1,35 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import type { Run, RunReport } from '@tidemark/core';
-import { type Emulator, startEmulator } from '@tidemark/emulator';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Example } from '../command-line.ts';
+import { inWarehouse, type LinkedWorld, names as namesIn, openWorld } from './world.ts';
 
 // System 004, line by line (004-1 … 004-10): the example as it stands, run as processes of their own against an org and an order
 // API that answer on sockets. A window that failed is read again; a failed run's cursor is not taken over.              (P1, P2)
 
 const config = fileURLToPath(new URL('tidemark.yaml', import.meta.url));
 
-let org: Emulator;
-let orders: OrderApi;
+let world: LinkedWorld;
+let { org, orders, insert } = {} as LinkedWorld;
 let example: Example;
 beforeEach(async () => {
-  org = await startEmulator({ records: 0 });
-  for (const name of ['Acme', 'Globex', 'Initech']) insert(name);
-  orders = new OrderApi();
-  const url = await orders.listen();
-  const { loginUrl, clientId, clientSecret } = org.credentials;
-  example = new Example(config, (folder) => ({
-    SF_LOGIN_URL: loginUrl,
-    SF_CLIENT_ID: clientId,
-    SF_CLIENT_SECRET: clientSecret,
-    ORDERS_URL: url,
-    WAREHOUSE: `${folder}/warehouse.db`,
-    TIDEMARK_STORE: `${folder}/store.db`,
-  }));
+  world = await openWorld();
+  ({ org, orders, insert } = world);
+  example = new Example(config, world.env);
 });
 afterEach(async () => {
   example[Symbol.dispose]();
-  orders.close();
-  await org.close();
+  await world[Symbol.asyncDispose]();
 });
 
-/** An order API with pages of a hundred, that remembers what it was asked. */
-class OrderApi {
-  /** Number of the newest order. */
-  last = 0;
-  /** From this order on it answers 500. */
-  brokenAfter = Number.POSITIVE_INFINITY;
-  asked: number[] = [];
-  readonly #server: Server = createServer((request, reply) => {
-    const after = Number(new URL(request.url!, 'http://orders').searchParams.get('after'));
-    this.asked.push(after);
-    if (after >= this.brokenAfter) return void reply.writeHead(500).end();
-    const last = Math.min(after + 100, this.last);
-    const page = Array.from({ length: last - after }, (_, i) => ({
-      id: `O-${after + i + 1}`,
-      status: 'open',
-      total: 9.5,
-      placedAt: '2026-01-02T03:04:05.000Z',
-    }));
-    reply.setHeader('content-type', 'application/json').end(JSON.stringify({ orders: page, last, more: last < this.last }));
-  });
-
-  async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/orders`;
-  }
-
-  close(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
-  }
-}
-
-const insert = (name: string) => org.org.write((tx) => tx.insert('Account', { Name: name })).id!;
 const rename = (id: string, name: string) => org.org.write((tx) => tx.update('Account', id, { Name: name }));
 const runAccounts = (...flags: string[]) => example.json<RunReport>('run', 'accounts', ...flags);
 const runOrders = (...flags: string[]) => example.json<RunReport>('run', 'orders', ...flags);
 
-/** What the owner of the warehouse does with it. */
-function warehouse<T>(work: (database: DatabaseSync) => T): T {
-  using database = new DatabaseSync(example.path('warehouse.db'));
-  return work(database);
-}
-const names = () =>
-  warehouse((db) =>
-    db
-      .prepare('SELECT name FROM accounts ORDER BY name')
-      .all()
-      .map((row) => row.name),
-  );
+const warehouse = <T>(work: (database: DatabaseSync) => T): T => inWarehouse(example, work);
+const names = () => namesIn(example);
 const refuse = (name: string) =>
   warehouse((db) =>
     db.exec(`CREATE TRIGGER refuse BEFORE INSERT ON accounts WHEN NEW.name = '${name}'

@@ -2,40 +2,25 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import type { Run } from '@tidemark/core';
-import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Example, type Running } from '../command-line.ts';
+import { openWorld, type PolledWorld } from './world.ts';
 
 // System 000, line by line (000-1 … 000-8): the example as it stands, run as a process of its own against an org that answers on
 // a socket. What the original loses (late commits, a watermark that moves before its records are out) is not lost here.   (P1)
 
 const config = fileURLToPath(new URL('tidemark.yaml', import.meta.url));
-const day = 86_400_000;
-
-let org: Emulator;
+let world: PolledWorld;
 let example: Example;
 beforeEach(async () => {
-  // An org that has stood for two days: one contact is older than the default watermark, one is younger.
-  const clock = createClock(Date.now() - 2 * day);
-  org = await startEmulator({ records: 0, clock });
-  insert('Old');
-  clock.advance(2 * day);
-  insert('Ada');
-  const { loginUrl, username, password, securityToken } = org.credentials;
-  example = new Example(config, (folder) => ({
-    SF_LOGIN_URL: loginUrl,
-    SF_USERNAME: username,
-    SF_PASSWORD: password,
-    SF_SECURITY_TOKEN: securityToken,
-    TIDEMARK_STORE: `${folder}/store.db`,
-  }));
+  world = await openWorld();
+  example = new Example(config, world.env);
 });
 afterEach(async () => {
   example[Symbol.dispose]();
-  await org.close();
+  await world[Symbol.asyncDispose]();
 });
 
-const insert = (name: string) => org.org.write((tx) => tx.insert('Contact', { LastName: name })).id!;
 const messages = (out: string): string[] =>
   out
     .split('\n')
@@ -53,7 +38,7 @@ test('starts by itself after its delay, repeats, prints what changed as JSON, an
   expect(line.message).toMatch(/^Contact Ada changed at \d{4}-\d\d-\d\dT/);
   const report = JSON.parse(await finished(running));
   expect(report).toMatchObject({ sync: 'contacts', state: 'succeeded', updated: 1, failed: 0 });
-  insert('Grace');
+  world.insert('Grace');
   await running.line('out', about('Grace'));
   await finished(running);
   running.interrupt();
@@ -78,18 +63,18 @@ test('the watermark is durable under its key, and each process goes on where the
   expect(kept).toEqual([expect.objectContaining({ unit: 'lastUpdateTimestampKey' })]);
 
   expect((await example.run(['run', 'contacts'])).out).toBe('');
-  const id = insert('Grace');
+  const id = world.insert('Grace');
   expect(messages((await example.run(['run', 'contacts'])).out)).toEqual([expect.stringContaining('Grace')]);
-  org.org.write((tx) => tx.update('Contact', id, { LastName: 'Hopper' }));
+  world.org.org.write((tx) => tx.update('Contact', id, { LastName: 'Hopper' }));
   expect(messages((await example.run(['run', 'contacts'])).out)).toEqual([expect.stringContaining('Hopper')]);
 });
 
 test('a record that was stamped before a query and committed after it is printed by the next one (000-2, 000-3)', async () => {
   await example.run(['run', 'contacts']);
-  const late = org.org.begin();
+  const late = world.org.org.begin();
   late.insert('Contact', { LastName: 'Late' });
-  org.org.clock.advance(5 * 60_000);
-  insert('Early');
+  world.org.org.clock.advance(5 * 60_000);
+  world.insert('Early');
   expect(messages((await example.run(['run', 'contacts'])).out)).toEqual([expect.stringContaining('Early')]);
   late.commit();
   expect(messages((await example.run(['run', 'contacts'])).out)).toEqual([expect.stringContaining('Late')]);
@@ -97,7 +82,7 @@ test('a record that was stamped before a query and committed after it is printed
 
 test('lines that nobody read are printed again, and the reader who leaves ends the process at once (000-3)', async () => {
   for (let i = 0; i < 3_000; i += 200)
-    org.org.write((tx) => void Array.from({ length: 200 }, (_, n) => tx.insert('Contact', { LastName: `N${i + n}` })));
+    world.org.org.write((tx) => void Array.from({ length: 200 }, (_, n) => tx.insert('Contact', { LastName: `N${i + n}` })));
   const running = example.start(['run', 'contacts']);
   await running.line('out', about('N1'));
   running.leave();
@@ -109,7 +94,7 @@ test('lines that nobody read are printed again, and the reader who leaves ends t
 test('a run ends with its totals; --json is one document on standard output, and the records make way (000-4)', async () => {
   const people = await example.run(['run', 'contacts']);
   expect(people.err).toMatch(/contacts: full run succeeded[\s\S]* 1 updated/);
-  insert('Grace');
+  world.insert('Grace');
   const machine = await example.run(['run', 'contacts', '--json']);
   expect(JSON.parse(machine.out)).toMatchObject({ sync: 'contacts', kind: 'delta', counts: { updated: 1 } });
   expect(machine.err).toContain('Contact Grace changed');
@@ -118,7 +103,7 @@ test('a run ends with its totals; --json is one document on standard output, and
 test('logs in with user, password and token; a test of the connection says why it fails, and nothing is taken over (000-6, 000-7)', async () => {
   const good = await example.run(['check']);
   expect(good).toMatchObject({ exitCode: 0, out: expect.stringContaining('ready') });
-  expect(org.requests.totals().byKind).toMatchObject({ soap: 1 });
+  expect(world.org.requests.totals().byKind).toMatchObject({ soap: 1 });
   for (const wrong of [{ SF_PASSWORD: 'wr0ng-passw0rd' }, { SF_SECURITY_TOKEN: 'wr0ng-t0ken' }]) {
     const bad = await example.run(['check'], { env: wrong });
     expect(bad.exitCode).toBe(1);
@@ -134,7 +119,7 @@ test('the sync is edited in its file (000-8)', async () => {
   await example.run(['run', 'contacts']);
   const edited = example.path('tidemark.yaml');
   writeFileSync(edited, readFileSync(config, 'utf8').replace('Contact {Name} changed at', 'Look: {Name} at'));
-  insert('Grace');
+  world.insert('Grace');
   const { out, exitCode } = await example.run(['run', 'contacts'], { config: edited });
   expect(exitCode).toBe(0);
   expect(messages(out)).toContainEqual(expect.stringMatching(/^Look: Grace at /));
