@@ -51,7 +51,7 @@ describe('configurations', () => {
   const TIDEMARK_KEY = Buffer.alloc(32, 7).toString('base64');
 
   /** A value that a variable of this name may have. */
-  function valueOf(name: string): string {
+  function exampleOf(name: string): string {
     if (/DATABASE|STATE_URL|POSTGRES/.test(name)) return 'postgres://me@localhost/app';
     if (/MONGO/.test(name)) return 'mongodb://localhost/shop';
     if (/BROKERS/.test(name)) return 'localhost:9092';
@@ -59,7 +59,7 @@ describe('configurations', () => {
   }
 
   function load(text: string, page: string): void {
-    const named = [...text.matchAll(/\$\{(\w+)/g)].map(([, name]) => [name!, valueOf(name!)]);
+    const named = [...text.matchAll(/\$\{(\w+)/g)].map(([, name]) => [name!, exampleOf(name!)]);
     const env = { ...Object.fromEntries(named), TIDEMARK_KEY };
     parseConfig(text, { file: join(root, dirname(page), 'tidemark.yaml'), env, connectors });
   }
