@@ -6,6 +6,7 @@ const api = process.env.TIDEMARK_URL ?? 'http://127.0.0.1:4600';
 
 export default defineConfig({
   plugins: [react()],
-  build: { emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  // The manifest tells a test what is loaded with what.
+  build: { emptyOutDir: true, manifest: true, target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   server: { proxy: { '/api': { target: api, changeOrigin: true } } },
 });

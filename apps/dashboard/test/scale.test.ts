@@ -1,0 +1,135 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import sqlite from '@tidemark/connector-sqlite';
+import {
+  Configuration,
+  dashboard,
+  Engine,
+  type HttpServer,
+  Operations,
+  openStore,
+  parseConfig,
+  type Store,
+  seededRandom,
+  startHttpServer,
+  systemClock,
+} from '@tidemark/core';
+import { apiV1 } from '@tidemark/core/api-v1';
+import { chromiumOrSkip } from '@tidemark/testkit';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildDashboard } from '../build.ts';
+import { TestBrowser } from './browser.ts';
+
+// With a thousand syncs and a hundred thousand runs a page still asks for little and draws little: what is in sight, and no more.
+
+const SYNCS = 1_000;
+const RUNS = 100_000;
+/** Of one sync alone. */
+const BUSY_RUNS = 50_000;
+/** In sight, and a few beside. */
+const ROWS_DRAWN_MAX = 60;
+
+const { browser: found, missing } = await chromiumOrSkip();
+const name = (index: number) => `sync-${String(index).padStart(4, '0')}`;
+
+describe.skipIf(missing !== null)(`a thousand syncs${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tidemark-scale-'));
+  const stop = new AbortController();
+  let store: Store;
+  let engine: Engine;
+  let server: HttpServer;
+  let browser: TestBrowser;
+  let page: Page;
+  /** Bytes of what the API has answered, by path. */
+  const answered = new Map<string, number>();
+
+  beforeAll(async () => {
+    const file = join(folder, 'state.db');
+    store = await openStore(file);
+    fillRuns(file);
+    const log = { debug() {}, info() {}, warn() {}, error() {} };
+    const options = { file: join(folder, 'tidemark.yaml'), env: {}, connectors: [sqlite] };
+    const config = parseConfig(configuration(), options);
+    engine = new Engine({ config, store, clock: systemClock, random: seededRandom(1), log, fetch });
+    const operations = new Operations({ clock: systemClock, log, stop: stop.signal });
+    const common = { engine, operations, now: systemClock.now, log, version: '0.0.0', stop: stop.signal };
+    const endpoints = [
+      apiV1({ ...common, configuration: new Configuration({ ...options, config, reload() {} }) }),
+      dashboard(buildDashboard),
+    ];
+    server = await startHttpServer({ host: null, port: 0, log, endpoints });
+    browser = await TestBrowser.launch(found!);
+    const { token } = await engine.tokens.issue('tester', 'read');
+    page = await browser.open(`${server.url}/#token=${token}`);
+    page.on('response', async (response) => {
+      const { pathname } = new URL(response.url());
+      if (!pathname.startsWith('/api/') || pathname.endsWith('/events')) return;
+      const bytes = (await response.body().catch(() => Buffer.alloc(0))).length;
+      answered.set(pathname, (answered.get(pathname) ?? 0) + bytes);
+    });
+  });
+
+  afterAll(async () => {
+    stop.abort();
+    await browser?.[Symbol.asyncDispose]();
+    await server?.[Symbol.asyncDispose]();
+    await engine?.[Symbol.asyncDispose]();
+    await store?.[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const rows = () => page.getByRole('row').count();
+
+  test('the overview draws what is in sight, and the last of all when it is scrolled to', async () => {
+    const table = page.getByRole('table', { name: 'syncs' });
+    await table.waitFor();
+    expect(await table.getAttribute('aria-rowcount')).toBe(String(SYNCS + 1));
+    expect(await rows()).toBeLessThan(ROWS_DRAWN_MAX);
+    await page.evaluate('window.scrollTo(0, document.body.scrollHeight)');
+    await page.getByRole('link', { name: name(SYNCS - 1) }).waitFor();
+    expect(await rows()).toBeLessThan(ROWS_DRAWN_MAX);
+    await page.getByRole('searchbox').fill(name(500));
+    await expect.poll(rows).toBe(2);
+  });
+
+  test('the runs of a sync are asked for a page at a time, as far as somebody scrolls', async () => {
+    answered.clear();
+    await page.goto(`${server.url}/syncs/${name(0)}/runs`);
+    const table = page.getByRole('table', { name: 'runs' });
+    await table.waitFor();
+    const pages = async () => (Number(await table.getAttribute('aria-rowcount')) - 1) / 50;
+    expect(await pages()).toBe(1);
+    await page.evaluate('window.scrollTo(0, document.body.scrollHeight)');
+    await expect.poll(pages).toBe(2);
+    expect(await rows()).toBeLessThan(ROWS_DRAWN_MAX);
+    expect(answered.get('/api/v1/runs')).toBeLessThan(2 * 50 * 600);
+    // Nobody has asked for the other 999.
+    expect(answered.get(`/api/v1/syncs/${name(0)}`)).toBeLessThan(10_000);
+  });
+});
+
+function configuration(): string {
+  const sync = (_: unknown, index: number) => [
+    name(index),
+    { from: { connection: 'db', table: 'people' }, to: { connection: 'db', table: `copy_${index}` } },
+  ];
+  return JSON.stringify({
+    connections: { db: { type: 'sqlite', path: 'app.db' } },
+    syncs: Object.fromEntries(Array.from({ length: SYNCS }, sync)),
+  });
+}
+
+/** Written as the store writes them, in one statement. */
+function fillRuns(file: string): void {
+  using db = new DatabaseSync(file);
+  const counts = JSON.stringify({ read: 5, created: 1, updated: 2, unchanged: 1, deleted: 1, failed: 0, dropped: 0 });
+  db.prepare(
+    `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${RUNS - 1})
+     INSERT INTO runs (sync, kind, state, started_at_ms, finished_at_ms, window_from_ms, window_to_ms, counts)
+     SELECT printf('sync-%04d', CASE WHEN i < ${BUSY_RUNS} THEN 0 ELSE i % ${SYNCS} END), 'delta', 'succeeded',
+       1700000000000 + i * 1000, 1700000000900 + i * 1000, 1700000000000 + i * 1000, 1700000000500 + i * 1000, ? FROM n`,
+  ).run(counts);
+}
