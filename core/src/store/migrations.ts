@@ -16,6 +16,7 @@ export const migrations: readonly Migration[] = [
   { version: 6, up: createWorkers },
   { version: 6, up: createOrgs },
   { version: 7, up: createNotifications },
+  { version: 8, up: indexRuns },
 ];
 
 async function createTables(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {
@@ -122,6 +123,11 @@ async function createNotifications(transaction: Kysely<Tables>, dialect: Databas
   await transaction.schema.createIndex('notifications_by_receiver').on('notifications').columns(['receiver', 'id']).execute();
   await sql`create table ${sql.table('notification_turns')} (
     receiver text primary key, next_at_ms bigint not null, attempts integer not null)`.execute(transaction);
+}
+
+/** The newest run of each sync is looked for every few seconds, by whoever watches. */
+async function indexRuns(transaction: Kysely<Tables>): Promise<void> {
+  await transaction.schema.createIndex('runs_by_age').on('runs').columns(['sync', 'id']).execute();
 }
 
 /** Never given out twice, even after the newest row is gone. */

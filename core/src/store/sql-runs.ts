@@ -1,4 +1,4 @@
-import type { Selectable, Updateable } from 'kysely';
+import { type RawBuilder, type Selectable, sql, type Updateable } from 'kysely';
 import type { Counts, Run, Store } from './store.ts';
 import { fromStored, toStored } from './stored-text.ts';
 import type { Database, Tables } from './tables.ts';
@@ -51,13 +51,13 @@ export function sqlRuns({
       return run === undefined ? null : runOf(run);
     },
     async failedRuns() {
-      const newest = db
+      const ended = sql<boolean>`state in ('succeeded', 'failed') and kind not in (${sql.join(OF_SINGLE_RECORDS)})`;
+      const failed = await db
         .selectFrom('runs')
-        .select(({ fn }) => fn.max('id').as('id'))
-        .where('state', 'in', ['succeeded', 'failed'])
-        .where('kind', 'not in', OF_SINGLE_RECORDS)
-        .groupBy('sync');
-      const failed = await db.selectFrom('runs').selectAll().where('id', 'in', newest).where('state', '=', 'failed').execute();
+        .selectAll()
+        .where('id', 'in', newestRuns(ended))
+        .where('state', '=', 'failed')
+        .execute();
       return failed.map(runOf);
     },
     async closeAbandonedRuns(sync, atMs) {
@@ -87,6 +87,21 @@ export function sqlRuns({
       return Number(numDeletedRows);
     },
   };
+}
+
+/**
+ * Ids of the newest run of each sync that fits, or of one sync alone. It goes from sync to sync by the index, because of a thousand
+ * syncs there are hundreds of thousands of runs.
+ */
+export function newestRuns(fits: RawBuilder<boolean>, of?: string): RawBuilder<number> {
+  const runs = sql.table('runs');
+  const asked =
+    of === undefined
+      ? sql`select min(sync) from ${runs} union all
+          select (select min(sync) from ${runs} where sync > asked.sync) from asked where asked.sync is not null`
+      : sql`select cast(${toStored(of)} as text)`;
+  return sql`(with recursive asked(sync) as (${asked})
+    select (select id from ${runs} as run where run.sync = asked.sync and ${fits} order by id desc limit 1) from asked)`;
 }
 
 function columnsOf(change: Parameters<Store['updateRun']>[1]): Updateable<Tables['runs']> {

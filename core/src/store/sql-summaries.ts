@@ -1,27 +1,24 @@
-import { type SelectQueryBuilder, sql } from 'kysely';
-import { OF_SINGLE_RECORDS, runOf } from './sql-runs.ts';
+import { type RawBuilder, sql } from 'kysely';
+import { newestRuns, OF_SINGLE_RECORDS, runOf } from './sql-runs.ts';
 import type { Run, Store } from './store.ts';
 import { fromStored, toStored } from './stored-text.ts';
-import type { Database, Tables } from './tables.ts';
+import type { Database } from './tables.ts';
 
 /** A few statements, however many syncs there are: each is asked for all of them at once. */
 export function sqlSummaries({ db }: Database): Pick<Store, 'summaries'> {
-  const runs = async (ids: SelectQueryBuilder<Tables, 'runs', { id: number }>): Promise<readonly Run[]> =>
-    (await db.selectFrom('runs').selectAll().where('id', 'in', ids).execute()).map(runOf);
+  const newest = async (fits: RawBuilder<boolean>, of: string | undefined): Promise<ReadonlyMap<string, Run>> => {
+    const found = await db.selectFrom('runs').selectAll().where('id', 'in', newestRuns(fits, of)).execute();
+    return new Map(found.map(runOf).map((run) => [run.sync, run]));
+  };
   const counted = async (rows: Promise<readonly { sync: string; count: unknown }[]>) =>
     new Map((await rows).map(({ sync, count }) => [fromStored(sync), Number(count)]));
 
   return {
     async summaries(of) {
       const isAsked = of === undefined ? sql<boolean>`true` : sql<boolean>`sync = ${toStored(of)}`;
-      const lastRuns = db
-        .selectFrom('runs')
-        .select(({ fn }) => fn.max('id').as('id'))
-        .where(isAsked)
-        .groupBy('sync');
-      const last = bySync(await runs(lastRuns));
-      const succeeded = lastRuns.where('state', '=', 'succeeded').where('kind', 'not in', OF_SINGLE_RECORDS);
-      const lastSuccess = bySync(await runs(succeeded));
+      const last = await newest(sql<boolean>`true`, of);
+      const succeeded = sql<boolean>`state = 'succeeded' and kind not in (${sql.join(OF_SINGLE_RECORDS)})`;
+      const lastSuccess = await newest(succeeded, of);
       const countAll = db.fn.countAll().as('count');
       const failures = await counted(
         db.selectFrom('failures').select(['sync', countAll]).where(isAsked).groupBy('sync').execute(),
@@ -39,8 +36,4 @@ export function sqlSummaries({ db }: Database): Pick<Store, 'summaries'> {
       });
     },
   };
-}
-
-function bySync(runs: readonly Run[]): ReadonlyMap<string, Run> {
-  return new Map(runs.map((run) => [run.sync, run]));
 }
