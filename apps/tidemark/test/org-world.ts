@@ -37,6 +37,8 @@ const START = Date.UTC(2026, 2, 4, 5, 6, 7);
 export class OrgWorld implements AsyncDisposable {
   readonly emulator: Emulator;
   readonly folder: string;
+  /** Null: the copy is `copy.db` in the folder. */
+  readonly databaseUrl: string | null;
   readonly #options: WorldOptions;
   readonly #yaml: string;
   readonly #store: Store;
@@ -48,14 +50,15 @@ export class OrgWorld implements AsyncDisposable {
     store: Store,
     yaml: string,
     folder: string,
-    drop: () => Promise<void>,
+    database: { readonly url: string; drop(): Promise<void> } | null,
   ) {
     this.#options = options;
     this.emulator = emulator;
     this.#store = store;
     this.#yaml = yaml;
     this.folder = folder;
-    this.#drop = drop;
+    this.databaseUrl = database?.url ?? null;
+    this.#drop = async () => database?.drop();
   }
 
   static async open(options: WorldOptions): Promise<OrgWorld> {
@@ -86,7 +89,7 @@ export class OrgWorld implements AsyncDisposable {
       },
     });
     const store = await openStore(':memory:');
-    return new OrgWorld(options, emulator, store, yaml, folder, async () => database?.drop());
+    return new OrgWorld(options, emulator, store, yaml, folder, database);
   }
 
   get org() {
