@@ -53,6 +53,7 @@ describe('configurations', () => {
   /** A value that a variable of this name may have. */
   function exampleOf(name: string): string {
     if (/DATABASE|STATE_URL|POSTGRES/.test(name)) return 'postgres://me@localhost/app';
+    if (/REDIS/.test(name)) return 'redis://localhost:6379/0';
     if (/MONGO/.test(name)) return 'mongodb://localhost/shop';
     if (/BROKERS/.test(name)) return 'localhost:9092';
     return /URL/.test(name) ? 'https://example.com' : 'a-value-of-some-length';
