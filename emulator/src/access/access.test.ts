@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { evidence } from '../evidence.ts';
 import { createOrg } from '../org/org.ts';
+import { declarePlatformEvent } from '../schema/platform-event.ts';
 import { createSchema } from '../schema/schema.ts';
 import { createAccess } from './access.ts';
 import { changeObject, noObject, wholeObject } from './permission-set.ts';
@@ -43,6 +44,14 @@ test(`platform events are permitted as objects are ${evidence('documented', 'Pla
   expect(access.canRead(userId, 'Shipped__e')).toBe(false);
   access.permit(userId, { objects: { Shipped__e: { read: true } } });
   expect([access.canRead(userId, 'Shipped__e'), access.canCreate(userId, 'Shipped__e')]).toEqual([true, false]);
+});
+
+test(`whoever may read a platform event sees all of its fields ${evidence('documented', 'Platform Events Developer Guide, Considerations for Defining Platform Events')}`, () => {
+  const org = createOrg({ schema: createSchema() });
+  declarePlatformEvent(org.schema, { name: 'Sent__e', fields: [{ name: 'No__c', type: 'text' }] });
+  const access = createAccess(org);
+  access.setProfile(userId, 'Minimum Access - API Only Integrations', { objects: { Sent__e: { read: true } } });
+  expect(access.canSeeField(userId, 'Sent__e', 'No__c')).toBe(true);
 });
 
 test('what is hidden is hidden from the API user alone', () => {

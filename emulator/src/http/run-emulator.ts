@@ -17,7 +17,7 @@ Usage: tidemark-emulator [options]
   --records <n>          demo records to fill the org with (default 20000; 0 leaves it empty)
   --fill <object>=<n>    also n demo records of this object; may be repeated
   --seed <n>             ids and demo data follow from it (default 1)
-  --source <folder>      an sfdx source folder whose objects and fields the org gets
+  --source <folder>      an sfdx source folder whose objects, events, permission sets, rules and flows the org gets
   --change-events <objects>  whose changes the event bus tells (Change Data Capture): Account,Contact; may be repeated
   --user <name>=<profile>    a further user: reader@example.com="Read Only"; may be repeated
   --redirect-uri <url>   where the web server flow may send its codes, beside this machine; may be repeated

@@ -55,7 +55,7 @@ export interface EmulatorOptions {
   fill?: Readonly<Record<string, number>>;
   /** Ids and demo data follow from it. */
   seed?: number;
-  /** An sfdx source folder whose objects and fields, permission sets and profiles the org gets. */
+  /** An sfdx source folder whose objects, events, permission sets, profiles, rules and flows the org gets. */
   source?: string;
   /** Objects whose changes are told on `/data/ChangeEvents` and their own channels. */
   changeEvents?: readonly string[];

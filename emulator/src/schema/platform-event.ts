@@ -38,7 +38,10 @@ export function declarePlatformEvent(
   schema.add(object, links);
 }
 
-/** A platform event as describe shows it: an object that is created, which publishes it, and never read. */
+/**
+ * A platform event as describe shows it: an object that is created, which publishes it, and never read. Whoever sees the event sees
+ * all of its fields (Platform Events guide, "Considerations for Defining Platform Events", field-level security).
+ */
 export function platformEventObject(
   event: { name: string; label?: string; plural?: string },
   keyPrefix: string,
@@ -62,7 +65,7 @@ export function platformEventObject(
       datetime('CreatedDate', 'Created Date', system, { nillable: false }),
       reference('CreatedById', 'Created By ID', 'User', {}, system, { nillable: false, searchPrefilterable: false }),
       text('EventUuid', 'Event UUID', 36, system),
-      ...fields,
+      ...fields.map(({ describe, ...field }) => ({ ...field, describe: { ...describe, permissionable: false } })),
     ],
   );
 }
