@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,11 +8,35 @@ import { expect, vi } from 'vitest';
 import { Example, type Running } from '../command-line.ts';
 
 export const secret = 'the secret of the vendor';
-export const eventually = (check: () => Promise<void> | void) => vi.waitFor(check, { timeout: 40_000, interval: 100 });
+export const eventually = (check: () => Promise<void> | void) => vi.waitFor(check, { timeout: 90_000, interval: 100 });
+
+/** The org's side, as `tidemark package` writes it: nobody is asked for it, so that no variable has to mean anything. */
+export async function writePackage(config: string): Promise<Package> {
+  const folder = mkdtempSync(join(tmpdir(), 'tidemark-sync-pipe-package-'));
+  using example = new Example(config, () => settings({ clientId: 'id', clientSecret: 'secret' }));
+  const { exitCode, out, err } = await example.run(['package', '--out', folder]);
+  expect(exitCode === 0 ? '' : out + err).toBe('');
+  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
+}
+
+export interface Package extends Disposable {
+  /** An sfdx project. */
+  readonly folder: string;
+}
+
+const settings = (credentials: { readonly clientId: string; readonly clientSecret: string }) => ({
+  SF_CLIENT_ID: credentials.clientId,
+  SF_CLIENT_SECRET: credentials.clientSecret,
+  VENDOR_URL: 'https://vendor.example',
+  VENDOR_TOKEN: 'vendor-token',
+  PUSH_SECRET: secret,
+});
 
 /** The pipe between an org that publishes over CometD and the vendor's API. */
 export interface Pipe {
   readonly org: Emulator;
+  /** Whom the pipe signs in as. */
+  readonly userId: string;
   readonly vendor: Vendor;
   readonly example: Example;
   accounts(count: number): string[];
@@ -25,22 +49,22 @@ export interface Pipe {
   close(): Promise<void>;
 }
 
-export async function openPipe(config: string): Promise<Pipe> {
-  const folder = mkdtempSync(join(tmpdir(), 'tidemark-sync-pipe-'));
-  writeObject(folder);
-  const event = { name: 'Sync_Request__e', fields: [{ name: 'Record_Ids__c', type: 'longtext' }] } as const;
-  const org = await startEmulator({ source: folder, records: 0, platformEvents: [event] });
+/** The org has what the package brings; its user may do nothing but what the package's permission sets let them do. */
+export async function openPipe(config: string, { folder }: Package): Promise<Pipe> {
+  const user = {
+    username: 'tidemark@sync-pipe.example',
+    profile: 'Minimum Access - API Only Integrations',
+    permissionSets: ['Sync_Pipe', 'Sync_Pipe_Org'],
+  };
+  const org = await startEmulator({ source: folder, records: 0, users: [user] });
+  const [credentials] = org.userCredentials;
   const vendor = new Vendor();
   const url = await vendor.listen();
-  const { loginUrl, clientId, clientSecret } = org.credentials;
   const example = new Example(config, (kept) => ({
-    SF_LOGIN_URL: loginUrl,
-    SF_CLIENT_ID: clientId,
-    SF_CLIENT_SECRET: clientSecret,
+    ...settings(credentials!),
+    SF_LOGIN_URL: org.credentials.loginUrl,
     VENDOR_URL: url,
-    VENDOR_TOKEN: 'vendor-token',
     VENDOR_IS_PRIVATE: 'true',
-    PUSH_SECRET: secret,
     PIPE: join(kept, 'queue.db'),
     TIDEMARK_STORE: join(kept, 'store.db'),
   }));
@@ -54,7 +78,7 @@ export async function openPipe(config: string): Promise<Pipe> {
     return found.page(0, found.totalSize, 'v62.0') as Record<string, unknown>[];
   };
   return {
-    ...{ org, vendor, example, enrichments },
+    ...{ org, userId: credentials!.userId, vendor, example, enrichments },
     accounts: (count) =>
       Array.from(
         { length: count },
@@ -78,30 +102,8 @@ export async function openPipe(config: string): Promise<Pipe> {
       example[Symbol.dispose]();
       vendor.close();
       await org.close();
-      rmSync(folder, { recursive: true });
     },
   };
-}
-
-/** The custom object in which the vendor's data lie. */
-function writeObject(folder: string): void {
-  const object = join(folder, 'main/default/objects/Enrichment__c');
-  mkdirSync(join(object, 'fields'), { recursive: true });
-  const xml = (root: string, inner: string) =>
-    `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="http://soap.sforce.com/2006/04/metadata">${inner}</${root}>\n`;
-  const nameField = '<nameField><type>AutoNumber</type><label>Name</label><displayFormat>E-{0000}</displayFormat></nameField>';
-  const about = `<label>Enrichment</label><pluralLabel>Enrichments</pluralLabel>${nameField}<deploymentStatus>Deployed</deploymentStatus><sharingModel>ReadWrite</sharingModel>`;
-  writeFileSync(join(object, 'Enrichment__c.object-meta.xml'), xml('CustomObject', about));
-  const fields = {
-    External_Id__c: '<type>Text</type><length>40</length><externalId>true</externalId><unique>true</unique>',
-    Record_Id__c: '<type>Text</type><length>18</length>',
-    Rating__c: '<type>Text</type><length>10</length>',
-    Employees__c: '<type>Number</type><precision>8</precision><scale>0</scale>',
-  };
-  for (const [name, type] of Object.entries(fields)) {
-    const field = `<fullName>${name}</fullName><label>${name}</label>${type}`;
-    writeFileSync(join(object, 'fields', `${name}.field-meta.xml`), xml('CustomField', field));
-  }
 }
 
 /** Knows a company of each record, and remembers how many it was asked for at once. */

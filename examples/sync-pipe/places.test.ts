@@ -4,15 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serviceOrSkip } from '@tidemark/testkit';
-import { describe, expect, test, vi } from 'vitest';
-import { eventually, openPipe, type Pipe } from './fixture.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually, openPipe, type Package, type Pipe, writePackage } from './fixture.ts';
 
 // The same pipe with its queues in Redis and in Kafka: one line is another, and nothing else.                    (P1, 001-4)
 
-vi.setConfig({ testTimeout: 150_000, hookTimeout: 60_000 });
-
 const [redis, kafka] = [await serviceOrSkip('redis'), await serviceOrSkip('kafka')];
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+let project: Package;
+beforeAll(async () => {
+  project = await writePackage(here('tidemark.yaml'));
+});
+afterAll(() => project[Symbol.dispose]());
 
 /** The example, with one line changed. */
 function changed(folder: string, url: string): string {
@@ -34,7 +38,7 @@ describe.each([
     'what was asked for arrives, and what lay in the queues when it ended as well (001-4, 001-7)',
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'tidemark-pipe-place-'));
-      const pipe: Pipe = await openPipe(changed(folder, url));
+      const pipe: Pipe = await openPipe(changed(folder, url), project);
       try {
         const ids = pipe.accounts(4);
         let running = await pipe.start();

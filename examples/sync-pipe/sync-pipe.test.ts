@@ -1,21 +1,24 @@
 import { createHmac } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { RunReport } from '@tidemark/core';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { eventually, openPipe, type Pipe, secret } from './fixture.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { eventually, openPipe, type Package, type Pipe, secret, writePackage } from './fixture.ts';
 
-// System 001, line by line (001-1 … 001-6, 001-9): the example as it stands, in a process of its own, between an org that publishes
-// over CometD and the vendor's API. Whatever dies, what was asked for arrives, and what is the same is not written.   (P1, P2, P8)
+// System 001, line by line (001-1 … 001-6, 001-8, 001-9): the example as it stands, in a process of its own, between an org that publishes
+// over CometD, with what `tidemark package` brings it and no other right, and the vendor's API. Whatever dies, what was asked for arrives, and what is the same is not written.   (P1, P2, P8)
 
 const config = fileURLToPath(new URL('tidemark.yaml', import.meta.url));
 
-// Each is a process that starts, and some are three.
-vi.setConfig({ testTimeout: 150_000, hookTimeout: 60_000 });
+let project: Package;
+beforeAll(async () => {
+  project = await writePackage(config);
+});
+afterAll(() => project[Symbol.dispose]());
 
 let pipe: Pipe;
 let { org, vendor, example, accounts, publish, enrichments, written, start, stop } = {} as Pipe;
 beforeEach(async () => {
-  pipe = await openPipe(config);
+  pipe = await openPipe(config, project);
   ({ org, vendor, example, accounts, publish, enrichments, written, start, stop } = pipe);
 });
 afterEach(() => pipe.close());
@@ -47,6 +50,20 @@ test('a request that the org publishes leads to an update at once; 1 to 100 reco
     const { failures } = await example.json<{ failures: object[] }>('failures', 'list');
     expect(failures).toMatchObject([{ sync: 'requests', message: 'the request names 101 records; 100 are the most' }]);
   });
+  await stop(running);
+});
+
+test("the package's Flow asks for a record when it meets its criteria, and what the vendor knows arrives (001-2, 001-8)", async () => {
+  const running = await start();
+  const save = (work: Parameters<typeof org.org.write>[0]) => org.org.write(work) as { id: string };
+  const silent = save((tx) => tx.insert('Account', { Name: 'Without a website' })).id;
+  const telling = save((tx) => tx.insert('Account', { Name: 'With one', Website: 'https://one.example' })).id;
+  await eventually(() => expect(written()).toEqual([telling]));
+  // What touches no criterion asks for nothing; each record that the vendor was asked for came by a Flow.
+  org.org.write((tx) => tx.update('Account', telling, { Phone: '1' }));
+  org.org.write((tx) => tx.update('Account', silent, { Website: 'https://two.example' }));
+  await eventually(() => expect(written()).toEqual([silent, telling].toSorted()));
+  expect(vendor.asked.reduce((sum, records) => sum + records, 0)).toBe(2);
   await stop(running);
 });
 
@@ -139,12 +156,30 @@ test('what the org refuses is kept with its reason, and the others arrive (001-5
   await stop(running);
 });
 
-test('a permission that is missing is named before anything runs (001-9)', async () => {
+test('permissions that are missing are named before anything runs, each with what grants it (001-9)', async () => {
   await run('refresh-accounts');
   await run('ingest');
   expect((await example.run(['check'])).exitCode).toBe(0);
-  org.permissions.hide('Enrichment__c', 'Rating__c');
-  const { exitCode, out, err } = await example.run(['check']);
-  expect(exitCode).toBe(1);
-  expect(out + err).toMatch(/Rating__c/);
+  const missing = async () => {
+    const { ok, problems } = await example.json<{ ok: boolean; problems: { place: string; hint: string }[] }>('check');
+    expect(ok).toBe(false);
+    return problems.map(
+      ({ place, hint }) => `${place}: ${/permission set grants it by (.*), and `tidemark package`/.exec(hint)?.[1]}`,
+    );
+  };
+  const fields = { 'Enrichment__c.External_Id__c': { read: true, edit: true }, 'Enrichment__c.Record_Id__c': { read: true } };
+  const objects = { Enrichment__c: { read: true, create: true, edit: true } };
+  org.users.definePermissionSet('Sync_Pipe', { objects: { ...objects, Sync_Request__e: { read: true } }, fields });
+  expect(await missing()).toEqual([
+    'syncs.ingest: fieldPermissions Enrichment__c.Rating__c, Enrichment__c.Employees__c: readable',
+    'syncs.apply.fields.Record_Id__c: fieldPermissions Enrichment__c.Record_Id__c: editable',
+    'syncs.apply.fields.Rating__c: fieldPermissions Enrichment__c.Rating__c: editable',
+    'syncs.apply.fields.Employees__c: fieldPermissions Enrichment__c.Employees__c: editable',
+  ]);
+  org.users.definePermissionSet('Sync_Pipe', {});
+  expect(await missing()).toEqual([
+    'syncs.requests: objectPermissions Sync_Request__e: allowRead',
+    'syncs.ingest: objectPermissions Enrichment__c: allowRead, viewAllRecords',
+    'syncs.apply: objectPermissions Enrichment__c: allowRead, viewAllRecords',
+  ]);
 });
