@@ -1,6 +1,5 @@
-import type { Connector } from '@tidemark/core';
+import { type Connector, lazyConnection } from '@tidemark/core';
 import { type KafkaConfig, type KafkaFrom, type KafkaTo, kafkaConfig, kafkaFrom, kafkaTo } from './config.ts';
-import type { openConnection } from './connection.ts';
 
 export function createConnector(): Connector<KafkaConfig, KafkaFrom, KafkaTo> {
   return {
@@ -10,21 +9,10 @@ export function createConnector(): Connector<KafkaConfig, KafkaFrom, KafkaTo> {
     from: kafkaFrom,
     to: kafkaTo,
     tellsChanges: true,
-    open(config, context) {
-      // The driver is large, and whoever uses no Kafka does without it.
-      let opening: Promise<ReturnType<typeof openConnection>> | undefined;
-      const opened = () => (opening ??= import('./connection.ts').then((module) => module.openConnection(config, context)));
-      return {
-        check: async () => (await opened()).check(),
-        discover: async () => (await opened()).discover(),
-        openSource: async (spec) => (await opened()).openSource(spec),
-        openTarget: async (spec) => (await opened()).openTarget(spec),
-        openStreamWriter: async () => (await opened()).openStreamWriter(),
-        async [Symbol.asyncDispose]() {
-          await (await opening)?.[Symbol.asyncDispose]();
-        },
-      };
-    },
+    open: (config, context) =>
+      lazyConnection(['check', 'discover', 'openSource', 'openTarget', 'openStreamWriter'], async () =>
+        (await import('./connection.ts')).openConnection(config, context),
+      ),
   };
 }
 export default createConnector();

@@ -1,4 +1,4 @@
-import type { Connector } from '@tidemark/core';
+import { type Connector, lazyConnection } from '@tidemark/core';
 import {
   type MongodbConfig,
   type MongodbFrom,
@@ -8,7 +8,6 @@ import {
   mongodbSide,
   mongodbTo,
 } from './config.ts';
-import type { openConnection } from './connection.ts';
 import { mongodbRows } from './rows-place.ts';
 
 export function createConnector(): Connector<MongodbConfig, MongodbFrom, MongodbTo> {
@@ -20,23 +19,10 @@ export function createConnector(): Connector<MongodbConfig, MongodbFrom, Mongodb
     to: mongodbTo,
     side: mongodbSide,
     rows: mongodbRows,
-    open(config, context) {
-      // The driver is large, and whoever uses no MongoDB does without it.
-      let opening: Promise<ReturnType<typeof openConnection>> | undefined;
-      const opened = () => (opening ??= import('./connection.ts').then((module) => module.openConnection(config, context)));
-      return {
-        check: async () => (await opened()).check(),
-        discover: async () => (await opened()).discover(),
-        openSource: async (spec) => (await opened()).openSource(spec),
-        openSide: async (spec) => (await opened()).openSide(spec),
-        openRows: async (spec) => (await opened()).openRows(spec),
-        openStream: async (spec) => (await opened()).openStream(spec),
-        openTarget: async (spec) => (await opened()).openTarget(spec),
-        async [Symbol.asyncDispose]() {
-          await (await opening)?.[Symbol.asyncDispose]();
-        },
-      };
-    },
+    open: (config, context) =>
+      lazyConnection(['check', 'discover', 'openSource', 'openSide', 'openRows', 'openStream', 'openTarget'], async () =>
+        (await import('./connection.ts')).openConnection(config, context),
+      ),
   };
 }
 export default createConnector();
