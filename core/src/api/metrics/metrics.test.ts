@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createMemoryConnector, Memory } from '@tidemark/connector-memory';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AccessDeniedError } from '../../base/errors.ts';
@@ -69,6 +71,14 @@ describe('of a process that follows a stream and runs syncs', () => {
       for (const [label, value] of Object.entries(labels))
         expect(`${name} ${value}`).toMatch(new RegExp(`^${name} ${bounded[label]?.source.slice(1) ?? 'nothing'}`));
     }
+  });
+
+  test('the page of operations names each of them, and none besides', async () => {
+    const page = readFileSync(join(import.meta.dirname, '../../../../docs/operations.md'), 'utf8');
+    const table = page.slice(page.indexOf('## Metrics'), page.indexOf('Worth an alert'));
+    const told = new Set([...table.matchAll(/^\| (`tidemark_.*?) \|/gm)].flatMap(([, names]) => names!.match(/tidemark_\w+/g)!));
+    const there = [...familiesOf(await metrics.text()).keys()].filter((name) => name.startsWith('tidemark_'));
+    expect([...told].sort()).toEqual(there.sort());
   });
 
   test('each sync tells its direction, and by how much it is behind', async () => {
