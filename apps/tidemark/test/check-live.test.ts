@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { type Emulator, evidence, startEmulator } from '@tidemark/emulator';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Workplace } from '../src/testing.ts';
@@ -60,6 +61,22 @@ describe(`tidemark check of live syncs ${evidence('documented', 'Tooling API gui
     expect(emulator.events.selectedForChangeEvents()).toEqual(['Account', 'Contact']);
     const again = await place.call('check', '--select');
     expect(again).toMatchObject({ exitCode: 0, out: expect.stringContaining('was selected already') });
+  });
+
+  test('a two-way sync is named as well, and its object selected', async () => {
+    const sides = [
+      { connection: 'crm', object: 'Contact' },
+      { connection: 'db', table: 'people', link: 'crm_id' },
+    ];
+    configure({ people: { between: sides, fields: { name: 'LastName' }, live: true } });
+    using db = new DatabaseSync(place.path('copy.db'));
+    db.exec('CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, crm_id TEXT UNIQUE)');
+    expect((await place.call('schema', 'apply')).exitCode).toBe(0);
+    const { exitCode, out } = await place.call('check');
+    expect([exitCode, out]).toEqual([1, expect.stringMatching(/syncs.people: Contact is not selected for Change Data Capture/)]);
+    expect((await place.call('check', '--select')).exitCode).toBe(0);
+    expect(emulator.events.selectedForChangeEvents()).toEqual(['Account', 'Contact']);
+    expect((await place.call('check')).exitCode).toBe(0);
   });
 
   test('writes the selection for somebody who deploys it, and overwrites nothing of theirs', async () => {

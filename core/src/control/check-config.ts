@@ -34,7 +34,7 @@ export async function checkConfig(
   }
   for (const pairing of pairings.all()) {
     if (broken.has(pairing.left.connection) || broken.has(pairing.right.connection)) continue;
-    const found = pairings.check(pairing, signal).catch((error) => asProblems(error, `syncs.${pairing.name}`));
+    const found = pairings.check(pairing, live, signal).catch((error) => asProblems(error, `syncs.${pairing.name}`));
     problems.push(...(await found));
   }
   problems.push(...(await checkStreams(live, connection)));

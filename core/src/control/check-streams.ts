@@ -3,6 +3,7 @@ import type { SyncConfig } from '../config/config.ts';
 import type { Connection, Source } from '../model/connector.ts';
 import type { OpenedSync } from '../pipeline/opened-sync.ts';
 import type { EngineParts } from './engine-options.ts';
+import type { Pairings } from './pairings.ts';
 import type { Syncs } from './syncs.ts';
 
 /** A live sync, and the dataset whose changes it wants to be told. */
@@ -95,10 +96,9 @@ export function liveDataset(
   return refusal ?? { sync: name, connection: publisher, dataset: source.streamDataset! };
 }
 
-/** @throws {RequestRefusedError} a sync that cannot be live; or none is, so that nothing has to be selected */
+/** What all live syncs listen for. @throws {RequestRefusedError} a sync that cannot be live; or none is, so that nothing has to be selected */
 export async function liveDatasets(
-  syncs: Syncs,
-  connection: EngineParts['connection'],
+  { syncs, pairings, connection }: EngineParts & { readonly syncs: Syncs; readonly pairings: Pairings },
   signal: AbortSignal,
 ): Promise<readonly LiveDataset[]> {
   const live: LiveDataset[] = [];
@@ -108,6 +108,7 @@ export async function liveDatasets(
     if ('message' in dataset) throw new RequestRefusedError(`${sync.name} ${dataset.message}`, { hint: dataset.hint });
     live.push(dataset);
   }
+  for (const pairing of pairings.all()) live.push(...(await pairings.liveDatasets(pairing, signal)));
   if (live.length > 0) return live;
   throw new RequestRefusedError('no sync is live, so nothing has to be told of', { hint: 'give a sync live: true first' });
 }

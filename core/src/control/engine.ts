@@ -98,14 +98,12 @@ export class Engine implements AsyncDisposable {
 
   /** Has the source systems tell what live syncs listen for, where they do not yet. Changes settings of those systems. */
   async captureStreams(signal: AbortSignal): Promise<readonly Captured[]> {
-    const { syncs, connection } = this.#parts;
-    return captureStreams(await liveDatasets(syncs, connection, signal), connection, signal);
+    return captureStreams(await liveDatasets(this.#parts, signal), this.#parts.connection, signal);
   }
 
   /** The same as files by path, for somebody who deploys such settings. */
   async captureFiles(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
-    const { syncs, connection } = this.#parts;
-    return captureFiles(await liveDatasets(syncs, connection, signal), connection);
+    return captureFiles(await liveDatasets(this.#parts, signal), this.#parts.connection);
   }
 
   /** What the configuration leaves open about an org's side, as far as the org and the sources tell. Writes nothing. */

@@ -24,6 +24,7 @@ import { dryStore } from '../store/dry-store.ts';
 import type { Conflict } from '../store/links.ts';
 import { callerOf } from './budget/caller-of.ts';
 import { readingCost } from './budget/calls-per-day.ts';
+import type { LiveDataset } from './check-streams.ts';
 import type { EngineParts } from './engine-options.ts';
 import { followPairing } from './follow-pairing.ts';
 import { closePairing, openPairing } from './open-pairing.ts';
@@ -62,10 +63,14 @@ export class Pairings implements AsyncDisposable {
     return [...this.#options.config.pairings.values()];
   }
 
-  /** Both sides looked at and not touched: what keeps records from being made or changed there. */
-  async check(config: PairingConfig, signal: AbortSignal): Promise<readonly Problem[]> {
+  /**
+   * Both sides looked at and not touched: what keeps records from being made or changed there. What it listens for is added to
+   * `live`: whether it is told is asked once for all syncs.
+   */
+  async check(config: PairingConfig, live: LiveDataset[], signal: AbortSignal): Promise<readonly Problem[]> {
     const pairing = await openPairing(config, this.#options, signal);
     try {
+      live.push(...this.#listenedFor(config, pairing));
       return (['left', 'right'] as const).flatMap((side): Problem[] => {
         const { creates, source } = pairing[side];
         const place = `syncs.${config.name}.between[${side === 'left' ? 0 : 1}]`;
@@ -74,6 +79,17 @@ export class Pairings implements AsyncDisposable {
           ? warnings
           : [...warnings, { place, severity: 'warning', message: creates.message, hint: creates.hint }];
       });
+    } finally {
+      await closePairing(pairing);
+    }
+  }
+
+  /** What a live one listens for, on either side that tells its changes by a stream. */
+  async liveDatasets(config: PairingConfig, signal: AbortSignal): Promise<readonly LiveDataset[]> {
+    if (!config.live) return [];
+    const pairing = await openPairing(config, this.#options, signal);
+    try {
+      return this.#listenedFor(config, pairing);
     } finally {
       await closePairing(pairing);
     }
@@ -278,6 +294,16 @@ export class Pairings implements AsyncDisposable {
     const known = this.#opened.get(name) ?? (await openPairing(config, this.#options, signal, ownership));
     this.#opened.set(name, known);
     return known;
+  }
+
+  #listenedFor({ name, live, ...sides }: PairingConfig, pairing: OpenedPairing): LiveDataset[] {
+    if (!live) return [];
+    return (['left', 'right'] as const).flatMap((side) => {
+      const { connection } = sides[side];
+      const dataset = pairing[side].source.streamDataset;
+      const isStreamed = dataset !== undefined && this.#options.connection(connection).openStream !== undefined;
+      return isStreamed ? [{ sync: name, connection, dataset }] : [];
+    });
   }
 
   /** One piece of work of a sync after the other: events do not come between a run's reading and its writing. */
