@@ -1,73 +1,38 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RunReport } from '@tidemark/core';
-import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
 import { serviceOrSkip } from '@tidemark/testkit';
-import { type Db, MongoClient } from 'mongodb';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Example, type Running } from '../command-line.ts';
+import { openWorld, type ShopWorld, services, token } from './world.ts';
 
-// System 002, line by line (002-1 … 002-3, 002-5 … 002-8): the example as it stands, in a process of its own, between an org, a Kafka
+// System 002, line by line (002-1 … 002-8): the example as it stands, in a process of its own, between an org, a Kafka
 // broker and a server that speaks MongoDB's protocol.                                                            (P1, P2, P7, P10)
 
 const config = fileURLToPath(new URL('tidemark.yaml', import.meta.url));
-const token = 'a-token-of-the-shop-long-enough';
-const [kafka, mongodb] = [await serviceOrSkip('kafka'), await serviceOrSkip('mongodb')];
-const missing = kafka.missing ?? mongodb.missing;
+const missing = (await Promise.all(services.map(serviceOrSkip))).map(({ missing }) => missing).find(Boolean) ?? null;
 
 const eventually = (check: () => Promise<void> | void) => vi.waitFor(check, { timeout: 90_000, interval: 200 });
 
 describe.skipIf(missing !== null)(`two-way over Kafka and MongoDB${missing === null ? '' : `: ${missing}`}`, () => {
+  let world: ShopWorld;
+  let { org, app, inOrg } = {} as ShopWorld;
   let folder: string;
-  let org: Emulator;
-  let client: MongoClient;
-  let app: Db;
   let example: Example;
 
   beforeEach(async () => {
+    world = await openWorld();
+    ({ org, app, inOrg } = world);
     folder = mkdtempSync(join(tmpdir(), 'tidemark-two-way-kafka-mongo-'));
-    const fields = join(folder, 'main/default/objects/Account/fields');
-    mkdirSync(fields, { recursive: true });
-    writeFileSync(
-      join(fields, 'App_Id__c.field-meta.xml'),
-      '<?xml version="1.0" encoding="UTF-8"?>\n<CustomField xmlns="http://soap.sforce.com/2006/04/metadata"><fullName>App_Id__c</fullName><label>App Id</label><type>Text</type><length>40</length><externalId>true</externalId><unique>true</unique></CustomField>\n',
-    );
-    const event = {
-      name: 'Order_Update__e',
-      fields: [
-        { name: 'OrderId__c', type: 'text', length: 40 },
-        { name: 'Status__c', type: 'text', length: 20 },
-      ],
-    } as const;
-    const platformEvents = [event];
-    org = await startEmulator({ source: folder, records: 0, clock: createClock(), changeEvents: ['Account'], platformEvents });
-    const { loginUrl, clientId, clientSecret, pubsubEndpoint } = org.credentials;
-    const url = new URL(mongodb.url!);
-    url.pathname = `/shop_${process.pid}_${Date.now()}`;
-    client = await new MongoClient(url.href).connect();
-    app = client.db();
-    await app.collection('accounts').createIndex({ crm_id: 1 }, { unique: true, sparse: true });
-    example = new Example(readable(), (kept) => ({
-      SF_LOGIN_URL: loginUrl,
-      SF_PUBSUB_ENDPOINT: `http://${pubsubEndpoint}`,
-      SF_CLIENT_ID: clientId,
-      SF_CLIENT_SECRET: clientSecret,
-      KAFKA_BROKERS: kafka.url!,
-      MONGODB_URL: url.href,
-      MONGODB_DECIMALS: process.env.TIDEMARK_TEST_MONGODB_URL ? 'decimal128' : 'double',
-      ORDER_TOKEN: token,
-      TIDEMARK_STORE: join(kept, 'store.db'),
-    }));
+    example = new Example(readable(), world.env);
     const made = await example.run(['schema', 'apply']);
     expect(made.exitCode === 0 ? '' : made.err + made.out).toBe('');
   });
   afterEach(async () => {
     example[Symbol.dispose]();
-    await app.dropDatabase();
-    await client.close();
-    await org.close();
+    await world[Symbol.asyncDispose]();
     rmSync(folder, { recursive: true });
   });
 
@@ -101,10 +66,6 @@ describe.skipIf(missing !== null)(`two-way over Kafka and MongoDB${missing === n
   const orders = async () =>
     (await app.collection('orders').find().sort({ _id: 1 }).toArray()).map(({ OrderId, Status }) => `${OrderId} ${Status}`);
   const accounts = () => app.collection('accounts');
-  const inOrg = (name: string) => {
-    const found = org.org.query(`SELECT Id, Name, Phone, Industry, App_Id__c FROM Account WHERE Name = '${name}'`);
-    return (found.page(0, found.totalSize, 'v62.0') as Record<string, unknown>[])[0];
-  };
 
   test('002-1, 002-2: an update that is posted is a platform event, a message of the topic, and a document', async () => {
     const running = await start();
@@ -154,6 +115,45 @@ describe.skipIf(missing !== null)(`two-way over Kafka and MongoDB${missing === n
     await stop(running);
     const { state, counts } = await example.json<RunReport>('run', 'accounts', '--full');
     expect({ state, ...counts }).toMatchObject({ state: 'succeeded', created: 0, updated: 0, deleted: 0, failed: 0 });
+  });
+
+  test('002-4: both collections are an API with a page, and what is written there is in Salesforce, or told why not', async () => {
+    const { token: operator } = await example.json<{ token: string }>('token', 'add', 'shop', '--role', 'operate');
+    const running = await start();
+    const ask = async (method: string, path: string, body?: object, headers = {}) => {
+      const answer = await fetch(`${running.url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${operator}`, 'content-type': 'application/json', ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: answer.status, etag: answer.headers.get('etag') ?? '', body: await answer.json() };
+    };
+    const made = await ask('POST', '/data/app/accounts?wait=60', { name: 'Initech', phone: '1' });
+    expect([made.status, made.body]).toMatchObject([201, { status: 'done', record: { status: 'created' } }]);
+    expect(inOrg('Initech')).toMatchObject({ Id: made.body.record.id, Phone: '1', App_Id__c: made.body.record.key });
+    const account = `/data/app/accounts/${made.body.record.key}`;
+    const seen = { 'if-match': (await ask('GET', account)).etag };
+    const changed = await ask('PATCH', `${account}?wait=60`, { phone: '2' }, seen);
+    expect([changed.status, inOrg('Initech')!.Phone]).toEqual([200, '2']);
+    expect((await ask('PATCH', `${account}?wait=60`, { phone: '3' }, seen)).status).toBe(412);
+    const refused = await ask('PATCH', `${account}?wait=60`, { phone: '4'.repeat(41) }, { 'if-match': changed.etag });
+    expect([refused.status, refused.body.error.code]).toEqual([422, 'STRING_TOO_LONG']);
+    // Types are those of the documents, looked at anew every few seconds; what a sync writes is only read.
+    await eventually(async () => {
+      const { paths, components } = (await ask('GET', '/api/v1/openapi.json')).body;
+      expect(Object.keys(paths['/data/app/orders'])).toEqual(['get']);
+      expect(components.schemas['app.accounts'].properties).toMatchObject({
+        name: { type: ['string', 'null'] },
+        updatedAt: { type: ['string', 'null'], format: 'date-time' },
+      });
+    });
+    expect((await fetch(`${running.url}/api-docs/`)).status).toBe(200);
+    await post(running.url, { OrderId: '4711', Status: 'packed' });
+    await eventually(async () => {
+      const { body } = await ask('GET', '/data/app/orders?filter[Status]=packed&select=OrderId');
+      expect(body).toEqual({ data: [{ OrderId: '4711' }], next: null });
+    });
+    await stop(running);
   });
 
   test('002-5: each sync is about four lines; 002-7: no secret is in the file, and one that lacks is named', async () => {
