@@ -55,7 +55,8 @@ function words({ phase, rows, estimate }: Progress, rate: number, leftMs: number
   const of = estimate === null ? '' : ` of about ${number(Math.max(estimate, rows))}`;
   const pace = rate > 0 ? `, ${number(Math.round(rate))} rows/s` : '';
   const left = leftMs === null ? '' : `, ${roughly(Math.max(1000, Math.ceil(leftMs / 1000) * 1000))} left`;
-  return `${phases[phase]}: ${number(rows)}${of} rows${pace}${left}`;
+  const unit = rows === 1 && estimate === null ? 'row' : 'rows';
+  return `${phases[phase]}: ${number(rows)}${of} ${unit}${pace}${left}`;
 }
 
 function bar(sync: string, terminal: Terminal, clock: Clock): ProgressDisplay {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -60,6 +61,11 @@ test('help, and wrong usage', async () => {
   expect(await run('--prot', '1').ended).toMatchObject({ code: 2, err: expect.stringContaining('--prot') });
   const missing = await run('--records', '0', '--source', '/nonexistent/folder').ended;
   expect(missing).toMatchObject({ code: 1, out: '', err: expect.stringContaining('could not start') });
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const taken = await run('--records', '0', '--no-pubsub', '--port', String((other.address() as AddressInfo).port)).ended;
+  other.close();
+  expect(taken).toMatchObject({ code: 1, out: '', err: expect.stringContaining('another --port') });
 });
 
 test('what else the org is to have is told by options', async () => {

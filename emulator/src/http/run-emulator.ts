@@ -102,7 +102,9 @@ export async function runEmulator(argv: readonly string[]): Promise<number> {
     await emulator.close();
     return 0;
   } catch (error) {
-    process.stderr.write(`The emulator could not start: ${message(error)}\n`);
+    const isTaken = (error as NodeJS.ErrnoException | null)?.code === 'EADDRINUSE';
+    const hint = isTaken ? '\nIs another one running? End it, or take another --port (0 takes a free one).' : '';
+    process.stderr.write(`The emulator could not start: ${message(error)}${hint}\n`);
     return 1;
   }
 }
