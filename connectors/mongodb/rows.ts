@@ -12,6 +12,7 @@ import {
   type RowsSpec,
   type SortedAt,
   type SortField,
+  SYSTEM_PREFIX,
   textOf,
   waysBehind,
 } from '@tidemark/core';
@@ -56,7 +57,7 @@ async function fieldsOf(db: Db, documents: Collection, { at, mentions, watermark
     ...Object.entries(fields),
   ]);
   return [...all]
-    .filter(([name]) => !name.includes('.') && !name.startsWith('$') && !name.startsWith('_tidemark_'))
+    .filter(([name]) => !name.includes('.') && !name.startsWith('$') && !name.startsWith(SYSTEM_PREFIX))
     .map(([name, type]) => {
       // A document without an _id is given one, and keeps it.
       const isGiven = name === '_id';

@@ -13,6 +13,7 @@ import {
   type SortedAt,
   type SortField,
   STORE_SCHEMA,
+  SYSTEM_PREFIX,
   shortened,
   waysBehind,
 } from '@tidemark/core';
@@ -46,7 +47,7 @@ export const postgresRows: RowsKind<PostgresConfig> = {
 };
 
 function placed(at: At, config: PostgresConfig, watermark: string | null = null): Omit<RowsSpec, 'mentions'> | null {
-  if (at.schema === STORE_SCHEMA || at.table.startsWith('_tidemark_')) return null;
+  if (at.schema === STORE_SCHEMA || at.table.startsWith(SYSTEM_PREFIX)) return null;
   return { name: at.schema === config.schema ? at.table : `${at.schema}.${at.table}`, at, watermark };
 }
 
@@ -65,7 +66,9 @@ export async function openRows({ pool, config: own, clock }: RowsParts, spec: Ro
     existing: (await readTable(client, schema, table))!,
   }));
   const isTable = ['r', 'p'].includes(existing.kind);
-  const fields = described.columns.map(({ field }) => fieldOf(field, existing.columns.get(field.name)!, isTable));
+  const fields = described.columns
+    .filter(({ field }) => !field.name.startsWith(SYSTEM_PREFIX))
+    .map(({ field }) => fieldOf(field, existing.columns.get(field.name)!, isTable));
   const rows = new PostgresRows(pool, described, fields, existing.columns.has(DELETED_AT));
   if (!isTable) return rows;
   const names = fields.map(({ name }) => name);

@@ -348,9 +348,13 @@ describe('the description', () => {
     }
   });
 
-  test('follows a table that changes', async () => {
+  test('follows a table that changes; who asks before that is seen is told to ask again', async () => {
+    database.exec('ALTER TABLE parts RENAME COLUMN note TO remark');
+    const { status, body: told } = await api.ask('GET', '/data/app/parts');
+    expect([status, told.error.code]).toEqual([503, 'schema_changed']);
     database.exec('ALTER TABLE people ADD COLUMN nick TEXT');
     api.world.clock.at += 6_000;
+    expect((await api.ask('GET', '/data/app/parts?filter[remark][null]=true')).status).toBe(200);
     const { body } = await api.ask('GET', '/api/v1/openapi.json', { as: null });
     expect(body.components.schemas['app.people'].properties.nick).toEqual({ type: ['string', 'null'] });
     expect((await api.ask('PATCH', `${PEOPLE}/1`, { body: { nick: 'A' }, headers: { 'if-match': '*' } })).body.nick).toBe('A');

@@ -46,7 +46,7 @@ export function describeTable(table: ServedTable, rows: Rows): { readonly paths:
     ...(writes && {
       put: operation(`Replace a row of ${spec.name}`, {
         ...written(table, bodyOf(rows, true), [ifMatch, ifNoneMatch]),
-        responses: answersOf(table, 200, row),
+        responses: { ...answersOf(table, 201, row), ...answersOf(table, 200, row) },
       }),
       patch: operation(`Change fields of a row of ${spec.name}`, {
         ...written(table, bodyOf(rows, false), [ifMatch]),
@@ -63,6 +63,11 @@ export function describeTable(table: ServedTable, rows: Rows): { readonly paths:
 
 const refusal = { description: 'what is wrong, and what to do', content: { 'application/json': { schema: { type: 'object' } } } };
 const refusals = { '4XX': refusal, '5XX': refusal };
+
+export const listOfTables: Json = {
+  ...{ tags: ['data'], security: [{ token: [] }], summary: 'Tables that are served row by row' },
+  responses: { 200: reply('what may be asked of each', { type: 'array', items: { type: 'object' } }), ...refusals },
+};
 const select = {
   name: 'select',
   in: 'query',

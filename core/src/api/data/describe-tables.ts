@@ -4,7 +4,7 @@ import type { Rows } from '../../model/rows.ts';
 import { bearerOf } from '../access/who-asks.ts';
 import { isLoopbackAddress } from '../host-guard.ts';
 import type { ApiParts } from '../v1/endpoint.ts';
-import { describeTable } from './describe-table.ts';
+import { describeTable, listOfTables } from './describe-table.ts';
 
 /** What of a description in OpenAPI is added to. */
 export interface Description {
@@ -19,7 +19,7 @@ export interface Description {
 export async function describeTables(description: Description, request: FastifyRequest, parts: ApiParts): Promise<Description> {
   const { tables } = parts.engine;
   if (tables.all().length === 0 || !(await maySee(request, parts))) return description;
-  const paths: Record<string, unknown> = { ...description.paths };
+  const paths: Record<string, unknown> = { ...description.paths, '/data': { get: listOfTables } };
   const schemas: Record<string, unknown> = { ...description.components?.schemas };
   const described = await Promise.all(tables.all().map(async (table) => ({ table, rows: await opened(table, parts) })));
   for (const { table, rows } of described) {

@@ -4,6 +4,9 @@ import type { Rows } from '../../model/rows.ts';
 import type { ApiParts } from '../v1/endpoint.ts';
 import { NotFoundError } from '../v1/refuse.ts';
 
+/** What is asked for is short: nobody is sent away in the middle of it. */
+export const UNTIL_DONE = new AbortController().signal;
+
 /** A table that is asked for, opened. */
 export interface AskedTable {
   readonly table: ServedTable;

@@ -1,6 +1,6 @@
 import { asking } from './bad-request.ts';
 import type { DataEndpoint } from './data-endpoints.ts';
-import { askedTable } from './find-table.ts';
+import { askedTable, UNTIL_DONE } from './find-table.ts';
 import { cursorOf, readQuery } from './read-query.ts';
 
 /** `GET /data/<connection>/<table>`: a page of rows. */
@@ -9,7 +9,7 @@ export const getRows: DataEndpoint = (api, parts) => {
     const { rows, path } = await askedTable(parts, request);
     const asked = request.query as Record<string, string>;
     const query = readQuery(asked, rows);
-    const page = await asking(() => rows.page(query, new AbortController().signal));
+    const page = await asking(() => rows.page(query, UNTIL_DONE));
     const next = page.next === null ? null : cursorOf(page.next, query.sort);
     if (next !== null) reply.header('link', `<${path}?${new URLSearchParams([...pairsOf(asked), ['after', next]])}>; rel="next"`);
     return { data: page.rows, next };

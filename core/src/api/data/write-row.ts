@@ -2,7 +2,7 @@ import type { SideWrite } from '../../model/side.ts';
 import { newRow, type Row } from '../../model/value.ts';
 import { NotFoundError, StatedError } from '../v1/refuse.ts';
 import { asking } from './bad-request.ts';
-import type { AskedTable } from './find-table.ts';
+import { type AskedTable, UNTIL_DONE } from './find-table.ts';
 
 /** Where nothing is locked, a row that moves meanwhile is looked at again so often. */
 const TRIES_MAX = 3;
@@ -26,7 +26,6 @@ export async function writeRow(
   key: string | null,
   decide: (current: Row | null) => SideWrite | null,
 ): Promise<{ readonly key: string; readonly written: boolean }> {
-  const signal = new AbortController().signal;
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const [result] = await asking(() =>
       rows.merge!(
@@ -35,7 +34,7 @@ export async function writeRow(
           const write = decide(key === null ? null : (found.get(key)?.row ?? null));
           return write === null ? [] : [write];
         },
-        signal,
+        UNTIL_DONE,
       ),
     );
     if (result === undefined) return { key: key!, written: false };

@@ -6,6 +6,7 @@ import {
   NotConnectedError,
   RateLimitedError,
   RequestRefusedError,
+  SchemaChangedError,
   SyncError,
   TransientError,
 } from '../../base/errors.ts';
@@ -61,6 +62,6 @@ function statusOf(error: SyncError): number {
   if (error instanceof RequestRefusedError || error instanceof ConfigError) return 422;
   // Of another system, not of whoever asks us.
   if (error instanceof AccessDeniedError) return 502;
-  if (error instanceof NotConnectedError || error instanceof TransientError) return 503;
+  if (error instanceof NotConnectedError || error instanceof TransientError || error instanceof SchemaChangedError) return 503;
   return 500;
 }
