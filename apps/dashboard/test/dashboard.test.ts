@@ -156,6 +156,22 @@ describe.skipIf(missing !== null)(`the dashboard${missing === null ? '' : ` (ski
     expect(await barriers(page)).toEqual([]);
   });
 
+  test('what an event has told of a record is among what has happened to it', async () => {
+    const id = world.publish({ Status__c: 'packed' });
+    await expect.poll(() => world.database((db) => db.prepare('SELECT Status__c FROM orders').all())).toHaveLength(1);
+    await go(`/syncs/orders/records/${id}`);
+    await told(/in Order_Update__e/);
+    await page.getByRole('row', { name: /Status__c.*packed/ }).waitFor();
+  });
+
+  test('the org of a customer is told with how it fares, and can be paused', async () => {
+    await go('/orgs');
+    const org = page.getByRole('row', { name: /initech/ });
+    await button('pause initech', org).click();
+    await button('resume initech', org).click();
+    await button('pause initech', org).waitFor();
+  });
+
   test('a connection is tested, and the budget of its org is told with a forecast (P8)', async () => {
     await go('/connections');
     const org = page.getByRole('article', { name: 'org' });

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -30,6 +31,7 @@ const syncs = `
   orders:
     from: { connection: org, topic: /event/Order_Update__e }
     to: { connection: db, table: orders }
+    journal: 7d
 `;
 
 const LINK =
@@ -65,8 +67,11 @@ export class DashboardWorld implements AsyncDisposable {
     writeFileSync(join(folder, 'tidemark.yaml'), configuration(emulator));
     using db = new DatabaseSync(join(folder, 'app.db'));
     db.exec(`CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, phone TEXT, city TEXT, crm_id TEXT UNIQUE)`);
-    const options = { cwd: folder, env: { ...process.env, SECRET: emulator.credentials.clientSecret } };
+    const { clientSecret: SECRET, refreshToken: TIDEMARK_REFRESH_TOKEN } = emulator.credentials;
+    const TIDEMARK_KEY = randomBytes(32).toString('base64');
+    const options = { cwd: folder, env: { ...process.env, SECRET, TIDEMARK_KEY, TIDEMARK_REFRESH_TOKEN } };
     await run(process.execPath, [bin, 'schema', 'apply'], options);
+    await run(process.execPath, [bin, 'org', 'add', 'customers', 'initech'], options);
     const tokens = { read: await token('read', options), admin: await token('admin', options) };
     const child = spawn(process.execPath, [bin, 'start', '--port', `${await freePort()}`], options);
     const killed = () => child.kill('SIGKILL');
@@ -106,6 +111,13 @@ export class DashboardWorld implements AsyncDisposable {
     return found!.Id;
   }
 
+  /** Somebody in the org publishes an event. @returns its id */
+  publish(fields: Record<string, string>): string {
+    const { events, org } = this.emulator;
+    const [outcome] = events.publish('/event/Order_Update__e', [{ fields }], org.adminUserId);
+    return (outcome as { uuid: string }).uuid;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const ended = new Promise((resolve) => this.#child.once('close', resolve));
     this.#child.kill('SIGTERM');
@@ -140,6 +152,7 @@ function configuration({ credentials }: Emulator): string {
     loginUrl: ${loginUrl}
     pubsubEndpoint: http://${pubsubEndpoint}
     auth: { flow: client-credentials, clientId: "${clientId}", clientSecret: "\${SECRET}" }
+  customers: { type: salesforce, orgs: true, loginUrl: ${loginUrl}, auth: { flow: web-server, clientId: "${clientId}", clientSecret: "\${SECRET}" } }
   db: { type: sqlite, path: ./app.db }
 syncs:${syncs}`;
 }

@@ -76,11 +76,12 @@ export async function recordStory(name: string, key: string, parts: Parts, signa
   const sync = parts.syncs.get(name);
   const { events, lookedThrough } = await eventsOf(sync, key, parts, signal);
   const sides = await syncSides(sync, key, parts, signal);
-  return { sync: name, key, sides, story: newestFirst([...failures, ...events]), lookedThrough };
+  return { sync: name, key, sides, story: newestFirst([...events, ...failures]), lookedThrough };
 }
 
+/** @param story  of the same instant, in the order in which it happened */
 function newestFirst(story: readonly StoryEntry[]): readonly StoryEntry[] {
-  return story.toSorted((a, b) => b.atMs - a.atMs);
+  return story.toSorted((a, b) => a.atMs - b.atMs).reverse();
 }
 
 async function linkOf(sync: string, key: string, { store }: Parts): Promise<Link | null> {

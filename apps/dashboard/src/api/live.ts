@@ -66,7 +66,12 @@ function take(client: QueryClient, event: LiveEvent): void {
     const before = client.getQueryData<readonly SyncOverviewShape[]>(keys.syncs) ?? [];
     client.setQueryData(keys.syncs, merged(before, event.data));
     void refreshPages(client, event.data, before);
-  } else if (event.data.state !== 'running') void client.invalidateQueries({ queryKey: keys.conflicts() });
+  } else if (event.data.state !== 'running') {
+    // What it has done is looked at now, and not when the syncs are looked at next.
+    const { sync } = event.data;
+    const changed = [keys.syncs, keys.sync(sync), keys.runs(sync), keys.failures(), keys.conflicts()];
+    for (const queryKey of changed) void client.invalidateQueries({ queryKey });
+  }
   for (const listener of listeners) listener(event);
 }
 

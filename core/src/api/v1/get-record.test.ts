@@ -1,0 +1,50 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ApiWorld } from './fixture.ts';
+
+// Somebody who asks what became of one record is told what both sides hold, and every refusal with its remedy.       (P2)
+
+let api: ApiWorld;
+beforeEach(async () => {
+  api = await ApiWorld.open();
+  api.world.put('1', 'Ann', 1);
+});
+afterEach(() => api[Symbol.asyncDispose]());
+
+async function run(): Promise<void> {
+  const { body } = await api.ask('POST', '/api/v1/syncs/s/runs', { body: {} });
+  await api.ended(body.id);
+}
+
+const record = async (key: string) => (await api.ask('GET', `/api/v1/syncs/s/records/${encodeURIComponent(key)}`)).body;
+
+test('a record that both sides hold, with nothing to tell of it', async () => {
+  await run();
+  const { sides, story } = await record('1');
+  expect(sides).toMatchObject([
+    { name: 'src people', row: { id: '1', name: 'Ann' }, error: null },
+    { name: 'dst copy', row: { id: '1', name: 'Ann' }, error: null },
+  ]);
+  expect(story).toEqual([]);
+});
+
+test('a record that the target refuses: what it holds still, how often it was tried, and what to do', async () => {
+  await run();
+  api.world.poison.add('1');
+  api.world.put('1', 'Anna', 2);
+  await run();
+  await api.engine.retry('s', { signal: new AbortController().signal, ids: [(await api.engine.failures({}))[0]!.id] });
+  const { sides, story } = await record('1');
+  expect(sides).toMatchObject([{ row: { name: 'Anna' } }, { row: { name: 'Ann' } }]);
+  expect(story).toMatchObject([
+    { kind: 'refused', title: expect.stringMatching(/2 tries/), detail: expect.stringContaining('poison: refused.') },
+    { kind: 'refused', title: expect.stringMatching(/first time/) },
+  ]);
+});
+
+test('a record that nobody knows is on neither side, whatever its key is made of', async () => {
+  await run();
+  for (const key of ['2', "'; DROP", 'a/b?c#d', '%2F', 'ü']) {
+    const { sides, key: asked } = await record(key);
+    expect([asked, sides[0].row, sides[1].row]).toEqual([key, null, null]);
+  }
+});
