@@ -121,7 +121,9 @@ test('a table that somebody dropped is filled anew: a delta into an empty one wo
   for (const [key] of [...copy.rows()]) copy.purge(key);
   copy.schema = null;
   await using engine = world.engine();
-  expect(await engine.plan('s', new AbortController().signal)).toMatchObject([{ kind: 'full' }]);
+  const { signal } = new AbortController();
+  expect(await engine.plan('s', signal)).toMatchObject([{ kind: 'full' }]);
+  expect(await engine.dryRun('s', { signal })).toMatchObject({ kind: 'full', effects: { create: 1 } });
   expect(await world.run()).toMatchObject({ kind: 'full', state: 'succeeded', counts: { created: 1 } });
   expect(world.held()).toEqual(world.truth());
 });

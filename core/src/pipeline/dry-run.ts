@@ -15,6 +15,7 @@ import type { Row } from '../model/value.ts';
 import { dryCheckpoints } from '../store/dry-store.ts';
 import type { NewFailure } from '../store/store.ts';
 import type { OpenedSync } from './opened-sync.ts';
+import { isNew } from './prepare-target.ts';
 
 /** A record that a run would write, or that would become a failure. */
 export interface PlannedWrite extends RecordPreview {
@@ -47,8 +48,11 @@ export class PlannedWrites {
 }
 
 /** The sync with a target that only tells what it would do. Whatever else it works with, its store among it, writes nothing either. */
-export function drySync(sync: OpenedSync, planned: PlannedWrites): OpenedSync {
+export async function drySync(sync: OpenedSync, planned: PlannedWrites): Promise<OpenedSync> {
   const checkpoints = dryCheckpoints(sync.checkpoints);
+  const unit = sync.config.watermarkKey;
+  // A run forgets what it kept of a table that is gone, see `prepareTarget`.
+  if (isNew(await sync.target.plan())) await checkpoints.write(unit, (await checkpoints.acquire(unit)).epoch, null);
   const target = new DryTarget(sync.target, sync.steps.schema, planned);
   return { ...sync, target, checkpoints, source: drySource(sync.source), gate: null, outcomes: undefined };
 }
