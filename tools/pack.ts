@@ -1,5 +1,6 @@
-import { copyFile, readFile, rm } from 'node:fs/promises';
+import { copyFile, cp, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { buildDashboard } from '../apps/dashboard/build.ts';
 import { manifestFile, packageManifest } from './pack-manifest.ts';
 import { root } from './run-command.ts';
 
@@ -11,6 +12,8 @@ async function preparePackage(): Promise<void> {
   const manifest = await packageManifest(dist);
   if (manifest !== (await readFile(join(root, manifestFile), 'utf8')))
     throw new Error(`${manifestFile} does not name what the package needs: run npm run generate`);
+  // Beside the code, which looks for it there before it looks for sources to build.
+  await cp(await buildDashboard(), join(dist, 'dashboard'), { recursive: true });
   await copyFile(join(root, 'LICENSE'), join(folder, 'LICENSE'));
 }
 
