@@ -26,6 +26,8 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
   connection(name: string): Connection<unknown, unknown>;
   open(sync: SyncConfig, signal: AbortSignal): Promise<OpenedSync>;
+  /** Opens a stream when it may, of which this is a sync. */
+  opening<T>(sync: SyncConfig, open: () => Promise<T>): Promise<T>;
   gate(sync: SyncConfig): WriteGate;
   reread(sync: string, kind: Reread): Promise<boolean>;
   paused(sync: string): Promise<boolean>;
@@ -87,7 +89,7 @@ export function followStreams(options: FollowOptions): { status: readonly LivePr
       unit,
       status,
       aliveMs: signOfLifeMs(syncs),
-      open: (signal, without) => openLive(syncs, without, { ...options, newFields }, signal),
+      open: (signal, without) => options.opening(syncs[0]!, () => openLive(syncs, without, { ...options, newFields }, signal)),
       reread: (sync, kind) => rereadInTurn(sync, kind, options),
     }),
   );

@@ -19,6 +19,7 @@ import { trimRuns } from './trim-runs.ts';
 
 /** Every run at once is a connection more; a queue of runs costs only time. */
 const RUNS_AT_ONCE = 8;
+const OPENINGS_AT_ONCE = 16;
 
 export interface StartOptions extends UnitOptions {
   /** As whom this process shares the work with others, where it does. */
@@ -54,7 +55,7 @@ export function runSchedules(parts: Parts, { worker = { name: 'unnamed', version
   const heardAt = (connection: string) => parts.budgets.get(connection)?.heardAtMs ?? Number.NEGATIVE_INFINITY;
   const circuits = new Circuits({ clock, random, heardAt });
   const holdBack = new HoldBack(parts.budgets, { store, clock, circuits });
-  const shared = { ...parts, holdBack, circuits, slots: new Slots(RUNS_AT_ONCE) };
+  const shared = { ...parts, holdBack, circuits, slots: new Slots(RUNS_AT_ONCE), openings: new Slots(OPENINGS_AT_ONCE) };
   const live = new Map<string, readonly LiveProgress[]>();
   const { directory } = parts;
   let units: readonly Unit[] | null = null;

@@ -27,6 +27,8 @@ export interface UnitParts extends EngineParts {
   readonly pairings: Pairings;
   readonly holdBack: HoldBack;
   readonly slots: Slots;
+  /** Of streams that are being opened: a run that takes long keeps none of them waiting. */
+  readonly openings: Slots;
   readonly circuits: Circuits;
 }
 
@@ -71,12 +73,15 @@ export function runUnit(
 }
 
 function followUnit(own: readonly SyncConfig[], parts: UnitParts, { stop, signal, onRun }: UnitOptions) {
-  const { store, clock, syncs, holdBack, slots, circuits } = parts;
+  const { store, clock, syncs, holdBack, slots, openings, circuits } = parts;
   const live = own.filter((sync) => sync.live);
   const shared = {
     ...parts,
     ...{ stop, signal },
     open: (sync: SyncConfig, whileOpening: AbortSignal) => syncs.openAnew(sync, whileOpening),
+    // A thousand that ask the store and the target at once wait in their queues until they are given up there.
+    opening: <T>(sync: SyncConfig, open: () => Promise<T>) =>
+      sync.org === undefined ? open() : inTurn(openings, turnOf(sync, circuits), clock, open),
     gate: (sync: SyncConfig) => syncs.gate(sync)!,
     publish: keepStatus(store, clock),
   };
