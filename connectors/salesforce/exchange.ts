@@ -1,4 +1,4 @@
-import { type Clock, type ConnectorContext, markFailed, type Span, SpanKind, TransientError, traced } from '@tidemark/core';
+import { type Clock, type ConnectorContext, markFailed, type Span, TransientError, traced } from '@tidemark/core';
 import { errorOfFailure } from './errors.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -41,7 +41,7 @@ export async function exchange(context: ConnectorContext, request: Exchange): Pr
     if (answer.status >= 400) markFailed(span, String(answer.status));
     return answer;
   };
-  const response = await traced('call', told, call, SpanKind.CLIENT);
+  const response = await traced('call', told, call, 'client');
   return { response, sentAtMs };
 }
 

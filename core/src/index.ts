@@ -19,7 +19,7 @@ export * from './base/random.ts';
 export * from './base/retry.ts';
 export { registerSecret, registerToken, scrub } from './base/secrets.ts';
 export { signatureOf } from './base/signature.ts';
-export { type Attributes, markFailed, type Span, SpanKind, traced } from './base/tracing.ts';
+export { type Attributes, exportBy, markFailed, type Span, traced } from './base/tracing.ts';
 export * from './config/captured-table.ts';
 export * from './config/config.ts';
 export { inputSchema, type JsonSchema } from './config/connector-schema.ts';

@@ -1,4 +1,4 @@
-import { registerSecret, scrub } from '@tidemark/core';
+import { exportBy, registerSecret, scrub } from '@tidemark/core';
 
 /** Any of these asks for traces and logs to be exported (OpenTelemetry's "Environment Variable Specification"). */
 const ENDPOINTS = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_LOGS_ENDPOINT'];
@@ -11,8 +11,8 @@ const FLUSH_MS = 5000;
 export type Telemetry = AsyncDisposable;
 
 /**
- * Exports traces and logs where the environment asks for it. Without that nothing of the SDK is loaded: it costs memory, and time at
- * each start (P9).
+ * Exports traces and logs where the environment asks for it. Without that nothing of it is loaded: it costs memory, and time at each
+ * start (P9).
  *
  * @param env  the process's own: the SDK reads the rest of its settings there
  * @param say  told of what keeps them from being exported
@@ -20,12 +20,12 @@ export type Telemetry = AsyncDisposable;
 export async function startTelemetry(env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<Telemetry | null> {
   if (!isAskedFor(env)) return null;
   for (const name of HEADERS) for (const value of headerValues(env[name])) registerSecret(value);
-  const [{ NodeSDK }, { diag, DiagLogLevel }, resources] = await Promise.all([
+  const [{ NodeSDK }, api, resources] = await Promise.all([
     import('@opentelemetry/sdk-node'),
     import('@opentelemetry/api'),
     import('@opentelemetry/resources'),
   ]);
-  if (env.OTEL_LOG_LEVEL === undefined) diag.setLogger(sayOnce(say), { logLevel: DiagLogLevel.WARN });
+  if (env.OTEL_LOG_LEVEL === undefined) api.diag.setLogger(sayOnce(say), { logLevel: api.DiagLogLevel.WARN });
   const sdk = new NodeSDK({
     // `/metrics` has them.
     metricReaders: [],
@@ -41,6 +41,7 @@ export async function startTelemetry(env: NodeJS.ProcessEnv, say: (line: string)
     ...(namesService(env) ? {} : { serviceName: 'tidemark' }),
   });
   sdk.start();
+  exportBy(api);
   return {
     async [Symbol.asyncDispose]() {
       const late = Promise.withResolvers<void>();

@@ -1,28 +1,23 @@
-import { type Attributes, isSpanContextValid, logs, SeverityNumber, trace } from '@opentelemetry/api';
+import type { Attributes } from '@opentelemetry/api';
+import { openTelemetry } from './tracing.ts';
 
-/** Does nothing until the process is told to export logs. */
-const logger = logs.getLogger('tidemark');
-
-const severities: Readonly<Record<string, SeverityNumber>> = {
-  debug: SeverityNumber.DEBUG,
-  info: SeverityNumber.INFO,
-  warn: SeverityNumber.WARN,
-  error: SeverityNumber.ERROR,
-};
+const severities = { debug: 'DEBUG', info: 'INFO', warn: 'WARN', error: 'ERROR' } as const;
 
 /** By which a line is found beside the trace of what wrote it. */
 export function traceIds(): { readonly trace_id?: string; readonly span_id?: string } {
-  const open = trace.getActiveSpan()?.spanContext();
-  return open !== undefined && isSpanContextValid(open) ? { trace_id: open.traceId, span_id: open.spanId } : {};
+  const open = openTelemetry()?.trace.getActiveSpan()?.spanContext();
+  return open === undefined ? {} : { trace_id: open.traceId, span_id: open.spanId };
 }
 
 /** Exports a line of the log as it is written, and so without secrets (P10). The trace that is open comes along by itself. */
 export function exportLine(line: string): void {
-  if (!logger.enabled()) return;
+  const api = openTelemetry();
+  const logger = api?.logs.getLogger('tidemark');
+  if (!api || !logger?.enabled()) return;
   const { level, time, msg, trace_id: _, span_id: __, ...data } = JSON.parse(line) as Record<string, unknown>;
   logger.emit({
     timestamp: new Date(String(time)),
-    severityNumber: severities[String(level)] ?? SeverityNumber.UNSPECIFIED,
+    severityNumber: api.SeverityNumber[severities[level as keyof typeof severities]],
     severityText: String(level),
     body: String(msg),
     attributes: attributesOf(data),
