@@ -146,3 +146,35 @@ test('the clock of the server is set back: a version still ends after it began, 
   expect(versions).toHaveLength(3);
   expectSoundHistory(versions, await readCurrent(fixture.ask, place));
 });
+
+test('a column that is widened, or whose type somebody changes, is changed in the history as well', async () => {
+  await using fixture = await create();
+  await (await fixture.open({ history: true })).prepare();
+  await fixture.ask("INSERT INTO contacts (id, count) VALUES ('a', 1)");
+  await fixture.ask('ALTER TABLE contacts ALTER COLUMN count TYPE numeric(20,0)');
+  const again = await fixture.open({ history: true });
+  expect((await again.plan()).map(({ statement }) => statement)).toEqual([
+    expect.stringMatching(/ALTER TABLE ".*"\."contacts_history" ALTER COLUMN "count" TYPE numeric\(20,0\) USING/),
+  ]);
+  await again.prepare();
+  expect(await again.plan()).toEqual([]);
+  await fixture.ask('UPDATE contacts SET count = 12345678901234567890');
+  const place = { table: 'contacts', columns: ['id', 'count'] };
+  const versions = await readVersions(fixture.ask, place);
+  expect(versions).toHaveLength(2);
+  expectSoundHistory(versions, await readCurrent(fixture.ask, place));
+});
+
+test('rows that were written while triggers were disabled are made good when they are made anew', async () => {
+  await using fixture = await create();
+  await (await fixture.open({ history: true })).prepare();
+  await fixture.ask("INSERT INTO contacts (id, name) VALUES ('a', 'A'), ('b', 'B')");
+  await fixture.ask('ALTER TABLE contacts DISABLE TRIGGER ALL');
+  await fixture.ask("UPDATE contacts SET name = 'missed' WHERE id = 'a'");
+  await fixture.ask("DELETE FROM contacts WHERE id = 'b'");
+  await (await fixture.open({ history: true })).prepare();
+  await fixture.ask("INSERT INTO contacts (id, name) VALUES ('c', 'told')");
+  const versions = await readVersions(fixture.ask, place);
+  expect(versions).toHaveLength(4);
+  expectSoundHistory(versions, await readCurrent(fixture.ask, place));
+});

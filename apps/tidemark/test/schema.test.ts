@@ -129,6 +129,8 @@ describe(`tidemark schema diff and apply ${evidence('documented', 'REST API guid
     const gone = ok(await place.call('schema', 'diff'));
     expect(gone.out).toContain('field Tier__c no longer arrives; column Tier__c of leads is kept');
     expect(gone.out).not.toContain('ALTER TABLE');
+    const dry = JSON.parse(ok(await place.call('run', 'leads', '--full', '--dry-run', '--json')).out);
+    expect(dry).toMatchObject({ counts: { created: 0, updated: 0, deleted: 0 } });
     ok(await place.call('run', 'leads', '--full'));
     expect(copy("SELECT count(*) AS n FROM leads WHERE Tier__c = 'gold'")).toEqual([{ n: 2 }]);
   });

@@ -4,6 +4,7 @@ import type { SyncConfig } from '../config/config.ts';
 import type { PairingConfig } from '../config/pairing.ts';
 import type { Source, Target } from '../model/connector.ts';
 import type { FieldValue, Row } from '../model/value.ts';
+import { isReady } from '../pipeline/prepare-target.ts';
 import type { Base } from '../pipeline/two-way/merge-record.ts';
 import type { Conflict, Link } from '../store/links.ts';
 import type { Failure } from '../store/store.ts';
@@ -135,7 +136,7 @@ async function readSource(source: Source, key: string, signal: AbortSignal): Pro
 async function readTarget(target: Target, key: string): Promise<Row | null> {
   if (target.read === undefined) throw new RequestRefusedError('it does not tell what it holds');
   // A table that is there as it should be is read as it is; one that would have to be made or widened is left alone.
-  if ((await target.plan()).length === 0) await target.prepare();
+  if (isReady(await target.plan())) await target.prepare();
   return (await target.read([key])).get(key) ?? null;
 }
 

@@ -5,7 +5,7 @@ import { PlannedWrites } from '../pipeline/dry-run.ts';
 import { decodeEnvelope, reasonForFull } from '../pipeline/envelope.ts';
 import { WriteGate } from '../pipeline/live/write-gate.ts';
 import { closeSync, type OpenedSync } from '../pipeline/opened-sync.ts';
-import { isNew, prepareTarget } from '../pipeline/prepare-target.ts';
+import { isNew, isReady, prepareTarget } from '../pipeline/prepare-target.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
 import {
   dryReplay,
@@ -84,7 +84,7 @@ export class Syncs implements AsyncDisposable {
     const opened = await openSync(sync, { ...this.#parts, store }, null, options.signal);
     try {
       // A table that is there as it should be is read as it is; one that would have to be made or widened is left alone.
-      if ((await opened.target.plan()).length === 0) await opened.target.prepare();
+      if (isReady(await opened.target.plan())) await opened.target.prepare();
       return await dryRunSync(async () => opened, planned, options);
     } finally {
       await closeSync(opened);

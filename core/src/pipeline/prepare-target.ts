@@ -29,6 +29,11 @@ export async function prepareTarget({
   return { changes: await target.prepare(), isMadeAnew };
 }
 
+/** Whether a target with these changes to make can be used as it is: what is only told of it is nothing to do. */
+export function isReady(changes: readonly SchemaChange[]): boolean {
+  return changes.every(({ informational }) => informational === true);
+}
+
 /** Whether a target with these changes to make holds nothing yet, whatever its checkpoint says. */
 export function isNew(changes: readonly SchemaChange[]): boolean {
   return changes.some((change) => change.isNew === true);
