@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { ComponentSet, MetadataConverter, type SourceComponent } from '@salesforce/source-deploy-retrieve';
 import { type Emulator, evidence, startEmulator } from '@tidemark/emulator';
@@ -28,7 +29,7 @@ const whole = {
     accounts: {
       from: { connection: 'crm', object: 'Account' },
       fields: { name: 'Name', city: 'BillingCity', owner: 'Owner.Name', tier: 'Tier__c' },
-      where: "Website != null AND Type = 'Customer'",
+      where: "Website != null AND Last_Order__c > LAST_N_DAYS:30 AND Type = 'Customer'",
       to: { connection: 'db', table: 'accounts' },
       live: true,
     },
@@ -181,7 +182,15 @@ describe('what the project holds', () => {
     ]);
     // Owner.Name is a user's; a city is seen by whoever sees the address.
     expect(all(rest, 'field')).toEqual([
-      ...['Account.BillingAddress', 'Account.Tier__c', 'Account.Type', 'Account.Website', 'Area__c.Code__c', 'Contact.Email'],
+      ...[
+        'Account.BillingAddress',
+        'Account.Last_Order__c',
+        'Account.Tier__c',
+        'Account.Type',
+        'Account.Website',
+        'Area__c.Code__c',
+        'Contact.Email',
+      ],
     ]);
     expect(all(rest, 'object')).toEqual(['Account', 'Area__c', 'Contact']);
     expect(all(rest, 'viewAllRecords')).toEqual(['true', 'true', 'true']);
@@ -203,6 +212,30 @@ describe('what the project holds', () => {
       all(read('managed', 'org-access/main/default/permissionsets/Acme_Orders_Org.permissionset-meta.xml'), 'field'),
     ).toEqual(['acme__Thing__c.other__Size__c']);
     expect(JSON.parse(read('managed', 'sfdx-project.json'))).toMatchObject({ namespace: 'acme' });
+  });
+
+  test('a channel of the org is made with its members', async () => {
+    const channel = '/data/Sales__chn';
+    const folder = await written({ ...whole, connections: { ...whole.connections, crm: { ...nowhere, channel } } }, 'channel');
+    const set = ComponentSet.fromSource(`${folder}/force-app/main/default`);
+    expect(set.has({ type: 'PlatformEventChannel', fullName: 'Sales__chn' })).toBe(true);
+    expect(set.has({ type: 'PlatformEventChannelMember', fullName: 'Sales_chn_AccountChangeEvent' })).toBe(true);
+  });
+
+  test('one package is for all orgs of a connection, whether any is connected or not', async () => {
+    place.env.TIDEMARK_KEY = randomBytes(32).toString('base64');
+    const customers = {
+      ...{ type: 'salesforce', orgs: true },
+      auth: { ...auth, flow: 'web-server', clientId: 'id' },
+    };
+    const rate = {
+      ...{ forEach: 'org', from: { connection: 'db', table: 'rates' }, fields: { No__c: 'no', Rate__c: 'rate' } },
+      to: { connection: 'crm', object: 'Rate__c', key: 'No__c' },
+    };
+    const objects = { Rate__c: { fields: { No__c: 'Text(9)', Rate__c: 'Percent' } } };
+    await written({ connections: { ...whole.connections, crm: customers }, syncs: { rate }, package: { objects } }, 'orgs');
+    const own = read('orgs', `${packaged}/permissionsets/Tidemark.permissionset-meta.xml`);
+    expect(all(own, 'field')).toEqual(['Rate__c.No__c', 'Rate__c.Rate__c']);
   });
 });
 
@@ -269,7 +302,7 @@ describe(`an org with all of it ${evidence('documented', 'Metadata API Developer
   afterAll(() => org.close());
 
   test('takes it over whole; its Flow publishes for a record that meets the criteria (001-8)', () => {
-    expect(org.sourceNotes.filter((note) => !note.includes('Tier__c'))).toEqual([]);
+    expect(org.sourceNotes.filter((note) => !/Tier__c|Last_Order__c/.test(note))).toEqual([]);
     expect(org.events.selectedForChangeEvents()).toEqual(['Account']);
     const channel = org.events.channel('/event/Ask__e')!;
     const before = channel.resolve('latest');

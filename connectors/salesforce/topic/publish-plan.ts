@@ -21,7 +21,10 @@ export function planPublishing(event: Describe, { fields, key }: DatasetSchema, 
   const problem = (at: string, message: string, hint: string) =>
     problems.push({ place: `${place}.${at}`, message, hint, severity: 'error' });
   if (!event.createable) {
-    problem('to', `the user may not publish ${event.name}`, `Let it: ${objectGrant(event.name, 'allowRead', 'allowCreate')}`);
+    const grant = objectGrant(event.name, 'allowRead', 'allowCreate');
+    problem('to', `the user may not publish ${event.name}`, `Give it the permission Create on the event: ${grant}`);
+    // Of what may not be published no field can be set either.
+    throw new ConfigError(problems);
   }
   const known = new Map(event.fields.map((field) => [field.name.toLowerCase(), field]));
   const settable = event.fields.filter((field) => field.createable);

@@ -1,6 +1,5 @@
 import {
   type AnyTo,
-  channelOf,
   eventOfTopic,
   type From,
   type LookupSettings,
@@ -49,6 +48,8 @@ export class EventUse {
 export interface OrgUse {
   readonly objects: ReadonlyMap<string, ObjectUse>;
   readonly events: ReadonlyMap<string, EventUse>;
+  /** What the configuration does not tell in words that can be read here. */
+  readonly notes: readonly string[];
 }
 
 /** All that syncs, and Flows of the package, do with an org, as the configuration tells it. */
@@ -62,13 +63,14 @@ export function orgUse(org: ChosenOrg, own: PackageConfig): OrgUse {
   return use;
 }
 
-/** Words of a condition that are no fields. */
+/** Words of a condition that are no fields: operators, values and dates such as LAST_N_DAYS. */
 const soqlWords =
-  /^(?:AND|OR|NOT|LIKE|IN|INCLUDES|EXCLUDES|NULL|TRUE|FALSE|SELECT|FROM|WHERE|[A-Z]+_[A-Z_]+|TODAY|YESTERDAY|TOMORROW)$/i;
+  /^(?:AND|OR|NOT|LIKE|IN|INCLUDES|EXCLUDES|NULL|TRUE|FALSE|TODAY|YESTERDAY|TOMORROW|(?!.*__c$)(?:LAST|NEXT|THIS)_\w+|N_\w+_AGO)$/i;
 
 class Gathering implements OrgUse {
   readonly objects = new Map<string, ObjectUse>();
   readonly events = new Map<string, EventUse>();
+  readonly notes: string[] = [];
   readonly #org: ChosenOrg;
 
   constructor(org: ChosenOrg) {
@@ -106,7 +108,7 @@ class Gathering implements OrgUse {
       if (side.link !== null) {
         object.keys.add(side.link);
         object.writes.add(side.link);
-        object.creates = object.edits;
+        object.creates ||= object.edits;
       }
       object.deletes ||= deletes === 'propagate';
       object.live ||= live;
@@ -123,11 +125,13 @@ class Gathering implements OrgUse {
     }
     const query = spec.query === undefined ? null : parseUserQuery(spec.query);
     const object = this.object(spec.object ?? query!.object);
-    const filters = [query?.where?.words, sync.where === null ? [] : parseFilter(sync.where).words];
-    for (const word of filters.flatMap((words) => words ?? [])) if (!soqlWords.test(word)) object.reads.add(word);
+    for (const filter of [query?.where ?? null, sync.where === null ? null : parseFilter(sync.where)]) {
+      if (filter?.hasSubselect) this.notes.push(`the filter of ${sync.name} asks other objects: let the user see these yourself`);
+      else for (const word of filter?.words ?? []) if (!soqlWords.test(word)) object.reads.add(word);
+    }
     for (const field of [...(query?.fields ?? []), ...(wanted ?? [])]) object.reads.add(field);
     object.readsAll ||= wanted === null && query === null;
-    object.live ||= sync.live && channelOf(this.#org.settings.channel).kind === 'members';
+    object.live ||= sync.live;
   }
 
   #lookup({ spec, key, fields, match }: LookupConfig): void {
