@@ -125,7 +125,7 @@ class MongodbRows implements Rows {
         return { [name]: { $nin: this.#formsOf(field, comparison.value) } };
       case 'starts':
       case 'contains':
-        return { [name]: { $regex: `${comparison.is === 'starts' ? '^' : ''}${literal(name, String(comparison.value))}` } };
+        return { [name]: { $regex: `${comparison.is === 'starts' ? '^' : ''}${literal(String(comparison.value))}` } };
       default: {
         const operator = `$${comparison.is}`;
         return { $or: this.#formsOf(field, comparison.value).map((form) => ({ [name]: { [operator]: form } })) };
@@ -150,8 +150,7 @@ class MongodbRows implements Rows {
 }
 
 /** A pattern that means nothing but the text. */
-function literal(name: string, text: string): string {
-  if (text.includes('\0')) throw new RequestRefusedError(`${name} is searched for a NUL, which no pattern holds`);
+function literal(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 
@@ -173,14 +172,9 @@ function encode(values: readonly unknown[]): string {
 function positionOf(after: string, length: number): readonly unknown[] {
   try {
     const values: unknown = BSON.EJSON.parse(after, { relaxed: false });
-    if (Array.isArray(values) && values.length === length && values.every(isScalar)) return values;
+    if (Array.isArray(values) && values.length === length) return values;
   } catch {
     // Told below.
   }
   throw new RequestRefusedError('this is no position in such a list', { hint: 'begin again without it' });
-}
-
-/** A document in its place could hold operators. */
-function isScalar(value: unknown): boolean {
-  return value === null || typeof value !== 'object' || '_bsontype' in value || value instanceof Date;
 }

@@ -107,3 +107,24 @@ test('rows that a sync has marked as deleted are not there', async () => {
   expect(found).toEqual([{ id: 'here' }]);
   expect(rows.schema.fields.map(({ name }) => name)).toEqual(['id']);
 });
+
+test('a position that SQLite could not even be asked with is refused', async () => {
+  await using file = await createFile();
+  file.sql('CREATE TABLE t (id INTEGER PRIMARY KEY)');
+  const rows = await file.connection.openRows!(spec('t'), never);
+  const after = (position: unknown) =>
+    rows.page(
+      {
+        where: [],
+        sort: [{ field: 'id', descending: false }],
+        fields: ['id'],
+        after: JSON.stringify(position),
+        limit: 1,
+      },
+      never,
+    );
+  for (const made of [[{ int: '9'.repeat(30) }], [true], [[1]], [{}], [1, 2], {}]) {
+    await expect(after(made)).rejects.toThrow('no position in such a list');
+  }
+  expect(await after([{ int: '7' }])).toEqual({ rows: [], next: null });
+});

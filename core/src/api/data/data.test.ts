@@ -225,6 +225,7 @@ describe('what makes no sense is told with its place and a remedy', () => {
     ['?filter[size][starts]=7', 'filter[size][starts]: size holds integer', 'use eq'],
     ['?filter[data]=1', 'filter[data]: data holds JSON', '[null]'],
     ['?filter[size][null]=maybe', 'filter[size][null]: takes true or false', 'without a value'],
+    ['?filter[price]=0.12345678901234567891', 'price cannot be compared with such a value', 'it holds decimal'],
     ['?sort=nmae', 'sort: people has no field', 'did you mean name?'],
     ['?sort=data', 'sort: data has no order', 'another field'],
     ['?select=nmae', 'select: people has no field', 'did you mean name?'],
