@@ -27,6 +27,8 @@ export function historyNames(schema: string, table: string) {
 const TRIGGER_PREFIX = '_tidemark_history_';
 export const historyTriggers = ['insert', 'update', 'delete', 'truncate', 'rekey'].map((what) => TRIGGER_PREFIX + what);
 
+const NOW = 'statement_timestamp()';
+
 /** A table whose rows' versions are kept, and where. Names are quoted. */
 export class History {
   readonly target: string;
@@ -67,25 +69,28 @@ CREATE UNIQUE INDEX ${this.#openIndex} ON ${this.table} (${this.#key.join(', ')}
   }
 
   /**
-   * What every trigger of the table runs. A version ends where the row is not equal to it any more, and one begins where none is
-   * open: so a write that changes nothing leaves nothing, and what was missed is made good with the next write of the row.
+   * What every trigger of the table runs, for the keys that a statement has touched. A version ends where the row is gone or not equal
+   * to it any more, and one begins where a row has none that is open: so a write that changes nothing leaves nothing, and what was
+   * missed is made good with the next write of the row. The row is read from the table: a trigger of somebody else's may have written
+   * it once more since.
    *
    * It runs with the rights of its owner, so that who may write the table need not see its history. Rows are found by index however
    * many there are: a plan that was made for a million of them would read the whole history for the next single one.
    */
   routine(): { readonly body: string; readonly statement: string } {
+    const old = this.#key.map((name) => `OLD.${name}`).join(', ');
     const body = `DECLARE
   v_at timestamptz := clock_timestamp();
 BEGIN
   IF TG_LEVEL = 'ROW' THEN
-    ${this.#end('v_at', `'delete'`)} WHERE ${this.#same('h', 'OLD')} AND h.valid_to IS NULL;
+    ${this.#end(`(SELECT ${old}) AS k (${this.#key.join(', ')})`, this.target, 'v_at')};
   ELSIF TG_OP = 'TRUNCATE' THEN
-    ${this.#end('v_at', `'delete'`)} WHERE h.valid_to IS NULL;
+    ${this.#end(this.#openKeys(), this.target, 'v_at')};
   ELSIF TG_OP = 'DELETE' THEN
-    ${this.#end('v_at', `'delete'`)} FROM _tidemark_old o WHERE ${this.#same('h', 'o')} AND h.valid_to IS NULL;
+    ${this.#end('_tidemark_old k', this.target, 'v_at')};
   ELSE
-    ${this.#endChanged('_tidemark_new', 'v_at')};
-    ${this.#begin('_tidemark_new', 'v_at')};
+    ${this.#end('_tidemark_new k', this.target, 'v_at')};
+    ${this.#begin('_tidemark_new k', this.target, 'v_at')};
   END IF;
   RETURN NULL;
 END`;
@@ -96,19 +101,19 @@ SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_merge
 
   /** By statement, for a hundred thousand rows in one; by row only where a row's key changes, which no sync does. */
   createTriggers(): string {
-    const rows: Readonly<Record<string, string>> = {
-      insert: 'AFTER INSERT|REFERENCING NEW TABLE AS _tidemark_new FOR EACH STATEMENT',
-      update: 'AFTER UPDATE|REFERENCING NEW TABLE AS _tidemark_new FOR EACH STATEMENT',
-      delete: 'AFTER DELETE|REFERENCING OLD TABLE AS _tidemark_old FOR EACH STATEMENT',
-      truncate: 'AFTER TRUNCATE|FOR EACH STATEMENT',
-      rekey: `AFTER UPDATE OF ${this.#key.join(', ')}|FOR EACH ROW WHEN (${this.#key.map((name) => `OLD.${name} IS DISTINCT FROM NEW.${name}`).join(' OR ')})`,
-    };
-    const statements = Object.entries(rows).flatMap(([what, text]) => {
-      const [when, each] = text.split('|');
+    const rekeyed = this.#key.map((name) => `OLD.${name} IS DISTINCT FROM NEW.${name}`).join(' OR ');
+    const triggers = [
+      ['insert', 'INSERT', 'REFERENCING NEW TABLE AS _tidemark_new FOR EACH STATEMENT'],
+      ['update', 'UPDATE', 'REFERENCING NEW TABLE AS _tidemark_new FOR EACH STATEMENT'],
+      ['delete', 'DELETE', 'REFERENCING OLD TABLE AS _tidemark_old FOR EACH STATEMENT'],
+      ['truncate', 'TRUNCATE', 'FOR EACH STATEMENT'],
+      ['rekey', `UPDATE OF ${this.#key.join(', ')}`, `FOR EACH ROW WHEN (${rekeyed})`],
+    ];
+    const statements = triggers.flatMap(([what, event, each]) => {
       const name = TRIGGER_PREFIX + what;
       return [
         `DROP TRIGGER IF EXISTS ${name} ON ${this.target}`,
-        `CREATE TRIGGER ${name} ${when} ON ${this.target} ${each} EXECUTE FUNCTION ${this.#routine}()`,
+        `CREATE TRIGGER ${name} AFTER ${event} ON ${this.target} ${each} EXECUTE FUNCTION ${this.#routine}()`,
       ];
     });
     return statements.join(';\n');
@@ -116,8 +121,7 @@ SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_merge
 
   /** Afterwards the open versions are the rows of `rows`: what was written while no trigger told of it. */
   catchUp(rows = this.target): string {
-    const gone = `${this.#end(NOW, `'delete'`)} WHERE h.valid_to IS NULL AND NOT EXISTS (SELECT FROM ${rows} n WHERE ${this.#same('n', 'h')})`;
-    return [gone, this.#endChanged(rows, NOW), this.#begin(rows, NOW)].join(';\n');
+    return [this.#end(this.#openKeys(), rows, NOW), this.#begin(`${rows} k`, rows, NOW)].join(';\n');
   }
 
   /** Ends it; what was kept stays. */
@@ -127,22 +131,26 @@ SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_merge
   }
 
   /** Never before it began, and so never empty, though the clock be set back. */
-  #end(at: string, by: string): string {
-    return `UPDATE ${this.table} h SET valid_to = greatest(${at}, h.valid_from + interval '1 microsecond'), ended_by = ${by}`;
-  }
-
-  #endChanged(rows: string, at: string): string {
-    return `${this.#end(at, `'update'`)} FROM ${rows} n WHERE ${this.#same('h', 'n')} AND h.valid_to IS NULL AND (${this.#differs('h', 'n')})`;
+  #end(keys: string, rows: string, at: string): string {
+    const gone = `t.${this.#key[0]} IS NULL`;
+    return `UPDATE ${this.table} h SET valid_to = greatest(${at}, h.valid_from + interval '1 microsecond'),
+      ended_by = CASE WHEN ${gone} THEN 'delete' ELSE 'update' END
+      FROM ${keys} LEFT JOIN ${rows} t ON ${this.#same('t', 'k')}
+      WHERE ${this.#same('h', 'k')} AND h.valid_to IS NULL AND (${gone} OR ${this.#differs('h', 't')})`;
   }
 
   /** It begins where the last one ended, so that there is no hole between two. After a delete, or with another key, a row is a new one. */
-  #begin(rows: string, at: string): string {
+  #begin(keys: string, rows: string, at: string): string {
     const names = this.columns.map(({ name }) => name);
-    const last = `SELECT l.valid_to, l.ended_by FROM ${this.table} l WHERE ${this.#same('l', 'n')} ORDER BY l.valid_from DESC LIMIT 1`;
+    const last = `SELECT l.valid_to, l.ended_by FROM ${this.table} l WHERE ${this.#same('l', 't')} ORDER BY l.valid_from DESC LIMIT 1`;
     return `INSERT INTO ${this.table} (${names.join(', ')}, valid_from, operation)
-      SELECT ${names.map((name) => `n.${name}`).join(', ')}, greatest(${at}, l.valid_to), CASE l.ended_by WHEN 'update' THEN 'update' ELSE 'insert' END
-      FROM ${rows} n LEFT JOIN LATERAL (${last}) l ON true
-      WHERE NOT EXISTS (SELECT FROM ${this.table} h WHERE ${this.#same('h', 'n')} AND h.valid_to IS NULL)`;
+      SELECT ${names.map((name) => `t.${name}`).join(', ')}, greatest(${at}, l.valid_to), CASE l.ended_by WHEN 'update' THEN 'update' ELSE 'insert' END
+      FROM ${keys} JOIN ${rows} t ON ${this.#same('t', 'k')} LEFT JOIN LATERAL (${last}) l ON true
+      WHERE NOT EXISTS (SELECT FROM ${this.table} h WHERE ${this.#same('h', 't')} AND h.valid_to IS NULL)`;
+  }
+
+  #openKeys(): string {
+    return `(SELECT ${this.#key.join(', ')} FROM ${this.table} WHERE valid_to IS NULL) k`;
   }
 
   #same(a: string, b: string): string {
@@ -158,5 +166,3 @@ SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_merge
     return tests.join(' OR ') || 'false';
   }
 }
-
-const NOW = 'statement_timestamp()';

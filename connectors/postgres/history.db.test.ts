@@ -178,3 +178,20 @@ test('rows that were written while triggers were disabled are made good when the
   expect(versions).toHaveLength(4);
   expectSoundHistory(versions, await readCurrent(fixture.ask, place));
 });
+
+test("a trigger of the user's that writes the row once more: the version is what the table holds in the end", async () => {
+  await using fixture = await create();
+  await (await fixture.open({ history: true })).prepare();
+  await fixture.ask(`CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    UPDATE contacts SET name = upper(NEW.name) WHERE id = NEW.id AND name <> upper(NEW.name); RETURN NULL; END $$;
+    CREATE TRIGGER again AFTER INSERT OR UPDATE ON contacts FOR EACH ROW EXECUTE FUNCTION again()`);
+  await fixture.ask("INSERT INTO contacts (id, name) VALUES ('a', 'one'), ('b', 'two')");
+  await fixture.ask("UPDATE contacts SET name = 'three' WHERE id = 'a'");
+  const versions = await readVersions(fixture.ask, place);
+  expect(versions.map(({ values }) => JSON.parse(values))).toEqual([
+    ['a', 'ONE'],
+    ['a', 'THREE'],
+    ['b', 'TWO'],
+  ]);
+  expectSoundHistory(versions, await readCurrent(fixture.ask, place));
+});

@@ -104,7 +104,9 @@ function keptColumns(layout: Layout, existing: ExistingTable | null, history: Ex
   }
   for (const name of history?.columns.keys() ?? []) {
     const left = existing?.columns.get(name);
-    if (left !== undefined) add(name, columns.get(name)?.type ?? left.type, left.kind === 'd' ? left.type : left.baseType);
+    const isOwn = HISTORY_COLUMNS.some((own) => own === name);
+    if (left !== undefined && !isOwn)
+      add(name, columns.get(name)?.type ?? left.type, left.kind === 'd' ? left.type : left.baseType);
   }
   const places = new Map([...(history?.columns.keys() ?? [])].map((name, place) => [name, place]));
   const placeOf = ({ rawName }: HistoryColumn) => places.get(rawName) ?? places.size;

@@ -30,9 +30,6 @@ export function historyTriggerNames(table: string): string[] {
 const time = (...of: string[]) => `strftime('%Y-%m-%dT%H:%M:%fZ', ${of.join(', ')})`;
 const NOW = time(`'now'`);
 
-/** Never before it began, and so never empty, though the clock be set back. */
-const end = (by: string) => `SET valid_to = max(${NOW}, ${time('valid_from', `'+0.001 seconds'`)}), ended_by = '${by}'`;
-
 /** One version of a row is open: the index sees to it, and finds it among however many there are. */
 export function createHistory(
   { table, key, columns }: HistoryLayout,
@@ -50,20 +47,21 @@ export function createHistory(
 }
 
 /**
- * One for each kind of statement. A version ends where the row is not equal to it any more, and one begins where none is open: so a
- * write that changes nothing leaves nothing, and what was missed is made good with the next write of the row.
+ * One for each kind of statement, for the key that it has touched. A version ends where the row is gone or not equal to it any more,
+ * and one begins where a row has none that is open: so a write that changes nothing leaves nothing, and what was missed is made good with
+ * the next write of the row. The row is read from the table: a trigger of somebody else's may have written it once more since.
  */
 export function historyTriggers(layout: HistoryLayout): { readonly name: string; readonly sql: string }[] {
   const { table, key } = layout;
   const history = quoted(historyOf(table));
-  const open = (row: string) => `${sameKey(key, history, row)} AND valid_to IS NULL`;
-  const gone = `UPDATE ${history} ${end('delete')} WHERE ${open('OLD')}`;
-  const rekeyed = `${gone} AND (${key.map((name) => `OLD.${quoted(name)} COLLATE BINARY IS NOT NEW.${quoted(name)}`).join(' OR ')})`;
-  const standing = [
-    `UPDATE ${history} ${end('update')} WHERE ${open('NEW')} AND ${differs(layout, history, 'NEW')}`,
-    begin(layout, 'NEW', ''),
-  ];
-  const bodies = { insert: standing, update: [rekeyed, ...standing], delete: [gone] };
+  const of = (row: string) => sameKey(key, history, row);
+  const rekeyed = key.map((name) => `OLD.${quoted(name)} COLLATE BINARY IS NOT NEW.${quoted(name)}`).join(' OR ');
+  const standing = [end(layout, of('NEW')), begin(layout, `${sameKey(key, 't', 'NEW')} AND`)];
+  const bodies = {
+    insert: standing,
+    update: [end(layout, `${of('OLD')} AND (${rekeyed})`), ...standing],
+    delete: [end(layout, of('OLD'))],
+  };
   return events.map((event) => {
     const name = triggerOf(event, table);
     const body = bodies[event].map((statement) => `${statement};`).join(' ');
@@ -73,39 +71,45 @@ export function historyTriggers(layout: HistoryLayout): { readonly name: string;
 
 /** Afterwards the open versions are the rows of the table: what was written while no trigger told of it. */
 export function catchUp(layout: HistoryLayout): string[] {
-  const table = quoted(layout.table);
-  const history = quoted(historyOf(layout.table));
-  return [
-    `UPDATE ${history} ${end('delete')} WHERE valid_to IS NULL AND NOT EXISTS (SELECT 1 FROM ${table} AS n WHERE ${sameKey(layout.key, 'n', history)})`,
-    `UPDATE ${history} ${end('update')} FROM ${table} AS n WHERE ${sameKey(layout.key, history, 'n')} AND valid_to IS NULL AND ${differs(layout, history, 'n')}`,
-    begin(layout, 'n', ` FROM ${table} AS n`),
-  ];
+  return [end(layout, 'true'), begin(layout, '')];
 }
 
-/** It begins where the last one ended, so that there is no hole between two. After a delete, or with another key, a row is a new one. */
-function begin({ table, key, columns }: HistoryLayout, row: string, from: string): string {
+/** Never before it began, and so never empty, though the clock be set back. Only what any SQLite knows: no UPDATE FROM. */
+function end(layout: HistoryLayout, which: string): string {
+  const { table, key } = layout;
   const history = quoted(historyOf(table));
-  const names = columns.map(quoted);
-  const last = (what: string) =>
-    `(SELECT ${what} FROM ${history} AS l WHERE ${sameKey(key, 'l', row)} ORDER BY l.valid_from DESC LIMIT 1)`;
-  const operation = `CASE ${last('l.ended_by')} WHEN 'update' THEN 'update' ELSE 'insert' END`;
+  const stands = (and: string) => `EXISTS (SELECT 1 FROM ${quoted(table)} AS t WHERE ${sameKey(key, history, 't')}${and})`;
+  const to = `max(${NOW}, ${time(`${history}.valid_from`, `'+0.001 seconds'`)})`;
   return (
-    `INSERT INTO ${history} (${names.join(', ')}, valid_from, operation) ` +
-    `SELECT ${names.map((name) => `${row}.${name}`).join(', ')}, max(${NOW}, ifnull(${last('l.valid_to')}, '')), ${operation}${from} ` +
-    `WHERE NOT EXISTS (SELECT 1 FROM ${history} AS h WHERE ${sameKey(key, 'h', row)} AND h.valid_to IS NULL)`
+    `UPDATE ${history} SET valid_to = ${to}, ended_by = CASE WHEN ${stands('')} THEN 'update' ELSE 'delete' END ` +
+    `WHERE ${which} AND ${history}.valid_to IS NULL AND NOT ${stands(` AND ${equal(layout, history, 't')}`)}`
   );
 }
 
-/** Columns of the history first: their collation tells every difference, whatever the user's own table has. */
+/** It begins where the last one ended, so that there is no hole between two. After a delete, or with another key, a row is a new one. */
+function begin({ table, key, columns }: HistoryLayout, which: string): string {
+  const history = quoted(historyOf(table));
+  const names = columns.map(quoted);
+  const last = (what: string) =>
+    `(SELECT ${what} FROM ${history} AS l WHERE ${sameKey(key, 'l', 't')} ORDER BY l.valid_from DESC LIMIT 1)`;
+  const operation = `CASE ${last('l.ended_by')} WHEN 'update' THEN 'update' ELSE 'insert' END`;
+  return (
+    `INSERT INTO ${history} (${names.join(', ')}, valid_from, operation) ` +
+    `SELECT ${names.map((name) => `t.${name}`).join(', ')}, max(${NOW}, ifnull(${last('l.valid_to')}, '')), ${operation} ` +
+    `FROM ${quoted(table)} AS t WHERE ${which} NOT EXISTS (SELECT 1 FROM ${history} AS h WHERE ${sameKey(key, 'h', 't')} AND h.valid_to IS NULL)`
+  );
+}
+
+/** The history's columns come first: their collation tells every difference, whatever the user's own table has. */
 function sameKey(key: readonly string[], a: string, b: string): string {
   return key.map((name) => `${a}.${quoted(name)} = ${b}.${quoted(name)}`).join(' AND ');
 }
 
 /** A stamp alone makes no version: it moves with every look at the record. One comparison of rows, since an expression may not be deep. */
-function differs({ key, columns }: HistoryLayout, history: string, row: string): string {
+function equal({ key, columns }: HistoryLayout, history: string, row: string): string {
   const compared = columns.filter((column) => column !== STAMP && !key.includes(column)).map(quoted);
   const of = (alias: string) => `(${compared.map((name) => `${alias}.${name}`).join(', ')})`;
-  return `${of(history)} IS NOT ${of(row)}`;
+  return `${of(history)} IS ${of(row)}`;
 }
 
 /** What every table of ours has, beside what it gets from its source. */

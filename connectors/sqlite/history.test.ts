@@ -91,3 +91,19 @@ test('orgs that share a table share its history: each version says whose it is',
     ['globex', 'globex!', 1],
   ]);
 });
+
+test.each(['before', 'after'])(
+  "a trigger of the user's, made %s ours, that writes the row once more: the version is what the table holds in the end",
+  async (when) => {
+    await using fixture = await create();
+    const theirs =
+      'CREATE TRIGGER again AFTER INSERT ON contacts BEGIN UPDATE contacts SET name = upper(NEW.name) WHERE id = NEW.id; END';
+    await (await fixture.open({ history: when === 'after' ? true : undefined })).prepare();
+    await fixture.ask(theirs);
+    await (await fixture.open({ history: true })).prepare();
+    await fixture.ask("INSERT INTO contacts (id, name) VALUES ('a', 'one')");
+    const versions = await readVersions(fixture.ask, place);
+    expect(JSON.parse(versions.at(-1)!.values)).toEqual(['a', 'ONE']);
+    expectSoundHistory(versions, await readCurrent(fixture.ask, place));
+  },
+);

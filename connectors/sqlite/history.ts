@@ -82,7 +82,9 @@ function columnsOf(layout: TableLayout, facts: TableFacts, kept: TableFacts): st
     );
   }
   const standing = new Set([...own, ...ownColumns, ...facts.columns.map(({ name }) => name)]);
-  const known = kept.columns.map(({ name }) => name).filter((name) => standing.has(name));
+  const known = kept.columns
+    .map(({ name }) => name)
+    .filter((name) => standing.has(name) && !historyColumns.some((each) => each.name === name.toLowerCase()));
   return [...new Set([...known, ...own, ...ownColumns])];
 }
 

@@ -261,6 +261,20 @@ export function describeHistoryContract(name: string, create: () => Promise<Hist
       );
     });
 
+    test("columns of the user's own that are called like ours are the user's, whatever stands in them", async () => {
+      await using fixture = await create();
+      await fixture.ask(
+        'CREATE TABLE contacts (id varchar(18) PRIMARY KEY, valid_to varchar(9), valid_from varchar(9), operation varchar(9))',
+      );
+      const { write } = await opened(fixture);
+      await write([upsert(contact('a', { Name: 'A' }), 1000)]);
+      await fixture.ask("UPDATE contacts SET valid_to = 'theirs', valid_from = 'x', operation = 'y', name = 'B'");
+      expect(await (await fixture.open({ history: true })).plan()).toEqual([]);
+      const versions = await readVersions(fixture.ask, place);
+      expect(versions).toHaveLength(2);
+      expectSoundHistory(versions, await readCurrent(fixture.ask, place));
+    });
+
     test('bad input: a field called like a column of the history, and a table of its name that is none, are refused by name', async () => {
       await using fixture = await create();
       const schema = {
