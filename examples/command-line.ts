@@ -49,6 +49,8 @@ export class Example implements Disposable {
 
   start(argv: readonly string[], options: { config?: string; env?: NodeJS.ProcessEnv } = {}): Running {
     const child = spawn(process.execPath, [bin, ...argv, '--config', options.config ?? this.#config], {
+      // What a command writes beside itself goes with all else that the example keeps.
+      cwd: this.folder,
       env: { PATH: process.env.PATH, ...this.#env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -4,6 +4,8 @@ import type { Example, Running } from './command-line.ts';
 export interface World extends AsyncDisposable {
   /** What its README tells to set. @param folder  for what the example keeps */
   env(folder: string): NodeJS.ProcessEnv;
+  /** The stream that has to be followed before anything happens, by its name in `/metrics`. */
+  readonly stream?: string;
   /** What is to be seen, one after another. */
   readonly scenes: readonly Scene[];
 }
@@ -21,6 +23,15 @@ export interface Stage {
   readonly running: Running | null;
   /** Where that answers HTTP. */
   readonly url: string | null;
+}
+
+/** Where `start` answers HTTP, once it does and follows its stream. */
+export async function listening(running: Running, stream?: string): Promise<string> {
+  const line = await running.line('err', (text) => text.includes('"answering HTTP"'));
+  const { url } = JSON.parse(line) as { url: string };
+  if (stream === undefined) return url;
+  const live = `tidemark_stream_state{stream="${stream}",state="live"} 1`;
+  return seen(`the stream ${stream}`, async () => ((await (await fetch(`${url}/metrics`)).text()).includes(live) ? url : null));
 }
 
 /** Looks until there is something to be seen. @throws after a minute, saying what was waited for */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Example, type Running } from '../examples/command-line.ts';
-import type { World } from '../examples/world.ts';
+import { listening, type World } from '../examples/world.ts';
 import type { Guide } from './example-guide.ts';
 
 interface PlayOptions {
@@ -25,7 +25,7 @@ export async function playExample({ folder, guide, world, once }: PlayOptions): 
       if (command[0] === 'start') {
         // The usual port may be taken.
         running = example.start([...command, '--port', '0']);
-        url = (JSON.parse(await running.line('err', (line) => line.includes('"answering HTTP"'))) as { url: string }).url;
+        url = await listening(running, world.stream);
         continue;
       }
       const { exitCode } = await example.run(command);
@@ -57,16 +57,23 @@ function say(text: string): void {
   process.stdout.write(text);
 }
 
-/** Logs are for machines when nobody reads them on a terminal; here somebody does. */
+let last = '';
+
+/** Logs are for machines when nobody reads them on a terminal; here somebody does, for whom a line that repeats says nothing. */
 function show(text: string, stream: 'out' | 'err'): void {
-  if (stream === 'out') say(text);
-  else for (const line of text.split('\n').filter(Boolean)) say(`${line.startsWith('{') ? logLine(line) : line}\n`);
+  if (stream === 'out') return void say(text);
+  for (const line of text.split('\n').filter(Boolean)) {
+    const shown = line.startsWith('{') ? logLine(line) : line;
+    if (shown !== last) say(`${shown}\n`);
+    last = shown;
+  }
 }
 
 function logLine(line: string): string {
   try {
-    const { msg, sync, level } = JSON.parse(line) as { msg?: string; sync?: string; level?: string };
-    return `  ${level === 'info' ? '' : `${level}: `}${sync === undefined ? '' : `${sync}: `}${msg}`;
+    const { msg, sync, level, message } = JSON.parse(line) as { [key: string]: string | undefined };
+    const about = [level === 'info' ? undefined : level, sync, msg, message];
+    return `  ${about.filter((part) => part !== undefined).join(': ')}`;
   } catch {
     // A part of a line.
     return line;

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serviceOrSkip } from '@tidemark/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually, openPipe, type Package, type Pipe, writePackage } from './fixture.ts';
+import { eventually, openPipe, type Pipe } from './fixture.ts';
+import { type Package, writePackage } from './world.ts';
 
 // The same pipe with its queues in Redis and in Kafka: one line is another, and nothing else.                    (P1, 001-4)
 
@@ -14,7 +15,7 @@ const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 let project: Package;
 beforeAll(async () => {
-  project = await writePackage(here('tidemark.yaml'));
+  project = await writePackage();
 });
 afterAll(() => project[Symbol.dispose]());
 

@@ -1,17 +1,15 @@
 import { createHmac } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import type { RunReport } from '@tidemark/core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { eventually, openPipe, type Package, type Pipe, secret, writePackage } from './fixture.ts';
+import { eventually, openPipe, type Pipe } from './fixture.ts';
+import { config, type Package, secret, writePackage } from './world.ts';
 
 // System 001, line by line (001-1 … 001-6, 001-8, 001-9): the example as it stands, in a process of its own, between an org that publishes
 // over CometD, with what `tidemark package` brings it and no other right, and the vendor's API. Whatever dies, what was asked for arrives, and what is the same is not written.   (P1, P2, P8)
 
-const config = fileURLToPath(new URL('tidemark.yaml', import.meta.url));
-
 let project: Package;
 beforeAll(async () => {
-  project = await writePackage(config);
+  project = await writePackage();
 });
 afterAll(() => project[Symbol.dispose]());
 

@@ -6,6 +6,7 @@ import type { RunReport } from '@tidemark/core';
 import { serviceOrSkip } from '@tidemark/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Example, type Running } from '../command-line.ts';
+import { listening } from '../world.ts';
 import { openWorld, type ShopWorld, services, token } from './world.ts';
 
 // System 002, line by line (002-1 … 002-8): the example as it stands, in a process of its own, between an org, a Kafka
@@ -13,6 +14,14 @@ import { openWorld, type ShopWorld, services, token } from './world.ts';
 
 const config = fileURLToPath(new URL('tidemark.yaml', import.meta.url));
 const missing = (await Promise.all(services.map(serviceOrSkip))).map(({ missing }) => missing).find(Boolean) ?? null;
+
+/** What the data API answers, as far as it is looked at. */
+interface Reply {
+  readonly record: { readonly id: string; readonly key: string };
+  readonly error: { readonly code: string };
+  readonly paths: { readonly [path: string]: object };
+  readonly components: { readonly schemas: { readonly [name: string]: { readonly properties: object } } };
+}
 
 const eventually = (check: () => Promise<void> | void) => vi.waitFor(check, { timeout: 90_000, interval: 200 });
 
@@ -48,10 +57,7 @@ describe.skipIf(missing !== null)(`two-way over Kafka and MongoDB${missing === n
   }
   async function start(): Promise<Running & { readonly url: string }> {
     const running = example.start(['start', '--port', '0']);
-    const { url } = JSON.parse(await running.line('err', (line) => line.includes('"answering HTTP"'))) as { url: string };
-    const listens = 'tidemark_stream_state{stream="live:crm:/event/Order_Update__e:order-updates",state="live"} 1';
-    await eventually(async () => expect(await (await fetch(`${url}/metrics`)).text()).toContain(listens));
-    return { ...running, url };
+    return { ...running, url: await listening(running, world.stream) };
   }
   async function stop(running: Running): Promise<void> {
     running.interrupt();
@@ -126,7 +132,7 @@ describe.skipIf(missing !== null)(`two-way over Kafka and MongoDB${missing === n
         headers: { authorization: `Bearer ${operator}`, 'content-type': 'application/json', ...headers },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      return { status: answer.status, etag: answer.headers.get('etag') ?? '', body: await answer.json() };
+      return { status: answer.status, etag: answer.headers.get('etag') ?? '', body: (await answer.json()) as Reply };
     };
     const made = await ask('POST', '/data/app/accounts?wait=60', { name: 'Initech', phone: '1' });
     expect([made.status, made.body]).toMatchObject([201, { status: 'done', record: { status: 'created' } }]);
@@ -141,8 +147,8 @@ describe.skipIf(missing !== null)(`two-way over Kafka and MongoDB${missing === n
     // Types are those of the documents, looked at anew every few seconds; what a sync writes is only read.
     await eventually(async () => {
       const { paths, components } = (await ask('GET', '/api/v1/openapi.json')).body;
-      expect(Object.keys(paths['/data/app/orders'])).toEqual(['get']);
-      expect(components.schemas['app.accounts'].properties).toMatchObject({
+      expect(Object.keys(paths['/data/app/orders']!)).toEqual(['get']);
+      expect(components.schemas['app.accounts']!.properties).toMatchObject({
         name: { type: ['string', 'null'] },
         updatedAt: { type: ['string', 'null'], format: 'date-time' },
       });

@@ -57,6 +57,7 @@ export async function openWorld(): Promise<ShopWorld> {
       ORDER_TOKEN: token,
       TIDEMARK_STORE: `${folder}/store.db`,
     }),
+    stream: 'live:crm:/event/Order_Update__e:order-updates',
     scenes: [
       {
         says: 'The shop posts an order update; it goes through Salesforce and Kafka.',
