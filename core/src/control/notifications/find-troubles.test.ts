@@ -1,6 +1,7 @@
 import { createMemoryConnector, Memory } from '@tidemark/connector-memory';
 import { expect, test } from 'vitest';
 import { onBehalfOf } from '../../base/caller.ts';
+import { registerSecret } from '../../base/secrets.ts';
 import type { AnyConnector } from '../../config/config.ts';
 import { parseConfig } from '../../config/load-config.ts';
 import { LiveProgress } from '../../pipeline/live/live-status.ts';
@@ -78,6 +79,20 @@ test('a stream that another process follows is as that one told last; who is sil
   await clock.advance(3 * minute);
   expect(await look()).toMatchObject([{ text: expect.stringContaining('nothing was heard') }]);
   expect(await told()).toBe(1);
+});
+
+test('reasons are the words of others, and a secret of ours in them is told to nobody', async () => {
+  await using place = await opened();
+  const { store, clock, look } = place;
+  registerSecret('planted-password-0815');
+  const progress = new LiveProgress(unit, ['contacts'], clock);
+  progress.failed('postgres://me:planted-password-0815@db: planted-password-0815', clock.now() + minute, true);
+  await keepStatus(store, clock)(progress.tell(), 5000);
+  await look();
+  const turn = await store.notifications.takeTurn('chat', clock.now(), clock.now() + minute);
+  const [{ body }] = turn!.notifications as [{ body: string }];
+  expect(JSON.parse(body).text).toContain('[secret]');
+  expect(body).not.toContain('planted-password');
 });
 
 test('calls that run short are told by who counts them, and that they do no more by nobody else', async () => {
