@@ -116,6 +116,16 @@ export function describeRowsContract(name: string, create: () => Promise<TableRo
         { numRuns: 60 },
       ));
 
+    test('a text is searched for as it is, whatever patterns mean elsewhere', async () => {
+      for (const value of ['a.b', 'a%b', '_', '.*', '^a', "o'", '\\', '(', '[']) {
+        for (const is of ['starts', 'contains'] as const) {
+          const where = [{ field: 'name', is, value }];
+          const expected = people.filter((each) => holds(each, where[0]!)).map(({ id }) => id);
+          expect([is, value, idsOf((await page({ where })).rows)]).toEqual([is, value, expected]);
+        }
+      }
+    });
+
     test('pages come in the order that is asked for, null first as the smallest, and each row comes once', () =>
       fc.assert(
         fc.asyncProperty(
