@@ -42,10 +42,10 @@ export function emailReceiver({ smtp, from, to, requireTls }: EmailConfig): Rece
   }
 
   return {
-    send: (notifications) =>
+    send: (notifications, signal) =>
       talk((transport) =>
         transport.sendMail({
-          ...{ from, to: [...to] },
+          ...{ from, to: [...to], signal },
           subject: `[Tidemark] ${subjectOf(notifications)}`,
           text: `${textOf(notifications)}\n`,
           messageId: `<${messageId(notifications)}@tidemark>`,

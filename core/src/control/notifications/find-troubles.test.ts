@@ -90,7 +90,7 @@ test('reasons are the words of others, and a secret of ours in them is told to n
   await keepStatus(store, clock)(progress.tell(), 5000);
   await look();
   const turn = await store.notifications.takeTurn('chat', clock.now(), clock.now() + minute);
-  const [{ body }] = turn!.notifications as [{ body: string }];
+  const { body } = turn!.notifications[0]!;
   expect(JSON.parse(body).text).toContain('[secret]');
   expect(body).not.toContain('planted-password');
 });

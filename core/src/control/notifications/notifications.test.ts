@@ -187,7 +187,7 @@ test('a stream that is not followed is told, and that it is again', async () => 
   expect(hook.posted).toHaveLength(2);
 });
 
-test('a window that one record holds open is told with the record that holds it, and refused records are', async () => {
+test('a window that one record holds open is told with the record that holds it, and refused records are (004-5)', async () => {
   world.poison.add('17');
   await world.write(['people', '17', { name: 'Kent' }]);
   await world.start({ ...polled, people: { ...polled.people, onFailure: 'hold', warnAfter: '30m' } });

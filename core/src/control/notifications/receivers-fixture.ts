@@ -60,6 +60,8 @@ export class MailServer implements AsyncDisposable {
   /** Everything that it was told. */
   heard = '';
   port = 0;
+  /** Says nothing to whoever connects. */
+  hangs = false;
   readonly #sockets = new Set<Socket>();
   readonly #server = createTcpServer((socket) => this.#serve(socket));
 
@@ -67,6 +69,15 @@ export class MailServer implements AsyncDisposable {
     const server = new MailServer();
     server.port = await listening(server.#server);
     return server;
+  }
+
+  connected(): Promise<void> {
+    return until(() => this.#sockets.size > 0);
+  }
+
+  /** Whoever had connected is gone. */
+  left(): Promise<void> {
+    return until(() => [...this.#sockets].every(({ closed }) => closed));
   }
 
   arrived(mails: number): Promise<void> {
@@ -120,7 +131,7 @@ export class MailServer implements AsyncDisposable {
         } else handle(text);
       }
     });
-    say('220 mail.test');
+    if (!this.hangs) say('220 mail.test');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

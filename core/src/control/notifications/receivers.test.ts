@@ -54,3 +54,16 @@ test('without TLS neither password nor mail goes out, unless somebody said that 
   expect(server.mails).toMatchObject([{ from: '<tidemark@example.com>', to: ['<ops@example.com>'] }]);
   expect(server.mails[0]!.text).toMatch(/Message-ID: <[0-9a-f]{40}@tidemark>/i);
 });
+
+test('a mail server that hangs keeps no process from ending', async () => {
+  await using server = await MailServer.open();
+  server.hangs = true;
+  const smtp = `smtp://127.0.0.1:${server.port}`;
+  const receiver = emailReceiver({ kind: 'email', smtp, from: 'a@example.com', to: ['b@example.com'], requireTls: false });
+  const stop = new AbortController();
+  const sending = receiver.send(told, stop.signal);
+  await server.connected();
+  stop.abort();
+  await expect(sending).rejects.toThrow(/mail server/);
+  await server.left();
+});
