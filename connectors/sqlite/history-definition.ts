@@ -1,4 +1,4 @@
-import { DELETED_AT, quoted, STAMP } from './identifiers.ts';
+import { quoted, STAMP } from './identifiers.ts';
 
 /** A table whose rows' versions are kept. */
 export interface HistoryLayout {
@@ -111,6 +111,3 @@ function equal({ key, columns }: HistoryLayout, history: string, row: string): s
   const of = (alias: string) => `(${compared.map((name) => `${alias}.${name}`).join(', ')})`;
   return `${of(history)} IS ${of(row)}`;
 }
-
-/** What every table of ours has, beside what it gets from its source. */
-export const ownColumns = [STAMP, DELETED_AT];

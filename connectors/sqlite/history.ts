@@ -7,11 +7,10 @@ import {
   historyOf,
   historyTriggerNames,
   historyTriggers,
-  ownColumns,
 } from './history-definition.ts';
 import { quoted } from './identifiers.ts';
 import { declaredType, type TableFacts, type TableLayout } from './layout.ts';
-import { keyColumns } from './table.ts';
+import { keyColumns, systemColumns } from './table.ts';
 
 export interface PlannedHistory {
   readonly changes: readonly SchemaChange[];
@@ -71,21 +70,19 @@ function ending(table: string, triggers: readonly string[], wanted: false | unde
  * history: syncs that share a table have to come to one and the same.
  */
 function columnsOf(layout: TableLayout, facts: TableFacts, kept: TableFacts): string[] {
-  const own = [...(layout.scope === undefined ? [] : [layout.scope.column]), ...layout.columns.map(({ column }) => column)];
-  const taken = historyColumns.find(({ name }) => own.some((column) => column.toLowerCase() === name));
+  const isOurs = (column: string) => historyColumns.some(({ name }) => name === column.toLowerCase());
+  const scope = layout.scope === undefined ? [] : [layout.scope.column];
+  const fields = layout.columns.map(({ column }) => column);
+  const written = [...scope, ...fields, ...systemColumns.map(({ name }) => name)];
+  const taken = written.find(isOurs);
   if (taken !== undefined) {
-    throw new RequestRefusedError(
-      `Column ${taken.name} of table ${layout.table}: its history has a column of that name for itself`,
-      {
-        hint: `Map the field to another column (a history has ${historyColumns.map(({ name }) => name).join(', ')}), or leave history: out.`,
-      },
-    );
+    throw new RequestRefusedError(`Column ${taken} of table ${layout.table}: its history has a column of that name for itself`, {
+      hint: `Map the field to another column (a history has ${historyColumns.map(({ name }) => name).join(', ')}), or leave history: out.`,
+    });
   }
-  const standing = new Set([...own, ...ownColumns, ...facts.columns.map(({ name }) => name)]);
-  const known = kept.columns
-    .map(({ name }) => name)
-    .filter((name) => standing.has(name) && !historyColumns.some((each) => each.name === name.toLowerCase()));
-  return [...new Set([...known, ...own, ...ownColumns])];
+  const standing = new Set([...written, ...facts.columns.map(({ name }) => name)]);
+  const known = kept.columns.map(({ name }) => name).filter((name) => standing.has(name) && !isOurs(name));
+  return [...new Set([...known, ...written])];
 }
 
 function typeIn(facts: TableFacts, layout: TableLayout, column: string, strict: boolean): string {

@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => place[Symbol.dispose]());
 
-function configure(sync: object, to: object = { connection: 'db', table: 'leads' }): void {
+function configure(sync: object, to: object = { connection: 'db', table: 'leads' }, others: object = {}): void {
   const { loginUrl, clientId } = emulator.credentials;
   const auth = { flow: 'client-credentials', clientId, clientSecret: '$' + '{SF_SECRET}' };
   const connections = {
@@ -24,7 +24,7 @@ function configure(sync: object, to: object = { connection: 'db', table: 'leads'
     db: { type: 'sqlite', path: './copy.db' },
     files: { type: 'file' },
   };
-  const syncs = { leads: { from: { connection: 'crm', object: 'Lead' }, to, ...sync } };
+  const syncs = { leads: { from: { connection: 'crm', object: 'Lead' }, to, ...sync }, ...others };
   place.write('tidemark.yaml', JSON.stringify({ connections, syncs }));
 }
 
@@ -49,7 +49,7 @@ const ok = (answer: Answer): Answer => {
   return answer;
 };
 
-describe(`tidemark schema types ${evidence('recorded', 'describe of Lead, API 42')}`, () => {
+describe(`tidemark schema types (002-4) ${evidence('recorded', 'describe of Lead, API 42')}`, () => {
   const fields = { id: 'Id', Status: 'Status', source: 'LeadSource', notes: 'Description', owner: 'Owner.Name', made: '= 1' };
 
   test('tells what the org says of each field, the same each time, into a file that is left alone while nothing changes', async () => {
@@ -91,8 +91,14 @@ export interface Leads {
     expect(rule.safeParse({ ...row, Id: null }).success).toBe(false);
   });
 
-  test('bad input: a folder that is not there, and a format that nobody knows, are refused with the remedy', async () => {
-    configure({ fields });
+  test('bad input: a folder that is not there, a format that nobody knows and a two-way sync are refused with the remedy', async () => {
+    const between = [
+      { connection: 'crm', object: 'Account', link: 'Site' },
+      { connection: 'db', table: 'accounts', link: 'crm_id' },
+    ];
+    configure({ fields }, undefined, { accounts: { between, fields: { Name: 'Name' } } });
+    const both = await place.call('schema', 'types', 'accounts');
+    expect([both.exitCode, both.err]).toEqual([2, expect.stringContaining('one-way syncs leave in their targets')]);
     const lost = await place.call('schema', 'types', '--out', place.path('no/such/types.ts'));
     expect([lost.exitCode, lost.err]).toEqual([2, expect.stringContaining('cannot be written')]);
     const odd = await place.call('schema', 'types', '--format', 'graphql');
@@ -101,7 +107,7 @@ export interface Leads {
 });
 
 // The org changes under a table that follows it: nothing stops, nothing is lost, and what will be done is shown before it is done. (P12)
-describe(`tidemark schema diff and apply ${evidence('documented', 'REST API guide, sObject Describe')}`, () => {
+describe(`tidemark schema diff and apply (002-4) ${evidence('documented', 'REST API guide, sObject Describe')}`, () => {
   test('a new field is shown, added and filled; one that goes is kept and told; both stand in the history from then on', async () => {
     configure({ exclude: ['Jigsaw'], history: true });
     const first = ok(await place.call('schema', 'diff'));

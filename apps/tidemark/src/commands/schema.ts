@@ -66,9 +66,14 @@ function typesCommand(cli: Cli): Command {
     .addOption(new Option('--format <format>', 'what to write').choices(Object.keys(formats)).default('ts'))
     .option('--out <file>', 'write it there; the same metadata gives the same file, so that it can be committed')
     .action(async (sync: string | undefined, options: CommonOptions & { format: Format; out?: string }) => {
-      const targets = await withSession(cli, options, ({ engine, config, signals }) =>
-        engine.describeTargets(sync === undefined ? undefined : knownSync(config, sync), signals.stop),
-      );
+      const targets = await withSession(cli, options, ({ engine, config, signals }) => {
+        if (sync !== undefined && config.pairings.has(sync)) {
+          throw new UsageError(`${sync} is a two-way sync, whose tables have a shape of their own`, {
+            hint: 'types are made of what one-way syncs leave in their targets: name one of those',
+          });
+        }
+        return engine.describeTargets(sync === undefined ? undefined : knownSync(config, sync), signals.stop);
+      });
       const text = formats[options.format](targets);
       const file = options.out === undefined ? null : await writeWhereDifferent(options.out, text);
       const { format } = options;
