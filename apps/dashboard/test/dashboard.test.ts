@@ -16,7 +16,7 @@ describe.skipIf(missing !== null)(`the dashboard${missing === null ? '' : ` (ski
 
   beforeAll(async () => {
     [world, browser] = await Promise.all([DashboardWorld.open(), TestBrowser.launch(found!)]);
-    page = await browser.open(world.link('admin'));
+    page = await browser.open(world.link);
   });
 
   afterAll(async () => {
@@ -100,7 +100,7 @@ describe.skipIf(missing !== null)(`the dashboard${missing === null ? '' : ` (ski
   });
 
   test('a refused record: its reason, what to do, before and after; retried in vain, mended, retried (P2)', async () => {
-    await world.refuse('Nobody');
+    world.refuse('Nobody');
     const id = world.change('Contact', "LastName = 'Turing'", { LastName: 'Nobody' });
     await runNow('contacts');
     await go('/failures');
@@ -113,7 +113,7 @@ describe.skipIf(missing !== null)(`the dashboard${missing === null ? '' : ` (ski
     await button('Retry now', detail).click();
     await detail.waitFor({ state: 'hidden' });
     await button(id).waitFor();
-    await world.accept('Nobody');
+    world.accept('Nobody');
     await button(id).click();
     await button('Retry now', detail).click();
     await told('No record is failing');
@@ -121,7 +121,7 @@ describe.skipIf(missing !== null)(`the dashboard${missing === null ? '' : ` (ski
   });
 
   test('a record that is given up is discarded once that was confirmed', async () => {
-    await world.refuse('Ghost');
+    world.refuse('Ghost');
     const id = world.change('Contact', "LastName = 'Dijkstra'", { LastName: 'Ghost' });
     await runNow('contacts');
     await go('/syncs/contacts/failures');
@@ -154,6 +154,19 @@ describe.skipIf(missing !== null)(`the dashboard${missing === null ? '' : ` (ski
     await told(/both sides changed city: decided/);
     await told(/both sides agree/);
     expect(await barriers(page)).toEqual([]);
+  });
+
+  test('a conflict of one field takes a value of somebody’s own', async () => {
+    world.change('Account', "Name = 'Globex'", { Phone: '22' });
+    world.database((db) => db.exec("UPDATE customers SET phone = '33' WHERE name = 'Globex'"));
+    await runNow('accounts');
+    await go('/syncs/accounts/conflicts');
+    await page.getByLabel('another value of phone').fill('44');
+    await button('Take this value').click();
+    await told('Both sides agree');
+    expect(world.database((db) => db.prepare("SELECT phone FROM customers WHERE name = 'Globex'").get())).toEqual({
+      phone: '44',
+    });
   });
 
   test('what an event has told of a record is among what has happened to it', async () => {
@@ -210,7 +223,7 @@ describe.skipIf(missing !== null)(`the dashboard${missing === null ? '' : ` (ski
   });
 
   test('whoever may only read is shown everything, and no button that would be refused', async () => {
-    const reader = await browser.open(world.link('read'));
+    const reader = await browser.open(await world.readerLink());
     await reader.goto(`${world.url}/syncs/contacts`);
     const run = reader.getByRole('button', { name: 'Run now' });
     await run.waitFor();
@@ -247,6 +260,37 @@ describe.skipIf(missing !== null)(`the dashboard${missing === null ? '' : ` (ski
       expect([path, fits]).toEqual([path, true]);
     }
     await page.setViewportSize(desk);
+  });
+
+  test('it is used by keys alone: past the navigation, into a sync, through a dialog and back', async () => {
+    await see('/');
+    const focused = () => page.evaluate('document.activeElement.textContent');
+    await page.keyboard.press('Tab');
+    expect(await focused()).toBe('Go to the content');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.closest("main") !== null')).toBe(true);
+    await page.getByRole('link', { name: 'contacts', exact: true }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'contacts' }).waitFor();
+    await button('Full run').focus();
+    await page.keyboard.press('Enter');
+    await button('Read everything').waitFor();
+    await page.keyboard.press('Escape');
+    await button('Read everything').waitFor({ state: 'hidden' });
+    await expect.poll(focused).toBe('Full run');
+  });
+
+  test('when nobody answers it says so, keeps what was told, and goes on by itself', async () => {
+    await see('/connections');
+    const api = `${world.url}/api/v1/**`;
+    await page.route(api, (route) => route.abort());
+    await page.getByRole('link', { name: 'Configuration' }).click();
+    await told('Tidemark does not answer');
+    await told('see whether it still runs');
+    await page.unroute(api);
+    await button('Try again').click();
+    await page.getByLabel('configuration, as YAML').waitFor();
   });
 
   test('no script failed, and the policy of the page kept nothing of its own from it', () => {

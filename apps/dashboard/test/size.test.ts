@@ -41,6 +41,12 @@ test('the first load is under 300 KB, as it goes over the line', async () => {
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(FIRST_LOAD_BYTES_MAX);
 });
 
+test('it is built for users, whoever builds it', async () => {
+  for (const file of firstLoad().filter((name) => name.endsWith('.js'))) {
+    expect(await readFile(join(folder, file), 'utf8')).not.toContain('jsxDEV');
+  }
+});
+
 test('charts come with the page that draws them, and not before', () => {
   const { file } = manifest['src/pages/sync/RunChart.tsx']!;
   expect(firstLoad()).not.toContain(file);

@@ -38,22 +38,21 @@ const LINK =
   '<?xml version="1.0" encoding="UTF-8"?>\n<CustomField xmlns="http://soap.sforce.com/2006/04/metadata"><fullName>App_Id__c</fullName>' +
   '<label>App Id</label><type>Text</type><length>40</length><externalId>true</externalId><unique>true</unique></CustomField>\n';
 
-type Tokens = Readonly<Record<'read' | 'admin', string>>;
-
 /** An org with failures and conflicts to come, and `tidemark start` beside it, as somebody runs it. */
 export class DashboardWorld implements AsyncDisposable {
   readonly emulator: Emulator;
   readonly folder: string;
   readonly url: string;
-  readonly #tokens: Tokens;
+  /** Of an administrator. */
+  readonly #token: string;
   readonly #child: ChildProcess;
 
-  private constructor(parts: Pick<DashboardWorld, 'emulator' | 'folder' | 'url'> & { child: ChildProcess; tokens: Tokens }) {
+  private constructor(parts: Pick<DashboardWorld, 'emulator' | 'folder' | 'url'> & { child: ChildProcess; token: string }) {
     this.emulator = parts.emulator;
     this.folder = parts.folder;
     this.url = parts.url;
     this.#child = parts.child;
-    this.#tokens = parts.tokens;
+    this.#token = parts.token;
   }
 
   static async open(): Promise<DashboardWorld> {
@@ -72,18 +71,29 @@ export class DashboardWorld implements AsyncDisposable {
     const options = { cwd: folder, env: { ...process.env, SECRET, TIDEMARK_KEY, TIDEMARK_REFRESH_TOKEN } };
     await run(process.execPath, [bin, 'schema', 'apply'], options);
     await run(process.execPath, [bin, 'org', 'add', 'customers', 'initech'], options);
-    const tokens = { read: await token('read', options), admin: await token('admin', options) };
+    const made = await run(process.execPath, [bin, 'token', 'add', 'who may all', '--role', 'admin', '--json'], options);
+    const { token } = JSON.parse(made.stdout) as { token: string };
     const child = spawn(process.execPath, [bin, 'start', '--port', `${await freePort()}`], options);
     const killed = () => child.kill('SIGKILL');
     process.once('exit', killed);
     child.once('close', () => process.off('exit', killed));
     const url = await address(child);
-    return new DashboardWorld({ emulator, folder, child, url, tokens });
+    return new DashboardWorld({ emulator, folder, child, url, token });
   }
 
   /** The link that the first start shows to somebody who sits there. */
-  link(role: keyof Tokens): string {
-    return `${this.url}/#token=${this.#tokens[role]}`;
+  get link(): string {
+    return `${this.url}/#token=${this.#token}`;
+  }
+
+  /** One for somebody who may only look. */
+  async readerLink(): Promise<string> {
+    const response = await fetch(`${this.url}/api/v1/tokens`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'who may read', role: 'read' }),
+    });
+    return `${this.url}/#token=${((await response.json()) as { token: string }).token}`;
   }
 
   /** The user's own database. */
@@ -125,11 +135,6 @@ export class DashboardWorld implements AsyncDisposable {
     await this.emulator.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-async function token(role: keyof Tokens, options: object): Promise<string> {
-  const { stdout } = await run(process.execPath, [bin, 'token', 'add', `who may ${role}`, '--role', role, '--json'], options);
-  return (JSON.parse(String(stdout)) as { token: string }).token;
 }
 
 function fill({ org }: Emulator): void {

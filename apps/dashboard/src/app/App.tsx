@@ -3,6 +3,7 @@ import { lazy, Suspense, useSyncExternalStore } from 'react';
 import { Route, Switch } from 'wouter';
 import { useLiveUpdates } from '../api/live.ts';
 import { currentToken, onTokenChange } from '../api/token.ts';
+import { readPart } from './addresses.ts';
 import { NoPage } from './NoPage.tsx';
 import { Shell } from './Shell.tsx';
 import { SignIn } from './SignIn.tsx';
@@ -29,8 +30,12 @@ function SignedIn() {
       <Suspense fallback={<Opening />}>
         <Switch>
           <Route path="/" component={Overview} />
-          <Route path="/syncs/:sync/records/:key">{({ sync, key }) => <Record sync={sync} recordKey={key} />}</Route>
-          <Route path="/syncs/:sync/:part?">{({ sync, part }) => <Sync key={sync} name={sync} part={part ?? 'made-of'} />}</Route>
+          <Route path="/syncs/:sync/records/:key">
+            {({ sync, key }) => <Record sync={readPart(sync)} recordKey={readPart(key)} />}
+          </Route>
+          <Route path="/syncs/:sync/:part?">
+            {({ sync, part }) => <Sync key={sync} name={readPart(sync)} part={part ?? 'made-of'} />}
+          </Route>
           <Route path="/failures" component={Failures} />
           <Route path="/conflicts" component={Conflicts} />
           <Route path="/connections" component={Connections} />

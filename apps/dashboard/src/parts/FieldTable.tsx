@@ -1,11 +1,6 @@
 import { Mark, Table } from '@mantine/core';
+import type { ComparedField } from './compared-field.ts';
 import { ValueText } from './ValueText.tsx';
-
-export interface ComparedField {
-  readonly name: string;
-  /** One for each column; undefined where there is none. */
-  readonly values: readonly unknown[];
-}
 
 interface FieldTableProps {
   readonly label: string;

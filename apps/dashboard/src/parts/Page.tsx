@@ -10,13 +10,17 @@ interface PageProps {
   readonly children: ReactNode;
 }
 
+/** The first page of a visit begins where every page of a browser does: at its top, with the way past the navigation. */
+let isFirst = true;
+
 /** A page with its title, which a screen reader is told when the page is opened. */
 export function Page({ title, aside, actions, children }: PageProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${title} · Tidemark`;
     // A focus that somebody has set already is left alone: the page was only given another title.
-    if (document.activeElement === document.body) heading.current?.focus({ preventScroll: true });
+    if (!isFirst && document.activeElement === document.body) heading.current?.focus({ preventScroll: true });
+    isFirst = false;
   }, [title]);
   return (
     <Stack gap="md" maw={1280} mx="auto">

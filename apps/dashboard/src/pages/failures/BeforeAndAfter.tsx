@@ -1,7 +1,8 @@
 import { Text } from '@mantine/core';
 import type { FailureShape, RecordShape } from '@tidemark/core/api';
 import { useRecord } from '../../api/queries.ts';
-import { type ComparedField, FieldTable } from '../../parts/FieldTable.tsx';
+import type { ComparedField } from '../../parts/compared-field.ts';
+import { FieldTable } from '../../parts/FieldTable.tsx';
 import { Waiting } from '../../parts/states.tsx';
 
 /** What the target holds of a record, and what it would hold if it had taken it. */

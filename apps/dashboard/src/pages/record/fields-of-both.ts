@@ -1,5 +1,5 @@
 import type { OutlineShape } from '@tidemark/core/api';
-import type { ComparedField } from '../../parts/FieldTable.tsx';
+import type { ComparedField } from '../../parts/compared-field.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
