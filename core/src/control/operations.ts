@@ -29,7 +29,7 @@ export interface Work {
   readonly onProgress: (progress: Progress) => void;
 }
 
-/** Older ones are forgotten. */
+/** Older ones of a kind are forgotten: many small ones push none of the others out. */
 const KEPT = 200;
 
 /** What was asked for over HTTP and goes on without whoever asked. */
@@ -76,7 +76,7 @@ export class Operations {
     const operation = this.#kept.get(id);
     if (operation !== undefined) return operation;
     throw new RequestRefusedError(`there is no operation ${id}`, {
-      hint: 'operations are forgotten when the process ends, and after two hundred others; what they did is among the runs',
+      hint: 'operations are forgotten when the process ends, and after two hundred others alike; what they did is among the runs',
     });
   }
 
@@ -133,9 +133,9 @@ export class Operations {
 
   #put(operation: Operation): Operation {
     this.#kept.set(operation.id, operation);
-    for (const [id, { state }] of this.#kept) {
-      if (this.#kept.size <= KEPT) break;
-      if (state !== 'running') this.#kept.delete(id);
+    const alike = [...this.#kept.values()].filter(({ kind }) => kind === operation.kind);
+    for (const { id } of alike.filter(({ state }) => state !== 'running').slice(0, Math.max(0, alike.length - KEPT))) {
+      this.#kept.delete(id);
     }
     for (const listener of this.#listeners) listener(operation);
     return operation;

@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Operation } from '../../control/operations.ts';
 import type { RecordOutcome } from '../../model/inbox.ts';
-import type { Row } from '../../model/value.ts';
 import { errorOf } from '../error-of.ts';
 import { secondsToWait, WAIT_HINT } from '../hook/seconds-to-wait.ts';
 import { toldRecord } from '../hook/tell-receipt.ts';
@@ -16,7 +15,6 @@ import { noRow } from './write-row.ts';
 export interface Done {
   readonly key: string;
   readonly did: 'created' | 'changed' | 'deleted';
-  readonly written: boolean;
 }
 
 const statuses: Readonly<Record<Done['did'], number>> = { created: 201, changed: 200, deleted: 204 };
@@ -49,7 +47,7 @@ export async function answerWrite(
   const { table } = asked;
   if (done.did === 'created') reply.header('location', `${asked.path}/${encodeURIComponent(done.key)}`);
   if (table.access !== 'write-through') {
-    const row = done.did === 'deleted' ? null : await current(asked, done.key);
+    const row = done.did === 'deleted' ? null : await rowWithKey(asked.rows, done.key);
     if (row === null && done.did !== 'deleted') throw noRow(asked.path);
     if (row !== null) reply.header('etag', etagOf(row, asked.rows));
     return reply.code(statuses[done.did]).send(row ?? undefined);
@@ -68,7 +66,7 @@ async function tellOperation(
   const { id, state, error } = operation;
   const outcome = state === 'done' ? (operation.result as RecordOutcome) : null;
   const href = `/api/v1/operations/${id}`;
-  const row = did === 'deleted' ? null : await current(asked, key);
+  const row = did === 'deleted' ? null : await rowWithKey(asked.rows, key);
   if (row !== null) reply.header('etag', etagOf(row, asked.rows));
   const isRetried = outcome?.status === 'refused' && outcome.code !== 'conflict';
   const told = {
@@ -86,10 +84,6 @@ async function tellOperation(
   const message = error?.message ?? `there was no outcome within ${waitSeconds} s`;
   const hint = `the row is kept and the sync will bring it on: ask ${href}`;
   return reply.code(504).send({ ...errorOf('outcome_pending', message, hint), ...told });
-}
-
-function current({ rows }: AskedTable, key: string): Promise<Row | null> {
-  return rowWithKey(rows, key);
 }
 
 /** The operation once it has ended, or as it is when the time is up or nobody waits any more. */

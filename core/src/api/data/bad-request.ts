@@ -1,4 +1,4 @@
-import { CheckpointExpiredError, RequestRefusedError } from '../../base/errors.ts';
+import { RequestRefusedError } from '../../base/errors.ts';
 import { didYouMean } from '../../config/did-you-mean.ts';
 import type { Rows, RowsField } from '../../model/rows.ts';
 import { NotFoundError, StatedError } from '../v1/refuse.ts';
@@ -26,8 +26,8 @@ export async function asking<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const isAboutIt = error instanceof RequestRefusedError || error instanceof CheckpointExpiredError;
-    if (!isAboutIt || error instanceof StatedError || error instanceof NotFoundError) throw error;
+    const isOurs = error instanceof StatedError || error instanceof NotFoundError;
+    if (isOurs || !(error instanceof RequestRefusedError)) throw error;
     throw new StatedError(400, 'bad_request', error.message, error.hint ?? 'see /api-docs for what this takes');
   }
 }

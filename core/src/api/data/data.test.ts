@@ -5,9 +5,12 @@ import { DatabaseSync } from 'node:sqlite';
 import sqlite from '@tidemark/connector-sqlite';
 import { answersAnything, type DescribedOperation, describedOperations } from '@tidemark/testkit';
 import fc from 'fast-check';
+import type { FastifyRequest } from 'fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AnyConnector } from '../../config/config.ts';
+import type { ApiParts } from '../v1/endpoint.ts';
 import { ApiWorld } from '../v1/fixture.ts';
+import { describeTables } from './describe-tables.ts';
 
 // The tables that syncs read or write, row by row: what is asked is held against the table's own columns, nobody writes over what they
 // have not seen, and nothing but these tables can be reached.
@@ -186,6 +189,7 @@ describe('who may ask, and for what (P10)', () => {
     await api.ask('POST', '/api/v1/syncs/copies/runs', { body: {} });
     await api.operations.idle();
     expect(database.prepare("SELECT 1 FROM sqlite_schema WHERE name = '_tidemark_checkpoints'").get()).toBeDefined();
+    expect((await api.ask('GET', `${PEOPLE}/%zz`)).status).toBeLessThan(500);
     const others = [
       'secret',
       'unread',
@@ -347,6 +351,16 @@ describe('the description', () => {
     for (const { operation, method, path } of served()) {
       expect([method, path, Object.keys(operation.responses)]).toEqual([method, path, expect.arrayContaining(['4XX', '5XX'])]);
     }
+  });
+
+  test('of columns is for whoever has a token, where others than this machine can ask', async () => {
+    const parts = { engine: api.engine, log: { debug() {}, info() {}, warn() {}, error() {} } } as unknown as ApiParts;
+    const pathsFor = async (authorization?: string) => {
+      const request = { server: { addresses: () => [{ address: '0.0.0.0' }] }, headers: { authorization } };
+      return Object.keys((await describeTables({ paths: {} }, request as unknown as FastifyRequest, parts)).paths!);
+    };
+    expect([await pathsFor(), await pathsFor('Bearer nobody')]).toEqual([[], []]);
+    expect(await pathsFor(`Bearer ${api.token('read')}`)).toContain(PEOPLE);
   });
 
   test('follows a table that changes; who asks before that is seen is told to ask again', async () => {

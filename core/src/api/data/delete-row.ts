@@ -13,11 +13,11 @@ export const deleteRow: DataEndpoint = (api, parts) => {
     const wait = readWait(asked, request);
     const { key } = readKey((request.params as RowParams).key, asked.rows);
     const check = conditionOf(request.headers, asked.rows);
-    const done = await writeRow(asked, key, (current) => {
+    await writeRow(asked, key, (current) => {
       check(current);
       if (current === null) throw noRow(asked.path);
       return { op: 'delete', key };
     });
-    return answerWrite(asked, { ...done, did: 'deleted' }, wait, parts, reply);
+    return answerWrite(asked, { key, did: 'deleted' }, wait, parts, reply);
   });
 };

@@ -17,12 +17,12 @@ export const patchRow: DataEndpoint = (api, parts) => {
     const { key, row: named } = readKey((request.params as RowParams).key, rows);
     const check = conditionOf(request.headers, rows);
     const sent = withoutKey(readBody(request.body, rows), named, rows);
-    const done = await writeRow(asked, key, (current) => {
+    await writeRow(asked, key, (current) => {
       check(current);
       if (current === null) throw noRow(path);
       const row = differing(sent, current);
       return Object.keys(row).length === 0 ? null : { op: 'update', key, row: stamped(row, asked, parts.now()) };
     });
-    return answerWrite(asked, { ...done, did: 'changed' }, wait, parts, reply);
+    return answerWrite(asked, { key, did: 'changed' }, wait, parts, reply);
   });
 };

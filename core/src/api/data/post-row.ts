@@ -18,10 +18,10 @@ export const postRow: DataEndpoint = (api, parts) => {
     refuseEmpty(row);
     refuseMissing(row, rows);
     const key = keyOf(row, rows.schema.key);
-    const done = await writeRow(asked, key, (current) => {
+    const made = await writeRow(asked, key, (current) => {
       if (current === null) return { op: 'create', row: stamped(row, asked, parts.now()) };
       throw new StatedError(409, 'exists', `there is a row with the key ${key} already`, 'change it with PATCH or PUT');
     });
-    return answerWrite(asked, { ...done, did: 'created' }, wait, parts, reply);
+    return answerWrite(asked, { key: made, did: 'created' }, wait, parts, reply);
   });
 };

@@ -20,7 +20,7 @@ export const putRow: DataEndpoint = (api, parts) => {
     const sent = withoutKey(readBody(request.body, rows), named, rows);
     refuseMissing({ ...named, ...sent }, rows);
     let isNew = false;
-    const done = await writeRow(asked, key, (current) => {
+    await writeRow(asked, key, (current) => {
       check(current);
       isNew = current === null;
       if (current === null && request.headers['if-match'] !== undefined) throw noRow(path);
@@ -28,7 +28,7 @@ export const putRow: DataEndpoint = (api, parts) => {
       const row = differing(whole(sent, asked), current);
       return Object.keys(row).length === 0 ? null : { op: 'update', key, row: stamped(row, asked, parts.now()) };
     });
-    return answerWrite(asked, { ...done, did: isNew ? 'created' : 'changed' }, wait, parts, reply);
+    return answerWrite(asked, { key, did: isNew ? 'created' : 'changed' }, wait, parts, reply);
   });
 };
 

@@ -19,13 +19,13 @@ export function refuseReadOnly({ table, rows }: AskedTable): void {
 /**
  * Writes a row as `decide` wants it, with the row as it is at that moment; null: nothing is to be written.
  * @param key  null for one that is made, and whose key the database gives
- * @returns the key of the row, and whether anything was written
+ * @returns the key of the row
  */
 export async function writeRow(
   { rows, table, path }: AskedTable,
   key: string | null,
   decide: (current: Row | null) => SideWrite | null,
-): Promise<{ readonly key: string; readonly written: boolean }> {
+): Promise<string> {
   for (let tries = 0; tries < TRIES_MAX; tries++) {
     const [result] = await asking(() =>
       rows.merge!(
@@ -37,8 +37,8 @@ export async function writeRow(
         UNTIL_DONE,
       ),
     );
-    if (result === undefined) return { key: key!, written: false };
-    if (result.status === 'written') return { key: result.key, written: true };
+    if (result === undefined) return key!;
+    if (result.status === 'written') return result.key;
     if (result.status === 'gone') throw noRow(path);
     if (result.status === 'rejected') {
       const { code, message } = result.reason;

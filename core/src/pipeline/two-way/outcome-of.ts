@@ -1,3 +1,4 @@
+import { scrub } from '../../base/secrets.ts';
 import type { RecordOutcome } from '../../model/inbox.ts';
 import { failureKey } from './failures.ts';
 import { otherSide, type SideName } from './merge-record.ts';
@@ -15,7 +16,7 @@ export async function outcomeOf(
   // Kept under the one or the other, by what was known of the record then.
   const known = [failureKey(keys), ...(keys.rightKey === null ? [] : [`:${keys.rightKey}`])];
   const [failure] = await store.failures({ sync: name, keys: known });
-  if (failure !== undefined) return { status: 'refused', code: failure.code, message: failure.message };
+  if (failure !== undefined) return { status: 'refused', code: failure.code, message: scrub(failure.message) };
   const other = otherSide(side);
   const open = link === undefined ? [] : await store.links.conflicts({ sync: name, state: 'open', keys: [link] });
   if (open.length > 0) {
