@@ -1,6 +1,7 @@
 import { generatedFiles } from '../apps/tidemark/src/generated-files.ts';
 import { errorReference } from './errors/error-reference.ts';
 import { manifestFile, packageManifest } from './pack-manifest.ts';
+import { systemsPage } from './systems-page.ts';
 
 /** A file that follows from the code: never edited by hand, made by `node tools/generate.ts`, kept true by `npm run check`. */
 export interface Generator {
@@ -13,4 +14,5 @@ export const generators: readonly Generator[] = [
   ...generatedFiles,
   { file: manifestFile, make: () => packageManifest() },
   { file: 'docs/reference/errors.md', make: errorReference },
+  systemsPage,
 ];

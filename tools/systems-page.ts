@@ -1,5 +1,5 @@
 import { glob, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { root } from './run-command.ts';
 import { lineTags, systems } from './systems.ts';
 
@@ -44,7 +44,7 @@ export function renderSystems(tests: readonly TaggedTest[]): string {
       const showing = tests
         .filter(({ tags }) => tags.includes(`${tag}-${i + 1}`))
         .sort((a, b) => Number(b.file.startsWith(own)) - Number(a.file.startsWith(own)) || a.file.localeCompare(b.file, 'en'));
-      const links = showing.map((test) => `${cell(test.name)} ([${test.file}](../${test.file}))`);
+      const links = showing.map((test) => `${cell(test.name)} ([${posix.basename(test.file)}](../${test.file}))`);
       parts.push(`| ${tag}-${i + 1} | ${line} | ${links.join('<br>')} |`);
     });
   }
@@ -55,7 +55,7 @@ export function renderSystems(tests: readonly TaggedTest[]): string {
 function cell(name: string): string {
   return name
     .replace(/\s*\((?:00\d-\d+(?:, )?)+\)$/, '')
-    .replace(/^00\d-\d+:? /, '')
+    .replace(/^(?:00\d-\d+(?:, )?)+:? /, '')
     .replaceAll('|', '\\|');
 }
 

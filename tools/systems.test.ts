@@ -9,13 +9,15 @@ const all: readonly TaggedTest[] = [{ file: 'examples/x.test.ts', name: 'all of 
 test('a line without a test is named', () => {
   const tests = [{ ...all[0]!, tags: lineTags.filter((tag) => tag !== '002-4' && tag !== '004-10') }];
   expect(() => renderSystems(tests)).toThrow(/^no test shows 002-4, 004-10: /);
-  expect(renderSystems(all)).toContain('| 004-10 | What has not changed is not written. | all of it ([examples/x.test.ts]');
+  expect(renderSystems(all)).toContain(
+    '| 004-10 | What has not changed is not written. | all of it ([x.test.ts](../examples/x.test.ts))',
+  );
 });
 
 test('the example’s own tests come first, each with its name and without its tags', () => {
   const own = { file: 'examples/delta-link/a.test.ts', name: 'a cursor | is kept (004-6, 004-7)', tags: ['004-6'] };
   expect(renderSystems([...all, own])).toContain(
-    '| 004-6 | A cursor of the source’s own; a failed run’s is not taken over. | a cursor \\| is kept ([examples/delta-link/a.test.ts](../examples/delta-link/a.test.ts))<br>all of it (',
+    '| 004-6 | A cursor of the source’s own; a failed run’s is not taken over. | a cursor \\| is kept ([a.test.ts](../examples/delta-link/a.test.ts))<br>all of it (',
   );
 });
 

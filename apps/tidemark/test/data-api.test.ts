@@ -220,7 +220,7 @@ describe(`on to Salesforce ${known}`, () => {
     }));
   }
 
-  test('what is written is in the database at once and in the org soon; whoever waits is told what the org made of it', async () => {
+  test('what is written is in the database at once and in the org soon; whoever waits is told what the org made of it (002-4)', async () => {
     const made = await world.ask('POST', `${ACCOUNTS}?wait=60`, { body: { name: 'Acme', phone: '+1' } });
     expect([made.status, made.headers.get('location')]).toEqual([201, `${ACCOUNTS}/1`]);
     expect(made.body).toMatchObject({

@@ -36,7 +36,7 @@ async function written(yaml: string): Promise<string> {
 }
 
 describe('the page', () => {
-  test('tells every note, field, step, schedule and connection, and is text wherever the user wrote it', async () => {
+  test('tells every note, field, step, schedule and connection, and is text wherever the user wrote it (000-9)', async () => {
     const page = await written(noted);
     const told = ['What all of it is for', 'Who works here', 'Only adults', 'For the directory', 'On the &lt;shared&gt; disk'];
     for (const text of [...told, '= first &amp; &#39; &#39; &amp; last', 'age &gt; 17', 'every 1h', 'mirror']) {
@@ -46,14 +46,14 @@ describe('the page', () => {
     expect(page).not.toContain('<script');
   });
 
-  test('draws each block, and an arrow from each to the next', async () => {
+  test('draws each block, and an arrow from each to the next (000-9)', async () => {
     const page = await written(noted);
     expect(page.match(/<rect /g)).toHaveLength(3);
     expect(page.match(/class="arrow"/g)).toHaveLength(2);
     expect(page).toContain('aria-label="people: files in.csv, then filter, then db people"');
   });
 
-  test('needs nothing beside itself', async () => {
+  test('needs nothing beside itself (000-9)', async () => {
     const page = await written(noted);
     expect(page).not.toMatch(/(?:src|href)="(?!#)/);
     expect(page).not.toMatch(/url\((?!#)|@import/);

@@ -45,7 +45,7 @@ async function allTold(): Promise<void> {
   await world.clock.advance(0);
 }
 
-test('a failed run is told once, and once that runs succeed again; a restart tells nothing anew', async () => {
+test('a failed run is told once, and once that runs succeed again; a restart tells nothing anew (004-5)', async () => {
   await world.start(polled);
   await world.clock.advance(minute);
   expect(hook.posted).toEqual([]);
