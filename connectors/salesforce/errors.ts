@@ -9,6 +9,7 @@ import {
   TransientError,
   UnexpectedReplyError,
 } from '@tidemark/core';
+import { fieldGrant } from './grants.ts';
 
 /** What Salesforce answered, kept as the cause of our error. */
 export class SalesforceReply extends Error {
@@ -30,7 +31,7 @@ export function salesforceCode(error: unknown): string | undefined {
 
 const quarterHourMs = 15 * 60_000;
 const fieldHint =
-  'Check the spelling, or the user lacks the permission: fields that field-level security hides look as if they did not exist; `tidemark package` writes a permission set over all that syncs read';
+  'Check the spelling, or the user lacks the permission: fields that field-level security hides look as if they did not exist';
 const objectHint =
   'Check the spelling, or the user lacks the permission to read this object; `tidemark package` writes a permission set that grants it';
 
@@ -43,6 +44,13 @@ const denied =
   (hint?: string): Make =>
   (message, cause) =>
     new AccessDeniedError(message, { cause, hint });
+/** The message names the field, and whose it is: reads and writes say so in different words. */
+const unknownField: Make = (message, cause) => {
+  const [, field, read, written] = /No such column '(\w+)' on (?:entity '(\w+)'|sobject of type (\w+))/.exec(message) ?? [];
+  const grant =
+    field === undefined ? '' : `; ${fieldGrant((read ?? written)!, [field], read === undefined ? 'editable' : 'readable')}`;
+  return new RequestRefusedError(message, { cause, hint: `${fieldHint}${grant}` });
+};
 const transient: Make = (message, cause) => new TransientError(message, { cause });
 const expired: Make = (message, cause) => new CheckpointExpiredError(message, { cause });
 const sessionRefused: Make = (message, cause) =>
@@ -71,7 +79,7 @@ const byCode: Readonly<Record<string, Make>> = {
   INSUFFICIENT_ACCESS: denied(),
   INSUFFICIENT_ACCESS_OR_READONLY: denied(),
   INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY: denied(),
-  INVALID_FIELD: refused(fieldHint),
+  INVALID_FIELD: unknownField,
   INVALID_TYPE: refused(objectHint),
   INVALIDENTITY: refused(objectHint),
   INVALID_ENTITY: refused(objectHint),

@@ -27,14 +27,16 @@ export async function openLookup(
   signal: AbortSignal,
 ): Promise<Lookup> {
   const object = await describes.get(lookup.object, signal);
+  const wantedToo = { fields: [key, ...fields], exclude: [] };
+  const { schema, notes } = await createDataset(object, wantedToo, (name) => describes.get(name, signal));
   const keyField = object.fields.find(({ name }) => name.toLowerCase() === key.toLowerCase());
+  // One of a parent was found, and is none by which a query compares here.
   if (keyField === undefined) throw unknownFields(object, [key]);
   if (!keyField.filterable) {
     throw new RequestRefusedError(`${object.name} cannot be searched by ${keyField.name}`, {
       hint: 'Name a field that a SOQL WHERE takes, best an external id, which has an index.',
     });
   }
-  const { schema, notes } = await createDataset(object, { fields, exclude: [] }, (name) => describes.get(name, signal));
   const [note] = notes;
   if (note !== undefined) throw new RequestRefusedError(`${object.name}.${note}`);
   const known = new Map(schema.fields.map((field) => [field.name.toLowerCase(), field]));

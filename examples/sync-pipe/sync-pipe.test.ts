@@ -175,8 +175,10 @@ test('permissions that are missing are named before anything runs, each with wha
     'syncs.apply.fields.Employees__c: fieldPermissions Enrichment__c.Employees__c: editable',
   ]);
   org.users.definePermissionSet('Sync_Pipe', {});
+  org.users.definePermissionSet('Sync_Pipe_Org', { objects: { Account: { read: true }, Lead: { read: true } } });
   expect(await missing()).toEqual([
     'syncs.requests: objectPermissions Sync_Request__e: allowRead',
+    'syncs.refresh-accounts: fieldPermissions Account.Website: readable',
     'syncs.ingest: objectPermissions Enrichment__c: allowRead, viewAllRecords',
     'syncs.apply: objectPermissions Enrichment__c: allowRead, viewAllRecords',
   ]);

@@ -45,14 +45,10 @@ function fieldsOf(event: Describe, { fields, exclude }: Pick<SourceSpec<From>, '
   }
   const excluded = new Set(exclude.map((name) => name.toLowerCase()));
   const names = fields ?? [...known.keys()].filter((name) => !excluded.has(name));
-  const chosen = new Map<string, FieldSchema>();
-  for (const name of names) {
-    const lower = name.toLowerCase();
-    if (lower === eventKey.toLowerCase()) continue;
-    const schema = known.get(lower);
-    if (schema === undefined) throw unknownFields(event, [name]);
-    chosen.set(schema.name, schema);
-  }
+  const wanted = names.filter((name) => name.toLowerCase() !== eventKey.toLowerCase());
+  const unknown = wanted.filter((name) => !known.has(name.toLowerCase()));
+  if (unknown.length > 0) throw unknownFields(event, unknown);
+  const chosen = new Map(wanted.map((name) => known.get(name.toLowerCase())!).map((schema) => [schema.name, schema]));
   // Its publisher may give it any text.
   return [{ name: eventKey, type: 'text', nullable: false }, ...chosen.values()];
 }

@@ -6,7 +6,8 @@ const alwaysSeen = new Set(
     ...['Id', 'Name', 'IsDeleted', 'OwnerId', 'MasterRecordId', 'PhotoUrl', 'RecordTypeId'],
     ...['CreatedDate', 'CreatedById', 'LastModifiedDate', 'LastModifiedById', 'SystemModstamp'],
     ...['LastActivityDate', 'LastViewedDate', 'LastReferencedDate', 'FirstName', 'LastName', 'Salutation'],
-    ...['EmailBouncedDate', 'EmailBouncedReason', 'IsEmailBounced', 'IndividualId'],
+    ...['EmailBouncedDate', 'EmailBouncedReason', 'IsEmailBounced', 'IndividualId', 'JigsawCompanyId', 'JigsawContactId'],
+    ...['Contact.LastCURequestDate', 'Contact.LastCUUpdateDate', 'Campaign.CampaignMemberRecordTypeId'],
     ...['Lead.Company', 'Lead.Status', 'Lead.IsConverted', 'Lead.ConvertedDate', 'Lead.ConvertedAccountId'],
     ...['Lead.ConvertedContactId', 'Lead.ConvertedOpportunityId', 'Lead.IsUnreadByOwner'],
     ...[
@@ -17,6 +18,8 @@ const alwaysSeen = new Set(
       'Opportunity.Pricebook2Id',
     ],
     ...['Opportunity.ForecastCategory', 'Opportunity.ForecastCategoryName', 'Opportunity.HasOpportunityLineItem'],
+    ...['Opportunity.HasOpenActivity', 'Opportunity.HasOverdueTask', 'Opportunity.LastStageChangeDate'],
+    ...['Opportunity.LastAmountChangedHistoryId', 'Opportunity.LastCloseDateChangedHistoryId'],
     ...['Opportunity.FiscalQuarter', 'Opportunity.FiscalYear', 'Opportunity.Fiscal', 'Opportunity.ContactId'],
     ...['Case.CaseNumber', 'Case.Status', 'Case.IsClosed', 'Case.Comments', 'Case.ContactPhone', 'Case.ContactMobile'],
     ...[
