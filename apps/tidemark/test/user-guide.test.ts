@@ -16,6 +16,8 @@ const pages = globSync(['README.md', 'docs/**/*.md', 'connectors/*/README.md', '
   .filter((path) => !path.includes('node_modules/'))
   .sort();
 const textOf = (page: string) => readFileSync(join(root, page), 'utf8');
+/** Without blocks of code. */
+const proseOf = (page: string) => textOf(page).replace(/^```.*?^```/gms, '');
 
 interface Block {
   readonly language: string;
@@ -128,9 +130,24 @@ describe('commands', () => {
   });
 });
 
+/** What a heading is called in a link, as GitHub makes it. */
+const anchorOf = (heading: string) =>
+  heading
+    .replace(/`|\[|\]\([^)]*\)/g, '')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}_ -]/gu, '')
+    .trim()
+    .replaceAll(' ', '-');
+
 test.each(pages)('the links of %s lead somewhere', (page) => {
-  const text = textOf(page).replace(/^```.*?^```/gms, '');
-  const links = [...text.matchAll(/\]\((?!https?:)([^)#\s]*)(#[^)]*)?\)/g)].map(([, path]) => path!);
-  const dead = links.filter((path) => path !== '' && !existsSync(join(root, dirname(page), path)));
-  expect(dead).toEqual([]);
+  const links = [...proseOf(page).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)/g)];
+  const dead = links.filter(([, path, anchor]) => {
+    const target = path === '' ? page : join(dirname(page), path!);
+    if (!existsSync(join(root, target))) return true;
+    // What is generated is held against the code by `npm run check`, and may be behind it until then.
+    if (anchor === undefined || target.startsWith('docs/reference/')) return false;
+    const headings = [...proseOf(target).matchAll(/^#+ (.*)$/gm)].map(([, text]) => anchorOf(text!));
+    return !headings.includes(anchor);
+  });
+  expect(dead.map(([link]) => link)).toEqual([]);
 });
