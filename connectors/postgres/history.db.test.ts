@@ -1,11 +1,12 @@
-import type { Change, Target } from '@tidemark/core';
 import {
   contact,
   contactSchema,
   describeHistoryContract,
   expectSoundHistory,
   type HistoryFixture,
-  loadBlock,
+  loadWhole,
+  never,
+  ownTarget,
   readCurrent,
   readVersions,
   upsert,
@@ -14,7 +15,6 @@ import { expect, test } from 'vitest';
 import { query } from './driver.ts';
 import { database } from './table-fixture.ts';
 
-const never = new AbortController().signal;
 let made = 0;
 
 /** A schema of its own, in which tables are found by their bare names. */
@@ -49,26 +49,14 @@ describeHistoryContract('postgres', create);
 
 const place = { table: 'contacts', columns: ['id', 'name'] };
 
-async function* blocks<T>(block: T): AsyncGenerator<T> {
-  yield block;
-}
-
-async function load(target: Target, loadId: string, keys: readonly string[], epoch: number): Promise<void> {
-  await using begun = await target.beginLoad!({ epoch, loadId, stampColumn: contactSchema.fields.length }, never);
-  const rows = keys.map((key) => ({ row: contact(key), stampMs: 1000 }));
-  await begun.writePage(blocks(loadBlock(rows, contactSchema, () => 'text')), 'page', async () => {}, never);
-  await begun.finish({ gone: [], checkpoint: null, signal: never });
-  await begun.settle?.(never);
-}
+const bare = (...keys: string[]) => keys.map((key) => ({ row: contact(key), stampMs: 1000 }));
 
 test('a load still takes the place of an empty table, and merges into it where somebody has hung a trigger of his own on it', async () => {
   await using fixture = await create();
-  const target = await fixture.open({ history: true });
-  await target.prepare();
-  const { epoch } = await target.checkpoints!.acquire('contract');
+  const owned = await ownTarget(fixture);
   const identity = async () => (await fixture.ask("SELECT 'contacts'::regclass::oid"))[0]![0];
   const before = await identity();
-  await load(target, 'one', ['a', 'b'], epoch);
+  await loadWhole(owned, 'one', bare('a', 'b'));
   expect(await identity()).not.toBe(before);
   const swapped = await identity();
   await fixture.ask('TRUNCATE contacts');
@@ -76,7 +64,7 @@ test('a load still takes the place of an empty table, and merges into it where s
   await fixture.ask(
     'CREATE TRIGGER theirs BEFORE UPDATE ON contacts FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()',
   );
-  await load(target, 'two', ['b', 'c'], epoch);
+  await loadWhole(owned, 'two', bare('b', 'c'));
   expect(await identity()).toBe(swapped);
   const versions = await readVersions(fixture.ask, place);
   expect(versions.map(({ key, operation, to }) => [key, operation, to === null])).toEqual([
@@ -91,11 +79,8 @@ test('a load still takes the place of an empty table, and merges into it where s
 test('orgs that share a table share its history: each version says whose it is', async () => {
   await using fixture = await create();
   for (const value of ['acme', 'globex']) {
-    const unit = `contract@${value}`;
-    const target = await fixture.open({ history: true, unit, scope: { column: 'org_id', value } });
-    await target.prepare();
-    const { epoch } = await target.checkpoints!.acquire(unit);
-    const write = (changes: readonly Change[]) => target.write(changes, { epoch, settle: async () => 'on' }, never);
+    const scope = { column: 'org_id', value };
+    const { write } = await ownTarget(fixture, { history: true, unit: `contract@${value}`, scope });
     await write([upsert(contact('a', { Name: value }), 1000)]);
     await write([upsert(contact('a', { Name: `${value}!` }), 2000)]);
   }
@@ -109,10 +94,8 @@ test('orgs that share a table share its history: each version says whose it is',
 
 test('who may write the table need not see its history; a session that is cut off leaves no version (P1)', async () => {
   await using fixture = await create();
-  const target = await fixture.open({ history: true });
-  await target.prepare();
-  const { epoch } = await target.checkpoints!.acquire('contract');
-  await target.write([upsert(contact('a', { Name: 'A' }), 1000)], { epoch, settle: async () => 'on' }, never);
+  const { write } = await ownTarget(fixture);
+  await write([upsert(contact('a', { Name: 'A' }), 1000)]);
   const role = `writer_${made}`;
   const [[schema]] = (await fixture.ask('SELECT current_schema')) as [[string]];
   await fixture.ask(

@@ -1,17 +1,19 @@
 import { DatabaseSync } from 'node:sqlite';
 import {
+  contact,
   contactSchema,
   describeHistoryContract,
   expectSoundHistory,
   type HistoryFixture,
+  never,
+  ownTarget,
   readCurrent,
   readVersions,
   row as rowOf,
+  upsert,
 } from '@tidemark/testkit';
 import { expect, test } from 'vitest';
 import { createFile } from './fixture.ts';
-
-const never = new AbortController().signal;
 
 async function create(): Promise<HistoryFixture> {
   const file = await createFile();
@@ -59,12 +61,10 @@ test('as many fields as an object of Salesforce can have', async () => {
   await using fixture = await create();
   const many = Array.from({ length: 900 }, (_, i) => ({ name: `Field_${i}__c`, type: 'text' as const, nullable: true }));
   const schema = { ...contactSchema, fields: [...contactSchema.fields, ...many] };
-  const target = await fixture.open({ history: true, schema });
-  await target.prepare();
-  const { epoch } = await target.checkpoints!.acquire('contract');
+  const { write } = await ownTarget(fixture, { history: true, schema });
   for (const [i, value] of ['x', 'y', 'y'].entries()) {
     const row = rowOf(schema, { Id: 'a', Field_899__c: value });
-    await target.write([{ op: 'upsert', key: 'a', row, stampMs: i }], { epoch, settle: async () => 'on' }, never);
+    await write([{ op: 'upsert', key: 'a', row, stampMs: i }]);
   }
   expect(await fixture.ask('SELECT field_899__c, ended_by FROM contacts_history ORDER BY valid_from')).toEqual([
     ['x', 'update'],
@@ -75,14 +75,9 @@ test('as many fields as an object of Salesforce can have', async () => {
 test('orgs that share a table share its history: each version says whose it is', async () => {
   await using fixture = await create();
   for (const value of ['acme', 'globex']) {
-    const unit = `contract@${value}`;
-    const target = await fixture.open({ history: true, unit, scope: { column: 'org_id', value } });
-    await target.prepare();
-    const { epoch } = await target.checkpoints!.acquire(unit);
-    for (const [i, name] of [value, `${value}!`].entries()) {
-      const row = rowOf(contactSchema, { Id: 'a', Name: name });
-      await target.write([{ op: 'upsert', key: 'a', row, stampMs: i }], { epoch, settle: async () => 'on' }, never);
-    }
+    const scope = { column: 'org_id', value };
+    const { write } = await ownTarget(fixture, { history: true, unit: `contract@${value}`, scope });
+    for (const [i, Name] of [value, `${value}!`].entries()) await write([upsert(contact('a', { Name }), i)]);
   }
   expect(await fixture.ask('SELECT org_id, name, valid_to IS NULL FROM contacts_history ORDER BY org_id, valid_from')).toEqual([
     ['acme', 'acme', 0],

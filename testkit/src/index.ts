@@ -2,6 +2,7 @@
 
 export * from './api/described-operations.ts';
 export * from './contracts/capture.ts';
+export * from './contracts/history-fixture.ts';
 export * from './contracts/lookup.ts';
 export * from './contracts/rows.ts';
 export * from './contracts/sound-history.ts';
