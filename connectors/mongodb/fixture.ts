@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { keyOf, type Row, type RowsSpec, type SourceSpec, type StreamSpec, seededRandom, systemClock } from '@tidemark/core';
+import {
+  keyOf,
+  type Row,
+  type Rows,
+  type RowsSpec,
+  type SourceSpec,
+  type StreamSpec,
+  seededRandom,
+  systemClock,
+} from '@tidemark/core';
 import { type SourceFixture, serviceOrSkip, type TargetFixture } from '@tidemark/testkit';
 import { BSON, type Db, MongoClient } from 'mongodb';
 import { type MongodbFrom, type MongodbTo, mongodbSide } from './config.ts';
@@ -17,6 +26,7 @@ export async function createTargetFixture(): Promise<
     change(key: string, fields: object): Promise<unknown>;
     document(key: string): Promise<object | null>;
     makeUnique(field: string): Promise<unknown>;
+    rowsOf(spec: RowsSpec): Promise<Rows>;
   }
 > {
   const database = `test_${randomBytes(6).toString('hex')}`;
@@ -44,6 +54,7 @@ export async function createTargetFixture(): Promise<
     },
     change: (key, fields) => documents.updateOne({ _id: key }, { $set: fields }),
     document: (key) => documents.findOne({ _id: key }),
+    rowsOf: (spec) => connection.openRows!(spec, AbortSignal.timeout(60_000)),
     makeUnique: (field) => documents.createIndex({ [field]: 1 }, { unique: true }),
     async marked() {
       const found = await documents.find({ _tidemark_deleted_at: { $exists: true } } as object).toArray();

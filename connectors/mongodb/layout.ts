@@ -1,4 +1,4 @@
-import { RequestRefusedError, type SchemaChange, type TargetSpec } from '@tidemark/core';
+import { type FieldType, RequestRefusedError, type SchemaChange, type TargetSpec } from '@tidemark/core';
 import { type Collection, type Db, type Document, MongoServerError } from 'mongodb';
 import type { MongodbTo } from './config.ts';
 import { DUPLICATE_KEY, guarded, NAMESPACE_EXISTS } from './errors.ts';
@@ -145,8 +145,18 @@ export class Layout {
   }
 
   #known(): Promise<Known | null> {
-    return guarded(() => this.#db.collection<Known>(COLLECTIONS).findOne({ _id: this.#spec.to.collection }));
+    return knownOf(this.#db, this.#spec.to.collection);
   }
+}
+
+/** Where in documents the fields of a sync lie that writes the collection, and their types; nothing for one that no sync writes. */
+export async function writtenTypes(db: Db, collection: string): Promise<ReadonlyMap<string, FieldType>> {
+  const known = await knownOf(db, collection);
+  return new Map(known?.fields.map(({ place, type }) => [place, type as FieldType]));
+}
+
+function knownOf(db: Db, collection: string): Promise<Known | null> {
+  return guarded(() => db.collection<Known>(COLLECTIONS).findOne({ _id: collection }));
 }
 
 function placesOfKnown(known: Known | null): ReadonlyMap<string, string> {

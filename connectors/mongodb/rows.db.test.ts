@@ -1,8 +1,8 @@
 import type { RowsQuery, RowsSpec } from '@tidemark/core';
-import { describeRowsContract } from '@tidemark/testkit';
+import { contactSchema, describeRowsContract } from '@tidemark/testkit';
 import { ObjectId } from 'mongodb';
 import { describe, expect, test } from 'vitest';
-import { createRowsFixture, mongodb } from './fixture.ts';
+import { createRowsFixture, createTargetFixture, mongodb } from './fixture.ts';
 import { mongodbRows } from './rows-place.ts';
 
 const never = new AbortController().signal;
@@ -49,6 +49,16 @@ describe.skipIf(mongodb.missing !== null)(
         after = page.next;
       }
       expect(seen).toEqual(['7', 'text', id.toHexString()]);
+    });
+
+    test('a collection that a sync writes has the types of its fields, before the first document shows them', async () => {
+      await using fixture = await createTargetFixture();
+      const target = await fixture.open({ schema: contactSchema, deletes: 'mirror' });
+      await target.prepare();
+      const at = { collection: 'contacts', key: '_id', fields: {} };
+      const { schema } = await fixture.rowsOf({ name: 'contacts', at, watermark: null, mentions: [] });
+      const types = new Map(schema.fields.map(({ name, type }) => [name, type]));
+      for (const { name, type } of contactSchema.fields) expect([name, types.get(name)]).toEqual([name, type]);
     });
 
     test('an empty collection has the fields of which syncs speak; one that is not there too', async () => {

@@ -21,6 +21,7 @@ import { discoverFields } from './discover.ts';
 import { guarded } from './errors.ts';
 import { formsOf } from './key-forms.ts';
 import { isAfter, isBefore } from './key-order.ts';
+import { writtenTypes } from './layout.ts';
 import type { CollectionPlace } from './rows-place.ts';
 import { DELETED } from './shape.ts';
 import { openSide } from './side.ts';
@@ -41,18 +42,19 @@ export async function openRows(db: Db, spec: RowsSpec, decimals: Decimals): Prom
   return new MongodbRows(documents, key, fields, decimals, side.merge.bind(side));
 }
 
-/** What the validator says, what syncs say, and else what documents show. Names that mean something else in a condition are left out. */
+/** What the sync says, the validator, the sync that writes it, and else what documents show. Names that mean something else in a condition are left out. */
 async function fieldsOf(db: Db, documents: Collection, { at, mentions, watermark }: RowsSpec): Promise<RowsField[]> {
   const { key, fields } = at as CollectionPlace;
   const collection = documents.collectionName;
   const [found] = await guarded(() => db.listCollections({ name: collection }).toArray());
   const { types, required } = typesOfValidator((found as { options?: { validator?: Document } } | undefined)?.options?.validator);
-  const shown = await discoverFields(documents, new Map());
+  const [shown, written] = await Promise.all([discoverFields(documents, new Map()), writtenTypes(db, collection)]);
   const all = new Map<string, FieldType>([
     [key, 'text'],
     ...mentions.map((name): [string, FieldType] => [name, 'json']),
     ...(watermark === null ? [] : [[watermark, 'datetime'] as [string, FieldType]]),
     ...shown.map(({ name, type }): [string, FieldType] => [name, type]),
+    ...written,
     ...types,
     ...Object.entries(fields),
   ]);

@@ -134,7 +134,7 @@ describe('over PostgreSQL and MongoDB', () => {
       values: fc.oneof(value, fc.double(), fc.constantFrom(null, 1, true, { $set: 1 }, { 'a.b': 1 }, [1, null], 2 ** 40)),
       headers: fc.constantFrom({}, { 'if-match': '*' }),
       query: fc.array(parameter, { minLength: 1, maxLength: 3 }).map((each) => each.join('&')),
-      numRuns: 150,
+      numRuns: 100,
     });
     expect(world.told).toEqual([]);
   });

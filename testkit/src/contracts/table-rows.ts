@@ -54,14 +54,16 @@ const person = (id: string): fc.Arbitrary<Person> =>
     at: fc.constantFrom(...domain.at),
   });
 
-const people = fc.sample(fc.tuple(...Array.from({ length: 60 }, (_, i) => person(`p${String(i).padStart(2, '0')}`))), {
-  numRuns: 1,
-  seed: 7,
-})[0]!;
+/** The same ones each time. */
+function somePeople(): readonly Person[] {
+  const each = Array.from({ length: 60 }, (_, i) => person(`p${String(i).padStart(2, '0')}`));
+  return fc.sample(fc.tuple(...each), { numRuns: 1, seed: 7 })[0]!;
+}
 
 /** What every table that is served row by row promises, in the words of the `Rows` interface. */
 export function describeRowsContract(name: string, create: () => Promise<TableRowsFixture>): void {
   describe(`${name} keeps the rows contract`, () => {
+    const people = somePeople();
     let fixture: TableRowsFixture;
     let rows: Rows;
     beforeAll(async () => {
@@ -201,7 +203,7 @@ export function describeRowsContract(name: string, create: () => Promise<TableRo
 
     test('hostile values find what they name or are refused, and do nothing else', async () => {
       for (const value of [...hostileTexts, "'; DROP TABLE people; --", '$where', '{"$gt":""}', '.*', '\\', '%']) {
-        for (const is of ['eq', 'ne', 'gt', 'lte', 'starts', 'contains'] as const) {
+        for (const is of ['eq', 'gt', 'contains'] as const) {
           await refusedOnly(page({ where: [{ field: 'name', is, value }], limit: 3 }));
         }
         await refusedOnly(page({ where: [{ field: 'id', is: 'in', values: [value, 'p00'] }] }));
