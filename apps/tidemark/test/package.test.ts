@@ -275,6 +275,19 @@ describe('writing it again', () => {
     expect(() => read('silent', 'sfdx-project.json')).toThrow('ENOENT');
   });
 
+  test('what a source tells need not be said: fields, types, and what identifies a record', async () => {
+    const fields = { No__c: { type: 'text', maxLength: 12 }, Count__c: 'integer', Sold__c: 'boolean', At__c: 'datetime' };
+    const hook = { auth: { type: 'bearer', token: '$' + '{TOKEN}' }, key: 'No__c', fields };
+    place.env.TOKEN = 'a token of sixteen characters'.replaceAll(' ', '-');
+    const parts = { from: { hook }, to: { connection: 'crm', object: 'Part__c' } };
+    await written({ connections: whole.connections, syncs: { parts } }, 'parts');
+    const field = (name: string) => read('parts', `${packaged}/objects/Part__c/fields/${name}.field-meta.xml`);
+    expect(field('No__c')).toMatch(/<externalId>true<[\s\S]*<length>12<[\s\S]*<unique>true</);
+    expect(field('Count__c')).toMatch(/<precision>18<[\s\S]*<scale>0<[\s\S]*<type>Number</);
+    expect(field('Sold__c')).toContain('<type>Checkbox</type>');
+    expect(field('At__c')).toContain('<type>DateTime</type>');
+  });
+
   test('an org is meant, and only one', async () => {
     const two = { ...whole, connections: { ...whole.connections, other: nowhere } };
     const { exitCode, err } = await place.call('package', '--config', configure(two, 'two.yaml'));

@@ -1,7 +1,6 @@
 import type { FieldDefinition, PackageFacts, Problem } from '@tidemark/core';
 import { canBeKey, definitionFor } from './field-types.ts';
-import type { Names } from './names.ts';
-import { byName } from './open-questions.ts';
+import { byName, type Names } from './names.ts';
 import type { ObjectUse } from './org-use.ts';
 
 type Used = Pick<ObjectUse, 'name' | 'writers'> & { readonly keys?: ReadonlySet<string> };
@@ -30,11 +29,23 @@ export class FieldSources {
 
   /** What is written where the configuration names no field. */
   written({ writers }: Used, said: ReadonlyMap<string, unknown> | undefined): readonly string[] {
-    return [...writers].flatMap(({ name, fields, to }) => {
+    return [...writers].flatMap(({ name, fields }) => {
+      if (fields !== null) return [];
+      return this.#facts.arriving.get(name)?.fields.map((field) => field.name) ?? [...(said?.keys() ?? [])];
+    });
+  }
+
+  /** Fields by which records are found where the configuration names none: those that identify a record in the source. */
+  keys({ unkeyed }: ObjectUse): readonly string[] {
+    return [...unkeyed].flatMap(({ name }) => {
       const arriving = this.#facts.arriving.get(name);
-      if (fields !== null && to.key !== null) return [];
-      if (arriving === undefined) return fields === null ? [...(said?.keys() ?? [])] : [];
-      return fields === null ? arriving.fields.map((field) => field.name) : arriving.key;
+      if (arriving !== undefined) return arriving.key.filter((key) => key.toLowerCase() !== 'id');
+      this.problem(
+        `syncs.${name}.to`,
+        'by what records are found is told neither here nor by the source',
+        'write key: External_Id__c',
+      );
+      return [];
     });
   }
 

@@ -1,7 +1,6 @@
 import type { PackageFacts } from '@tidemark/core';
 import { Grants } from './grants.ts';
-import type { Names } from './names.ts';
-import { byName } from './open-questions.ts';
+import { byName, type Names } from './names.ts';
 import type { ObjectUse, OrgUse } from './org-use.ts';
 import type { MadeEvent, MadeObject } from './plan-package.ts';
 import { isGranted, readWith, standardGrant } from './standard.ts';

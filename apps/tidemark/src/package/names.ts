@@ -37,3 +37,9 @@ export function pluralOf(label: string): string {
 export function developerName(name: string): string {
   return name.replace(/\W+/g, '_').replace(/_+/g, '_').replace(/_$/, '');
 }
+
+/** Names of an org know no capitals. */
+export function byName<Value>(map: ReadonlyMap<string, Value> | undefined, name: string): Value | undefined {
+  const folded = name.toLowerCase();
+  return [...(map ?? [])].find(([each]) => each.toLowerCase() === folded)?.[1];
+}

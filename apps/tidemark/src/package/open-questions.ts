@@ -1,6 +1,6 @@
 import type { FieldDefinition, PackageConfig, PackageQuestions } from '@tidemark/core';
 import type { ChosenOrg } from './choose-org.ts';
-import type { Names } from './names.ts';
+import { byName, type Names } from './names.ts';
 import type { OrgUse } from './org-use.ts';
 
 /** What the configuration does not tell of an org's side; null when it tells all, and nobody has to be asked. */
@@ -11,10 +11,11 @@ export function openQuestions(
   names: Names,
 ): PackageQuestions | null {
   const untold = (said: ReadonlyMap<string, unknown> | undefined, fields: ReadonlySet<string>) =>
-    [...fields].some((field) => names.isOwn(field) && !hasName(said, field));
-  const openObjects = [...objects.values()].filter(({ name, writes, writers, readsAll }) => {
+    [...fields].some((field) => names.isOwn(field) && byName(said, field) === undefined);
+  const openObjects = [...objects.values()].filter(({ name, writes, writers, unkeyed, readsAll }) => {
     const said = saidFields(own.objects, name);
-    return readsAll || untold(said, writes) || (said === undefined && [...writers].some(({ fields }) => fields === null));
+    const isUntold = said === undefined && [...writers].some(({ fields }) => fields === null);
+    return readsAll || isUntold || unkeyed.size > 0 || untold(said, writes);
   });
   const openEvents = [...events.values()].filter(({ name, fields }) => {
     const said = saidFields(own.events, name);
@@ -31,10 +32,3 @@ export function saidFields(said: PackageConfig['objects'], name: string): Readon
   const fields = byName(said, name)?.fields;
   return fields === undefined || fields.size === 0 ? undefined : fields;
 }
-
-export function byName<Value>(map: ReadonlyMap<string, Value> | undefined, name: string): Value | undefined {
-  const folded = name.toLowerCase();
-  return [...(map ?? [])].find(([each]) => each.toLowerCase() === folded)?.[1];
-}
-
-const hasName = (map: ReadonlyMap<string, unknown> | undefined, name: string) => byName(map, name) !== undefined;

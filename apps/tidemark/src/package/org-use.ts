@@ -21,6 +21,8 @@ export class ObjectUse {
   readsAll = false;
   /** One-way syncs that write it. */
   readonly writers = new Set<SyncConfig>();
+  /** Those of them that find records by whatever identifies one in their source. */
+  readonly unkeyed = new Set<SyncConfig>();
   creates = false;
   edits = false;
   deletes = false;
@@ -156,6 +158,7 @@ class Gathering implements OrgUse {
       object.keys.add(key);
       object.writes.add(key);
     }
+    if (key === null && operation !== 'insert') object.unkeyed.add(sync);
     object.creates ||= operation !== 'update';
     object.edits ||= operation !== 'insert';
     object.deletes ||= operation === 'upsert' && deletes === 'mirror';

@@ -11,8 +11,8 @@ import type { ChosenOrg } from './choose-org.ts';
 import { FieldSources } from './field-sources.ts';
 import { grantAll } from './grant-all.ts';
 import type { Grants } from './grants.ts';
-import { developerName, labelOf, Names, pluralOf } from './names.ts';
-import { byName, saidFields } from './open-questions.ts';
+import { byName, developerName, labelOf, Names, pluralOf } from './names.ts';
+import { saidFields } from './open-questions.ts';
 import type { EventUse, ObjectUse, OrgUse } from './org-use.ts';
 
 /** An object that is made, or one that is there and gets fields. */
@@ -71,15 +71,15 @@ export function planPackage(org: ChosenOrg, use: OrgUse, own: PackageConfig, fac
     ...{ apiVersion, channel, objects, events },
     flows: new Map(flows.toSorted(([a], [b]) => (a < b ? -1 : 1))),
     live: inOrder(use.objects.values()).flatMap(({ live, name }) => (live && listens ? [name] : [])),
-    ...{ packaged, org: rest, notes: [...use.notes, ...notes] },
+    ...{ packaged, org: rest, notes: [...new Set([...use.notes, ...notes])] },
   };
 }
 
 function madeObject(use: ObjectUse, own: PackageConfig, names: Names, types: FieldSources): MadeObject | null {
   const said = byName(own.objects, use.name);
   const isMade = names.isOwn(use.name) && (said !== undefined || use.creates || use.edits);
-  const written = types.written(use, saidFields(own.objects, use.name));
-  for (const field of written) use.writes.add(field);
+  for (const key of types.keys(use)) use.keys.add(key);
+  for (const field of [...use.keys, ...types.written(use, saidFields(own.objects, use.name))]) use.writes.add(field);
   const fields = types.fields(`package.objects.${use.name}`, use, [...(said?.fields.keys() ?? []), ...use.writes], said?.fields);
   if (!isMade && fields.size === 0) return null;
   const label = said?.label ?? labelOf(names.local(use.name));
