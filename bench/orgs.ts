@@ -84,7 +84,7 @@ async function changeLags(url: string, customers: SpokenChild, orgs: number): Pr
   const database = new pg.Client({ connectionString: url });
   await database.connect();
   const changed = performance.now();
-  await customers.ask({ orgs, lastName: 'Changed' } satisfies Change);
+  await customers.ask({ kind: 'insert', orgs, lastName: 'Changed' } satisfies Change);
   const lags: number[] = [];
   while (lags.length < orgs) {
     const { rows } = await database.query("SELECT count(*)::int AS n FROM contacts WHERE last = 'Changed'");

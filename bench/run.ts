@@ -36,6 +36,10 @@ const benches: Record<
     summary: 'a thousand live orgs in one process: time until all are connected, memory, idle CPU (--rows is orgs)',
     load: () => import('./orgs.ts'),
   },
+  fleet: {
+    summary: 'two workers share the streams of many orgs, and are killed, frozen and cut off: equal in the end (--rows is orgs)',
+    load: () => import('./fleet.ts'),
+  },
   mongodb: {
     summary: 'a full load into MongoDB, beside the bare insertMany of the same driver',
     load: () => import('./mongodb.ts'),
@@ -68,6 +72,7 @@ if (values.help || bench === undefined) {
 }
 const ROWS: Record<string, string> = {
   orgs: '1000',
+  fleet: '200',
   kill: '20000',
   live: '100000',
   kafka: '20000',

@@ -1,3 +1,4 @@
+import { seededRandom } from '@tidemark/core';
 import { type Emulator, startEmulator } from '@tidemark/emulator';
 import { input } from './child.ts';
 import { startPubSubFront } from './pubsub-front.ts';
@@ -18,8 +19,25 @@ export interface ManyOrgsReady {
 
 /** Has a contact inserted in so many orgs, and answers when that is done. */
 export interface Change {
+  readonly kind: 'insert';
   readonly orgs: number;
   readonly lastName: string;
+}
+
+/** Has so many contacts of any orgs made, changed or deleted, and answers when that is done. */
+export interface Writes {
+  readonly kind: 'write';
+  readonly writes: number;
+}
+
+/** Answers `Truth`. */
+export interface TruthQuestion {
+  readonly kind: 'truth';
+}
+
+export interface Truth {
+  /** Of each org, in the order of `ManyOrgsReady.orgs`: last names of its contacts by id. */
+  readonly contacts: readonly Readonly<Record<string, string>>[];
 }
 
 const given = input<ManyOrgsInput>();
@@ -45,10 +63,35 @@ answer({
   })),
 } satisfies ManyOrgsReady);
 
-process.on('message', ({ orgs, lastName }: Change) => {
-  for (const { org } of [...emulators.values()].slice(0, orgs)) {
-    org.write((transaction) => transaction.insert('Contact', { LastName: lastName }));
-  }
+const random = seededRandom(1);
+const all = [...emulators.values()];
+let written = 0;
+process.on('message', (question: Change | Writes | TruthQuestion) => {
+  if (question.kind === 'truth') return answer({ contacts: all.map(contactsOf) } satisfies Truth);
+  if (question.kind === 'insert') {
+    for (const { org } of all.slice(0, question.orgs)) {
+      org.write((transaction) => transaction.insert('Contact', { LastName: question.lastName }));
+    }
+  } else for (let i = 0; i < question.writes; i++) writeSomewhere(all[Math.floor(random() * all.length)]!);
   answer({});
 });
 process.on('disconnect', () => process.exit(0));
+
+/** More is made than deleted, and most is changed. */
+function writeSomewhere(emulator: Emulator): void {
+  const ids = Object.keys(contactsOf(emulator));
+  const id = ids[Math.floor(random() * ids.length)];
+  const what = random();
+  emulator.org.write((transaction) => {
+    const LastName = `written ${++written}`;
+    if (id === undefined || what < 0.2) transaction.insert('Contact', { LastName });
+    else if (what < 0.3) transaction.delete('Contact', id);
+    else transaction.update('Contact', id, { LastName });
+  });
+}
+
+function contactsOf({ org }: Emulator): Record<string, string> {
+  const found = org.query('SELECT Id, LastName FROM Contact');
+  const rows = found.page(0, found.totalSize, 'v62.0') as { Id: string; LastName: string }[];
+  return Object.fromEntries(rows.map(({ Id, LastName }) => [Id, LastName]));
+}

@@ -38,6 +38,10 @@ export class SpokenChild implements AsyncDisposable {
     return this.next<T>();
   }
 
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(signal);
+  }
+
   /** Lets it end by itself. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+/** Whoever does not answer for so long is frozen, or as good as that. */
+const ANSWER_MS = 5000;
 const bin = fileURLToPath(new URL('../../apps/tidemark/bin/tidemark.js', import.meta.url));
 
 /** `tidemark start`, as one of the workers that share a configuration. */
@@ -10,9 +12,11 @@ export class BenchWorker implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #url: string;
 
-  static async start(config: string): Promise<BenchWorker> {
+  /** @param env  what its configuration takes from the environment */
+  static async start(config: string, env: NodeJS.ProcessEnv = {}): Promise<BenchWorker> {
     const child = spawn(process.execPath, [bin, 'start', '--config', config, '--port', '0'], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...env },
     });
     const said: string[] = [];
     for await (const line of createInterface({ input: child.stderr! })) {
@@ -31,11 +35,15 @@ export class BenchWorker implements AsyncDisposable {
 
   /** The units that it runs, and how many of the streams among them are live. */
   async share(): Promise<{ units: number; live: number }> {
-    const metrics = await (await fetch(`${this.#url}/metrics`)).text();
+    const metrics = await (await fetch(`${this.#url}/metrics`, { signal: AbortSignal.timeout(ANSWER_MS) })).text();
     return {
       units: [...metrics.matchAll(/^tidemark_unit_owned\{.*\} 1$/gm)].length,
       live: [...metrics.matchAll(/^tidemark_stream_state\{.*state="live".*\} 1$/gm)].length,
     };
+  }
+
+  signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
