@@ -14,9 +14,9 @@ export const migrations: readonly Migration[] = [
   { version: 4, up: createCalls },
   { version: 5, up: createAccess },
   { version: 6, up: createWorkers },
-  { version: 6, up: createOrgs },
-  { version: 7, up: createNotifications },
-  { version: 8, up: indexRuns },
+  { version: 7, up: createOrgs },
+  { version: 8, up: createNotifications },
+  { version: 9, up: indexRuns },
 ];
 
 async function createTables(transaction: Kysely<Tables>, dialect: Database['dialect']): Promise<void> {

@@ -37,6 +37,10 @@ const failure = {
 } as const;
 
 describe('migrations', () => {
+  test('each has a number of its own: of two with the same, a store that had one would never get the other', () => {
+    expect(migrations.map(({ version }) => version)).toEqual(migrations.map((_, i) => i + 1));
+  });
+
   const later: Migration = {
     version: 2,
     up: async (transaction) => void (await sql`alter table failures add column owner text default 'nobody'`.execute(transaction)),
