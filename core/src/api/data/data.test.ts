@@ -137,6 +137,15 @@ describe('one row', () => {
     expect([(await gone({ 'if-match': await etagOf(9) })).status, (await gone({ 'if-match': '*' })).status]).toEqual([204, 404]);
   });
 
+  test('of many who have seen the same state, one writes it', async () => {
+    const headers = { 'if-match': (await api.ask('GET', `${PEOPLE}/1`)).headers.get('etag')! };
+    const sizes = Array.from({ length: 12 }, (_, i) => 100 + i);
+    const answers = await Promise.all(sizes.map((size) => api.ask('PATCH', `${PEOPLE}/1`, { body: { size }, headers })));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(11).fill(412)]);
+    const winner = answers.findIndex(({ status }) => status === 200);
+    expect((await api.ask('GET', `${PEOPLE}/1`)).body.size).toBe(sizes[winner]);
+  });
+
   test('is not written by whoever does not say which state of it they mean', async () => {
     for (const [method, body] of [
       ['PATCH', { name: 'x' }],
