@@ -63,7 +63,7 @@ export async function main(argv: readonly string[], options: MainOptions = {}): 
 
 export function createProgram(cli: Cli): Command {
   const program = new Command('tidemark')
-    .description('Keeps a database equal to a Salesforce org, and never loses a record.')
+    .description('Keeps Salesforce and your own systems in sync, in both directions, and never loses a record.')
     .version(version(), '-V, --version')
     .addHelpText('after', '\nExit codes: 0 done, 1 it ran and something failed, 2 wrong usage or configuration.\n');
   const commands = [
