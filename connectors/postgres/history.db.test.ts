@@ -116,20 +116,6 @@ test('who may write the table need not see its history; a session that is cut of
   }
 });
 
-test('the clock of the server is set back: a version still ends after it began, and the next one begins there', async () => {
-  await using fixture = await create();
-  const target = await fixture.open({ history: true });
-  await target.prepare();
-  await fixture.ask("INSERT INTO contacts (id, name) VALUES ('a', 'one')");
-  await fixture.ask("UPDATE contacts_history SET valid_from = now() + interval '1 hour'");
-  await fixture.ask("UPDATE contacts SET name = 'two'");
-  await fixture.ask('DELETE FROM contacts');
-  await fixture.ask("INSERT INTO contacts (id, name) VALUES ('a', 'three')");
-  const versions = await readVersions(fixture.ask, place);
-  expect(versions).toHaveLength(3);
-  expectSoundHistory(versions, await readCurrent(fixture.ask, place));
-});
-
 test('a column that is widened, or whose type somebody changes, is changed in the history as well', async () => {
   await using fixture = await create();
   await (await fixture.open({ history: true })).prepare();

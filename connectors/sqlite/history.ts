@@ -95,8 +95,8 @@ function widening({ table, columns }: HistoryLayout, kept: TableFacts, typeOf: (
   const history = historyOf(table);
   const has = (column: string) => kept.columns.find(({ name }) => name === column);
   const lacking = historyColumns.find(({ name }) => has(name) === undefined);
-  if (kept.kind === 'view' || lacking !== undefined) {
-    throw new RequestRefusedError(`Table ${history} is there and is no history: it has no column ${lacking?.name}`, {
+  if (lacking !== undefined) {
+    throw new RequestRefusedError(`Table ${history} is there and is no history: it has no column ${lacking.name}`, {
       hint: 'Rename that table, or let the sync write to another one: its history is called <table>_history.',
     });
   }

@@ -121,6 +121,19 @@ export function describeHistoryContract(name: string, create: () => Promise<Hist
       );
     });
 
+    test('the clock is set back: a version still ends after it began, and the next one begins no earlier', async () => {
+      await using fixture = await create();
+      await ownTarget(fixture);
+      await fixture.ask("INSERT INTO contacts (id, name) VALUES ('a', 'one')");
+      await fixture.ask("UPDATE contacts_history SET valid_from = '2999-01-01T00:00:00.000Z'");
+      await fixture.ask("UPDATE contacts SET name = 'two'");
+      await fixture.ask('DELETE FROM contacts');
+      await fixture.ask("INSERT INTO contacts (id, name) VALUES ('a', 'three')");
+      const versions = await readVersions(fixture.ask, place);
+      expect(versions).toHaveLength(3);
+      expectSoundHistory(versions, await readCurrent(fixture.ask, place));
+    });
+
     test("columns of the user's own that are called like ours are the user's, whatever stands in them", async () => {
       await using fixture = await create();
       await fixture.ask(
