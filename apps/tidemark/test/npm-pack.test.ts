@@ -1,4 +1,5 @@
-import { type ExecFileException, execFile } from 'node:child_process';
+import { type ExecFileException, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
@@ -78,14 +79,17 @@ test('a command loads no driver that it does not use', ({ skip }) => {
     expect([...packages]).not.toContain(driver);
 });
 
-test('the demo runs as it stands: every sync ends equal to its org', async ({ skip }) => {
+// It mostly waits: the other one runs meanwhile.
+test.concurrent('the demo runs as it stands: every sync ends equal to its org', async ({ skip }) => {
   if (missing !== null) skip(`no package registry here (${missing})`);
   const report = JSON.parse(await tidemark(['demo', '--once', '--json']));
   expect(report).toMatchObject({ clean: true });
   expect(report.syncs.length).toBeGreaterThan(1);
 });
 
-test('init writes a configuration that editors complete by the schema in the package, and it runs', async ({ skip }) => {
+test.concurrent('init writes a configuration that editors complete by the schema in the package, and it runs, dashboard and all', async ({
+  skip,
+}) => {
   if (missing !== null) skip(`no package registry here (${missing})`);
   const cwd = join(folder, 'mine');
   mkdirSync(cwd);
@@ -99,4 +103,23 @@ test('init writes a configuration that editors complete by the schema in the pac
   // A worker thread writes the database.
   const run = JSON.parse(await tidemark(['run', 'accounts', '--json'], { cwd, env }));
   expect(run).toMatchObject({ state: 'succeeded', counts: { created: 30, failed: 0 } });
+  const started = spawn(process.execPath, [installed('bin/tidemark.js'), 'start', '--port', '0'], { cwd, env });
+  const ended = once(started, 'exit');
+  try {
+    const url = await new Promise<string>((resolve, reject) => {
+      let said = '';
+      started.stderr.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+        const found = /"url":"(http[^"]+)"[^\n]*"answering HTTP"/.exec(said)?.[1];
+        if (found !== undefined) resolve(found);
+      });
+      ended.then(() => reject(new Error(said)));
+    });
+    const page = await fetch(url);
+    const script = /<script[^>]+src="([^"]+)"/.exec(await page.text())?.[1];
+    expect([page.status, (await fetch(new URL(script!, url))).status]).toEqual([200, 200]);
+  } finally {
+    started.kill();
+    await ended;
+  }
 });
