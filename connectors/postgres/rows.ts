@@ -10,6 +10,7 @@ import {
   type RowsPage,
   type RowsQuery,
   type RowsSpec,
+  type Side,
   type SortedAt,
   type SortField,
   STORE_SCHEMA,
@@ -51,13 +52,13 @@ function placed(at: At, config: PostgresConfig, watermark: string | null = null)
   return { name: at.schema === config.schema ? at.table : `${at.schema}.${at.table}`, at, watermark };
 }
 
-interface RowsParts {
+interface OpenParts {
   readonly pool: Pool;
   readonly config: PostgresConfig;
   readonly clock: Clock;
 }
 
-export async function openRows({ pool, config: own, clock }: RowsParts, spec: RowsSpec, signal: AbortSignal): Promise<Rows> {
+export async function openRows({ pool, config: own, clock }: OpenParts, spec: RowsSpec, signal: AbortSignal): Promise<Rows> {
   const { schema, table, key } = spec.at as At;
   const config = { ...own, schema };
   const from = { table, ...(key === undefined ? {} : { key: [key].flat() }) };
@@ -69,13 +70,11 @@ export async function openRows({ pool, config: own, clock }: RowsParts, spec: Ro
   const fields = described.columns
     .filter(({ field }) => !field.name.startsWith(SYSTEM_PREFIX))
     .map(({ field }) => fieldOf(field, existing.columns.get(field.name)!, isTable));
-  const rows = new PostgresRows(pool, described, fields, existing.columns.has(DELETED_AT));
-  if (!isTable) return rows;
   const names = fields.map(({ name }) => name);
   const use = { side: { ...from, capture: false }, link: null, fields: names, writes: names, unit: null };
-  const open = (source: Parameters<typeof openSource>[2]) => openSource(pool, config, source, clock, signal);
-  const side = await openSide({ pool, config, spec: use, openSource: open }, signal);
-  return Object.assign(rows, { merge: side.merge.bind(side) });
+  const openFrom = (source: Parameters<typeof openSource>[2]) => openSource(pool, config, source, clock, signal);
+  const side = isTable ? await openSide({ pool, config, spec: use, openSource: openFrom }, signal) : null;
+  return new PostgresRows({ pool, described, fields, marks: existing.columns.has(DELETED_AT), side });
 }
 
 /** An array is read as JSON, and has another text where it is written. */
@@ -84,16 +83,28 @@ function fieldOf(field: SourceColumn['field'], column: ExistingColumn, isTable: 
   return { ...field, writable, required: writable && column.notNull && !column.hasDefault };
 }
 
+interface PostgresRowsParts {
+  readonly pool: Pool;
+  readonly described: Described;
+  readonly fields: readonly RowsField[];
+  /** Rows may be marked as deleted. */
+  readonly marks: boolean;
+  /** Null for what is no table. */
+  readonly side: Side | null;
+}
+
 class PostgresRows implements Rows {
   readonly schema: Rows['schema'];
+  readonly merge?: Side['merge'];
   readonly #pool: Pool;
   readonly #described: Described;
   readonly #marks: boolean;
 
-  constructor(pool: Pool, described: Described, fields: readonly RowsField[], marks: boolean) {
+  constructor({ pool, described, fields, marks, side }: PostgresRowsParts) {
     this.#pool = pool;
     this.#described = described;
     this.#marks = marks;
+    if (side !== null) this.merge = side.merge.bind(side);
     this.schema = { name: described.name, key: described.key.map(({ field }) => field.name), fields };
   }
 

@@ -12,6 +12,7 @@ import {
   type RowsPage,
   type RowsQuery,
   type RowsSpec,
+  type Side,
   type SortedAt,
   type SortField,
   waysBehind,
@@ -61,12 +62,10 @@ export async function openRows(client: SqliteClient, spec: RowsSpec, clock: Cloc
     return { ...column, nullable: !notNull, writable, required: writable && notNull && !given };
   });
   const marks = facts.columns.some(({ name }) => name === DELETED_AT);
-  const rows = new SqliteRows(client, layout, fields, marks);
-  if (facts.kind === 'view') return rows;
-  const names = layout.columns.map(({ name }) => name);
-  const side = { ...from, capture: false };
-  const opened = await openSide(client, { side, link: null, fields: names, writes: names, unit: null }, clock);
-  return Object.assign(rows, { merge: opened.merge.bind(opened) });
+  const names = fields.map(({ name }) => name);
+  const use = { side: { ...from, capture: false }, link: null, fields: names, writes: names, unit: null };
+  const side = facts.kind === 'view' ? null : await openSide(client, use, clock);
+  return new SqliteRows({ client, layout, fields, marks, side });
 }
 
 /** Which columns may not be null, and which are given a value by the database: by a default, or as the number of the row. */
@@ -79,17 +78,29 @@ async function defaultsOf(client: SqliteClient, table: string) {
   return new Map(tails.map(([name, notNull, given]) => [String(name), { notNull: notNull !== 0n, given: given !== 0n }]));
 }
 
+interface SqliteRowsParts {
+  readonly client: SqliteClient;
+  readonly layout: SourceLayout;
+  readonly fields: readonly RowsField[];
+  /** Rows may be marked as deleted. */
+  readonly marks: boolean;
+  /** Null for a view. */
+  readonly side: Side | null;
+}
+
 class SqliteRows implements Rows {
   readonly schema: Rows['schema'];
+  readonly merge?: Side['merge'];
   readonly #client: SqliteClient;
   readonly #layout: SourceLayout;
   readonly #marks: boolean;
 
-  constructor(client: SqliteClient, layout: SourceLayout, fields: readonly RowsField[], marks: boolean) {
+  constructor({ client, layout, fields, marks, side }: SqliteRowsParts) {
     this.schema = { name: layout.name, key: layout.key, fields };
     this.#client = client;
     this.#layout = layout;
     this.#marks = marks;
+    if (side !== null) this.merge = side.merge.bind(side);
   }
 
   async page({ where, sort, fields, after, limit }: RowsQuery): Promise<RowsPage> {
