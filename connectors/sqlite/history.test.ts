@@ -5,6 +5,7 @@ import {
   describeHistoryContract,
   expectSoundHistory,
   type HistoryFixture,
+  loadWhole,
   never,
   ownTarget,
   readCurrent,
@@ -102,3 +103,16 @@ test.each(['before', 'after'])(
     expectSoundHistory(versions, await readCurrent(fixture.ask, place));
   },
 );
+
+test('a load still takes the place of an empty table, and its history goes on with it', async () => {
+  await using fixture = await create();
+  const owned = await ownTarget(fixture);
+  const root = async () => (await fixture.ask("SELECT rootpage FROM sqlite_schema WHERE name = 'contacts'"))[0]![0];
+  const before = await root();
+  await loadWhole(owned, 'first', [{ row: contact('a', { Name: 'A' }), stampMs: 1000 }]);
+  expect(await root()).not.toBe(before);
+  await owned.write([upsert(contact('a', { Name: 'B' }), 2000)]);
+  const versions = await readVersions(fixture.ask, place);
+  expect(versions).toHaveLength(2);
+  expectSoundHistory(versions, await readCurrent(fixture.ask, place));
+});
