@@ -67,7 +67,7 @@ describe('migrations', () => {
   test('a migration that fails leaves the store as it was', async () => {
     const path = newFile();
     const broken: Migration = {
-      version: 9,
+      version: migrations.length + 1,
       async up(transaction) {
         await later.up(transaction, 'sqlite');
         throw new Error('no further');
