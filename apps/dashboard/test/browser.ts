@@ -5,6 +5,8 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 export const desk = { width: 1280, height: 800 };
 export const phone = { width: 390, height: 844 };
 
+const PATIENT_MS = 90_000;
+
 /** A browser for a whole file: its pages tell what they complain of. */
 export class TestBrowser implements AsyncDisposable {
   /** Errors of scripts, and what the policy of the page has kept from being loaded. */
@@ -26,6 +28,8 @@ export class TestBrowser implements AsyncDisposable {
   /** Somebody else's: nothing is shared with other pages. */
   async open(url: string): Promise<Page> {
     const context = await this.#browser.newContext({ viewport: desk, colorScheme: 'light', reducedMotion: 'reduce' });
+    // Every core may be busy with others.
+    context.setDefaultTimeout(PATIENT_MS);
     const page = await context.newPage();
     page.on('pageerror', (error) => this.complaints.push(error.message));
     page.on('console', (message) => {

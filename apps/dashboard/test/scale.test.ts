@@ -61,7 +61,7 @@ describe.skipIf(missing !== null)(`a thousand syncs${missing === null ? '' : ` (
       dashboard(buildDashboard),
     ];
     server = await startHttpServer({ host: null, port: 0, log, endpoints });
-    browser = await TestBrowser.launch(found!);
+    [browser] = await Promise.all([TestBrowser.launch(found!), buildDashboard()]);
     const { token } = await engine.tokens.issue('tester', 'read');
     page = await browser.open(`${server.url}/#token=${token}`);
     page.on('response', async (response) => {

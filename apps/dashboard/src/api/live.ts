@@ -4,15 +4,19 @@ import { useEffect, useSyncExternalStore } from 'react';
 import { ApiError, send } from './ask.ts';
 import { keys } from './queries.ts';
 import { readEvents } from './read-events.ts';
+import { refreshRuns } from './runs.ts';
+
+type Syncs = readonly SyncOverviewShape[];
 
 export type LiveEvent =
-  | { readonly event: 'syncs'; readonly data: readonly SyncOverviewShape[] }
+  | { readonly event: 'syncs'; readonly data: Syncs }
   | { readonly event: 'operation'; readonly data: OperationShape };
 
 const AGAIN_MS = 3_000;
 const listeners = new Set<(event: LiveEvent) => void>();
 const watchers = new Set<() => void>();
-let connected = false;
+/** Null: nobody has tried yet. */
+let connected: boolean | null = null;
 
 /** Takes over what the server tells, for as long as somebody is signed in: lists change as their syncs do. */
 export function useLiveUpdates(): void {
@@ -24,8 +28,8 @@ export function useLiveUpdates(): void {
   }, [client]);
 }
 
-/** Whether what is shown is as it is now. */
-export function useIsConnected(): boolean {
+/** Whether what is shown is as it is now; null before that was tried. */
+export function useIsConnected(): boolean | null {
   return useSyncExternalStore(
     (changed) => {
       watchers.add(changed);
@@ -42,59 +46,68 @@ export function onLiveEvent(listener: (event: LiveEvent) => void): () => void {
 }
 
 async function follow(client: QueryClient, signal: AbortSignal): Promise<void> {
+  setConnected(null);
   while (!signal.aborted) {
     try {
       const response = await send('/events', { signal });
       setConnected(true);
-      for await (const event of readEvents(response.body!)) take(client, event as LiveEvent);
+      let isFirst = true;
+      for await (const event of readEvents(response.body!)) {
+        take(client, event as LiveEvent, isFirst);
+        isFirst = false;
+      }
     } catch (error) {
       // Whoever has no token is asked for one.
       if (error instanceof ApiError && error.status === 401) return;
     }
+    if (signal.aborted) return;
     setConnected(false);
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
   }
 }
 
-function setConnected(now: boolean): void {
+function setConnected(now: boolean | null): void {
   connected = now;
   for (const watcher of watchers) watcher();
 }
 
-function take(client: QueryClient, event: LiveEvent): void {
+/** @param isFirst  of a connection: it tells all syncs that there are, later ones those that have changed */
+function take(client: QueryClient, event: LiveEvent, isFirst: boolean): void {
   if (event.event === 'syncs') {
-    const before = client.getQueryData<readonly SyncOverviewShape[]>(keys.syncs) ?? [];
-    client.setQueryData(keys.syncs, merged(before, event.data));
-    void refreshPages(client, event.data, before);
+    const before = client.getQueryData<Syncs>(keys.syncs) ?? [];
+    client.setQueryData(keys.syncs, isFirst ? event.data : merged(before, event.data));
+    refreshChanged(client, event.data, before);
   } else if (event.data.state !== 'running') {
     // What it has done is looked at now, and not when the syncs are looked at next.
-    const { sync } = event.data;
-    const changed = [keys.syncs, keys.sync(sync), keys.runs(sync), keys.failures(), keys.conflicts()];
-    for (const queryKey of changed) void client.invalidateQueries({ queryKey });
+    void client.invalidateQueries({ queryKey: keys.syncs });
+    refreshSyncs(client, new Set([event.data.sync]));
+    refreshRecords(client, { failures: true, conflicts: true });
   }
   for (const listener of listeners) listener(event);
 }
 
-/** The first event tells all of them, later ones those that changed. */
-function merged(before: readonly SyncOverviewShape[], changed: readonly SyncOverviewShape[]): readonly SyncOverviewShape[] {
+function merged(before: Syncs, changed: Syncs): Syncs {
   const now = new Map(changed.map((sync) => [sync.sync, sync]));
   const known = new Set(before.map(({ sync }) => sync));
   return [...before.map((sync) => now.get(sync.sync) ?? sync), ...changed.filter(({ sync }) => !known.has(sync))];
 }
 
-/** Only what is looked at is asked for again. */
-async function refreshPages(
-  client: QueryClient,
-  changed: readonly SyncOverviewShape[],
-  before: readonly SyncOverviewShape[],
-): Promise<void> {
+function refreshChanged(client: QueryClient, changed: Syncs, before: Syncs): void {
   const old = new Map(before.map((sync) => [sync.sync, sync]));
   const differs = (field: 'openFailures' | 'openConflicts') =>
     changed.some((sync) => old.get(sync.sync)?.[field] !== sync[field] || sync[field] > 0);
-  for (const { sync } of changed) {
-    void client.invalidateQueries({ queryKey: keys.sync(sync) });
-    void client.invalidateQueries({ queryKey: keys.runs(sync) });
-  }
-  if (differs('openFailures')) void client.invalidateQueries({ queryKey: keys.failures() });
-  if (differs('openConflicts')) void client.invalidateQueries({ queryKey: keys.conflicts() });
+  refreshSyncs(client, new Set(changed.map(({ sync }) => sync)));
+  refreshRecords(client, { failures: differs('openFailures'), conflicts: differs('openConflicts') });
+}
+
+/** Only what is looked at is asked for again. */
+function refreshSyncs(client: QueryClient, names: ReadonlySet<string>): void {
+  const isOneOf = ({ queryKey: [kind, name] }: { queryKey: readonly unknown[] }) => kind === 'sync' && names.has(String(name));
+  void client.invalidateQueries({ predicate: isOneOf });
+  void refreshRuns(client, names);
+}
+
+function refreshRecords(client: QueryClient, which: { failures: boolean; conflicts: boolean }): void {
+  if (which.failures) void client.invalidateQueries({ queryKey: keys.failures() });
+  if (which.conflicts) void client.invalidateQueries({ queryKey: keys.conflicts() });
 }

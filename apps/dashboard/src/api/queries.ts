@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import type {
   ConfigurationShape,
   ConflictShape,
@@ -7,14 +7,11 @@ import type {
   MeShape,
   OrgShape,
   RecordShape,
-  RunShape,
   SyncDetail,
   SyncOverviewShape,
 } from '@tidemark/core/api';
 import { ask, path, query } from './ask.ts';
 
-/** Runs asked for at once. */
-export const RUNS_PAGE = 50;
 /** More are not looked at by anybody; what is left comes up as these are dealt with. */
 export const LIST_MAX = 1000;
 
@@ -43,16 +40,6 @@ export function useSyncs() {
 
 export function useSync(sync: string) {
   return useQuery({ queryKey: keys.sync(sync), queryFn: () => ask<SyncDetail>(path`/syncs/${sync}`) });
-}
-
-/** The newest first, more of them as they are looked at. */
-export function useRuns(sync: string) {
-  return useInfiniteQuery({
-    queryKey: keys.runs(sync),
-    initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam: before }) => ask<readonly RunShape[]>(`/runs${query({ sync, before, limit: RUNS_PAGE })}`),
-    getNextPageParam: (page) => (page.length < RUNS_PAGE ? undefined : page.at(-1)!.id),
-  });
 }
 
 export function useFailures(sync?: string) {

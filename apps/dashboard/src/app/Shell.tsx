@@ -127,7 +127,7 @@ function SchemeSwitch() {
 function NotConnected() {
   const isConnected = useIsConnected();
   const { data } = useSyncs();
-  if (isConnected || data === undefined) return null;
+  if (isConnected !== false || data === undefined) return null;
   return (
     <Alert color="orange" mb="md" title="Tidemark does not answer at this time" role="status">
       What you see is as it was last told. This page tries again by itself.

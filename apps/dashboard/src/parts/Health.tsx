@@ -25,16 +25,21 @@ const icons = {
   ok: IconCircleCheck,
 };
 
+/** Its sign, beside words that say the same. */
+export function HealthSign({ health, size = 13 }: { health: Health; size?: number }) {
+  const Icon = icons[health];
+  return <Icon size={size} aria-hidden style={{ flexShrink: 0 }} />;
+}
+
 /** In words and a sign, not by its colour alone. */
 export function HealthBadge({ health }: { health: Health }) {
   const { word, meaning, color } = healthWords[health];
-  const Icon = icons[health];
   return (
     <Badge
       variant="light"
       color={color}
       c="var(--mantine-color-text)"
-      leftSection={<Icon size={13} aria-hidden />}
+      leftSection={<HealthSign health={health} />}
       title={meaning}
       tt="none"
     >

@@ -14,7 +14,9 @@ export function Verdict({ verdict: { ok, problems, diff, added, removed, changed
     <Stack gap="sm">
       <Alert color={ok ? 'green' : 'red'} title={ok ? 'It can be taken over' : 'It cannot be taken over as it is'} role="status">
         {problems.length > 0 && <Problems problems={problems} />}
-        {ok && changes.every(([, syncs]) => syncs.length === 0) && <Text size="sm">No sync does anything else than before.</Text>}
+        {ok && changes.every(([, syncs]) => syncs.length === 0) && (
+          <Text size="sm">No sync reads or writes anything else than before.</Text>
+        )}
         {changes.map(([word, syncs]) =>
           syncs.length === 0 ? null : (
             <Text key={word} size="sm">

@@ -1,6 +1,6 @@
-import { SimpleGrid, Text, UnstyledButton } from '@mantine/core';
+import { Group, SimpleGrid, Text, UnstyledButton } from '@mantine/core';
 import type { SyncOverviewShape } from '@tidemark/core/api';
-import { type Health, HealthBadge, healths } from '../../parts/Health.tsx';
+import { type Health, HealthSign, healths, healthWords } from '../../parts/Health.tsx';
 import { numberText } from '../../parts/texts.ts';
 import styles from './HealthFilter.module.css';
 
@@ -27,7 +27,10 @@ export function HealthFilter({ syncs, chosen, onChoose }: HealthFilterProps) {
             <Text fz={28} fw={700} lh={1.2}>
               {numberText(count)}
             </Text>
-            <HealthBadge health={health} />
+            <Group gap={6} wrap="nowrap" c={count === 0 ? 'dimmed' : 'inherit'}>
+              <HealthSign health={health} size={16} />
+              <Text size="sm">{healthWords[health].word}</Text>
+            </Group>
           </UnstyledButton>
         );
       })}

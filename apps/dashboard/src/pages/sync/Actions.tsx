@@ -12,7 +12,7 @@ const ICON = { size: 16, 'aria-hidden': true } as const;
 /** What can be done with a sync as a whole. One that only takes what is pushed to it has nothing to run (004-8). */
 export function Actions({ overview: { sync, canRun, paused, health } }: { overview: SyncOverviewShape }) {
   const may = useMay('operate');
-  const changes = [keys.sync(sync), keys.runs(sync), keys.syncs];
+  const changes = [keys.sync(sync), keys.syncs];
   const run = useAction({
     done: `${sync} runs`,
     send: (full: boolean) => ask<OperationShape>(path`/syncs/${sync}/runs`, { method: 'POST', body: { full } }),

@@ -30,7 +30,7 @@ export function LiveTail({ sync }: { sync: string }) {
     <Card withBorder>
       <Group justify="space-between" mb="sm">
         <Text size="sm" c="dimmed">
-          {isConnected ? 'Listening: what happens is shown at once.' : 'Not connected: it is tried again by itself.'}
+          {isConnected !== false ? 'Listening: what happens is shown at once.' : 'Not connected: it is tried again by itself.'}
         </Text>
         <Button size="xs" variant="default" disabled={lines.length === 0} onClick={() => setLines([])}>
           Clear

@@ -1,7 +1,7 @@
 import { Skeleton, Stack } from '@mantine/core';
 import type { RunShape } from '@tidemark/core/api';
 import { lazy, Suspense, useCallback } from 'react';
-import { useRuns } from '../../api/queries.ts';
+import { RUNS_PAGE, useRuns } from '../../api/runs.ts';
 import { Failed, Nothing, Waiting } from '../../parts/states.tsx';
 import { VirtualTable } from '../../parts/VirtualTable.tsx';
 import { runColumns } from './run-columns.tsx';
@@ -21,7 +21,7 @@ export function Runs({ sync }: { sync: string }) {
   return (
     <Stack>
       <Suspense fallback={<Skeleton height={260} />}>
-        <RunChart runs={data.pages[0]!} />
+        <RunChart runs={runs.slice(0, RUNS_PAGE)} />
       </Suspense>
       <VirtualTable label="runs" rows={runs} columns={runColumns} keyOf={(run: RunShape) => run.id} onEnd={more} />
     </Stack>
