@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -58,6 +58,38 @@ export async function bringOnce(name: string, make: (folder: string) => Promise<
     await rm(beside, { recursive: true, force: true });
   }
   return folder;
+}
+
+/**
+ * Packages of Debian, unpacked into a folder of the cache and not installed.
+ * @param packages  names; or the one with all of what it is linked with that this machine does not have
+ */
+export async function bringPackages(
+  name: string,
+  packages: readonly string[] | { readonly andWhatItNeeds: string },
+  purpose: string,
+): Promise<string> {
+  const get = await needProgram('apt-get', purpose);
+  const unpack = await needProgram('dpkg-deb', purpose);
+  return bringOnce(`${name}-${process.arch}`, async (beside) => {
+    const names = 'andWhatItNeeds' in packages ? await missingFor(get, packages.andWhatItNeeds) : packages;
+    await runProgram(get, ['download', ...names], { cwd: beside });
+    const files = (await readdir(beside)).filter((file) => file.endsWith('.deb'));
+    for (const file of files) {
+      await runProgram(unpack, ['-x', join(beside, file), beside]);
+      await rm(join(beside, file));
+    }
+  });
+}
+
+async function missingFor(get: string, name: string): Promise<readonly string[]> {
+  const told = await runProgram(get, ['install', '--simulate', '--no-install-recommends', name]);
+  return [...told.matchAll(/^Inst (\S+)/gm)].map(([, missing]) => missing!);
+}
+
+/** Where unpacked packages have their libraries. */
+export function librariesOf(folder: string): string {
+  return join(folder, 'usr/lib', process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu');
 }
 
 /** Runs a program to its end. @throws what it said last */

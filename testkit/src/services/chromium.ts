@@ -1,5 +1,5 @@
 import { delimiter, join } from 'node:path';
-import { bringOnce, needProgram, programOf, runProgram } from './bring.ts';
+import { bringPackages, librariesOf, programOf } from './bring.ts';
 
 /** The path of a Chromium, and what its process needs to find its libraries. */
 export interface Browser {
@@ -22,17 +22,8 @@ export async function findChromium(): Promise<Browser> {
     if (own !== null) return { path: own, env: {} };
   }
   const purpose = `A browser for tests, where there is no chromium and no ${OWN_VARIABLE},`;
-  const get = await needProgram('apt-get', purpose);
-  const unpack = await needProgram('dpkg-deb', purpose);
-  const folder = await bringOnce(`chromium-${process.arch}`, async (beside) => {
-    const missing = await runProgram(get, ['install', '--simulate', '--no-install-recommends', PACKAGE]);
-    const packages = [...missing.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name!);
-    await runProgram(get, ['download', ...packages], { cwd: beside });
-    const files = (await runProgram('ls', [beside])).split('\n').filter((name) => name.endsWith('.deb'));
-    for (const name of files) await runProgram(unpack, ['-x', join(beside, name), beside]);
-    await runProgram('rm', files, { cwd: beside });
-  });
-  const libraries = join(folder, 'usr/lib', process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu');
+  const folder = await bringPackages('chromium', { andWhatItNeeds: PACKAGE }, purpose);
+  const libraries = librariesOf(folder);
   return {
     path: join(folder, 'usr/lib/chromium', PACKAGE),
     env: { LD_LIBRARY_PATH: [libraries, join(libraries, 'pulseaudio')].join(delimiter) },

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { bringOnce, needProgram, programOf, runProgram } from './bring.ts';
+import { bringPackages, librariesOf, programOf } from './bring.ts';
 import { type RunningServer, startServer } from './server.ts';
 
 /** The server, what it is linked with, and what of it Debian keeps in another package. */
@@ -46,16 +46,6 @@ export async function startRedis(): Promise<RunningServer> {
 async function redisServer(): Promise<{ command: string; env: NodeJS.ProcessEnv }> {
   const own = await programOf('redis-server');
   if (own !== null) return { command: own, env: {} };
-  const get = await needProgram('apt-get', 'Redis for tests, where there is no redis-server,');
-  const unpack = await needProgram('dpkg-deb', 'Redis for tests, where there is no redis-server,');
-  const folder = await bringOnce(`redis-${process.arch}`, async (beside) => {
-    await runProgram(get, ['download', ...PACKAGES], { cwd: beside });
-    const packages = (await runProgram('ls', [beside])).split('\n').filter((name) => name.endsWith('.deb'));
-    for (const name of packages) await runProgram(unpack, ['-x', join(beside, name), beside]);
-  });
-  const libraries = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
-  return {
-    command: join(folder, 'usr/bin/redis-server'),
-    env: { LD_LIBRARY_PATH: join(folder, 'usr/lib', libraries) },
-  };
+  const folder = await bringPackages('redis', PACKAGES, 'Redis for tests, where there is no redis-server,');
+  return { command: join(folder, 'usr/bin/redis-server'), env: { LD_LIBRARY_PATH: librariesOf(folder) } };
 }
