@@ -29,7 +29,7 @@ function manifestOf(path: string): Manifest {
 
 const { workspaces = [] } = JSON.parse(read('package.json')) as PackageJson;
 const manifests = (await filesLike(['package.json', ...workspaces.map((each) => `${each}/package.json`)])).map(manifestOf);
-const files = (await filesLike(['**/*.ts', '**/*.js'])).map((path) => ({ path, text: read(path) }));
+const files = (await filesLike(['**/*.ts', '**/*.tsx', '**/*.js'])).map((path) => ({ path, text: read(path) }));
 
 const violations = findViolations(files, manifests);
 for (const { place, message } of violations) console.log(`${place}: ${message}`);
