@@ -17,3 +17,4 @@ export { type Browser, chromiumOrSkip } from './services/chromium.ts';
 export { kafkaUsers } from './services/kafka.ts';
 export * from './services/tcp-proxy.ts';
 export * from './services/test-service.ts';
+export * from './watched-database.ts';

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { type Emulator, startEmulator } from '@tidemark/emulator';
-import { createTestDatabase, startTcpProxy, type TcpProxy } from '@tidemark/testkit';
+import { createTestDatabase, startTcpProxy, type TcpProxy, WatchedDatabase } from '@tidemark/testkit';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Workplace } from '../src/testing.ts';
@@ -18,6 +17,7 @@ const patient = { timeout: 90_000, interval: 250 };
 let emulator: Emulator;
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
 let session: pg.Client;
+let eye: WatchedDatabase;
 let place: Workplace;
 let wire: TcpProxy;
 const workers = new Set<ChildProcess>();
@@ -35,6 +35,7 @@ beforeEach(async () => {
   database = await createTestDatabase();
   session = new pg.Client({ connectionString: database.url });
   await session.connect();
+  eye = new WatchedDatabase(session);
   wire = await startTcpProxy(database.url);
   place = new Workplace({ SF_SECRET: emulator.credentials.clientSecret, STATE_URL: database.url, TARGET_URL: database.url });
   const { loginUrl, clientId, pubsubEndpoint } = emulator.credentials;
@@ -78,11 +79,8 @@ afterEach(async () => {
 
 /** Each as a user of its own, so that the database knows who writes. */
 async function start(options: { readonly through?: TcpProxy } = {}): Promise<RunningWorker> {
-  const role = `worker_${randomBytes(4).toString('hex')}`;
-  await session.query(`CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD '${role}'`);
-  const own = new URL(database.url);
-  own.username = role;
-  own.password = role;
+  const own = await eye.user(database.url);
+  const role = own.username;
   const state = options.through?.through(own.href) ?? own.href;
   const env = {
     ...{ PATH: process.env.PATH ?? '', TIDEMARK_CONFIG: place.path('tidemark.yaml') },
@@ -114,21 +112,10 @@ async function sharedBy(...expected: readonly RunningWorker[]): Promise<void> {
   }, patient);
 }
 
-/** From here on the database notes who moves which checkpoint, and every update that changes nothing. */
-async function watch(): Promise<void> {
-  await session.query(`
-    CREATE TABLE watched (unit text, epoch bigint, who text);
-    CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS $$
-      BEGIN INSERT INTO watched VALUES (NEW.unit, NEW.epoch, current_user); RETURN NEW; END $$;
-    CREATE TRIGGER watch AFTER UPDATE ON _tidemark_checkpoints FOR EACH ROW EXECUTE FUNCTION watch();
-    CREATE TABLE again (id text);
-    CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$
-      BEGIN INSERT INTO again VALUES (NEW.id); RETURN NEW; END $$;`);
-  for (const table of ['live', ...Array.from({ length: POLLED }, (_, i) => `polled_${i}`)]) {
-    await session.query(`CREATE TRIGGER again AFTER UPDATE ON ${table} FOR EACH ROW WHEN (OLD.name IS NOT DISTINCT FROM NEW.name)
-      EXECUTE FUNCTION again()`);
-  }
-}
+/** Of every table, the column that tells whether a row has changed. */
+const watched = Object.fromEntries(
+  ['live', ...Array.from({ length: POLLED }, (_, i) => `polled_${i}`)].map((table) => [table, 'name']),
+);
 
 async function equal(): Promise<void> {
   for (const [table, object] of [
@@ -146,9 +133,7 @@ async function equal(): Promise<void> {
   }
 }
 
-test('killed, frozen, cut off from its state and stopped: the other one goes on for it', async ({
-  onTestFailed,
-}) => {
+test('killed, frozen, cut off from its state and stopped: the other one goes on for it', async ({ onTestFailed }) => {
   onTestFailed(() => {
     for (const [role, said] of saidBy) console.error(`${role}:\n${said.join('').slice(-4000)}`);
   });
@@ -164,7 +149,7 @@ test('killed, frozen, cut off from its state and stopped: the other one goes on 
   const one = await start();
   await sharedBy(one);
   await equal();
-  await watch();
+  await eye.watch(watched);
   const busy = setInterval(write, 300);
   try {
     const other = await start({ through: wire });
@@ -195,11 +180,7 @@ test('killed, frozen, cut off from its state and stopped: the other one goes on 
     clearInterval(busy);
   }
   await equal();
-  const owners = await session.query(
-    'SELECT unit, epoch, array_agg(DISTINCT who) AS who FROM watched GROUP BY unit, epoch HAVING count(DISTINCT who) > 1',
-  );
-  expect(owners.rows).toEqual([]);
-  expect((await session.query('SELECT id FROM again')).rows).toEqual([]);
+  expect(await eye.seen()).toEqual({ twoOwners: [], writtenAgain: [] });
   const { out } = await place.call('status');
   expect(out).toMatch(/worker +version +for +runs\n.*:\d+ +\d+\.\d+\.\d+ /);
 });
