@@ -108,6 +108,6 @@ function refreshSyncs(client: QueryClient, names: ReadonlySet<string>): void {
 }
 
 function refreshRecords(client: QueryClient, which: { failures: boolean; conflicts: boolean }): void {
-  if (which.failures) void client.invalidateQueries({ queryKey: keys.failures() });
-  if (which.conflicts) void client.invalidateQueries({ queryKey: keys.conflicts() });
+  if (which.failures) void client.invalidateQueries({ queryKey: keys.failures });
+  if (which.conflicts) void client.invalidateQueries({ queryKey: keys.conflicts });
 }

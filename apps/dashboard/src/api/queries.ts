@@ -21,8 +21,8 @@ export const keys = {
   syncs: ['syncs'],
   sync: (sync: string) => ['sync', sync],
   runs: (sync: string) => ['runs', sync],
-  failures: (sync?: string) => (sync === undefined ? ['failures'] : ['failures', sync]),
-  conflicts: (sync?: string) => (sync === undefined ? ['conflicts'] : ['conflicts', sync]),
+  failures: ['failures'],
+  conflicts: ['conflicts'],
   records: ['record'],
   connections: ['connections'],
   orgs: ['orgs'],
@@ -44,14 +44,14 @@ export function useSync(sync: string) {
 
 export function useFailures(sync?: string) {
   return useQuery({
-    queryKey: [...keys.failures(), sync ?? null],
+    queryKey: [...keys.failures, sync ?? null],
     queryFn: () => ask<readonly FailureShape[]>(`/failures${query({ sync, limit: LIST_MAX })}`),
   });
 }
 
 export function useConflicts(state: 'open' | 'settled', sync?: string) {
   return useQuery({
-    queryKey: [...keys.conflicts(), sync ?? null, state],
+    queryKey: [...keys.conflicts, sync ?? null, state],
     queryFn: () => ask<readonly ConflictShape[]>(`/conflicts${query({ sync, state, limit: LIST_MAX })}`),
   });
 }

@@ -21,7 +21,7 @@ export function Resolve({ conflicts, sides }: { conflicts: readonly ConflictShap
       const ids = conflicts.map(({ id }) => id);
       return outcomeOf(await ask<OperationShape>('/conflicts/resolve', { method: 'POST', body: { ids, choice } }));
     },
-    changes: [keys.conflicts(), keys.syncs, keys.sync(first!.sync), keys.records],
+    changes: [keys.conflicts, keys.syncs, keys.sync(first!.sync), keys.records],
   });
   const isOneField = conflicts.length === 1 && first!.field !== null;
   return (

@@ -57,7 +57,7 @@ function Choices({ failure: { id, sync }, onDone }: { failure: FailureShape; onD
   const discard = useAction({
     done: 'discarded',
     send: () => ask('/failures/discard', { method: 'POST', body: { ids: [id] } }),
-    changes: [keys.failures(), keys.syncs, keys.sync(sync), keys.records],
+    changes: [keys.failures, keys.syncs, keys.sync(sync), keys.records],
   });
   return (
     <Group>

@@ -9,6 +9,6 @@ export function useRetry(sync: string) {
     done: 'tried again',
     send: async (ids: readonly string[] | undefined) =>
       outcomeOf(await ask<OperationShape>('/failures/retry', { method: 'POST', body: { sync, ...(ids && { ids }) } })),
-    changes: [keys.failures(), keys.syncs, keys.sync(sync), keys.records],
+    changes: [keys.failures, keys.syncs, keys.sync(sync), keys.records],
   });
 }
