@@ -4,6 +4,7 @@ import { type Emulator, evidence, startEmulator } from '@tidemark/emulator';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type Answer, Workplace } from '../src/testing.ts';
+import { ManyOrgsWorld } from './many-orgs-world.ts';
 
 let emulator: Emulator;
 let place: Workplace;
@@ -104,6 +105,20 @@ export interface Leads {
     const odd = await place.call('schema', 'types', '--format', 'graphql');
     expect([odd.exitCode, odd.err]).toEqual([2, expect.stringMatching(/ts, json-schema/)]);
   });
+});
+
+test('of a sync for each org there is one type, which names none of them, and says whose a row is', async () => {
+  const to = { connection: 'db', table: 'contacts', orgColumn: 'org_id' };
+  const fields = { id: 'Id', last: 'LastName' };
+  await using world = new ManyOrgsWorld({
+    contacts: { forEach: 'org', from: { connection: 'customers', object: 'Contact' }, to, fields },
+  });
+  for (const org of ['acme', 'globex']) await world.connect(org);
+  const { out } = ok(await world.place.call('schema', 'types'));
+  expect(out.match(/export interface/g)).toHaveLength(1);
+  expect(out).toContain('Contact of customers, in table contacts of db: the sync contacts.');
+  expect(out).toMatch(/export interface Contacts \{[\s\S]*org_id: string;/);
+  expect(out).not.toMatch(/acme|globex/);
 });
 
 // The org changes under a table that follows it: nothing stops, nothing is lost, and what will be done is shown before it is done. (P12)

@@ -46,6 +46,11 @@ export function nameAt(name: string, org: string): string {
   return `${name}@${org}`;
 }
 
+/** The name in the file of what may belong to an org: `contacts`. */
+export function nameInFile(name: string, org: { readonly name: string } | undefined): string {
+  return org !== undefined && name.endsWith(nameAt('', org.name)) ? name.slice(0, -nameAt('', org.name).length) : name;
+}
+
 /** The names of orgs, too, appear on command lines, in URLs, as metrics labels, and in names of tables. */
 export function checkOrgName(name: string): void {
   if (/^[A-Za-z0-9][\w-]{0,62}$/.test(name)) return;

@@ -1,6 +1,8 @@
+import { basename } from 'node:path';
 import type { SyncConfig } from '../config/config.ts';
 import { namingKeys } from '../config/datasets.ts';
 import { originOf } from '../config/field-origin.ts';
+import { nameInFile } from '../config/orgs.ts';
 import type { FieldDetails } from '../model/field-details.ts';
 import type { FieldSchema } from '../model/schema.ts';
 import type { Syncs } from './syncs.ts';
@@ -27,7 +29,7 @@ export interface TargetField {
   readonly details: FieldDetails | null;
 }
 
-/** Reads source and target, and writes nothing. */
+/** Reads source and target, and writes nothing. Of a sync for each org, one stands for all: its own names are no matter of theirs. */
 export async function describeTarget(sync: SyncConfig, syncs: Syncs, signal: AbortSignal): Promise<DescribedTarget> {
   return syncs.opening(sync, signal, async ({ source, target, steps }): Promise<DescribedTarget> => {
     const places = await target.places?.();
@@ -40,21 +42,31 @@ export async function describeTarget(sync: SyncConfig, syncs: Syncs, signal: Abo
       return { name, isKey, schema, origin, details: (origin === null ? undefined : details?.get(origin)) ?? null };
     });
     return {
-      sync: sync.org?.template ?? sync.name,
-      from: sync.from.kind === 'run' ? sync.from.file : `${source.schema.name} of ${sync.from.connection}`,
+      sync: nameInFile(sync.name, sync.org),
+      from:
+        sync.from.kind === 'run'
+          ? basename(sync.from.file)
+          : `${source.schema.name} of ${nameInFile(sync.from.connection, sync.org)}`,
       to: targetOf(sync),
       history: sync.history === true,
-      fields: fields.sort(keysFirst),
+      fields: [...fields, ...orgField(sync)].sort(keysFirst),
     };
   });
 }
 
-function targetOf({ to, org }: SyncConfig): string {
-  const spec = to.spec as { readonly [key: string]: unknown };
+function targetOf(sync: SyncConfig): string {
+  const spec = sync.to.spec as { readonly [key: string]: unknown };
   const word = namingKeys.find((key) => typeof spec[key] === 'string');
-  // Of a sync for each org, one stands for all.
-  const name = word === undefined ? null : String(spec[word]).replaceAll(org?.name ?? '{org}', '{org}');
-  return name === null ? to.connection : `${word} ${name} of ${to.connection}`;
+  const connection = nameInFile(sync.to.connection, sync.org);
+  if (sync.org !== undefined && sync.to.scope === undefined) return `${connection}, for each org of ${sync.org.connection}`;
+  return word === undefined ? connection : `${word} ${spec[word]} of ${connection}`;
+}
+
+/** The column that says whose a row is. */
+function orgField({ to }: SyncConfig): TargetField[] {
+  if (to.scope === undefined) return [];
+  const name = to.scope.column;
+  return [{ name, isKey: true, schema: { name, type: 'text', nullable: false }, origin: null, details: null }];
 }
 
 function keysFirst(a: TargetField, b: TargetField): number {

@@ -1,5 +1,6 @@
 import { InvariantError, type Problem, RequestRefusedError } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
+import { nameInFile } from '../config/orgs.ts';
 import type { Allowance } from '../model/connector.ts';
 import type { RecordOutcome } from '../model/inbox.ts';
 import type { LiveStatus } from '../pipeline/live/live-status.ts';
@@ -136,7 +137,7 @@ export class Engine implements AsyncDisposable {
   async describeTargets(name: string | undefined, signal: AbortSignal): Promise<readonly DescribedTarget[]> {
     const { syncs } = this.#parts;
     const asked = name === undefined ? syncs.all() : [syncs.get(name)];
-    const each = new Map(asked.toReversed().map((sync) => [sync.org?.template ?? sync.name, sync]));
+    const each = new Map(asked.toReversed().map((sync) => [nameInFile(sync.name, sync.org), sync]));
     const described: DescribedTarget[] = [];
     for (const sync of [...each.values()].reverse()) described.push(await describeTarget(sync, syncs, signal));
     return described;
