@@ -73,8 +73,7 @@ test('the copy is the org in the end', () =>
       }
     }),
     { numRuns: 12, endOnFailure: true },
-  ),
-);
+  ));
 
 /** One transaction of the org; what cannot be done there is left out. */
 function writeAll(world: LiveWorld, ids: string[], writes: readonly Write[]): void {

@@ -67,56 +67,53 @@ function createSubscriber(org: TestOrg) {
   return { start, connect, leave, handled };
 }
 
-test(
-  `random publishing, restarts and lost replies: everything is heard, in order ${evidence('documented', 'Streaming API Developer Guide, Message Durability')}`,
-  () =>
-    fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
-        const org = await startStreamingOrg({ pubsub: false, limits: { StreamingApiConcurrentClients: 1000 } });
-        const { streaming, faults, org: salesforce } = org.emulator;
-        const subscriber = createSubscriber(org);
-        const sent = { [topics[0]]: [] as number[], [topics[1]]: [] as string[] };
-        let n = 0;
-        const publishNext = (count: number) => {
-          const numbers = Array.from({ length: count }, () => ++n);
-          publish(org, ...numbers);
-          sent[topics[0]].push(...numbers);
-        };
-        const insertNext = (count: number) => {
-          for (let i = 0; i < count; i += 1) {
-            org.insert('Account', { Name: `a${++n}` });
-            sent[topics[1]].push(`a${n}`);
-          }
-        };
-        const strike = (kind: FaultKind, match: FaultMatch, events?: number) =>
-          faults.add({ kind, match: { ...match, times: 1 }, ...(events === undefined ? {} : { params: { events } }) });
-        const steppings: Record<(typeof steps)[number]['kind'], (count: number) => unknown> = {
-          publish: publishNext,
-          insert: insertNext,
-          connect: () => subscriber.connect(),
-          restart: () => streaming.forgetClients(),
-          leave: () => subscriber.leave(),
-          'start-anew': () => subscriber.start(),
-          'lose-a-reply': () => strike('lost-response', { path: '/cometd' }),
-          'let-time-pass': () => salesforce.clock.advance(2 * 3_600_000),
-          'stream-drop': () => strike('stream-drop', {}, 1),
-          'stream-duplicate': () => strike('stream-duplicate', {}),
-          'stream-split': () => strike('stream-split', {}, 1),
-        };
-        try {
-          await subscriber.start();
-          // A position is one once something was heard: before, a new start begins with what is new then.
-          publishNext(1);
-          insertNext(1);
-          while (await subscriber.connect());
-          for (const { kind, count } of steps) await steppings[kind](count);
-          faults.clear();
-          while (await subscriber.connect());
-          for (const topic of topics) expect([...new Set(subscriber.handled[topic])]).toEqual(sent[topic]);
-        } finally {
-          await org.emulator.close();
+test(`random publishing, restarts and lost replies: everything is heard, in order ${evidence('documented', 'Streaming API Developer Guide, Message Durability')}`, () =>
+  fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+      const org = await startStreamingOrg({ pubsub: false, limits: { StreamingApiConcurrentClients: 1000 } });
+      const { streaming, faults, org: salesforce } = org.emulator;
+      const subscriber = createSubscriber(org);
+      const sent = { [topics[0]]: [] as number[], [topics[1]]: [] as string[] };
+      let n = 0;
+      const publishNext = (count: number) => {
+        const numbers = Array.from({ length: count }, () => ++n);
+        publish(org, ...numbers);
+        sent[topics[0]].push(...numbers);
+      };
+      const insertNext = (count: number) => {
+        for (let i = 0; i < count; i += 1) {
+          org.insert('Account', { Name: `a${++n}` });
+          sent[topics[1]].push(`a${n}`);
         }
-      }),
-      { numRuns: 40 },
-    ),
-);
+      };
+      const strike = (kind: FaultKind, match: FaultMatch, events?: number) =>
+        faults.add({ kind, match: { ...match, times: 1 }, ...(events === undefined ? {} : { params: { events } }) });
+      const steppings: Record<(typeof steps)[number]['kind'], (count: number) => unknown> = {
+        publish: publishNext,
+        insert: insertNext,
+        connect: () => subscriber.connect(),
+        restart: () => streaming.forgetClients(),
+        leave: () => subscriber.leave(),
+        'start-anew': () => subscriber.start(),
+        'lose-a-reply': () => strike('lost-response', { path: '/cometd' }),
+        'let-time-pass': () => salesforce.clock.advance(2 * 3_600_000),
+        'stream-drop': () => strike('stream-drop', {}, 1),
+        'stream-duplicate': () => strike('stream-duplicate', {}),
+        'stream-split': () => strike('stream-split', {}, 1),
+      };
+      try {
+        await subscriber.start();
+        // A position is one once something was heard: before, a new start begins with what is new then.
+        publishNext(1);
+        insertNext(1);
+        while (await subscriber.connect());
+        for (const { kind, count } of steps) await steppings[kind](count);
+        faults.clear();
+        while (await subscriber.connect());
+        for (const topic of topics) expect([...new Set(subscriber.handled[topic])]).toEqual(sent[topic]);
+      } finally {
+        await org.emulator.close();
+      }
+    }),
+    { numRuns: 40 },
+  ));
