@@ -53,6 +53,22 @@ export function describeTargetSchemaContract(create: CreateTarget, traits: Targe
     expect(left.filter(({ informational }) => informational !== true)).toEqual([]);
   });
 
+  shaped(
+    'where fields will lie is told before anything is made, each in a place of its own, and that is where they lie',
+    async () => {
+      await using fixture = await create();
+      const schema = withFields([...contactSchema.fields, ...hostileNames.map(text)]);
+      const target = await fixture.open({ schema, deletes: 'mirror' });
+      if (target.places === undefined) return;
+      const places = await target.places();
+      expect([...places.keys()]).toEqual(schema.fields.map(({ name }) => name));
+      expect(new Set(places.values()).size).toBe(places.size);
+      await target.prepare();
+      expect(await target.places()).toEqual(places);
+      expect(await (await fixture.open({ schema, deletes: 'mirror' })).places!()).toEqual(places);
+    },
+  );
+
   shaped('a field that appears widens the dataset, and old rows stay', () =>
     withTarget(create, 'mirror', async ({ fixture, write }) => {
       await write([upsert(contact('old', { Name: 'Ada' }), 1000)]);
