@@ -90,7 +90,7 @@ BEGIN
     ${this.#end('_tidemark_old k', this.target, 'v_at')};
   ELSE
     ${this.#end('_tidemark_new k', this.target, 'v_at')};
-    ${this.#begin('_tidemark_new k', this.target, 'v_at')};
+    ${this.#begin(`_tidemark_new k CROSS JOIN LATERAL ${this.#rowOf(this.target)} t`, 'v_at')};
   END IF;
   RETURN NULL;
 END`;
@@ -121,7 +121,7 @@ SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_merge
 
   /** Afterwards the open versions are the rows of `rows`: what was written while no trigger told of it. */
   catchUp(rows = this.target): string {
-    return [this.#end(this.#openKeys(), rows, NOW), this.#begin(`${rows} k`, rows, NOW)].join(';\n');
+    return [this.#end(this.#openKeys(), rows, NOW), this.#begin(`${rows} t`, NOW)].join(';\n');
   }
 
   /** Ends it; what was kept stays. */
@@ -130,23 +130,33 @@ SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_merge
     return [...triggers, `DROP FUNCTION IF EXISTS ${this.#routine}()`].join(';\n');
   }
 
-  /** Never before it began, and so never empty, though the clock be set back. */
+  /**
+   * Never before it began, and so never empty, though the clock be set back.
+   *
+   * Each key is looked up by itself, which `LATERAL` and `OFFSET 0` see to: of a table that was filled a moment ago the planner knows
+   * nothing, and would compare every version with every key.
+   */
   #end(keys: string, rows: string, at: string): string {
-    const gone = `t.${this.#key[0]} IS NULL`;
     return `UPDATE ${this.table} h SET valid_to = greatest(${at}, h.valid_from + interval '1 microsecond'),
-      ended_by = CASE WHEN ${gone} THEN 'delete' ELSE 'update' END
-      FROM ${keys} LEFT JOIN ${rows} t ON ${this.#same('t', 'k')}
-      WHERE ${this.#same('h', 'k')} AND h.valid_to IS NULL AND (${gone} OR ${this.#differs('h', 't')})`;
+      ended_by = CASE WHEN EXISTS (SELECT FROM ${rows} t WHERE ${this.#same('t', 'h')}) THEN 'update' ELSE 'delete' END
+      WHERE h.ctid = ANY (ARRAY(
+        SELECT o.ctid FROM ${keys}
+        CROSS JOIN LATERAL (SELECT v.ctid, v.* FROM ${this.table} v WHERE ${this.#same('v', 'k')} AND v.valid_to IS NULL OFFSET 0) o
+        LEFT JOIN LATERAL ${this.#rowOf(rows)} t ON true
+        WHERE t.${this.#key[0]} IS NULL OR ${this.#differs('o', 't')}))`;
   }
 
   /** It begins where the last one ended, so that there is no hole between two. After a delete, or with another key, a row is a new one. */
-  #begin(keys: string, rows: string, at: string): string {
+  #begin(rows: string, at: string): string {
     const names = this.columns.map(({ name }) => name);
-    const last = `SELECT l.valid_to, l.ended_by FROM ${this.table} l WHERE ${this.#same('l', 't')} ORDER BY l.valid_from DESC LIMIT 1`;
+    const last = `SELECT l.valid_from, l.valid_to, l.ended_by FROM ${this.table} l WHERE ${this.#same('l', 't')} ORDER BY l.valid_from DESC LIMIT 1`;
     return `INSERT INTO ${this.table} (${names.join(', ')}, valid_from, operation)
       SELECT ${names.map((name) => `t.${name}`).join(', ')}, greatest(${at}, l.valid_to), CASE l.ended_by WHEN 'update' THEN 'update' ELSE 'insert' END
-      FROM ${keys} JOIN ${rows} t ON ${this.#same('t', 'k')} LEFT JOIN LATERAL (${last}) l ON true
-      WHERE NOT EXISTS (SELECT FROM ${this.table} h WHERE ${this.#same('h', 't')} AND h.valid_to IS NULL)`;
+      FROM ${rows} LEFT JOIN LATERAL (${last}) l ON true WHERE l.valid_from IS NULL OR l.valid_to IS NOT NULL`;
+  }
+
+  #rowOf(rows: string): string {
+    return `(SELECT r.* FROM ${rows} r WHERE ${this.#same('r', 'k')} OFFSET 0)`;
   }
 
   #openKeys(): string {
