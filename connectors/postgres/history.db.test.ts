@@ -164,15 +164,3 @@ test("a trigger of the user's that writes the row once more: the version is what
   ]);
   expectSoundHistory(versions, await readCurrent(fixture.ask, place));
 });
-
-test('each row is looked up by itself, also in a history that was filled a moment ago and of which the planner knows nothing', async () => {
-  await using fixture = await create();
-  await (await fixture.open({ history: true })).prepare();
-  await fixture.ask("INSERT INTO contacts (id, name) SELECT 'k' || i, 'x' FROM generate_series(1, 3000) i");
-  const [[schema]] = (await fixture.ask('SELECT current_schema')) as [[string]];
-  await database.script(`BEGIN; SET LOCAL search_path = ${schema}; UPDATE contacts SET name = 'y';
-    CREATE TABLE looked_at AS SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) AS n
-      FROM pg_stat_xact_user_tables WHERE relid = 'contacts_history'::regclass; COMMIT`);
-  expect(Number((await fixture.ask('SELECT n FROM looked_at'))[0]![0])).toBeLessThan(10 * 3000);
-  expect(await readVersions(fixture.ask, place)).toHaveLength(6000);
-});
