@@ -28,6 +28,18 @@ describe.skipIf(missing !== null)('queues in Redis', () => {
     await queues.close();
   });
 
+  test('whoever asks at the same time shares one connection, and none is left when it is closed', async () => {
+    const prefix = `test-${randomUUID()}`;
+    const queues = new RedisQueues(url!, prefix, 'q');
+    const client = await createClient({ url: url! }).connect();
+    const ours = async () => (await client.clientList()).filter(({ name }) => name === `tidemark:{${prefix}}`).length;
+    await Promise.all([queues.names(), queues.names(), queues.facts('q')]);
+    expect(await ours()).toBe(1);
+    await queues.close();
+    await expect.poll(ours).toBe(0);
+    client.destroy();
+  });
+
   test('a consumer is a group of the stream, whose lag Redis itself tells; a connection that breaks is made anew', async () => {
     const prefix = `test-${randomUUID()}`;
     const queues = new RedisQueues(url!, prefix, 'q');

@@ -202,8 +202,11 @@ export class RedisQueues extends Announcements implements Queues {
 
   /** One connection for all; one that broke is made anew by whoever asks next, so that nobody waits for it unknowing. */
   async #connected(): Promise<Client> {
-    const known = await this.#client?.catch(() => undefined);
+    const before = this.#client;
+    const known = await before?.catch(() => undefined);
     if (known?.isReady) return known;
+    // Of those who find it broken the first connects, for all of them: a connection that nobody knows would keep the process alive.
+    if (this.#client !== undefined && this.#client !== before) return this.#client;
     if (known?.isOpen) known.destroy();
     this.#client = this.#connect();
     return this.#client;
