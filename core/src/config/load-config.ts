@@ -89,7 +89,9 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
   const http = report.parse(httpSchema, top.http ?? {}, ['http'])?.data;
   const synced = { connections, syncs: every.values(), pairings: pairings.values(), hasOrgs: orgs !== null };
   const data =
-    storeConfig == null ? new Map() : readData(http?.data ?? {}, { ...synced, surroundings: { baseDir, store: storeConfig } }, report);
+    storeConfig == null
+      ? new Map()
+      : readData(http?.data ?? {}, { ...synced, surroundings: { baseDir, store: storeConfig } }, report);
   const notifications = readReceivers(top.notifications, report, file);
   const ownPackage = readPackage(top.package, declared, report);
 
