@@ -181,9 +181,13 @@ describe.skipIf(missing !== null)(`two-way over Kafka and MongoDB${missing === n
 export default async function* () { yield { records: [{ sku: 'a', cents: 150 }, { sku: 'b', cents: 99 }], cursor: '1' }; }\n`,
     );
     writeFileSync(join(folder, 'dear.ts'), 'export default (batch) => batch.filter(({ cents }) => cents > 100);\n');
+    // Without the tables that are served: they are those of its other syncs.
+    const connections = readFileSync(config, 'utf8')
+      .split('syncs:')[0]!
+      .replace(/^http:.*$/m, '');
     writeFileSync(
       own,
-      `${readFileSync(config, 'utf8').split('syncs:')[0]}syncs:
+      `${connections}syncs:
   prices: { from: { run: ./prices.ts, key: sku }, steps: [{ run: ./dear.ts }], to: { connection: app, collection: prices }, every: 1h }
 `,
     );
