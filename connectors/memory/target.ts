@@ -122,7 +122,8 @@ export class MemoryTarget implements Target {
 
 export function checkpointsOf(memory: Memory): Checkpoints {
   return {
-    async acquire(unit) {
+    async acquire(unit, signal) {
+      signal?.throwIfAborted();
       const known = memory.units.get(unit) ?? { epoch: 0, checkpoint: null };
       known.epoch++;
       memory.units.set(unit, known);

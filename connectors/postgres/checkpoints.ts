@@ -41,8 +41,8 @@ export class PostgresCheckpoints implements Checkpoints {
     return rows.length > 0;
   }
 
-  async acquire(unit: string): Promise<{ epoch: number; checkpoint: string | null }> {
-    return this.#do(async (client) => {
+  async acquire(unit: string, signal?: AbortSignal): Promise<{ epoch: number; checkpoint: string | null }> {
+    const raise = async (client: Client) => {
       const { rows } = await query(
         client,
         `INSERT INTO ${this.table} AS c (unit, epoch) VALUES ($1, 1)
@@ -50,7 +50,8 @@ export class PostgresCheckpoints implements Checkpoints {
         [unit],
       );
       return { epoch: Number(rows[0]![0]), checkpoint: rows[0]![1]! };
-    });
+    };
+    return this.#do(raise, signal);
   }
 
   async read(unit: string): Promise<string | null> {
@@ -110,8 +111,8 @@ export class PostgresCheckpoints implements Checkpoints {
     }
   }
 
-  async #do<T>(work: (client: Client) => Promise<T>): Promise<T> {
-    const result = await transaction(this.#pool, {}, async (client) => {
+  async #do<T>(work: (client: Client) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const result = await transaction(this.#pool, { signal }, async (client) => {
       await this.ensure(client);
       return work(client);
     });

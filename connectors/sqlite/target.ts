@@ -39,7 +39,11 @@ export class SqliteTarget implements Target {
     this.#table = tablePrefix + spec.to.table;
     this.#clock = clock;
     this.checkpoints = {
-      acquire: (unit) => client.locked(() => client.call('acquire', unit)),
+      acquire: (unit, signal) =>
+        client.locked(async () => {
+          signal?.throwIfAborted();
+          return client.call('acquire', unit);
+        }),
       read: (unit) => client.call('readCheckpoint', unit),
       write: (unit, epoch, checkpoint) => client.locked(() => client.call('writeCheckpoint', unit, epoch, checkpoint)),
     };

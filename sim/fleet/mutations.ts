@@ -6,6 +6,7 @@ const fence = inFile('core/src/control/ownership/fence.ts');
 const shares = inFile('core/src/control/ownership/shares.ts');
 const workers = inFile('core/src/store/workers.ts');
 const database = inFile('connectors/sqlite/database.ts');
+const target = inFile('connectors/sqlite/target.ts');
 
 const ownershipTest = 'core/src/control/ownership/ownership.property.test.ts';
 const twoOwners = {
@@ -86,7 +87,28 @@ export const mutations: readonly Mutation[] = [
     name: 'shares are rounded down',
     promise: 'P11',
     test: twoOwners,
-    edits: [shares('Math.ceil(share - 1e-6)', 'Math.floor(share + 1e-6)')],
+    edits: [shares('Math.ceil(units.length / workers)', 'Math.floor(units.length / workers)')],
+  },
+  {
+    name: 'whoever waits for his turn takes a unit over that he has lost meanwhile',
+    promise: 'P11',
+    edits: [
+      target(
+        "          signal?.throwIfAborted();\n          return client.call('acquire', unit);",
+        "          return client.call('acquire', unit);",
+      ),
+    ],
+  },
+  {
+    name: 'who has his part of what all may do has no room for what only he may',
+    promise: 'P11',
+    edits: [
+      ownership(
+        '    for (const share of shares) await this.#settleShare(share, session, fence);',
+        `    const all = { units: shares.flatMap((share) => share.units), max: Math.ceil(units.length / peers.length) };
+    await this.#settleShare(all, session, fence);`,
+      ),
+    ],
   },
   {
     name: 'the oldest configuration counts',

@@ -59,7 +59,11 @@ export class Units implements AsyncDisposable {
     this.#client = client;
     this.#state = state;
     this.checkpoints = {
-      acquire: (unit) => this.#inTurn(unit, () => this.#acquire(unit)),
+      acquire: (unit, signal) =>
+        this.#inTurn(unit, async () => {
+          signal?.throwIfAborted();
+          return this.#acquire(unit);
+        }),
       read: async (unit) => (await this.#kept(unit))?.checkpoint ?? null,
       write: async (unit, epoch, checkpoint) => void (await this.transact(unit, epoch, async () => ({ checkpoint }))),
     };

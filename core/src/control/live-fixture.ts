@@ -313,7 +313,7 @@ export class StreamWorld implements AsyncDisposable {
             await checkpoints.write(unit, ...rest);
           };
           const watched: Checkpoints = {
-            acquire: (unit) => checkpoints.acquire(unit),
+            acquire: (unit, signal) => checkpoints.acquire(unit, signal),
             read: (unit) => checkpoints.read(unit),
             write,
           };

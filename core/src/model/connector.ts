@@ -351,8 +351,12 @@ export interface Commit {
 }
 
 export interface Checkpoints {
-  /** Takes the unit over: raises its epoch, so that every later transaction of a former owner is refused (P11). */
-  acquire(unit: string): Promise<{ readonly epoch: number; readonly checkpoint: string | null }>;
+  /**
+   * Takes the unit over: raises its epoch, so that every later transaction of a former owner is refused (P11).
+   *
+   * @param signal  who has to end meanwhile takes nothing from whoever has it then, however long this had to wait for its turn
+   */
+  acquire(unit: string, signal?: AbortSignal): Promise<{ readonly epoch: number; readonly checkpoint: string | null }>;
   read(unit: string): Promise<string | null>;
   /** @throws {OwnershipLostError} */
   write(unit: string, epoch: number, checkpoint: string | null): Promise<void>;

@@ -176,9 +176,7 @@ async function takeOver(
   scopeOf: ScopeOf,
   signal: AbortSignal,
 ): Promise<{ scope: RunScope; envelope: Envelope | null }> {
-  // Who has to end takes nothing from whoever has it now.
-  signal.throwIfAborted();
-  const { epoch, checkpoint } = await sync.checkpoints.acquire(sync.config.watermarkKey);
+  const { epoch, checkpoint } = await sync.checkpoints.acquire(sync.config.watermarkKey, signal);
   return { scope: scopeOf(epoch), envelope: decodeEnvelope(checkpoint) };
 }
 

@@ -6,7 +6,8 @@ import type { Database } from './tables.ts';
 /** Checkpoints of targets that cannot keep their own. Who acquires a unit raises its epoch, and every write names one (P11). */
 export function sqlCheckpoints({ db }: Database): Checkpoints {
   return {
-    async acquire(unit) {
+    async acquire(unit, signal) {
+      signal?.throwIfAborted();
       const owned = await db
         .insertInto('checkpoints')
         .values({ unit: toStored(unit), epoch: 1, checkpoint: null })

@@ -396,7 +396,8 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
         const sync = newSync();
         expect(await store.checkpoints.read(sync)).toBeNull();
         await expect(store.checkpoints.write(sync, 1, 'x')).rejects.toThrow(OwnershipLostError);
-        expect((await store.checkpoints.acquire(sync)).checkpoint).toBeNull();
+        await expect(store.checkpoints.acquire(sync, AbortSignal.abort(new RangeError('over')))).rejects.toThrow('over');
+        expect(await store.checkpoints.acquire(sync)).toEqual({ epoch: 1, checkpoint: null });
       });
     });
 

@@ -360,6 +360,10 @@ function describeCommits(create: CreateTarget, { compares }: TargetTraits): void
       await checkpoints.write('contract', epoch, 'ours');
       expect(await checkpoints.read('another unit')).toBe('theirs');
       expect(await checkpoints.acquire('another unit')).toEqual({ epoch: other.epoch + 1, checkpoint: 'theirs' });
+      // Who had to end before its turn came has taken nothing.
+      const over = AbortSignal.abort(new RangeError('over'));
+      await expect(checkpoints.acquire('another unit', over)).rejects.toThrow('over');
+      expect((await checkpoints.acquire('another unit')).epoch).toBe(other.epoch + 2);
       await checkpoints.write('contract', epoch, null);
       expect(await checkpoints.read('contract')).toBeNull();
       expect(await checkpoints.read('never heard of')).toBeNull();

@@ -5,7 +5,7 @@ import { backoffMs, isRetryable, type RetryPolicy } from '../../base/retry.ts';
 import type { Log } from '../../model/connector.ts';
 import { BEAT_MS, type Peer, SILENT_MS_MAX, type Worker, type WorkerSession, type WorkerStore } from '../../store/workers.ts';
 import { Fence } from './fence.ts';
-import { shareOf } from './shares.ts';
+import { type Share, sharesOf } from './shares.ts';
 import type { Unit } from './units.ts';
 
 /** Until when a unit's work goes on. */
@@ -155,19 +155,29 @@ export class Ownership {
   /** Gives up what is others', and takes what is ours. */
   async #settle(units: readonly Unit[], peers: readonly Peer[], session: WorkerSession, fence: Fence): Promise<void> {
     const own = peers.find(({ id }) => id === session.id)!.configured;
-    const { eligible, max } = shareOf(own, units, peers);
-    this.#giveUpAllBut(eligible);
-    const kept = [...this.#owned.values()].filter(({ isGivenUp }) => !isGivenUp);
+    const shares = sharesOf(own, units, peers);
+    this.#giveUpAllBut(shares.flatMap((share) => share.units));
+    for (const share of shares) await this.#settleShare(share, session, fence);
+  }
+
+  async #settleShare({ units, max }: Share, session: WorkerSession, fence: Fence): Promise<void> {
+    const names = new Set(units.map(({ name }) => name));
+    const kept = [...this.#owned.values()].filter(({ unit, isGivenUp }) => !isGivenUp && names.has(unit.name));
     // What was taken last has got warm least.
     for (const owned of kept.slice(max)) this.#giveUp(owned);
-    if (kept.length >= max) return;
+    if (kept.length >= max || fence.lost.aborted) return;
     const wanted = shuffled(
-      eligible.filter(({ name }) => !this.#owned.has(name)),
+      units.filter(({ name }) => !this.#owned.has(name)),
       this.#options.random,
     );
-    const names = wanted.map(({ name }) => name);
-    const taken = await fence.ask(() => session.take(names, max - kept.length));
-    if (taken.length > 0) this.#options.log.info({ units: taken, owned: kept.length + taken.length }, 'this worker takes over');
+    const taken = await fence.ask(() =>
+      session.take(
+        wanted.map(({ name }) => name),
+        max - kept.length,
+      ),
+    );
+    if (taken.length > 0)
+      this.#options.log.info({ units: taken, owned: this.#owned.size + taken.length }, 'this worker takes over');
     if (fence.lost.aborted) return;
     this.#begin(wanted, taken);
   }

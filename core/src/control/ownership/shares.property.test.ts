@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Peer } from '../../store/workers.ts';
-import { shareOf } from './shares.ts';
+import { sharesOf } from './shares.ts';
 import type { Unit } from './units.ts';
 
 // Everybody reckons for himself, and together nothing is left over and nobody is asked for what another one may not do.        (P11)
@@ -19,7 +19,7 @@ const fleets = fc.array(
 );
 
 const shares = (fleet: readonly Peer[]) =>
-  fleet.map(({ configured }) => shareOf(configured, Object.keys(configured).map(unit), fleet));
+  fleet.map(({ configured }) => sharesOf(configured, Object.keys(configured).map(unit), fleet));
 
 test('whatever workers are configured with, their shares are enough for all units, and nobody who may do one counts less than he can take', () =>
   fc.assert(
@@ -27,9 +27,13 @@ test('whatever workers are configured with, their shares are enough for all unit
       const fleet = told.map((peer, i): Peer => ({ ...peer, id: `w${i}`, isLate: false }));
       const each = shares(fleet);
       const known = new Set(fleet.flatMap(({ configured }) => Object.keys(configured)));
-      for (const name of known) expect(each.some(({ eligible }) => eligible.some((one) => one.name === name))).toBe(true);
-      expect(each.reduce((sum, { max }) => sum + max, 0)).toBeGreaterThanOrEqual(known.size);
-      for (const { eligible, max } of each) expect(max).toBeLessThanOrEqual(eligible.length);
+      for (const name of known) {
+        // Whatever else they own: those who may do it have room for it, and for all that the same ones may do.
+        const of = each.flat().filter(({ units }) => units.some((one) => one.name === name));
+        expect(of.length).toBeGreaterThan(0);
+        expect(of.reduce((sum, { max }) => sum + max, 0)).toBeGreaterThanOrEqual(of[0]!.units.length);
+      }
+      for (const { units, max } of each.flat()) expect(max).toBeLessThanOrEqual(units.length);
     }),
   ));
 
@@ -41,7 +45,7 @@ test('who is configured alike gets alike, to within one', () =>
         { length: workers },
         (_, i): Peer => ({ id: `w${i}`, configured, configuredAtMs: 0, isLate: false }),
       );
-      for (const { max } of shares(fleet)) expect(max).toBe(Math.ceil(units / workers));
+      for (const own of shares(fleet)) expect(own.map(({ max }) => max)).toEqual([Math.ceil(units / workers)]);
     }),
   ));
 
@@ -49,9 +53,12 @@ test('a unit that is configured anew belongs to those who have it so; what nobod
   const old: Peer = { id: 'old', configured: { changed: '1', same: '1', dropped: '1' }, configuredAtMs: 1, isLate: false };
   const fresh: Peer = { id: 'new', configured: { changed: '2', same: '1', added: '1' }, configuredAtMs: 2, isLate: false };
   const names = (of: Peer, fleet: readonly Peer[]) =>
-    shareOf(of.configured, Object.keys(of.configured).map(unit), fleet).eligible.map(({ name }) => name);
-  expect(names(old, [old, fresh])).toEqual(['same', 'dropped']);
-  expect(names(fresh, [old, fresh])).toEqual(['changed', 'same', 'added']);
+    sharesOf(of.configured, Object.keys(of.configured).map(unit), fleet)
+      .flatMap(({ units }) => units)
+      .map(({ name }) => name)
+      .toSorted();
+  expect(names(old, [old, fresh])).toEqual(['dropped', 'same']);
+  expect(names(fresh, [old, fresh])).toEqual(['added', 'changed', 'same']);
   // Once no newer one lives, the older ones do it again.
-  expect(names(old, [old])).toEqual(['changed', 'same', 'dropped']);
+  expect(names(old, [old])).toEqual(['changed', 'dropped', 'same']);
 });

@@ -152,9 +152,7 @@ async function follow(options: LiveOptions, { rereads, aside, owner, owners, dat
   status.aside = aside.reasons;
   const { syncs, checkpoints } = opened;
   refuseTakenOver(unit, decodeLive(await checkpoints.read(unit)), owners);
-  // Who has to end takes nothing from whoever has it now.
-  signal.throwIfAborted();
-  const { epoch, checkpoint } = await checkpoints.acquire(unit);
+  const { epoch, checkpoint } = await checkpoints.acquire(unit, signal);
   let kept = decodeLive(checkpoint);
   const isTooOld = kept !== null && kept.position !== null && clock.now() - kept.keptAtMs > POSITION_MS;
   if (kept !== null && isTooOld) kept = lost(kept);

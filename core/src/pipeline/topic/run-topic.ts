@@ -101,7 +101,7 @@ async function follow(options: TopicOptions): Promise<void> {
   const { sync, checkpoints } = opened;
   await whilePaused(sync, options);
   if (stop.aborted || signal.aborted) return;
-  const { epoch, checkpoint } = await checkpoints.acquire(unit);
+  const { epoch, checkpoint } = await checkpoints.acquire(unit, signal);
   let kept = decodeTopic(checkpoint);
   const lose = async (envelope: TopicEnvelope, error: unknown) => {
     kept = lost(envelope, error, options);
