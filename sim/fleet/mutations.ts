@@ -50,7 +50,6 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a worker lets itself be heard too rarely',
     promise: 'P11',
-    test: takenOver,
     edits: [workers('export const BEAT_MS = 2000;', 'export const BEAT_MS = 20_000;')],
   },
   {
@@ -102,13 +101,11 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'who has his part of what all may do has no room for what only he may',
     promise: 'P11',
-    edits: [
-      ownership(
-        '    for (const share of shares) await this.#settleShare(share, session, fence);',
-        `    const all = { units: shares.flatMap((share) => share.units), max: Math.ceil(units.length / peers.length) };
-    await this.#settleShare(all, session, fence);`,
-      ),
-    ],
+    edits: [shares('const name = workers.map(({ id }) => id).join();', "const name = '';")],
+    test: {
+      file: 'core/src/control/ownership/shares.property.test.ts',
+      name: 'whatever workers are configured with, their shares are enough for all units, and nobody who may do one counts less than he can take',
+    },
   },
   {
     name: 'the oldest configuration counts',
