@@ -33,8 +33,9 @@ export class RedisQueues extends Announcements implements Queues {
     this.description = `${new URL(url).host}/${prefix}`;
     this.#prefix = `{${prefix}}`;
     this.checkpoints = {
-      acquire: (unit) =>
+      acquire: (unit, signal) =>
         this.#do(async (client) => {
+          signal?.throwIfAborted();
           const [epoch, checkpoint] = await client
             .multi()
             .hIncrBy(this.#unit(unit), 'epoch', 1)

@@ -18,7 +18,7 @@ export class SqlQueues extends Announcements implements Queues {
     this.store = store;
     const table = store.table('checkpoints');
     this.checkpoints = {
-      acquire: async (unit) => {
+      acquire: async (unit, signal) => {
         await store.ensure();
         return store.write(async (session) => {
           const rows = await session.query(
@@ -27,7 +27,7 @@ export class SqlQueues extends Announcements implements Queues {
             [unit],
           );
           return { epoch: rows[0]![0] as number, checkpoint: rows[0]![1] as string | null };
-        });
+        }, signal);
       },
       read: async (unit) => {
         if (!(await store.exists())) return null;
