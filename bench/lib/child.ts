@@ -1,6 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+/** Linux takes 128 KB in one argument. */
+const ARGUMENT_MAX = 100_000;
 
 /** Runs a script of this folder in a process of its own and answers the JSON that it prints last: memory is then its own. */
 export async function run<T>(script: string, input: unknown): Promise<T> {
@@ -17,7 +23,7 @@ export async function run<T>(script: string, input: unknown): Promise<T> {
 /** Starts a script that goes on running; the caller ends it. */
 export function start(script: string, input: unknown): ChildProcess {
   const file = fileURLToPath(new URL(script, import.meta.url));
-  return spawn(process.execPath, [file, JSON.stringify(input)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn(process.execPath, [file, argumentOf(input)], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 /** The first line of JSON that a long-running script prints. */
@@ -37,9 +43,22 @@ export async function stop(child: ChildProcess): Promise<void> {
   await once(child, 'close');
 }
 
+/** An argument of a script: in a file, where one argument does not hold it. */
+export function argumentOf(input: unknown): string {
+  const text = JSON.stringify(input);
+  if (text.length < ARGUMENT_MAX) return text;
+  const file = join(mkdtempSync(join(tmpdir(), 'tidemark-bench-')), 'input.json');
+  writeFileSync(file, text);
+  return file;
+}
+
 /** What a script was given. */
 export function input<T>(): T {
-  return JSON.parse(process.argv[2]!) as T;
+  const given = process.argv[2]!;
+  if (!given.endsWith('input.json')) return JSON.parse(given) as T;
+  const text = readFileSync(given, 'utf8');
+  rmSync(dirname(given), { recursive: true });
+  return JSON.parse(text) as T;
 }
 
 export function output(value: unknown): void {

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { argumentOf } from './child.ts';
 
 /** A script of this folder in a process of its own that is asked one thing after the other, over Node's channel. */
 export class SpokenChild implements AsyncDisposable {
@@ -10,7 +11,7 @@ export class SpokenChild implements AsyncDisposable {
 
   constructor(script: string, input: unknown, execArgv: readonly string[] = []) {
     const file = fileURLToPath(new URL(script, import.meta.url));
-    this.#child = fork(file, [JSON.stringify(input)], {
+    this.#child = fork(file, [argumentOf(input)], {
       execArgv: [...execArgv],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
