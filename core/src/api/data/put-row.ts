@@ -1,22 +1,17 @@
 import { newRow, type Row } from '../../model/value.ts';
-import { answerWrite, readWait } from './answer-write.ts';
-import type { DataEndpoint, RowParams } from './data-endpoints.ts';
-import { conditionOf } from './etag.ts';
-import { type AskedTable, askedTable } from './find-table.ts';
+import { answerWrite } from './answer-write.ts';
+import { askedRow } from './asked-row.ts';
+import type { DataEndpoint } from './data-endpoints.ts';
+import type { AskedTable } from './find-table.ts';
 import { readBody, refuseMissing, withoutKey } from './read-body.ts';
-import { readKey } from './read-key.ts';
 import { stamped } from './stamped.ts';
-import { differing, noRow, refuseReadOnly, writeRow } from './write-row.ts';
+import { differing, noRow, writeRow } from './write-row.ts';
 
 /** `PUT /data/<connection>/<table>/<key>`: the row as it is sent in the place of what is there; with If-None-Match: * a new one. */
 export const putRow: DataEndpoint = (api, parts) => {
   api.put('/:connection/:table/:key', { config: { role: 'operate' } }, async (request, reply) => {
-    const asked = await askedTable(parts, request);
-    refuseReadOnly(asked);
-    const wait = readWait(asked, request);
+    const { asked, wait, key, named, check } = await askedRow(parts, request);
     const { rows, path } = asked;
-    const { key, row: named } = readKey((request.params as RowParams).key, rows);
-    const check = conditionOf(request.headers, rows);
     const sent = withoutKey(readBody(request.body, rows), named, rows);
     refuseMissing({ ...named, ...sent }, rows);
     let isNew = false;
