@@ -1,4 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { EmulatorCredentials } from '@tidemark/emulator';
 import { firstLine, start, stop } from './child.ts';
 import { names } from './contact.ts';
@@ -8,10 +11,11 @@ export type TargetConnection =
   | { readonly type: 'sqlite'; readonly path: string }
   | { readonly type: 'mongodb'; readonly url: string; readonly decimals: 'decimal128' | 'double' };
 
-/** An emulator in a process of its own. */
+/** An emulator in a process of its own, and a folder for the state of what reads it: a store that lies about is none of a bench's. */
 export class BenchOrg implements AsyncDisposable {
   readonly credentials: EmulatorCredentials;
   readonly #child: ChildProcess;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'tidemark-bench-org-'));
 
   private constructor(child: ChildProcess, credentials: EmulatorCredentials) {
     this.#child = child;
@@ -39,7 +43,7 @@ export class BenchOrg implements AsyncDisposable {
     // In PostgreSQL the columns are named as the limit's table names them: in lower case.
     const spelled = Object.entries(fields).map(([name, from]) => [target.type === 'postgres' ? name.toLowerCase() : name, from]);
     return JSON.stringify({
-      ...(options.store === undefined ? {} : { store: { url: options.store } }),
+      store: { url: options.store ?? join(this.#folder, 'state.db') },
       connections: {
         org: { type: 'salesforce', loginUrl, auth: { flow: 'client-credentials', clientId, clientSecret } },
         db: target,
@@ -56,5 +60,6 @@ export class BenchOrg implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await stop(this.#child);
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
