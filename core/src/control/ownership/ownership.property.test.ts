@@ -62,7 +62,7 @@ class SimulatedWorker {
       self: { name, version: '1', startedAtMs: clock.now() },
       clock,
       random,
-      log: { debug() {}, info() {}, warn() {}, error() {} },
+      log: { debug() {}, warn() {}, error() {}, info: (data) => this.#isSaid(data) },
       stop: this.stopped.signal,
       signal: new AbortController().signal,
       units: () => units,
@@ -85,6 +85,12 @@ class SimulatedWorker {
         this.failure = error;
       },
     );
+  }
+
+  /** What it says to own is what it works on and has not been told to give up. */
+  #isSaid(data: { readonly owned?: number }): void {
+    const own = [...this.working.values()].filter(({ stop, signal }) => !stop.aborted && !signal.aborted).length;
+    if (data.owned !== undefined && data.owned !== own) this.failure = new Error(`it says ${data.owned} and works on ${own}`);
   }
 
   /** Of what it works on, that which nothing has told it to let go at once. */

@@ -162,7 +162,7 @@ export class Ownership {
 
   async #settleShare({ units, max }: Share, session: WorkerSession, fence: Fence): Promise<void> {
     const names = new Set(units.map(({ name }) => name));
-    const kept = [...this.#owned.values()].filter(({ unit, isGivenUp }) => !isGivenUp && names.has(unit.name));
+    const kept = this.#kept().filter(({ unit }) => names.has(unit.name));
     // What was taken last has got warm least.
     for (const owned of kept.slice(max)) this.#giveUp(owned);
     if (kept.length >= max || fence.lost.aborted) return;
@@ -176,10 +176,9 @@ export class Ownership {
         max - kept.length,
       ),
     );
-    if (taken.length > 0)
-      this.#options.log.info({ units: taken, owned: this.#owned.size + taken.length }, 'this worker takes over');
     if (fence.lost.aborted) return;
     this.#begin(wanted, taken);
+    if (taken.length > 0) this.#options.log.info({ units: taken, owned: this.#kept().length }, 'this worker takes over');
   }
 
   #begin(units: readonly Unit[], taken: readonly string[]): void {
@@ -234,6 +233,11 @@ export class Ownership {
     const over = [...this.#owned.values()].filter(({ isOver, isGivenUp }) => isOver && isGivenUp);
     for (const { unit } of over) this.#owned.delete(unit.name);
     return over.map(({ unit }) => unit.name);
+  }
+
+  /** All that is not given up. */
+  #kept(): Owned[] {
+    return [...this.#owned.values()].filter(({ isGivenUp }) => !isGivenUp);
   }
 
   #isIdle(): boolean {
