@@ -6,6 +6,7 @@ import type { Store } from '../store/store.ts';
 import type { Budgets } from './budget/budgets.ts';
 import type { Hooks } from './hooks.ts';
 import type { OrgDirectory } from './orgs/org-directory.ts';
+import type { Pauses } from './pauses.ts';
 import type { UnderWay } from './under-way.ts';
 
 export interface EngineOptions {
@@ -26,4 +27,5 @@ export interface EngineParts extends EngineOptions {
   readonly directory: OrgDirectory;
   readonly budgets: Budgets;
   readonly underWay: UnderWay;
+  readonly pauses: Pauses;
 }

@@ -33,6 +33,7 @@ import { Orgs } from './orgs/orgs.ts';
 import { overviewOf, type SyncOverview } from './overview.ts';
 import { type PackageFacts, type PackageQuestions, packageFacts } from './package-facts.ts';
 import { type Choice, Pairings } from './pairings.ts';
+import { Pauses } from './pauses.ts';
 import { type RecordStory, recordStory } from './record-story.ts';
 import { refuseReading } from './refuse-reading.ts';
 import { runSchedules, type Schedules, type StartOptions } from './run-schedules.ts';
@@ -83,7 +84,8 @@ export class Engine implements AsyncDisposable {
     const connection = (name: string) => this.#connections.get(name);
     this.hooks = new Hooks({ ...options, connection });
     this.tables = new ServedTables({ ...options, connection });
-    const parts = { ...options, budgets, connection, hooks: this.hooks, directory, underWay: new UnderWay() };
+    const pauses = new Pauses(options.store, options.clock);
+    const parts = { ...options, budgets, connection, hooks: this.hooks, directory, underWay: new UnderWay(), pauses };
     this.#parts = { ...parts, syncs: new Syncs(parts), pairings: new Pairings(parts) };
   }
 

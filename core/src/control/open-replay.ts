@@ -48,6 +48,7 @@ export async function openReplay(options: OpenReplayOptions): Promise<OpenedRepl
       target,
       steps,
       checkpoints,
+      paused: () => store.paused(sync.name),
       store,
       clock,
       random,

@@ -29,7 +29,8 @@ export async function openSync(
     refuseBlindComparison(sync, target);
     const checkpoints = target.checkpoints ?? store.checkpoints;
     const outcomes = parts.hooks.outcomesOf(sync, steps.ownKey);
-    return { config: sync, source, target, steps, checkpoints, store, clock, random, log, gate, outcomes };
+    const paused = () => parts.pauses.has(sync.name);
+    return { config: sync, source, target, steps, checkpoints, store, clock, random, log, paused, gate, outcomes };
   } catch (error) {
     await source[Symbol.asyncDispose]();
     await steps?.[Symbol.asyncDispose]();

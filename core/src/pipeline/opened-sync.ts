@@ -19,6 +19,8 @@ export interface OpenedSync {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Whether the user has paused it, as of a few seconds ago. */
+  paused(): Promise<boolean>;
   /** Keeps polls and stream apart; null when no stream feeds the sync. */
   readonly gate: WriteGate | null;
   /** Absent where nobody asks what became of single records. */

@@ -90,6 +90,7 @@ export function dryStore(store: Store, onFailures: (failures: readonly NewFailur
 
     setPaused: async () => {},
     paused: (sync) => store.paused(sync),
+    pausedSyncs: () => store.pausedSyncs(),
     async seen(sync, keys) {
       const known = new Map(await store.seen(sync, keys));
       for (const key of keys) {

@@ -48,6 +48,10 @@ export function sqlStore(database: Database): Store {
       const found = await db.selectFrom('paused_syncs').select('sync').where('sync', '=', toStored(sync)).executeTakeFirst();
       return found !== undefined;
     },
+    async pausedSyncs() {
+      const found = await db.selectFrom('paused_syncs').select('sync').execute();
+      return new Set(found.map(({ sync }) => fromStored(sync)));
+    },
 
     async seen(sync, keys) {
       if (keys.length === 0) return new Map();

@@ -132,6 +132,7 @@ export interface Store extends AsyncDisposable {
 
   setPaused(sync: string, paused: boolean): Promise<void>;
   paused(sync: string): Promise<boolean>;
+  pausedSyncs(): Promise<ReadonlySet<string>>;
 
   seen(sync: string, keys: readonly string[]): Promise<ReadonlyMap<string, Seen>>;
   /** Remembers, and forgets what is stamped before `keepFromMs`. */

@@ -407,6 +407,8 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
         await store.setPaused(sync, true);
         await store.setPaused(sync, true);
         expect([await store.paused(sync), await store.paused(other)]).toEqual([true, false]);
+        const paused = await store.pausedSyncs();
+        expect([paused.has(sync), paused.has(other)]).toEqual([true, false]);
         await store.setPaused(sync, false);
         await store.setPaused(other, false);
         expect(await store.paused(sync)).toBe(false);

@@ -44,7 +44,7 @@ export class LiveSync {
   }
 
   paused(): Promise<boolean> {
-    return this.opened.store.paused(this.name);
+    return this.opened.paused();
   }
 
   /**

@@ -52,7 +52,7 @@ export class TopicSync {
   }
 
   paused(): Promise<boolean> {
-    return this.opened.store.paused(this.name);
+    return this.opened.paused();
   }
 
   /** Takes events through the steps. What cannot go on is kept as a failure, durable when this resolves. */
