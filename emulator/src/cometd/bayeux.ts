@@ -157,9 +157,13 @@ const unknownClientAdvice = { reconnect: 'handshake', interval: 0 };
 
 const namesOf = ({ subscription }: ServerMessage): unknown[] => (subscription === undefined ? [] : [subscription].flat());
 
-/** Where the client wants to start, by its map of channels; new events only when it says nothing. */
+/**
+ * Where the client wants to start, by its map of channels; new events only when it says nothing. Some clients leave the
+ * filter of a PushTopic channel out of the map's key.
+ */
 function startOf(channel: StreamChannel, replay: unknown): number {
-  const wanted = (replay as Record<string, unknown> | undefined)?.[channel.name] ?? -1;
+  const positions = (replay ?? {}) as Record<string, unknown>;
+  const wanted = positions[channel.name] ?? positions[channel.name.replace(/\?.*$/s, '')] ?? -1;
   if (!Number.isSafeInteger(wanted)) throw new BayeuxError(errors.replayId(wanted));
   try {
     return channel.resolve(wanted as number);

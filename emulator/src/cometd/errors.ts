@@ -22,6 +22,9 @@ export const errors = {
   noCookie: (clientId: string) => `400::Client ${clientId} has established a session, but no BAYEUX_BROWSER cookie present`,
   noChannel: (name: string) => `400::The channel you requested to subscribe to does not exist {${name}}`,
   cannotCreate: (name: string) => `403::Cannot create channel ${name}`,
+  filter: (expression: string) => `400::The filter of the subscription cannot be read: ${expression}`,
+  filterField: (field: string) =>
+    `400::The filter of the subscription uses a field that the query of the PushTopic has not: ${field}`,
   connectionType: (type: string) => `400::Invalid connection type ${type}`,
   // Two blanks, as it is on the wire.
   replayId: (replayId: unknown) =>

@@ -6,13 +6,15 @@ import { errors } from './errors.ts';
 import { matchingRecords, type PushTopicQuery, readPushTopicQuery } from './push-topic.ts';
 import { replayStruck } from './replay-faults.ts';
 import { createRetainedLog, type RetainedLog } from './retained-log.ts';
+import { readTopicFilter, type TopicRecord } from './topic-filter.ts';
 import { BayeuxError, type StreamChannel } from './types.ts';
 
 type EventType = 'created' | 'updated' | 'deleted' | 'undeleted';
 
 interface TopicEvent {
   type: EventType;
-  sobject: Record<string, unknown>;
+  /** With all fields of the query, for filters to test; of a deleted record only the id is told. */
+  sobject: TopicRecord;
 }
 
 interface PushTopic {
@@ -25,7 +27,10 @@ interface PushTopic {
 
 /** The org's PushTopics: records that say which changes are told on `/topic/<Name>`. */
 export interface PushTopics {
-  /** @throws {BayeuxError} there is no such topic, or the user may not hear it. */
+  /**
+   * `/topic/T`, or with a filter `/topic/T?Industry='Energy'`.
+   * @throws {BayeuxError} there is no such topic, or the user may not hear it.
+   */
   channel(name: string, userId: string): StreamChannel;
 }
 
@@ -113,7 +118,7 @@ export function createPushTopics(parts: {
       const sobject = matching.get(id);
       // A purged record can be asked nothing more: it is told when the topic takes every record.
       if (!sobject && !(kind === 'purge' && query.where === '')) continue;
-      log.append({ type, sobject: type === 'deleted' ? { Id: id } : (sobject as Record<string, unknown>) });
+      log.append({ type, sobject: sobject ?? { Id: id } });
       told = true;
     }
     return told;
@@ -130,27 +135,29 @@ export function createPushTopics(parts: {
   refresh();
 
   return {
-    channel(name, userId) {
+    channel(channelName, userId) {
       refresh();
+      const [, name = '', expression] = /^\/topic\/([^?]*)(?:\?(.*))?$/s.exec(channelName) ?? [];
       const topic = topics.get(name);
-      if (!topic) throw new BayeuxError(errors.noChannel(`/topic/${name}`));
+      if (!topic) throw new BayeuxError(errors.noChannel(channelName));
       const { query, log } = topic;
       const sees = (field: string) => access.canSeeField(userId, query.object, field);
       if (!access.canRead(userId, 'PushTopic')) throw new BayeuxError(errors.notEnabled);
       if (!access.canRead(userId, query.object)) throw new BayeuxError(errors.noEntity);
       if (!query.whereFields.every(sees)) throw new BayeuxError(errors.hiddenWhere);
+      const passes = expression === undefined ? () => true : readTopicFilter(expression, query.fields.filter(sees));
+      const shown = ({ type, sobject }: TopicEvent) =>
+        Object.fromEntries(Object.entries(sobject).filter(([field]) => (type === 'deleted' ? field === 'Id' : sees(field))));
       return {
-        name: `/topic/${name}`,
+        name: channelName,
         allocation,
         namesClient: true,
-        resolve: (replayId) => log.resolve(replayStruck(faults, `/topic/${name}`, replayId)),
+        resolve: (replayId) => log.resolve(replayStruck(faults, channelName, replayId)),
         read(after, max) {
           const { events, next } = log.read(after, max);
-          const seen = events.map(({ replayId, createdDate, content: { type, sobject } }) => ({
-            data: () => ({
-              event: { createdDate, replayId, type },
-              sobject: Object.fromEntries(Object.entries(sobject).filter(([field]) => sees(field))),
-            }),
+          const passed = events.filter(({ content }) => passes(content.sobject));
+          const seen = passed.map(({ replayId, createdDate, content }) => ({
+            data: () => ({ event: { createdDate, replayId, type: content.type }, sobject: shown(content) }),
           }));
           return { events: seen, next };
         },

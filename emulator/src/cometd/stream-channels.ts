@@ -37,7 +37,7 @@ export function createStreamChannels(parts: {
     open(name, userId) {
       if (typeof name !== 'string' || name === '') throw new BayeuxError(errors.noSubscription);
       if (!name.startsWith('/')) throw new BayeuxError(errors.noSlash);
-      if (name.startsWith('/topic/')) return topics.channel(name.slice('/topic/'.length), userId);
+      if (name.startsWith('/topic/')) return topics.channel(name, userId);
       if (name.startsWith('/u/')) return generic.channel(name, userId);
       if (!/^\/(data|event)\//.test(name)) throw new BayeuxError(errors.cannotCreate(name));
       const channel = bus.channel(name);
