@@ -20,6 +20,7 @@ import { type Client, type Pool, query, transaction } from './driver.ts';
 import { isAboutARecord, rejectionOf } from './errors.ts';
 import { quoteName } from './identifiers.ts';
 import { qualified } from './layout.ts';
+import { refuseUnwritable } from './side-rights.ts';
 import { describeRelation, type SourceColumn } from './source-schema.ts';
 import { fromPostgres, toPostgresText } from './values.ts';
 import { WRITE_SETTINGS } from './write.ts';
@@ -36,7 +37,7 @@ export interface SideParts {
 
 /** One table as a side of a two-way sync: rows are locked from the reading to the commit. */
 export async function openSide({ pool, config, spec, openSource }: SideParts, signal: AbortSignal): Promise<Side> {
-  const { side, link, unit } = spec;
+  const { side, link, unit, writes } = spec;
   const fields = [...new Set([...spec.fields, ...(link === null ? [] : [link])])];
   const read = { from: side, where: undefined, fields, exclude: [], startAtMs: null };
   const source = await openSource({ ...read, ...(unit === null ? {} : { unit }) });
@@ -45,6 +46,10 @@ export async function openSide({ pool, config, spec, openSource }: SideParts, si
     const table = await readTable(client, config.schema, side.table);
     if (table === null || !['r', 'p'].includes(table.kind)) {
       throw new RequestRefusedError(`${described.name} is no table, so that it cannot be a side of a two-way sync`);
+    }
+    if (unit !== null) {
+      const columns = [...writes, ...(link === null ? [] : [link])];
+      await refuseUnwritable(client, { schema: config.schema, table: side.table, columns, link, unit });
     }
     const isUnique = link === null || (await hasUniqueIndex(client, config.schema, side.table, link));
     return new PostgresSide({ pool, config, spec, source, link, isUnique, unit, ...described });

@@ -1,8 +1,10 @@
 import {
   type Clock,
+  ConfigError,
   keyOf,
   keyParts,
   newRow,
+  type Problem,
   RequestRefusedError,
   type Row,
   type Side,
@@ -26,7 +28,7 @@ const keysInAQuery = 200;
 /** One table as a side of a two-way sync. SQLite lets one write at a time: its lock is held from the reading to the commit. */
 export async function openSide(
   client: SqliteClient,
-  { side, link, fields, unit }: Omit<SideSpec<SqliteSideSpec>, 'unit'> & { readonly unit: string | null },
+  { side, link, fields, writes, unit }: Omit<SideSpec<SqliteSideSpec>, 'unit'> & { readonly unit: string | null },
   clock: Clock,
 ): Promise<Side> {
   const capture = side.capture ? await openCapture(client, side.table) : null;
@@ -37,11 +39,28 @@ export async function openSide(
   };
   const layout = await sourceLayout(client, spec);
   const source = new SqliteSource(client, layout, spec, capture, clock);
-  const { kind, uniques } = await client.call('describeTable', side.table);
+  const { kind, uniques, columns } = await client.call('describeTable', side.table);
   if (kind === 'view') throw new RequestRefusedError(`${side.table} is a view, which cannot be a side of a two-way sync`);
+  const generated = new Set(columns.filter((column) => column.generated).map(({ name }) => name));
+  if (unit !== null) {
+    refuseGenerated(
+      side.table,
+      [...writes, ...(link === null ? [] : [link])].filter((name) => generated.has(name)),
+      unit,
+    );
+  }
   const isUnique = link === null || uniques.some((columns) => columns.length === 1 && columns[0] === link);
   const parts = { client, layout, source, link, unit, clock, captured: capture !== null, isUnique };
   return new SqliteSide(parts);
+}
+
+/** They would stop the sync at its first change: they are named before. */
+function refuseGenerated(table: string, columns: readonly string[], unit: string): void {
+  const problems = columns.map((column): Problem => {
+    const message = `SQLite computes ${quoted(table)}.${quoted(column)} itself`;
+    return { place: `syncs.${unit}.fields.${column}`, severity: 'error', message, hint: 'let it flow the other way only (to:)' };
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
 }
 
 interface SideParts {

@@ -205,6 +205,26 @@ describe.each([
     await expect(engine.refetch('accounts', ['1'], { signal })).rejects.toThrow('accounts is a two-way sync');
   });
 
+  test('a column that its database computes is named before anything runs, and may flow the other way', async () => {
+    await app.exec(
+      `ALTER TABLE customers ADD COLUMN shout TEXT GENERATED ALWAYS AS (upper(name)) ${name === 'SQLite' ? 'VIRTUAL' : 'STORED'}`,
+    );
+    const place = 'syncs.accounts.fields.shout';
+    const problemsOf = async (fields: object) => {
+      await engine[Symbol.asyncDispose]();
+      engine = await open({ fields });
+      return (await engine.check(signal)).filter((problem) => problem.place === place);
+    };
+    expect(await problemsOf({ name: 'Name', shout: 'Phone' })).toMatchObject([
+      { severity: 'error', message: expect.stringContaining('computes'), hint: expect.stringContaining('to:') },
+    ]);
+    expect(await run()).toMatchObject({ state: 'failed', error: { message: expect.stringContaining(place) } });
+    expect(await problemsOf({ name: 'Name', shout: { field: 'Phone', to: 'crm' } })).toEqual([]);
+    await app.exec("INSERT INTO customers (name) VALUES ('Acme')");
+    await settle();
+    expect(accounts()).toEqual([['Acme', 'ACME', null]]);
+  });
+
   test('verify: no difference after a clean run, what comes late is brought, and what is lost is found and mended', async () => {
     const verify = (repair = false) => engine.verify('accounts', { repair, signal });
     await expect(verify()).rejects.toMatchObject({ hint: 'tidemark run accounts' });
