@@ -196,6 +196,34 @@ test('check says what a side lacks', async () => {
   );
 });
 
+test('a field that the user may not edit is named with what grants it, and may flow the other way', async () => {
+  app.exec("INSERT INTO customers (name, phone) VALUES ('Acme', '1')");
+  await settle();
+  const { userId } = emulator.users.list().find(({ username }) => username === emulator.credentials.username)!;
+  const permit = (edit: boolean) => emulator.users.permit(userId, { fields: { 'Account.Phone': { edit } } });
+  permit(false);
+  app.exec("UPDATE customers SET phone = '2'");
+  expect(await engine.run('accounts', { signal })).toMatchObject({ state: 'failed', error: { code: 'schema_changed' } });
+  const place = 'syncs.accounts.fields.Phone';
+  const [problem] = (await engine.check(signal)).filter((each) => each.place === place);
+  expect(problem).toMatchObject({ severity: 'error', message: 'the user may not change Account.Phone' });
+  expect(problem!.hint).toContain('fieldPermissions Account.Phone: editable');
+  expect(await engine.run('accounts', { signal })).toMatchObject({ error: { message: expect.stringContaining(place) } });
+  expect(accounts().map(values)).toEqual([['Acme', '1', null, null]]);
+
+  permit(true);
+  // A process that goes on asks the org again after a quarter of an hour.
+  await engine[Symbol.asyncDispose]();
+  engine = await open();
+  await settle();
+  expectEqual();
+  expect(accounts().map(values)).toEqual([['Acme', '2', null, null]]);
+  permit(false);
+  await engine[Symbol.asyncDispose]();
+  engine = await open({ fields: { name: 'Name', phone: { field: 'Phone', to: 'app' } } });
+  expect((await engine.check(signal)).filter(({ severity }) => severity === 'error')).toEqual([]);
+});
+
 test('live: a change of either side reaches the other at once, its echo is swallowed, and a quiet pair asks the org nothing (P8)', async () => {
   await engine[Symbol.asyncDispose]();
   engine = await open({ live: true, every: '1h' });

@@ -61,12 +61,7 @@ export async function writeCollection(
 
 /** A field that was there when the org was described, and is not any more: no record's fault. */
 function refuseLostField({ object, columns, key }: WritePlan, code: string | undefined, message: string): void {
-  const named =
-    code === 'INVALID_FIELD'
-      ? /No such column '([^']+)'/i.exec(message)?.[1]
-      : code === 'INVALID_FIELD_FOR_INSERT_UPDATE'
-        ? /fields: ([\w.]+)/i.exec(message)?.[1]
-        : undefined;
+  const named = code === 'INVALID_FIELD' ? /No such column '([^']+)'/i.exec(message)?.[1] : undefined;
   const field = [key?.name, ...columns.map(({ path }) => path)].find((name) => name?.toLowerCase() === named?.toLowerCase());
   if (named !== undefined && field !== undefined) throw lostField(object, field);
 }

@@ -229,6 +229,32 @@ test("the org's limit is waited for, a field that is gone is no record's fault",
   }
 });
 
+test(`a right to edit a field that is taken away is no record's fault; a field that only some records may not have is theirs (P2) ${evidence('documented', 'SOAP API Developer Guide, Core Data Types, INVALID_FIELD_FOR_INSERT_UPDATE')}`, async () => {
+  const { userId } = org.emulator.users.list().find(({ username }) => username === org.emulator.credentials.username)!;
+  const permit = (edit: boolean) => org.emulator.users.permit(userId, { fields: { 'Enrichment__c.Text__c': { edit } } });
+  for (const bulkAbove of [0, 1000]) {
+    const target = await org.target({ names: ['Key__c', 'Text__c'], to: { bulkAbove } });
+    permit(false);
+    await expect(write(target, rows(3))).rejects.toMatchObject({
+      code: 'schema_changed',
+      message: expect.stringContaining('Enrichment__c.Text__c'),
+    });
+    permit(true);
+    const refusing = await org.target({ names: ['Key__c', 'Text__c'], to: { bulkAbove: 1000 } }, { fetch: refusingOne });
+    expect(reasons(await write(refusing, rows(3)))).toContain('INVALID_FIELD_FOR_INSERT_UPDATE');
+  }
+});
+
+/** An org that does not take a field of the first record, for what that record is. */
+const refusingOne: typeof fetch = async (input, init) => {
+  const response = await fetch(input, init);
+  if (!String(input).includes('/composite/sobjects')) return response;
+  const [_, ...others] = (await response.json()) as object[];
+  const message = 'Unable to create/update fields: Text__c. Please check the security settings of this field';
+  const refused = { success: false, errors: [{ statusCode: 'INVALID_FIELD_FOR_INSERT_UPDATE', message, fields: ['Text__c'] }] };
+  return new Response(JSON.stringify([refused, ...others]), response);
+};
+
 /** The org after an admin renamed a field: it is described as it was. */
 function renaming(from: string, to: string): typeof fetch {
   return async (input, init) => {

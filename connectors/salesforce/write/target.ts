@@ -16,7 +16,7 @@ import type { Describes } from '../describe.ts';
 import { type JsonRecord, valueAt } from '../queries.ts';
 import { recordId } from '../record-id.ts';
 import { fromRest } from '../values.ts';
-import type { CollectionsContext } from './collections.ts';
+import { type CollectionsContext, lostField } from './collections.ts';
 import { findRecords, foldKey } from './find-records.ts';
 import { lacksParent, type Outcome, type Outgoing } from './outcome.ts';
 import { PreviewedOrg } from './previewed-org.ts';
@@ -79,6 +79,7 @@ export class SalesforceTarget implements Target {
       // First, so that a value that must be unique is free for who takes it over.
       await this.#delete(deletes, results, signal);
       await this.#write(upserts, results, signal);
+      await this.#refuseLostRight(results.values(), signal);
     } catch (error) {
       this.#org.broken();
       if (error instanceof SchemaChangedError) this.#parts.describes.forget(this.#plan.object);
@@ -126,6 +127,20 @@ export class SalesforceTarget implements Target {
         );
       }
     }
+  }
+
+  /** Some fields are refused for what a record is, such as a converted lead; one that the user may not write any more is no record's fault. */
+  async #refuseLostRight(results: Iterable<WriteResult>, signal: AbortSignal): Promise<void> {
+    const isAboutRights = (result: WriteResult) =>
+      result.status === 'rejected' && result.reason.code === 'INVALID_FIELD_FOR_INSERT_UPDATE';
+    if (![...results].some(isAboutRights)) return;
+    const { object, columns } = this.#plan;
+    const { describes } = this.#parts;
+    describes.forget(object);
+    const { fields } = await describes.get(object, signal);
+    const writable = new Set(fields.filter(({ createable, updateable }) => createable || updateable).map(({ name }) => name));
+    const lost = columns.find(({ parent, path }) => !writable.has(parent?.idField ?? path));
+    if (lost !== undefined) throw lostField(object, lost.path);
   }
 
   /** The records as they go out; those that cannot be said are refused here. */
