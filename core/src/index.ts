@@ -53,6 +53,7 @@ export type { Orgs, OrgView } from './control/orgs/orgs.ts';
 export type { Health, SyncOverview } from './control/overview.ts';
 export type { PackageFacts, PackageQuestions } from './control/package-facts.ts';
 export type { Choice } from './control/pairings.ts';
+export { remedyOf } from './control/remedy.ts';
 export type { SyncSchema } from './control/schema-changes.ts';
 export type { ServedTable } from './control/served-tables.ts';
 export { type OutlineBlock, type OutlineField, outlineOf, type SyncOutline } from './control/sync-outline.ts';

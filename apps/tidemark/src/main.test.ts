@@ -70,9 +70,16 @@ describe('run', () => {
     const { failures } = json(await place.call('failures', 'list', '--json'));
     expect(failures).toEqual([expect.objectContaining({ sync: 'people', key: 'b' })]);
     expect(failures[0]).not.toHaveProperty('row');
+    const listed = (await place.call('failures', 'list')).out;
+    expect(listed).toContain(`to do for ${failures[0].code}: ${failures[0].remedy}`);
+    expect(json(await place.call('failures', 'list', '--json', '--limit', '1', '--after', failures[0].id)).failures).toEqual([]);
+    expect(await place.call('failures', 'list', '--after', 'b')).toMatchObject({
+      exitCode: 2,
+      err: expect.stringContaining('id'),
+    });
     expect((await place.call('failures', 'retry', '--all')).exitCode).toBe(1);
     expect((await place.call('failures', 'discard', failures[0].id)).exitCode).toBe(0);
-    expect(json(await place.call('failures', 'list', '--json'))).toEqual({ failures: [] });
+    expect(json(await place.call('failures', 'list', '--json'))).toEqual({ failures: [], next: null });
     expect((await place.call('status')).exitCode).toBe(0);
   });
 });

@@ -47,6 +47,21 @@ describe('001-1 orgs in one table', () => {
   });
 });
 
+test('a table of all orgs that somebody dropped is filled anew by each of them, whoever makes it again (P1)', async () => {
+  await using world = new ManyOrgsWorld({ contacts });
+  await world.connect('acme', ['Adler']);
+  await world.connect('globex', ['Codd']);
+  const run = async (sync: string) => JSON.parse((await world.place.call('run', sync, '--json')).out);
+  for (const sync of ['contacts@acme', 'contacts@globex']) expect(await run(sync)).toMatchObject({ state: 'succeeded' });
+  world.rows('drop table contacts');
+  // One that has read nothing yet makes it: neither of the others finds it lacking.
+  await world.connect('initech', ['Dahl']);
+  for (const org of ['initech', 'globex', 'acme']) {
+    expect(await run(`contacts@${org}`)).toMatchObject({ state: 'succeeded', kind: 'full' });
+  }
+  expect(world.rows(inTable)).toMatchObject([{ last: 'Adler' }, { last: 'Codd' }, { last: 'Dahl' }]);
+});
+
 test('status counts the orgs that are well, and shows those that need somebody (001-1)', async () => {
   await using world = new ManyOrgsWorld({ contacts });
   const orgs = [];

@@ -61,6 +61,15 @@ export function checkDatasets(
   }
 }
 
+/** The syncs that write the very dataset that this one writes, by their checkpoints: of other orgs, or other parts of its source. */
+export function neighboursOf({ to, watermarkKey }: SyncConfig, syncs: Iterable<SyncConfig>): string[] {
+  const place = stableText(to.spec);
+  return [...syncs]
+    .filter((each) => each.watermarkKey !== watermarkKey && each.to.connection === to.connection)
+    .filter((each) => stableText(each.to.spec) === place)
+    .map((each) => each.watermarkKey);
+}
+
 interface Edge {
   readonly sync: string;
   readonly from: Dataset;

@@ -329,8 +329,8 @@ export class Engine implements AsyncDisposable {
     return outlineOf(this.config, name)!;
   }
 
-  /** Open failures, those that are tried next first. */
-  failures(filter: { sync?: string; ids?: readonly string[]; limit?: number }): Promise<readonly Failure[]> {
+  /** Open failures, those that are tried next first; after an id, in the order of ids. */
+  failures(filter: { sync?: string; ids?: readonly string[]; afterId?: string; limit?: number }): Promise<readonly Failure[]> {
     return this.#parts.store.failures(filter);
   }
 
@@ -339,6 +339,7 @@ export class Engine implements AsyncDisposable {
     sync?: string;
     state?: Conflict['state'];
     ids?: readonly string[];
+    before?: string;
     limit?: number;
   }): Promise<readonly Conflict[]> {
     return this.#parts.store.links.conflicts(filter);

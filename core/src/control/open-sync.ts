@@ -1,5 +1,6 @@
 import { InvariantError } from '../base/errors.ts';
 import { type SyncConfig, startAtMs } from '../config/config.ts';
+import { neighboursOf } from '../config/datasets.ts';
 import { fieldsToRead } from '../config/fields-to-read.ts';
 import type { Source, Target } from '../model/connector.ts';
 import type { DatasetSchema } from '../model/schema.ts';

@@ -108,11 +108,11 @@ export const remedies: readonly { readonly codes: readonly string[]; readonly re
 const byCode = new Map(remedies.flatMap(({ codes, remedy }) => codes.map((code) => [code, remedy] as const)));
 const byBeginning = [...byCode].flatMap(([code, remedy]) => (code.endsWith('*') ? [[code.slice(0, -1), remedy] as const] : []));
 
-/** In plain words, for whoever does not know the code. */
+/** In plain words, for whoever does not know the code. A place besides the target is a step, or one of two sides. */
 export function remedyOf({ code, place }: { readonly code: string; readonly place: string }): string {
   const known = byCode.get(code) ?? byBeginning.find(([beginning]) => code.startsWith(beginning))?.[1];
   if (known !== undefined) return known;
   return place === 'target'
     ? 'Mend the record where it comes from, or the mapping, then retry. Discard it to leave the target as it is.'
-    : `The step ${place} failed on this record. Mend the step or the record, then retry.`;
+    : `${place} did not take this record. Mend the record, or what is wrong there, then retry.`;
 }

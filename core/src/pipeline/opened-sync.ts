@@ -25,6 +25,8 @@ export interface OpenedSync {
   readonly gate: WriteGate | null;
   /** Absent where nobody asks what became of single records. */
   readonly outcomes?: Outcomes | undefined;
+  /** The other syncs that write the same dataset, by their checkpoints: of other orgs, or other parts of the source. */
+  neighbours?(): readonly string[];
 }
 
 export async function closeSync({ source, target, steps }: Pick<OpenedSync, 'source' | 'target' | 'steps'>): Promise<void> {

@@ -11,22 +11,29 @@ export interface PreparedTarget {
 /**
  * Makes what the target lacks. A table that somebody dropped holds nothing of what the checkpoint has
  * passed: a delta into a new one would leave a hole that nothing shows. So the checkpoint goes before the table comes, and the next
- * run is a full one (P1).
+ * run is a full one (P1). So do those of all others that write it: they find it there, and could not tell that it is another one.
  */
 export async function prepareTarget({
   target,
   checkpoints,
   config,
   log,
-}: Pick<OpenedSync, 'target' | 'checkpoints' | 'config' | 'log'>): Promise<PreparedTarget> {
-  const unit = config.watermarkKey;
-  const isMadeAnew = (await checkpoints.read(unit)) !== null && isNew(await target.plan());
-  if (isMadeAnew) {
+  neighbours = () => [],
+}: Pick<OpenedSync, 'target' | 'checkpoints' | 'config' | 'log' | 'neighbours'>): Promise<PreparedTarget> {
+  const own = config.watermarkKey;
+  const lost: string[] = [];
+  if (isNew(await target.plan())) {
+    for (const unit of [own, ...neighbours()]) if ((await checkpoints.read(unit)) !== null) lost.push(unit);
+  }
+  for (const unit of lost) {
     const { epoch } = await checkpoints.acquire(unit);
     await checkpoints.write(unit, epoch, null);
-    log.warn({ sync: config.name }, 'what it writes to is not there any more: it is made anew, and everything is read again');
   }
-  return { changes: await target.prepare(), isMadeAnew };
+  if (lost.length > 0) {
+    const told = 'what it writes to is not there any more: it is made anew, and everything is read again';
+    log.warn({ sync: config.name, checkpoints: lost }, told);
+  }
+  return { changes: await target.prepare(), isMadeAnew: lost.includes(own) };
 }
 
 /** Whether a target with these changes to make can be used as it is: what is only told of it is nothing to do. */

@@ -65,6 +65,8 @@ export interface LinkStore {
     state?: Conflict['state'] | readonly Conflict['state'][];
     ids?: readonly string[];
     keys?: readonly { leftKey: string; rightKey: string }[];
+    /** Only those with a smaller id. */
+    before?: string;
     limit?: number;
   }): Promise<readonly Conflict[]>;
   /** Open ones that have come to nothing. */

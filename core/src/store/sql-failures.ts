@@ -59,8 +59,12 @@ export function sqlFailures(database: Database): Pick<Store, FailureMethods> {
         }
       });
     },
-    async failures({ sync, dueAtMs, ids, keys, limit }) {
-      let query = db.selectFrom('failures').selectAll().orderBy('next_attempt_at_ms').orderBy('id');
+    async failures({ sync, dueAtMs, ids, keys, afterId, limit }) {
+      const all = db.selectFrom('failures').selectAll();
+      let query =
+        afterId === undefined
+          ? all.orderBy('next_attempt_at_ms').orderBy('id')
+          : all.where('id', '>', Number(afterId)).orderBy('id');
       if (sync !== undefined) query = query.where('sync', '=', toStored(sync));
       if (dueAtMs !== undefined) query = query.where('next_attempt_at_ms', '<=', dueAtMs);
       if (ids !== undefined) query = query.where(among('id', numbersOf(ids)));

@@ -124,11 +124,12 @@ export function sqlLinks(database: Database): LinkStore {
         return ids;
       });
     },
-    async conflicts({ sync, state, ids, keys, limit }) {
+    async conflicts({ sync, state, ids, keys, before, limit }) {
       let query = db.selectFrom('conflicts').selectAll().orderBy('id', 'desc');
       if (sync !== undefined) query = query.where('sync', '=', toStored(sync));
       if (state !== undefined) query = query.where('state', 'in', [state].flat());
       if (ids !== undefined) query = query.where(among('id', ids.map(Number).filter(Number.isSafeInteger)));
+      if (before !== undefined) query = query.where('id', '<', Number(before));
       if (keys !== undefined) {
         query = query.where(
           among(

@@ -115,11 +115,13 @@ export interface Store extends AsyncDisposable {
   putFailures(failures: readonly NewFailure[]): Promise<void>;
   /** A later change of failing records, as it would have been written: replaces the change, not the reason; spends no attempt. */
   mergeIntoFailures(sync: string, changes: readonly Pick<Failure, 'key' | 'op' | 'row' | 'stampMs'>[]): Promise<void>;
+  /** Those that are tried next first; after an id (`0` for all of them), in the order of ids, so that pages miss none. */
   failures(filter: {
     sync?: string;
     dueAtMs?: number;
     ids?: readonly string[];
     keys?: readonly string[];
+    afterId?: string;
     limit?: number;
   }): Promise<readonly Failure[]>;
   /** Keys of all open failures of a sync. */

@@ -131,6 +131,67 @@ test(`bad subrequests are refused as a whole ${evidence('documented', 'REST API 
   expect(nested.json.compositeResponse[0].httpStatusCode).toBe(400);
 });
 
+const collation = evidence(
+  'documented',
+  'REST API Developer Guide, Composite Request Body, collateSubrequests; the grouping is one of many',
+);
+
+test(`what does the same to records may run together, and only a reference keeps an order ${collation}`, async () => {
+  const query = { method: 'GET', url: `${base}/query?q=SELECT+Id+FROM+Account+WHERE+Name='Apart'`, referenceId: 'q' };
+  const between = async (options: object, version: string) => {
+    const compositeRequest = [create('a', 'Apart'), query, create('b', 'Apart')];
+    const reply = await org.call('POST', '/composite', { version, body: { compositeRequest, ...options } });
+    const parts = reply.json.compositeResponse as { referenceId: string; body: { totalSize: number } }[];
+    expect(parts.map(({ referenceId }) => referenceId)).toEqual(['a', 'q', 'b']);
+    const found = parts[1]!.body.totalSize;
+    org.emulator.org.write((t) => {
+      for (const { body } of parts) if ('id' in body) t.delete('Account', String(body.id));
+    });
+    return found;
+  };
+  expect(await between({}, 'v62.0')).toBe(2);
+  expect(await between({ collateSubrequests: true }, 'v48.0')).toBe(2);
+  expect(await between({}, 'v48.0')).toBe(1);
+  expect(await between({ collateSubrequests: false }, 'v62.0')).toBe(1);
+  expect(await between({ allOrNone: true }, 'v62.0')).toBe(2);
+
+  const chain = await composite([
+    create('made', 'Chain'),
+    { method: 'PATCH', url: `${base}/sobjects/Account/@{made.id}`, referenceId: 'changed', body: { Phone: '1' } },
+    create('other', 'Chain'),
+    { method: 'POST', url: `${base}/sobjects/Contact`, referenceId: 'child', body: { LastName: 'x', AccountId: '@{other.id}' } },
+  ]);
+  expect(chain.json.compositeResponse.map((part: { httpStatusCode: number }) => part.httpStatusCode)).toEqual([
+    201, 204, 201, 201,
+  ]);
+});
+
+test(`what runs together is one transaction, of which each part may fail alone ${evidence('assumed', 'the guide says that they are bulkified, as records of one DML statement are')}`, async () => {
+  const commits: string[][] = [];
+  const stop = org.emulator.org.onCommit(({ changes }) => commits.push(changes.map(({ kind }) => kind)));
+  const reply = await composite([create('a', 'Bulk'), create('bad'), create('b', 'Bulk')]);
+  expect(reply.json.compositeResponse.map((part: { httpStatusCode: number }) => part.httpStatusCode)).toEqual([201, 400, 201]);
+  await composite([{ ...create('alone', 'Bulk'), httpHeaders: { 'Sforce-Auto-Assign': 'FALSE' } }, create('c', 'Bulk')]);
+  const objects = ['Account', 'Contact', 'Lead', 'Case', 'Campaign', 'Task'];
+  const body = { Name: 'x', LastName: 'x', Company: 'x' };
+  await composite(
+    objects.map((object) => ({
+      method: 'POST',
+      url: `${base}/sobjects/${object}`,
+      referenceId: object,
+      body: fieldsOf(object, body),
+    })),
+  );
+  stop();
+  expect(commits).toEqual([['create', 'create'], ['create'], ['create'], Array(5).fill('create'), ['create']]);
+});
+
+/** Of these values the ones that an object has. */
+function fieldsOf(object: string, values: Record<string, string>): Record<string, string> {
+  const isOwn = (name: string) => org.emulator.org.schema.field(object, name)?.createable === true;
+  return Object.fromEntries(Object.entries(values).filter(([name]) => isOwn(name)));
+}
+
 test('faults of a resource strike a subrequest as they strike the request', async () => {
   org.insert('Lead', { LastName: 'a', Company: 'c' }, { LastName: 'b', Company: 'c' });
   org.emulator.faults.add({ kind: 'short-page', match: { times: 1 }, params: { records: 1 } });

@@ -9,7 +9,7 @@ import { createDuplicateRules, type DuplicateRuleSet } from './duplicate-rules.t
 import { instanceOf, makeId } from './ids.ts';
 import type { WantedRow } from './locks.ts';
 import { createRowReader } from './row-reader.ts';
-import { type Column, describeTable, ensureTable, type StoredRow, type Table } from './table.ts';
+import { type Column, describeTable, dropLostColumns, ensureTable, type StoredRow, type Table } from './table.ts';
 import { type Automation, type InsertedEvent, type OrgClock, SalesforceError } from './types.ts';
 
 /** What the parts of an org share: its tables, its counters, and who holds which row. */
@@ -78,8 +78,12 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
     const object = schema.object(name);
     if (!object) return;
     const table = describeTable(object);
+    const before = tables.get(object.name.toLowerCase());
     // A platform event is published and never stored.
-    if (!isPlatformEvent(object.name)) ensureTable(database, table);
+    if (!isPlatformEvent(object.name)) {
+      if (before) dropLostColumns(database, before, table);
+      ensureTable(database, table);
+    }
     tables.set(object.name.toLowerCase(), table);
   };
   for (const object of schema.objects) adopt(object.name);

@@ -170,6 +170,29 @@ function indexes(table: Table): Map<string, string> {
   return found;
 }
 
+/**
+ * What becomes of stored values when fields go or change their type: a removed field takes them along, so that a later one
+ * of the same name begins empty, and of a new type only texts keep what were numbers (Salesforce Help, "Delete Custom
+ * Fields", "Notes on Changing Custom Field Types").
+ */
+export function dropLostColumns(database: DatabaseSync, before: Table, after: Table): void {
+  for (const { name, kind, quotedName } of before.columns) {
+    const now = after.column(name);
+    if (now?.kind === kind) continue;
+    for (const [index, sql] of indexes(before)) {
+      if (sql.includes(quotedName)) database.exec(`DROP INDEX IF EXISTS ${index}`);
+    }
+    const isKept = now?.kind === 'text' && (kind === 'int' || kind === 'double');
+    const old = quoted(`${name} before`);
+    if (isKept) {
+      database.exec(`ALTER TABLE ${after.quotedName} RENAME COLUMN ${quotedName} TO ${old}`);
+      database.exec(`ALTER TABLE ${after.quotedName} ADD COLUMN ${now.quotedName} ${sqlTypes.text}`);
+      database.exec(`UPDATE ${after.quotedName} SET ${now.quotedName} = format('%.15g', ${old}) WHERE ${old} IS NOT NULL`);
+    }
+    database.exec(`ALTER TABLE ${after.quotedName} DROP COLUMN ${isKept ? old : quotedName}`);
+  }
+}
+
 /** Creates the table, or adds the columns it lacks. `_rid` orders rows by their making and never moves. */
 export function ensureTable(database: DatabaseSync, table: Table): void {
   const existing = new Set(

@@ -32,6 +32,8 @@ export interface TransactionView {
   children(table: Table, column: Column, parentId: string): FoundRow[];
   /** The record with its new values. @param before  What `look` gave first: what the database holds, if this is the first write. */
   put(table: Table, id: string, row: StoredRow, before: StoredRow | undefined, purged?: boolean): void;
+  /** What was written under an earlier schema, under the present one: values of fields that went or changed their type are gone. */
+  catchUp(): void;
   /** A point to which `undoTo` can return. */
   mark(): number;
   undoTo(mark: number): void;
@@ -118,6 +120,15 @@ export function createView(store: Store): TransactionView {
       pending.set(id, entry);
       track(entry, 1);
     },
+    catchUp() {
+      for (const [id, entry] of pending) {
+        const table = store.table(entry.table.name) ?? entry.table;
+        if (table === entry.table) continue;
+        const lost = entry.table.columns.filter(({ name, kind }) => table.column(name)?.kind !== kind).map(({ name }) => name);
+        const { row, before } = entry;
+        pending.set(id, { ...entry, table, row: without(row, lost), before: before && without(before, lost) });
+      }
+    },
     mark: () => journal.length,
     undoTo(mark) {
       while (journal.length > mark) {
@@ -143,6 +154,12 @@ export function createView(store: Store): TransactionView {
       journal.length = 0;
     },
   };
+}
+
+function without(row: StoredRow, names: readonly string[]): StoredRow {
+  const rest = { ...row };
+  for (const name of names) delete rest[name];
+  return rest;
 }
 
 /** Which records have which value in one column. */

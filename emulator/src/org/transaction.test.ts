@@ -368,4 +368,67 @@ describe('objects', () => {
     expect(refusal(() => records(org, 'SELECT Text__c FROM Thing__c')).errorCode).toBe('INVALID_FIELD');
     expect(one('SELECT New__c FROM Thing__c').New__c).toBe('value');
   });
+
+  describe('a field that was removed', () => {
+    const removed = evidence('documented', 'Salesforce Help, Delete Custom Fields: the field and its data are gone');
+    const addAgain = (name: string, changes: object) => {
+      const model = test_.schema.field('Thing__c', 'Text__c')!;
+      const base = test_.schema.object('Thing__c')!;
+      test_.schema.add({ ...base, fields: [{ ...model, name, label: name, ...changes }] });
+    };
+    const added = { type: 'double', soapType: 'xsd:double', precision: 18, scale: 2, length: 0, byteLength: 0 } as const;
+    const textual = { type: 'string', soapType: 'xsd:string', precision: 0, scale: 0, length: 20, byteLength: 60 } as const;
+
+    test(`begins empty when there is one of its name again, of whatever type ${removed}`, () => {
+      addAgain('Later__c', { externalId: true, unique: true });
+      const id = insert('Thing__c', { Name: 'x', Later__c: 'old' });
+      test_.schema.removeField('Thing__c', 'Later__c');
+      addAgain('Later__c', added);
+      expect(one('SELECT Later__c FROM Thing__c').Later__c).toBeNull();
+      update('Thing__c', id, { Later__c: 1.5 });
+      expect(records(org, 'SELECT Id FROM Thing__c WHERE Later__c > 1')).toHaveLength(1);
+      test_.schema.removeField('Thing__c', 'Later__c');
+      addAgain('Later__c', { type: 'boolean', soapType: 'xsd:boolean', length: 0, nillable: false, defaultValue: false });
+      expect(one('SELECT Later__c FROM Thing__c').Later__c).toBe(false);
+    });
+
+    test(`is not written by a transaction that had it before ${evidence('assumed', 'a deployment waits for open transactions')}`, () => {
+      addAgain('Later__c', { externalId: true, unique: true });
+      const id = insert('Thing__c', { Name: 'x', Later__c: 'old' });
+      const open = org.begin();
+      open.update('Thing__c', id, { Later__c: 'newer', Name: 'y' });
+      open.insert('Thing__c', { Name: 'z', Later__c: 'other' });
+      test_.schema.removeField('Thing__c', 'Later__c');
+      addAgain('Later__c', added);
+      insert('Thing__c', { Name: 'beside' });
+      const seen = org.query('SELECT Name, Later__c FROM Thing__c ORDER BY Name', { transaction: open });
+      expect(seen.page(0, 9, 'v62.0')).toMatchObject([
+        { Name: 'beside' },
+        { Name: 'y', Later__c: null },
+        { Name: 'z', Later__c: null },
+      ]);
+      open.commit();
+      expect(records(org, 'SELECT Name FROM Thing__c WHERE Later__c = null ORDER BY Name')).toHaveLength(3);
+    });
+
+    test(`keeps a query from being read on ${evidence('assumed', 'no guide says what becomes of a cursor')}`, () => {
+      insert('Thing__c', { Name: 'x', Text__c: 'old' });
+      const result = org.query('SELECT Text__c FROM Thing__c');
+      test_.schema.removeField('Thing__c', 'Text__c');
+      expect(refusal(() => result.page(0, 1, 'v62.0')).errorCode).toBe('INVALID_QUERY_LOCATOR');
+    });
+
+    test(`or has another type now: numbers stay as text, all else goes ${evidence('documented', 'Salesforce Help, Notes on Changing Custom Field Types')}`, () => {
+      addAgain('Later__c', added);
+      insert('Thing__c', { Name: 'a', Later__c: 5 });
+      insert('Thing__c', { Name: 'b', Later__c: 0.25 });
+      addAgain('Later__c', textual);
+      expect(records(org, 'SELECT Later__c FROM Thing__c ORDER BY Name')).toMatchObject([
+        { Later__c: '5' },
+        { Later__c: '0.25' },
+      ]);
+      addAgain('Later__c', added);
+      expect(records(org, 'SELECT Later__c FROM Thing__c WHERE Later__c != null')).toEqual([]);
+    });
+  });
 });

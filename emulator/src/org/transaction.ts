@@ -105,6 +105,7 @@ export function beginTransaction(store: Store, id: string, options: TransactionO
     see(read) {
       if (over || seen || view.pending.size === 0) return read();
       seen = true;
+      view.catchUp();
       try {
         return store.peek(() => applyPending(store, view.pending), read);
       } finally {
@@ -126,6 +127,7 @@ export function beginTransaction(store: Store, id: string, options: TransactionO
     commit() {
       ensureOpen();
       try {
+        view.catchUp();
         if (store.commits !== commitsAtStart) checkAgain();
         if (view.pending.size > 0) {
           store.atomically(() => applyPending(store, view.pending));

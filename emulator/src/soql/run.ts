@@ -1,6 +1,6 @@
 import type { Store } from '../org/store.ts';
 import type { Stored, Table } from '../org/table.ts';
-import type { QueryOptions, QueryResult, TableResult } from '../org/types.ts';
+import { type QueryOptions, type QueryResult, SalesforceError, type TableResult } from '../org/types.ts';
 import { toCsv } from '../org/values.ts';
 import { isAggregated, isCount, runAggregate } from './aggregate.ts';
 import { malformed } from './errors.ts';
@@ -32,7 +32,13 @@ export function runQuery(store: Store, soql: string, options: QueryOptions): Que
   return {
     totalSize: rids.length,
     pageSizeMax: longTexts(table, items) >= 2 ? pageSizeMaxLongText : pageSizeMax,
-    page: (offset, limit, version) => projection.readAll([...rids.subarray(offset, offset + limit)], version),
+    page(offset, limit, version) {
+      try {
+        return projection.readAll([...rids.subarray(offset, offset + limit)], version);
+      } catch (error) {
+        throw isLostField(error) ? new SalesforceError('INVALID_QUERY_LOCATOR', 'invalid query locator') : error;
+      }
+    },
   };
 }
 
@@ -96,6 +102,9 @@ export function runTable(store: Store, soql: string, options: QueryOptions): Tab
 
   return { columns: columns.map((column) => column.name), rows: () => (whole ? scan() : chosen()) };
 }
+
+/** A field of the query was removed since it was asked. */
+const isLostField = (error: unknown) => error instanceof Error && error.message.startsWith('no such column');
 
 interface Run {
   all: boolean;

@@ -75,6 +75,21 @@ export function describeLinks(place: () => { store: Store; newSync(): string }):
       ]);
     });
 
+    test('page by page, from the newest to the oldest', async () => {
+      const { store, newSync } = place();
+      const sync = newSync();
+      const fields = ['a', 'b', 'c', 'd', 'e'].map((field) => conflict(sync, { field }));
+      await store.links.putConflicts(await owner(sync), fields);
+      const seen: (string | null)[] = [];
+      for (let before: string | undefined; ; ) {
+        const page = await store.links.conflicts({ sync, limit: 2, ...(before !== undefined && { before }) });
+        if (page.length === 0) break;
+        seen.push(...page.map(({ field }) => field));
+        before = page.at(-1)!.id;
+      }
+      expect(seen).toEqual(['e', 'd', 'c', 'b', 'a']);
+    });
+
     test('an overwrite that is about to be made is told as made, or goes; one that decides an open conflict takes its place', async () => {
       const { store, newSync } = place();
       const sync = newSync();

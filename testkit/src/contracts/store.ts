@@ -308,6 +308,20 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
         expect(await keys({ sync: newSync() })).toEqual([]);
       });
 
+      test('page by page, each failure comes once, whatever becomes of the others meanwhile', async () => {
+        const sync = newSync();
+        const put = (key: string, nextAttemptAtMs: number) => store.putFailures([failure(sync, key, { nextAttemptAtMs })]);
+        for (const [i, key] of ['a', 'b', 'c', 'd', 'e'].entries()) await put(key, 500 - i);
+        const first = await store.failures({ sync, afterId: '0', limit: 2 });
+        expect(first.map(({ key }) => key)).toEqual(['a', 'b']);
+        await put('c', 1);
+        await put('a', 900);
+        await store.removeFailures([first[1]!.id]);
+        const others = await store.failures({ sync, afterId: first[1]!.id, limit: 9 });
+        expect(others.map(({ key }) => key)).toEqual(['c', 'd', 'e']);
+        expect(await store.failures({ sync, afterId: others[2]!.id })).toEqual([]);
+      });
+
       test('failures are made due at once, all of a sync or these', async () => {
         const [sync, other] = [newSync(), newSync()];
         await store.putFailures(['a', 'b'].map((key) => failure(sync, key, { nextAttemptAtMs: 500 })));

@@ -1,6 +1,7 @@
-import type { Choice, FieldValue } from '@tidemark/core';
+import type { Choice, Conflict, FieldValue } from '@tidemark/core';
 import { Command } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, withSession } from '../cli.ts';
+import { moreOf, pageOf, parseCount, parseId } from '../list-page.ts';
 import { renderConflict, renderConflicts } from '../pairing-text.ts';
 import { renderReport, succeeded } from '../run-text.ts';
 import { UsageError } from '../usage-error.ts';
@@ -20,18 +21,28 @@ function listCommand(cli: Cli): Command {
   ])
     .argument('[sync]', 'only this one')
     .option('--all', 'settled ones and those being written as well')
-    .option('--limit <n>', 'the newest so many', (text) => Math.max(1, Number.parseInt(text, 10) || 100), 100)
-    .action(async (sync: string | undefined, options: CommonOptions & { all?: boolean; limit: number }) => {
-      const conflicts = await withSession(cli, options, ({ engine, config }) =>
+    .option('-n, --limit <count>', 'the newest so many', parseCount, 100)
+    .option('--before <id>', 'only those that are older than this one', parseId)
+    .action(async (sync: string | undefined, options: CommonOptions & { all?: boolean; limit: number; before?: string }) => {
+      const found = await withSession(cli, options, ({ engine, config }) =>
         engine.conflicts({
           ...(sync === undefined ? {} : { sync: knownSync(config, sync) }),
           ...(options.all ? {} : { state: 'open' as const }),
-          limit: options.limit,
+          ...(options.before === undefined ? {} : { before: options.before }),
+          limit: options.limit + 1,
         }),
       );
+      const page = pageOf(found, options.limit);
       const none = options.all ? 'no conflicts\n' : 'no open conflicts\n';
-      answer(cli, options, { conflicts }, () => (conflicts.length === 0 ? none : renderConflicts(conflicts)));
+      answer(cli, options, { conflicts: page.shown, next: page.next }, (paint) =>
+        found.length === 0 ? none : renderConflicts(page.shown) + toDo(page.shown) + moreOf(page, '--before', paint),
+      );
     });
+}
+
+function toDo(conflicts: readonly Conflict[]): string {
+  if (!conflicts.some(({ state }) => state === 'open')) return '';
+  return 'to do for open ones: tidemark conflicts resolve <id> --take <connection>, or --value <json>; tidemark conflicts show <id> tells more\n';
 }
 
 function showCommand(cli: Cli): Command {

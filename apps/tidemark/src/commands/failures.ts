@@ -1,6 +1,7 @@
-import type { Failure, RunReport, Store } from '@tidemark/core';
+import { type Failure, type RunReport, remedyOf, type Store } from '@tidemark/core';
 import { Command } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, type Session, withSession } from '../cli.ts';
+import { moreOf, pageOf, parseCount, parseId } from '../list-page.ts';
 import { recordsOnStdout } from '../records-on-stdout.ts';
 import { renderReport, succeeded } from '../run-text.ts';
 import { formatTime, renderTable, shortened } from '../table.ts';
@@ -22,13 +23,23 @@ function listCommand(cli: Cli): Command {
   ])
     .argument('[sync]', 'only this one')
     .option('--rows', "with --json: the records' values as well")
-    .action(async (sync: string | undefined, options: CommonOptions & { rows?: boolean }) => {
-      const failures = await withSession(cli, options, ({ store, config }) =>
-        store.failures(sync === undefined ? {} : { sync: knownSync(config, sync) }),
+    .option('-n, --limit <count>', 'so many at most', parseCount, 1000)
+    .option('--after <id>', 'only those that come after this one', parseId, '0')
+    .action(async (sync: string | undefined, options: CommonOptions & { rows?: boolean; limit: number; after: string }) => {
+      const found = await withSession(cli, options, ({ store, config }) =>
+        store.failures({
+          ...(sync === undefined ? {} : { sync: knownSync(config, sync) }),
+          afterId: options.after,
+          limit: options.limit + 1,
+        }),
       );
-      const document = failures.map((failure) => (options.rows ? failure : withoutRow(failure)));
-      answer(cli, options, { failures: document }, () =>
-        failures.length === 0 ? 'no open failures\n' : renderFailures(failures),
+      const page = pageOf(found, options.limit);
+      const failures = page.shown.map((failure) => ({
+        ...(options.rows ? failure : withoutRow(failure)),
+        remedy: remedyOf(failure),
+      }));
+      answer(cli, options, { failures, next: page.next }, (paint) =>
+        found.length === 0 ? 'no open failures\n' : renderFailures(page.shown) + moreOf(page, '--after', paint),
       );
     });
 }
@@ -51,8 +62,10 @@ function renderFailures(failures: readonly Failure[]): string {
       shortened(f.message, MESSAGE_CHARACTERS),
     ]),
   );
-  const remedy = 'mend the record, or what refuses it: it is tried again by itself, or now by tidemark failures retry <id>';
-  return `${table}to do: ${remedy}; to give it up: tidemark failures discard <id>\n`;
+  const remedies = new Set(failures.map((failure) => `${failure.code}: ${remedyOf(failure)}`));
+  const toDo = [...remedies].map((remedy) => `to do for ${remedy}\n`).join('');
+  const again = 'a mended record is tried again by itself, or now by tidemark failures retry <id>';
+  return `${table}${toDo}${again}; to give it up: tidemark failures discard <id>\n`;
 }
 
 function retryCommand(cli: Cli): Command {

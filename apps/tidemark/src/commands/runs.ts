@@ -1,6 +1,7 @@
 import type { Run } from '@tidemark/core';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, withSession } from '../cli.ts';
+import { parseCount } from '../list-page.ts';
 import { countWords } from '../run-text.ts';
 import { formatTime, renderTable, roughly } from '../table.ts';
 
@@ -32,10 +33,4 @@ function render(runs: readonly Run[]): string {
       run.error === null ? countWords(run.counts) : `${countWords(run.counts)}; ${run.error.message}`,
     ]),
   );
-}
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new InvalidArgumentError('Write a whole number above 0.');
 }

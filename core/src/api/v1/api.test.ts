@@ -133,6 +133,29 @@ describe('what is asked is done', () => {
     expect((await api.ask('GET', '/api/v1/failures')).body).toEqual([]);
   });
 
+  test('long lists come page by page', async () => {
+    for (const key of ['7', '8', '9']) {
+      api.world.poison.add(key);
+      api.world.put(key, 'Di', 9);
+    }
+    await api.ask('POST', '/api/v1/syncs/s/runs', { body: {} });
+    await api.operations.idle();
+    const seen: string[] = [];
+    for (let after = '0'; ; ) {
+      const { body } = await api.ask('GET', `/api/v1/failures?limit=2&after=${after}`);
+      if (body.length === 0) break;
+      seen.push(...body.map(({ key }: { key: string }) => key));
+      after = body.at(-1).id;
+    }
+    expect(seen.toSorted()).toEqual(['7', '8', '9']);
+    api.world.poison.clear();
+    await api.ask('POST', '/api/v1/failures/retry', { body: { sync: 's' } });
+    await api.operations.idle();
+    expect((await api.ask('GET', '/api/v1/failures?after=0')).body).toEqual([]);
+    expect((await api.ask('GET', '/api/v1/conflicts?before=9')).body).toEqual([]);
+    expect((await api.ask('GET', '/api/v1/conflicts?before=x')).status).toBe(400);
+  });
+
   test('one sync: what it is made of, with what was noted at it', async () => {
     const { body } = await api.ask('GET', '/api/v1/syncs/s', { as: 'read' });
     expect(body).toMatchObject({

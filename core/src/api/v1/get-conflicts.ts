@@ -1,9 +1,14 @@
 import { z } from 'zod';
 import { type ApiEndpoint, refusals } from './endpoint.ts';
-import { limit, listOf } from './shapes/common.ts';
+import { limit, listOf, storeId } from './shapes/common.ts';
 import { conflict } from './shapes/record.ts';
 
-const querystring = z.object({ sync: z.string().optional(), state: z.enum(['open', 'settled']).optional(), limit });
+const querystring = z.object({
+  sync: z.string().optional(),
+  state: z.enum(['open', 'settled']).optional(),
+  before: storeId.optional().describe('id of a conflict: only older ones'),
+  limit,
+});
 
 export const getConflicts: ApiEndpoint = (api, { engine }) => {
   api.get(
@@ -17,7 +22,12 @@ export const getConflicts: ApiEndpoint = (api, { engine }) => {
         response: { 200: listOf(conflict), ...refusals },
       },
     },
-    ({ query: { sync, state, limit: most } }) =>
-      engine.conflicts({ limit: most, ...(sync !== undefined && { sync }), ...(state !== undefined && { state }) }),
+    ({ query: { sync, state, before, limit: most } }) =>
+      engine.conflicts({
+        limit: most,
+        ...(sync !== undefined && { sync }),
+        ...(state !== undefined && { state }),
+        ...(before !== undefined && { before }),
+      }),
   );
 };

@@ -3,6 +3,7 @@ import type { EmulatorContext } from '../context.ts';
 import { badRequest } from '../errors.ts';
 import { asRecord } from '../record-body.ts';
 import { writeOptions } from '../write-options.ts';
+import { referencesOf } from './composite-references.ts';
 import { type NamedSubrequest, readSubrequests, runAllOrNone } from './composite-run.ts';
 
 /** REST API Developer Guide, "Composite Graph" and its limits. */
@@ -27,7 +28,8 @@ export const compositeGraph: Handler = async (request, context) => {
 };
 
 async function runGraph({ graphId, nodes }: Graph, request: ApiRequest, { org }: EmulatorContext) {
-  const { responses, done } = await runAllOrNone(nodes, request, () => org.begin(writeOptions(request)));
+  const single = nodes.map((node) => [node]);
+  const { responses, done } = await runAllOrNone(single, request, () => org.begin(writeOptions(request)));
   return { graphId, graphResponse: { compositeResponse: responses }, isSuccessful: done };
 }
 
@@ -68,8 +70,7 @@ const kindOf = ({ method, url }: NamedSubrequest) => `${method} ${recordUrl.exec
 function depthOf(nodes: readonly NamedSubrequest[]): number {
   const depths = new Map<string, number>();
   for (const node of nodes) {
-    const text = `${node.url} ${JSON.stringify(node.body ?? null)}`;
-    const parents = [...text.matchAll(/@\{(\w+)[.[]/g)].map(([, id]) => depths.get(id as string) ?? 0);
+    const parents = referencesOf(node).map((id) => depths.get(id) ?? 0);
     depths.set(node.referenceId, 1 + Math.max(0, ...parents));
   }
   return Math.max(0, ...depths.values());

@@ -14,6 +14,11 @@ export function resolveReferences(value: unknown, answers: ReadonlyMap<string, u
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, resolveReferences(item, answers)]));
 }
 
+/** The names of the answers that a subrequest is built from. */
+export function referencesOf({ url, body }: { url: string; body: unknown }): string[] {
+  return [...`${url} ${JSON.stringify(body ?? null)}`.matchAll(reference)].map(([, name]) => name as string);
+}
+
 function resolveText(text: string, answers: ReadonlyMap<string, unknown>): unknown {
   const all = [...text.matchAll(reference)];
   const only = all.length === 1 && all[0]?.[0] === text ? all[0] : undefined;

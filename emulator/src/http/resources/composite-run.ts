@@ -1,11 +1,11 @@
 import type { Transaction } from '../../org/types.ts';
 import type { ApiReply, ApiRequest, Method, Subrequest } from '../api-types.ts';
-import { badRequest } from '../errors.ts';
+import { asSalesforceError, badRequest, errorReply } from '../errors.ts';
 import { asRecord } from '../record-body.ts';
 import { subrequestHeaders } from '../write-options.ts';
 import { MissingReferenceError, resolveReferences } from './composite-references.ts';
 
-/** What Composite and Composite Graph share: named subrequests, run one after the other, each built from earlier answers. */
+/** What Composite and Composite Graph share: named subrequests, built from answers of earlier ones. */
 
 export interface NamedSubrequest extends Omit<Subrequest, 'transaction'> {
   referenceId: string;
@@ -24,41 +24,64 @@ export interface CompositeRun {
   failed: ReadonlySet<string>;
 }
 
-/** In order: a reference can only point back, and without one the order is ours to choose. */
+/** Where the writes of subrequests go; without either each commits its own. */
+interface Writing {
+  /** All of them into one transaction: nothing more is tried once a part has failed. */
+  readonly transaction?: Transaction;
+  /** Those of each group into one, of which each part may fail alone. */
+  readonly begin?: () => Transaction;
+}
+
+/** Group by group, in order: a reference can only point back. */
 export async function runSubrequests(
-  subrequests: readonly NamedSubrequest[],
+  groups: readonly (readonly NamedSubrequest[])[],
   request: ApiRequest,
-  transaction?: Transaction,
+  writing: Writing,
 ): Promise<CompositeRun> {
   const responses: Subresponse[] = [];
   const answers = new Map<string, unknown>();
   const failed = new Set<string>();
-  for (const subrequest of subrequests) {
-    // In one transaction nothing more is tried once a part has failed.
-    const stopped = transaction !== undefined && failed.size > 0;
-    const reply = stopped ? haltedReply() : await runOne(subrequest, answers, request, transaction);
-    if (!stopped && (reply.status >= 300 || hasFailedRecord(reply.body))) failed.add(subrequest.referenceId);
-    if (reply.status < 300) answers.set(subrequest.referenceId, reply.body);
-    responses.push({
-      body: reply.body ?? null,
-      httpHeaders: pick(reply.headers ?? {}, ['Location']),
-      httpStatusCode: reply.status,
-      referenceId: subrequest.referenceId,
-    });
+  for (const group of groups) {
+    const shared = group.length > 1 && group[0]?.method !== 'GET' ? writing.begin?.() : undefined;
+    const replies: ApiReply[] = [];
+    for (const subrequest of group) {
+      const isOver = writing.transaction !== undefined && failed.size > 0;
+      const reply = isOver ? haltedReply() : await runOne(subrequest, answers, request, shared ?? writing.transaction);
+      if (reply.status >= 300 || hasFailedRecord(reply.body)) failed.add(subrequest.referenceId);
+      replies.push(reply);
+    }
+    const refusal = shared && commitRefusal(shared);
+    for (const [index, { referenceId }] of group.entries()) {
+      const own = replies[index] as ApiReply;
+      const reply = own.status < 300 && refusal ? refusal : own;
+      if (reply.status < 300) answers.set(referenceId, reply.body);
+      const httpHeaders = pick(reply.headers ?? {}, ['Location']);
+      responses.push({ body: reply.body ?? null, httpHeaders, httpStatusCode: reply.status, referenceId });
+    }
   }
   return { responses, failed };
 }
 
+/** Why a transaction could not be committed: then none of its writes is there. */
+function commitRefusal(transaction: Transaction): ApiReply | undefined {
+  try {
+    transaction.commit();
+    return undefined;
+  } catch (error) {
+    return errorReply(asSalesforceError(error));
+  }
+}
+
 /** All or nothing: what it answers when a part has failed is that everything was undone. */
 export async function runAllOrNone(
-  subrequests: readonly NamedSubrequest[],
+  groups: readonly (readonly NamedSubrequest[])[],
   request: ApiRequest,
   begin: () => Transaction,
 ): Promise<{ responses: Subresponse[]; done: boolean }> {
   const transaction = begin();
   let run: CompositeRun;
   try {
-    run = await runSubrequests(subrequests, request, transaction);
+    run = await runSubrequests(groups, request, { transaction });
   } catch (error) {
     transaction.rollback();
     throw error;
