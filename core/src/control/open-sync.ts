@@ -31,7 +31,8 @@ export async function openSync(
     const checkpoints = target.checkpoints ?? store.checkpoints;
     const outcomes = parts.hooks.outcomesOf(sync, steps.ownKey);
     const paused = () => parts.pauses.has(sync.name);
-    return { config: sync, source, target, steps, checkpoints, store, clock, random, log, paused, gate, outcomes };
+    const neighbours = () => neighboursOf(sync, parts.config.syncs.values());
+    return { config: sync, source, target, steps, checkpoints, store, clock, random, log, paused, gate, outcomes, neighbours };
   } catch (error) {
     await source[Symbol.asyncDispose]();
     await steps?.[Symbol.asyncDispose]();

@@ -140,16 +140,16 @@ describe('what is asked is done', () => {
     }
     await api.ask('POST', '/api/v1/syncs/s/runs', { body: {} });
     await api.operations.idle();
-    const seen: string[] = [];
+    const seen: { readonly id: string; readonly key: string }[] = [];
     for (let after = '0'; ; ) {
       const { body } = await api.ask('GET', `/api/v1/failures?limit=2&after=${after}`);
       if (body.length === 0) break;
-      seen.push(...body.map(({ key }: { key: string }) => key));
+      seen.push(...body);
       after = body.at(-1).id;
     }
-    expect(seen.toSorted()).toEqual(['7', '8', '9']);
+    expect(seen.map(({ key }) => key).toSorted()).toEqual(['7', '8', '9']);
     api.world.poison.clear();
-    await api.ask('POST', '/api/v1/failures/retry', { body: { sync: 's' } });
+    await api.ask('POST', '/api/v1/failures/retry', { body: { sync: 's', ids: seen.map(({ id }) => id) } });
     await api.operations.idle();
     expect((await api.ask('GET', '/api/v1/failures?after=0')).body).toEqual([]);
     expect((await api.ask('GET', '/api/v1/conflicts?before=9')).body).toEqual([]);
