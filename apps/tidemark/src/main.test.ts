@@ -98,6 +98,13 @@ test('plan says what would happen and writes nothing', async () => {
     exitCode: 0,
     out: expect.stringMatching(/people: the next run is full \(.*\)\n.*about 2 rows/),
   });
+  const records = await place.call('plan', 'people', '--records', '--show', '1');
+  expect(records.out).toMatch(/the next run is full(.|\n)*2 read, 2 created\n.*create a: (.|\n)*and 1 more record/);
+  const [{ dryRun }] = json(await place.call('plan', '--records', '--json')).syncs;
+  expect(dryRun.writes).toMatchObject([
+    { key: 'a', effect: 'create' },
+    { key: 'b', effect: 'create' },
+  ]);
   expect(json(await place.call('runs', '--json'))).toEqual({ runs: [] });
 });
 

@@ -1,25 +1,46 @@
 import type { BudgetStatus, SyncPlan } from '@tidemark/core';
 import type { Command } from 'commander';
-import { answer, type Cli, type CommonOptions, command, knownSync, withSession } from '../cli.ts';
+import { answer, type Cli, type CommonOptions, command, knownSync, type Session, withSession } from '../cli.ts';
+import { parseShow, SHOWN, shownOf, type ToldDryRun, tellDryRun } from '../dry-run.ts';
 import type { Paint } from '../terminal.ts';
+
+interface Options extends CommonOptions {
+  readonly records?: boolean;
+  readonly show?: number;
+}
 
 export function planCommand(cli: Cli): Command {
   return command(cli, 'plan', 'show what the next run would change and cost; writes nothing', [
     'tidemark plan',
     'tidemark plan contacts --verbose',
+    'tidemark plan accounts --records',
   ])
     .argument('[sync]', 'only this one')
-    .action(async (sync: string | undefined, options: CommonOptions) => {
-      const { plans, days } = await withSession(cli, options, async ({ engine, config, signals }) => {
+    .option('--records', 'read what it would read, and tell each record that it would write, and in how many API calls')
+    .option('--show <count>', `with --records: how many to list, or all (${SHOWN})`, parseShow)
+    .action(async (sync: string | undefined, options: Options) => {
+      const { plans, days } = await withSession(cli, options, async (session) => {
+        const { engine, config, signals } = session;
         const found = await engine.plan(sync === undefined ? undefined : knownSync(config, sync), signals.stop);
-        return { plans: found, days: (await engine.budgets()).map((budget) => dayOf(budget, found)) };
+        const told = [];
+        for (const plan of found)
+          told.push({ plan, records: options.records ? await recordsOf(cli, session, plan, options) : null });
+        return { plans: told, days: (await engine.budgets()).map((budget) => dayOf(budget, found)) };
       });
-      answer(cli, options, { syncs: plans, budgets: days }, (paint) =>
-        [...plans.map((plan) => render(plan, paint, options.verbose === true)), ...days.map((day) => renderDay(day, paint))].join(
-          '\n',
-        ),
-      );
+      const syncs = plans.map(({ plan, records }) => (records === null ? plan : { ...plan, dryRun: records.document }));
+      answer(cli, options, { syncs, budgets: days }, (paint) => {
+        const texts = plans.map(({ plan, records }) => render(plan, records, paint, options.verbose === true));
+        return [...texts, ...days.map((day) => renderDay(day, paint))].join('\n');
+      });
     });
+}
+
+/** Null where there is nothing to think through: events that are not published yet, a side that lacks what it needs to be read. */
+async function recordsOf(cli: Cli, session: Session, plan: SyncPlan, options: Options): Promise<ToldDryRun | null> {
+  const lacks = session.config.pairings.has(plan.sync) && plan.schemaChanges.length > 0;
+  if (plan.kind === 'live' || lacks) return null;
+  const { stop } = session.signals;
+  return tellDryRun(cli, session, plan.sync, { signal: stop, stop, ...shownOf(options) });
 }
 
 /** A connection's calls, and what the schedules of these syncs make of them within a day. */
@@ -47,7 +68,7 @@ function renderDay({ connection, scheduledPerDay, share, reserve, ours, system }
 }
 
 /** Statements of a wide table fill the screen: they are shown when asked for, and with --json. */
-function render(plan: SyncPlan, paint: Paint, statements: boolean): string {
+function render(plan: SyncPlan, records: ToldDryRun | null, paint: Paint, statements: boolean): string {
   const next =
     plan.kind === 'live'
       ? 'events are brought as they are published'
@@ -63,6 +84,7 @@ function render(plan: SyncPlan, paint: Paint, statements: boolean): string {
     if (statements && change.statement !== undefined)
       lines.push(...change.statement.split('\n').map((line) => paint('dim', `      ${line}`)));
   }
+  if (records !== null) return `${lines.join('\n')}\n${records.text(paint)}`;
   if (plan.kind !== 'live') lines.push(paint('dim', `  record by record: tidemark run ${plan.sync} --dry-run`));
   return `${lines.join('\n')}\n`;
 }

@@ -1,8 +1,7 @@
-import type { PlannedPairWrite, RunReport } from '@tidemark/core';
+import type { RunReport } from '@tidemark/core';
 import { type Command, InvalidArgumentError } from 'commander';
 import { answer, type Cli, type CommonOptions, command, knownSync, type Session, syncNames, withSession } from '../cli.ts';
-import { renderDryRun, ShownWrites } from '../dry-run-text.ts';
-import { renderPairingPlan } from '../pairing-text.ts';
+import { parseShow, SHOWN, shownOf, tellDryRun } from '../dry-run.ts';
 import { showProgress } from '../progress.ts';
 import { recordsOnStdout } from '../records-on-stdout.ts';
 import { renderReport, succeeded } from '../run-text.ts';
@@ -36,7 +35,7 @@ export function runCommand(cli: Cli): Command {
         const done: object[] = [];
         for (const sync of syncs) {
           if (session.signals.stop.aborted) break;
-          done.push(options.dryRun ? await dryRun(cli, session, sync, options) : await runOnce(cli, session, sync, options));
+          done.push(await (options.dryRun ? dryRun : runOnce)(cli, session, sync, options));
         }
         return done;
       });
@@ -76,45 +75,9 @@ async function runOnce(cli: Cli, session: Session, sync: string, options: Option
 }
 
 async function dryRun(cli: Cli, session: Session, sync: string, options: Options): Promise<object> {
-  const shownMax = options.show ?? (options.json ? Number.POSITIVE_INFINITY : SHOWN);
-  const pairing = session.config.pairings.get(sync);
-  if (pairing !== undefined) {
-    const shown = new ShownWrites<PlannedPairWrite>(shownMax);
-    const plan = await session.engine.planPairing(sync, {
-      ...runOptions(session, options),
-      onWrite: (write) => shown.add(write),
-    });
-    const document = { sync, dryRun: true, ...plan, writes: shown.writes };
-    if (!options.json) answer(cli, options, document, (paint) => renderPairingPlan(pairing, plan, shown, paint));
-    return document;
-  }
-  const shown = new ShownWrites(shownMax);
-  const display = showProgress(sync, cli.terminal, cli.clock, options.json && !cli.terminal.live);
-  cli.logLine = display.print;
-  try {
-    const result = await session.engine.dryRun(sync, {
-      ...runOptions(session, options),
-      onProgress: (progress) => display.update(progress),
-      onWrite: (write) => shown.add(write),
-    });
-    display.end();
-    const document = { sync, dryRun: true, ...result, writes: shown.writes };
-    if (!options.json) answer(cli, options, document, (paint) => renderDryRun(sync, result, shown, paint));
-    return document;
-  } finally {
-    display.end();
-    cli.logLine = cli.terminal.err;
-  }
-}
-
-/** Records of a dry run that are listed unless more are asked for. */
-const SHOWN = 20;
-
-function parseShow(text: string): number {
-  if (text === 'all') return Number.POSITIVE_INFINITY;
-  const count = Number(text);
-  if (text.trim() !== '' && Number.isSafeInteger(count) && count >= 0) return count;
-  throw new InvalidArgumentError('Write how many records to list, or all.');
+  const { document, text } = await tellDryRun(cli, session, sync, { ...runOptions(session, options), ...shownOf(options) });
+  if (!options.json) answer(cli, options, document, text);
+  return document;
 }
 
 function runOptions({ signals }: Session, options: Options) {
