@@ -3,7 +3,7 @@ import { type Collection, type Db, type Document, MongoServerError } from 'mongo
 import type { MongodbTo } from './config.ts';
 import { DUPLICATE_KEY, guarded, NAMESPACE_EXISTS } from './errors.ts';
 import { placesOf } from './places.ts';
-import { type FoundCollection, type KnownField, planCollection } from './plan-collection.ts';
+import { type FoundCollection, type KnownCollection, planCollection } from './plan-collection.ts';
 import { type Doc, DocumentShape } from './shape.ts';
 import { validatorOf } from './validator.ts';
 import type { Decimals } from './values.ts';
@@ -11,9 +11,19 @@ import type { Decimals } from './values.ts';
 /** Which collections we write, and where their fields went. */
 const COLLECTIONS = '_tidemark_collections';
 
-interface Known {
-  _id: string;
-  fields: KnownField[];
+interface Known extends KnownCollection {
+  readonly _id: string;
+}
+
+/** What the server tells of a collection. */
+interface Listed {
+  readonly options?: { readonly validator?: Document };
+  readonly info?: { readonly uuid?: unknown };
+}
+
+/** Another one of the same name has another. A server that gives none tells no more than that it is there. */
+function idOf({ info }: Listed): string {
+  return info?.uuid === undefined ? 'there' : String(info.uuid);
 }
 
 /** A collection that a sync writes: where its fields lie, its indexes, and the validator when one is wished for. */
@@ -36,7 +46,7 @@ export class Layout {
     const known = await this.#known();
     const places = placesOf(schema, placesOfKnown(known));
     const wanted = { name: to.collection, schema, places, indexed: this.#indexed(places), validator: this.#validator(places) };
-    return planCollection(wanted, known?.fields ?? null, await this.#found());
+    return planCollection(wanted, known, await this.#found());
   }
 
   /** Notes where fields go. A collection that is not there comes with its first documents: a load can then become it as a whole. */
@@ -52,6 +62,7 @@ export class Layout {
     await guarded(() => replace().catch((error) => (error?.code === DUPLICATE_KEY ? replace() : Promise.reject(error))));
     this.#shape = new DocumentShape(schema, places, this.#decimals);
     this.#isMade = false;
+    // Which one it is, is noted only now: whoever finds it gone has had its checkpoint forgotten first.
     if (await this.exists()) await this.#complete();
   }
 
@@ -61,9 +72,8 @@ export class Layout {
     return this.#shape;
   }
 
-  exists(): Promise<boolean> {
-    const { collection } = this.#spec.to;
-    return guarded(async () => (await this.#db.listCollections({ name: collection }, { nameOnly: true }).toArray()).length > 0);
+  async exists(): Promise<boolean> {
+    return (await this.#listed()) !== undefined;
   }
 
   /** Makes the collection when it is not there. */
@@ -90,8 +100,13 @@ export class Layout {
     });
   }
 
-  /** What was loaded has taken the collection's name, with all that it needs. */
-  becameWhole(): void {
+  /** It is there, with all that it needs. */
+  async becameWhole(): Promise<void> {
+    const found = await this.#listed();
+    if (found === undefined) return;
+    const collections = this.#db.collection<Known>(COLLECTIONS);
+    const known = { _id: this.#spec.to.collection };
+    await guarded(() => collections.updateOne(known, { $set: { id: idOf(found) } }));
     this.#isMade = true;
   }
 
@@ -102,7 +117,7 @@ export class Layout {
     if (options.validator !== undefined) {
       await this.#withValidator(() => this.#db.command({ collMod: collection, ...options }));
     }
-    this.#isMade = true;
+    await this.becameWhole();
   }
 
   async #validation(): Promise<{ readonly validator?: Document }> {
@@ -119,13 +134,20 @@ export class Layout {
 
   async #found(): Promise<FoundCollection | null> {
     const { collection } = this.#spec.to;
-    return guarded(async () => {
-      const [found] = await this.#db.listCollections({ name: collection }, { nameOnly: false }).toArray();
-      if (found === undefined) return null;
-      const indexes = await this.#db.collection(collection).indexes();
-      const validator = (found as { options?: { validator?: Document } }).options?.validator;
-      return { validator: validator ?? null, indexed: new Set(indexes.map(({ key }) => Object.keys(key)[0]!)) };
-    });
+    const found = await this.#listed();
+    if (found === undefined) return null;
+    const indexes = await guarded(() => this.#db.collection(collection).indexes());
+    return {
+      id: idOf(found),
+      validator: found.options?.validator ?? null,
+      indexed: new Set(indexes.map(({ key }) => Object.keys(key)[0]!)),
+    };
+  }
+
+  async #listed(): Promise<Listed | undefined> {
+    const { collection } = this.#spec.to;
+    const [found] = await guarded(() => this.#db.listCollections({ name: collection }, { nameOnly: false }).toArray());
+    return found as Listed | undefined;
   }
 
   async #withValidator<T>(work: () => Promise<T>): Promise<T> {

@@ -160,7 +160,7 @@ export class MongodbLoad implements Load {
       ),
     );
     if (!isDone) return false;
-    this.#layout.becameWhole();
+    await this.#layout.becameWhole();
     await this.#staging.discard();
     return true;
   }

@@ -8,8 +8,16 @@ export interface KnownField {
   readonly type: string;
 }
 
+/** A collection as a sync left it. */
+export interface KnownCollection {
+  readonly fields: readonly KnownField[];
+  /** Which one it was, of all that ever had its name; absent when none had come to be. */
+  readonly id?: string;
+}
+
 /** A collection as the server has it. */
 export interface FoundCollection {
+  readonly id: string;
   /** Null: it takes any document. */
   readonly validator: Document | null;
   /** First fields of its indexes. */
@@ -34,14 +42,17 @@ export interface WantedCollection {
  */
 export function planCollection(
   wanted: WantedCollection,
-  known: readonly KnownField[] | null,
+  known: KnownCollection | null,
   found: FoundCollection | null,
 ): SchemaChange[] {
   const { name, schema } = wanted;
+  // The server makes one that was dropped again for whoever writes next: it has the name, and holds nothing of what was written before.
+  const isGone = known?.id !== undefined && known.id !== found?.id;
+  const anew = isGone ? ' anew: the one that was written before is gone' : '';
   const first: SchemaChange[] =
-    known === null
-      ? [{ summary: `write the collection ${name}, ${schema.fields.length} fields`, isNew: true }]
-      : drift(wanted, known);
+    known === null || isGone
+      ? [{ summary: `write the collection ${name}, ${schema.fields.length} fields${anew}`, isNew: true }]
+      : drift(wanted, known.fields);
   if (known !== null && found === null) return first;
   return [...first, ...validation(wanted, found), ...indexes(wanted, found)];
 }

@@ -48,6 +48,24 @@ describe.skipIf(mongodb.missing !== null)('documents that several write', () => 
       { numRuns: 15 },
     ));
 
+  test('a collection that somebody dropped is told as new, though the server has made it again for the next document (P1)', async () => {
+    await using fixture = await createTargetFixture();
+    const open = () => fixture.open({ schema: contactSchema, deletes: 'mirror' });
+    const target = await open();
+    await target.prepare();
+    await target.write([upsert(contact('a', { Name: 'Ada' }), 1000)], commit, never);
+    expect(await (await open()).plan()).toEqual([]);
+    await fixture.db.dropCollection('contacts');
+    const isNew = expect.objectContaining({ isNew: true, summary: expect.stringContaining('anew') });
+    expect(await (await open()).plan()).toContainEqual(isNew);
+    await target.write([upsert(contact('b', { Name: 'Bob' }), 2000)], commit, never);
+    expect(await fixture.document('b')).toMatchObject({ Name: 'Bob' });
+    const again = await open();
+    expect(await again.plan()).toContainEqual(isNew);
+    await again.prepare();
+    expect(await (await open()).plan()).toEqual([]);
+  });
+
   test('a document that its owner has changed keeps what no sync writes', async () => {
     await using fixture = await createTargetFixture();
     const target = await fixture.open({ schema: contactSchema, deletes: 'mirror' });
@@ -123,6 +141,7 @@ function oneAtATime(db: Db): Db {
       bulkWrite: (...args: Parameters<typeof real.bulkWrite>) => inTurn(() => real.bulkWrite(...args)),
       findOne: (...args: unknown[]) => inTurn(() => real.findOne(...(args as []))),
       replaceOne: (...args: Parameters<typeof real.replaceOne>) => inTurn(() => real.replaceOne(...args)),
+      updateOne: (...args: Parameters<typeof real.updateOne>) => inTurn(() => real.updateOne(...args)),
       indexes: () => inTurn(() => real.indexes()),
       createIndex: (...args: Parameters<typeof real.createIndex>) => inTurn(() => real.createIndex(...args)),
     };
