@@ -20,6 +20,8 @@ export function createEnrichment(
   const columns = fields
     .flatMap(({ source, parts }) => parts?.flatMap(({ column }) => column ?? []) ?? [source])
     .flatMap((name): Column[] => [table.column(name)].filter((column) => column !== undefined));
+  // Fields may have been removed since the channel was defined.
+  if (columns.length === 0) return () => ({});
   const names = columns.map(({ name }) => name).join(', ');
   return (recordId) => {
     const found = org.query(`SELECT ${names} FROM ${plan.object} WHERE Id = '${recordId}'`, { all: true });

@@ -25,7 +25,7 @@ export interface ApiRequest {
   readonly faults: readonly FiredFault[];
   /** Set while a Composite call with `allOrNone` runs: writes go here, and nothing is committed by a subrequest. */
   readonly transaction: Transaction | undefined;
-  /** Asks another resource in process, as a subrequest that Composite carries. */
+  /** Asks another resource in process, as a subrequest that Composite or Composite Batch carries. */
   readonly call: (subrequest: Subrequest) => Promise<ApiReply>;
 }
 
@@ -36,6 +36,8 @@ export interface Subrequest {
   headers: Readonly<Record<string, string>>;
   body: unknown;
   transaction: Transaction | undefined;
+  /** What carries it: not every resource can be asked by either. */
+  within: 'composite' | 'batch';
 }
 
 /** Rows of a rendered file, sent as they lie on disk after the header line. */
@@ -64,8 +66,9 @@ export interface Route {
   /** What the request log counts it as. */
   kind: string;
   handler: Handler;
-  /** May be a subrequest of Composite. */
+  /** May be a subrequest of Composite, and of Composite Batch unless that is told apart. */
   composite?: true;
+  batch?: boolean;
   /** Takes a body that is no JSON: `request.body` is then an `Upload`. */
   uploads?: true;
 }

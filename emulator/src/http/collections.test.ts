@@ -123,6 +123,8 @@ test(`every kind counts its records and runs of a type, and answers record by re
   expect((await update(Array.from({ length: 201 }, () => contact('x')))).json[0].errorCode).toBe('EXCEEDED_ID_LIMIT');
   const many = Array.from({ length: 201 }, () => a).join(',');
   expect((await org.call('DELETE', `/composite/sobjects?ids=${many}`)).json[0].errorCode).toBe('EXCEEDED_ID_LIMIT');
+  const alternating = Array.from({ length: 11 }, (_, n) => (n % 2 ? a : '001000000000000AAA')).join(',');
+  expect((await org.call('DELETE', `/composite/sobjects?ids=${alternating}`)).json[0].errorCode).toBe('LIMIT_EXCEEDED');
   const upserts = Array.from({ length: 201 }, (_, n) => ({ attributes: { type: 'Account' }, Name: 'x', Ext__c: `m${n}` }));
   const upsert = (records: unknown[]) => org.call('PATCH', '/composite/sobjects/Account/Ext__c', { body: { records } });
   expect((await upsert(upserts)).json[0].errorCode).toBe('EXCEEDED_ID_LIMIT');

@@ -105,6 +105,18 @@ test(`a batch goes on after a failure, unless told to halt; each part counts as 
   expect(tooMany.status).toBe(400);
 });
 
+test(`a batch asks for limits, and for no collections ${batchGuide}`, async () => {
+  const batchRequests = [
+    { method: 'GET', url: 'v62.0/limits' },
+    { method: 'GET', url: 'v62.0/composite/sobjects/Account?ids=001000000000000AAA&fields=Name' },
+  ];
+  const { results } = (await org.call('POST', '/composite/batch', { body: { batchRequests } })).json;
+  expect(results).toMatchObject([
+    { statusCode: 200, result: { DailyApiRequests: { Max: expect.any(Number) } } },
+    { statusCode: 400 },
+  ]);
+});
+
 const treeGuide = evidence('documented', 'REST API Developer Guide, sObject Tree');
 const node = (type: string, referenceId: string, body: Record<string, unknown>) => ({
   attributes: { type, referenceId },

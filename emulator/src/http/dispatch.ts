@@ -16,7 +16,7 @@ export interface DispatchInput {
   body: unknown;
   userId: string;
   transaction: Transaction | undefined;
-  within: 'http' | 'composite';
+  within: 'http' | Subrequest['within'];
 }
 
 export interface Dispatched {
@@ -57,7 +57,7 @@ async function answer(input: DispatchInput, context: EmulatorContext, dispatched
   const method = overriddenMethod(input.method, query);
   const { route, params } = findRoute(method, decodeSegments(segments));
   dispatched.kind = route.kind;
-  if (input.within === 'composite' && !route.composite) {
+  if (!mayCarry(input.within, route)) {
     throw badRequest('INVALID_INPUT', `The resource ${path} cannot be called within a composite request`);
   }
   if (input.body instanceof Upload && !route.uploads) {
@@ -68,13 +68,17 @@ async function answer(input: DispatchInput, context: EmulatorContext, dispatched
   dispatched.faults.push(...faults.map((fault) => fault.id));
   const { headers, body, userId, transaction } = input;
   const call = async (subrequest: Subrequest) => {
-    const inner = await dispatch({ ...subrequest, userId, within: 'composite' }, context);
+    const inner = await dispatch({ ...subrequest, userId }, context);
     dispatched.subrequests.push(inner.kind);
     dispatched.faults.push(...inner.faults);
     return inner.reply;
   };
   const request = { method, version, params, query, headers, body, userId, faults, transaction, call };
   return route.handler(request, { ...context, org: context.access.orgAs(userId) });
+}
+
+function mayCarry(within: DispatchInput['within'], { composite, batch = composite }: Route): boolean {
+  return within === 'http' || (within === 'batch' ? batch : composite) === true;
 }
 
 /** `POST …?_HttpMethod=PATCH`, for clients that cannot send PATCH. */

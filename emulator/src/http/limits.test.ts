@@ -39,11 +39,13 @@ test(`used up: 403, until 24 hours have passed ${evidence('documented', 'Salesfo
   expect((await limits()).headers.get('sforce-limit-info')).toBe('api-usage=1/6');
 });
 
-test(`a URI over 16,384 bytes is 414, one below is read ${evidence('documented', 'REST API Developer Guide, Status Codes and Error Responses')}`, async () => {
+test(`a URI over 16,384 bytes is 414, with its headers 431, all below is read ${evidence('documented', 'REST API Developer Guide, Status Codes and Error Responses')}`, async () => {
   await org.backdoor('POST', '/limits', { max: { DailyApiRequests: 100 } });
   const path = `/query?q=${encodeURIComponent('SELECT Id FROM Account')}`;
   const padded = (bytes: number) => `${path}${'+'.repeat(bytes - path.length - '/services/data/v62.0'.length)}`;
-  expect((await org.call('GET', padded(16_384))).status).toBe(200);
+  expect((await org.call('GET', padded(15_000))).status).toBe(200);
+  expect((await org.call('GET', padded(16_384))).status).toBe(431);
+  expect((await org.call('GET', padded(8_000), { headers: { 'x-long': 'x'.repeat(8_300) } })).status).toBe(431);
   expect((await org.call('GET', padded(16_385))).status).toBe(414);
 });
 

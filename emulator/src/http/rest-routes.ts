@@ -29,8 +29,8 @@ const resources: Handler = ({ version, userId }, context) => ({
 /** Every data resource. The first route that fits is taken, so fixed names stand before variables. */
 export const restRoutes: readonly Route[] = [
   { method: 'GET', path: '/', kind: 'resources', handler: resources },
-  { method: 'GET', path: '/limits', kind: 'limits', handler: limits },
-  { method: 'GET', path: '/limits/recordCount', kind: 'recordCount', handler: recordCount },
+  { method: 'GET', path: '/limits', kind: 'limits', handler: limits, batch: true },
+  { method: 'GET', path: '/limits/recordCount', kind: 'recordCount', handler: recordCount, batch: true },
 
   { method: 'GET', path: '/query', kind: 'query', handler: query, composite: true },
   { method: 'GET', path: '/queryAll', kind: 'queryAll', handler: queryAll, composite: true },
@@ -77,6 +77,7 @@ export const restRoutes: readonly Route[] = [
     kind: 'collections.create',
     handler: collections.createCollection,
     composite: true,
+    batch: false,
   },
   {
     method: 'PATCH',
@@ -84,6 +85,7 @@ export const restRoutes: readonly Route[] = [
     kind: 'collections.update',
     handler: collections.updateCollection,
     composite: true,
+    batch: false,
   },
   {
     method: 'DELETE',
@@ -91,6 +93,7 @@ export const restRoutes: readonly Route[] = [
     kind: 'collections.delete',
     handler: collections.deleteCollection,
     composite: true,
+    batch: false,
   },
   {
     method: 'GET',
@@ -98,6 +101,7 @@ export const restRoutes: readonly Route[] = [
     kind: 'collections.retrieve',
     handler: collections.retrieveCollection,
     composite: true,
+    batch: false,
   },
   {
     method: 'POST',
@@ -105,6 +109,7 @@ export const restRoutes: readonly Route[] = [
     kind: 'collections.retrieve',
     handler: collections.retrieveCollection,
     composite: true,
+    batch: false,
   },
   {
     method: 'PATCH',
@@ -112,6 +117,7 @@ export const restRoutes: readonly Route[] = [
     kind: 'collections.upsert',
     handler: collections.upsertCollection,
     composite: true,
+    batch: false,
   },
 
   { method: 'GET', path: '/tooling/query', kind: 'tooling.query', handler: toolingQuery },

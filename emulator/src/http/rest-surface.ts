@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Method } from './api-types.ts';
 import type { EmulatorContext } from './context.ts';
 import { dispatch } from './dispatch.ts';
@@ -8,8 +8,8 @@ import { jsonReply, type Outgoing, textReply } from './outgoing.ts';
 import { apiBody } from './request-body.ts';
 import { versions } from './versions.ts';
 
-/** Longer request lines are refused with 414 (REST API Developer Guide, "Status Codes and Error Responses"). */
-const uriBytesMax = 16_384;
+/** Of the URI, else 414; of URI and headers together, else 431 (REST API Developer Guide, "Status Codes and Error Responses"). */
+const headBytesMax = 16_384;
 
 const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] satisfies Method[];
 
@@ -31,7 +31,8 @@ export function addRestSurface(app: FastifyInstance, context: EmulatorContext): 
 }
 
 async function answer({ request, entry }: Exchange, context: EmulatorContext): Promise<Outgoing> {
-  if (Buffer.byteLength(request.url) > uriBytesMax) return textReply(414, 'text/html;charset=UTF-8', '<h1>URI Too Long</h1>');
+  const tooLong = refuseLongHead(request);
+  if (tooLong) return tooLong;
   const token = bearerToken(request);
   const session = token === undefined ? undefined : context.sessions.use(token);
   if (!session) return asOutgoing(invalidSession(), context);
@@ -59,4 +60,14 @@ async function answer({ request, entry }: Exchange, context: EmulatorContext): P
   } catch (error) {
     return asOutgoing(errorReply(asSalesforceError(error)), context, pretty);
   }
+}
+
+function refuseLongHead({ url, headers }: FastifyRequest): Outgoing | undefined {
+  const refuse = (status: number, reason: string) => textReply(status, 'text/html;charset=UTF-8', `<h1>${reason}</h1>`);
+  const uriBytes = Buffer.byteLength(url);
+  if (uriBytes > headBytesMax) return refuse(414, 'URI Too Long');
+  // Each with a colon, a blank and the end of its line.
+  const lines = Object.entries(headers).map(([name, value]) => Buffer.byteLength(`${name}: ${value}\r\n`));
+  const bytes = lines.reduce((sum, line) => sum + line, uriBytes);
+  return bytes > headBytesMax ? refuse(431, 'Request Header Fields Too Large') : undefined;
 }

@@ -77,6 +77,7 @@ export const deleteCollection: Handler = (request, context) => {
   const ids = (request.query.get('ids') ?? '').split(',').filter((id) => id !== '');
   if (ids.length === 0) throw badRequest('REQUIRED_FIELD_MISSING', 'At least 1 record is required');
   if (ids.length > recordsMax) throw tooMany();
+  checkChunks(ids.map((id) => id.slice(0, 3)));
   const allOrNone = request.query.get('allOrNone')?.toLowerCase() === 'true';
   return answered(ids, allOrNone, request, context, (transaction, id) => {
     const object = context.org.schema.byKeyPrefix(id.slice(0, 3));
@@ -169,23 +170,20 @@ function readRecords(request: ApiRequest): { records: Record<string, unknown>[];
   }
   if (records.length > recordsMax) throw tooMany();
   const checked = records.map(asRecord);
-  if (chunks(checked) > chunksMax) {
-    throw badRequest(
-      'LIMIT_EXCEEDED',
-      `Cannot have more than ${chunksMax} chunks in a single operation. Please rearrange the data to reduce chunking.`,
-    );
-  }
+  checkChunks(checked.map(typeOf));
   return { records: checked, allOrNone: body.allOrNone === true };
 }
 
 const tooMany = () =>
   new SalesforceError('EXCEEDED_ID_LIMIT', `record limit reached. cannot submit more than ${recordsMax} records into this call`);
 
-/** Runs of one type: that is how records are handed to triggers. */
-function chunks(records: readonly Record<string, unknown>[]): number {
-  return records.filter(
-    (record, index) => index === 0 || typeOf(record) !== typeOf(records[index - 1] as Record<string, unknown>),
-  ).length;
+/** Runs of one type are handed to triggers together. @throws {SalesforceError} there are too many of them. */
+function checkChunks(types: readonly unknown[]): void {
+  if (types.filter((type, index) => index === 0 || type !== types[index - 1]).length <= chunksMax) return;
+  throw badRequest(
+    'LIMIT_EXCEEDED',
+    `Cannot have more than ${chunksMax} chunks in a single operation. Please rearrange the data to reduce chunking.`,
+  );
 }
 
 const typeOf = (record: Record<string, unknown>): unknown => (record.attributes as { type?: unknown } | undefined)?.type;

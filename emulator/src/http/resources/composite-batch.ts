@@ -25,7 +25,7 @@ export const compositeBatch: Handler = async (request, context) => {
     if (failed && haltOnError === true) {
       reply = { status: 412, body: [{ errorCode: 'BATCH_PROCESSING_HALTED', message: 'Batch processing halted per request' }] };
     } else {
-      reply = await request.call({ method, url, headers, body, transaction: undefined });
+      reply = await request.call({ method, url, headers, body, transaction: undefined, within: 'batch' });
       // The call itself has paid for one of them.
       if (index > 0) context.limits.DailyApiRequests.add(1);
     }

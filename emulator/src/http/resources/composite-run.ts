@@ -7,7 +7,7 @@ import { MissingReferenceError, resolveReferences } from './composite-references
 
 /** What Composite and Composite Graph share: named subrequests, built from answers of earlier ones. */
 
-export interface NamedSubrequest extends Omit<Subrequest, 'transaction'> {
+export interface NamedSubrequest extends Omit<Subrequest, 'transaction' | 'within'> {
   referenceId: string;
 }
 
@@ -110,7 +110,7 @@ async function runOne(
     return { status: 400, body: [{ errorCode: 'PROCESSING_HALTED', message: error.message }] };
   }
   const headers = subrequestHeaders(subrequest.headers, request.headers);
-  return request.call({ method: subrequest.method, url, headers, body, transaction });
+  return request.call({ method: subrequest.method, url, headers, body, transaction, within: 'composite' });
 }
 
 const haltedMessage = 'The transaction was rolled back since another operation in the same transaction failed.';
