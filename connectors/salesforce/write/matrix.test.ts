@@ -178,7 +178,9 @@ for (const [path, to] of Object.entries(paths)) {
           [{ [field]: value }, value],
           ...more.map(([written, held]): [Row, unknown] => [{ [field]: written }, held]),
         ];
-        const ids = rows.map(() => org.emulator.org.write((transaction) => transaction.insert('Task', { [field]: before })).id!);
+        const ids = rows.map(
+          () => org.emulator.org.write((transaction) => transaction.insert('Task', { [field]: before as string | number })).id!,
+        );
         const results = await write(
           target,
           rows.map(([row], i) => upsert({ Id: ids[i]!, ...row }, 'Id')),
