@@ -1,10 +1,10 @@
 import { NotConnectedError, type Random, type Store } from '@tidemark/core';
 import type { Life, Scheduler, SimulatedWorkers } from '@tidemark/testkit/simulation';
 import { localDelay } from '../lib/network.ts';
+import { storeParts } from '../lib/store-parts.ts';
 
 /** Whoever is cut off gives up after so long. */
 const CUT_MS = 5000;
-const parts = ['checkpoints', 'links', 'journal', 'calls'];
 
 /** What lies between one process and the database in which all of them keep their state. */
 export class StateLine {
@@ -48,7 +48,7 @@ export class StateLine {
         get: (target, name) => {
           if (name === 'workers') return workers;
           const value = Reflect.get(target, name, target) as unknown;
-          if (parts.includes(String(name))) return outside(value as object, `store ${String(name)}`);
+          if (storeParts.has(name)) return outside(value as object, `store ${String(name)}`);
           if (typeof value !== 'function' || typeof name === 'symbol') return value;
           return (...args: unknown[]) => this.#ask(`${what} ${name}`, () => value.apply(target, args));
         },

@@ -1,6 +1,7 @@
 import type { AnyConnector, Config, Store } from '@tidemark/core';
 import type { Life, Scheduler } from '@tidemark/testkit/simulation';
 import { localDelay, type Network } from './network.ts';
+import { storeParts } from './store-parts.ts';
 
 /** What a process of the engine has around it in every simulated world. */
 interface StoreWorld {
@@ -27,7 +28,7 @@ export function storeOf({ store, scheduler, network }: StoreWorld, life: Life): 
     new Proxy(part, {
       get(target, name) {
         const value = Reflect.get(target, name, target) as unknown;
-        if (name === 'checkpoints' || name === 'links') return outside(value as object, `store ${name}`);
+        if (storeParts.has(name)) return outside(value as object, `store ${String(name)}`);
         if (typeof value !== 'function' || typeof name === 'symbol') return value;
         return (...args: unknown[]) =>
           scheduler.outside(life, `${what} ${name}`, () => value.apply(target, args), { beforeMs: delay(), afterMs: delay() });
