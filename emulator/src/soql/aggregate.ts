@@ -7,6 +7,7 @@ import { isAggregate, operandSql } from './expression.ts';
 import { tailSql } from './order.ts';
 import { createScope, fromClause } from './scope.ts';
 import type { Operand, Select } from './syntax.ts';
+import type { UserTime } from './user-time.ts';
 import { conditionSql, whereSql } from './where.ts';
 
 /** An aggregate query cannot be paged. SOQL Reference, "GROUP BY Considerations". */
@@ -32,12 +33,12 @@ export function runAggregate(
   store: Store,
   table: Table,
   select: Select,
-  options: { all: boolean; nowMs: number },
+  options: { all: boolean; time: UserTime },
 ): Record<string, unknown>[] {
   const { soql } = select;
   const scope = createScope(store, table, soql, options.all);
   const parameters: Stored[] = [];
-  const context = { scope, alias: select.alias, nowMs: options.nowMs, parameters };
+  const context = { scope, alias: select.alias, time: options.time, parameters };
   const grouped = new Set(select.groupBy.map((operand) => operand.text.toLowerCase()));
   const columns: { key: string; sql: string; type: ColumnKind }[] = [];
   let unnamed = 0;

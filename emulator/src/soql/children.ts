@@ -25,7 +25,7 @@ export function childPlan(
   const picking = createScope(store, table, soql, parent.includeDeleted);
   const { alias } = picking.root.tables[0]!;
   const parameters: Stored[] = [];
-  const compile = { scope: picking, alias: query.alias, nowMs: context.nowMs, parameters };
+  const compile = { scope: picking, alias: query.alias, time: context.time, parameters };
   const where = whereSql(compile, query.where, [`${alias}.${lookup.quotedName} = ?`]);
   const tail = tailSql(compile, query);
   const sql = `SELECT ${alias}."_rid"${fromClause(picking)}${picking.joins()}${where}${tail}`;

@@ -1,9 +1,9 @@
 const dayMs = 24 * 60 * 60 * 1000;
 
 /**
- * The span that a date literal names, as days: from `start` up to, not including, `end`. In UTC, the time zone of the
- * org's users. Weeks begin on Sunday; fiscal years are calendar years. SOQL Reference, "Date Formats and Date Literals".
- * @param nowMs  The org's time.
+ * The span that a date literal names, as days: from `start` up to, not including, `end`. Weeks begin on Sunday;
+ * fiscal years are calendar years. SOQL Reference, "Date Formats and Date Literals".
+ * @param nowMs  Any time of the present day in UTC.
  */
 export function dateRange(name: string, n: number, nowMs: number): { start: string; end: string } | undefined {
   const today = Math.floor(nowMs / dayMs) * dayMs;

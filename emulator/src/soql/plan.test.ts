@@ -6,6 +6,7 @@ import { openStore } from '../org/store.ts';
 import { createTestOrg } from '../org/testing.ts';
 import { parseSoql } from './parse.ts';
 import { pickSql } from './run.ts';
+import { createUserTime } from './user-time.ts';
 
 // A million records must be no trouble: what sync engines ask goes through an index and sorts nothing.
 
@@ -33,7 +34,10 @@ test.each([
   const { schema, clock } = createTestOrg();
   const store = openStore({ schema, clock, seed: 1, path: join(directory, 'org.db') });
   const soql = `SELECT Id FROM Thing__c ${rest}`;
-  const { sql, parameters } = pickSql(store, store.requireTable('Thing__c'), parseSoql(soql), { all: false, nowMs: 0 });
+  const { sql, parameters } = pickSql(store, store.requireTable('Thing__c'), parseSoql(soql), {
+    all: false,
+    time: createUserTime(0, () => 'UTC'),
+  });
   const plan = store.database
     .prepare(`EXPLAIN QUERY PLAN ${sql}`)
     .all(...parameters)

@@ -7,6 +7,7 @@ import { operandSql } from './expression.ts';
 import { path } from './operand.ts';
 import { createScope, fromClause, type Node, parentOf, type Resolved, resolveField, resolvePath, type Scope } from './scope.ts';
 import type { Select, SelectItem } from './syntax.ts';
+import { createUserTime, type UserTime } from './user-time.ts';
 
 /** How chosen rows become records. Rows are named by `_rid`, so that ids fixed earlier can be read at any time. */
 export interface Projection {
@@ -47,11 +48,11 @@ export function compileProjection(store: Store, table: Table, fields: readonly s
   const soql = `SELECT ${names.join(',')} FROM ${table.name}`;
   const items = names.map((name): SelectItem => ({ kind: 'value', operand: path(name), alias: undefined }));
   const scope = createScope(store, table, soql, false);
-  return project(scope, items, undefined, { nowMs: 0 });
+  return project(scope, items, undefined, { time: createUserTime(0, () => 'UTC') });
 }
 
 export interface ProjectionContext {
-  nowMs: number;
+  time: UserTime;
 }
 
 export function project(

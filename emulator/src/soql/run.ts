@@ -8,7 +8,8 @@ import { tailSql } from './order.ts';
 import { parseSoql } from './parse.ts';
 import { expandFields, flatColumns, project } from './projection.ts';
 import { createScope, fromClause, requireQueryable, type Scope } from './scope.ts';
-import type { Select } from './syntax.ts';
+import type { Condition, Select } from './syntax.ts';
+import { createUserTime, timeZoneOf, type UserTime } from './user-time.ts';
 import { checkCondition, whereSql } from './where.ts';
 
 const pageSizeMax = 2000;
@@ -17,18 +18,18 @@ const pageSizeMaxLongText = 200;
 const chunkRows = 4096;
 
 export function runQuery(store: Store, soql: string, options: QueryOptions): QueryResult {
-  const { select, table, all, nowMs } = prepare(store, soql, options);
-  if (isCount(select)) return countResult(store, table, select, { all, nowMs });
+  const { select, table, all, time } = prepare(store, soql, options);
+  if (isCount(select)) return countResult(store, table, select, { all, time });
   if (isAggregated(select)) {
     if (select.limit !== undefined && select.groupBy.length === 0)
       throw malformed('Non-grouped query that uses overall aggregate functions cannot also use LIMIT');
-    const rows = runAggregate(store, table, select, { all, nowMs });
+    const rows = runAggregate(store, table, select, { all, time });
     return { totalSize: rows.length, pageSizeMax, page: (offset, limit) => rows.slice(offset, offset + limit) };
   }
   checkUnboundedFields(select);
   const items = expandFields(table, select, true);
-  const projection = project(createScope(store, table, soql, all), items, select.alias, { nowMs });
-  const rids = pickRows(store, table, select, { all, nowMs });
+  const projection = project(createScope(store, table, soql, all), items, select.alias, { time });
+  const rids = pickRows(store, table, select, { all, time });
   return {
     totalSize: rids.length,
     pageSizeMax: longTexts(table, items) >= 2 ? pageSizeMaxLongText : pageSizeMax,
@@ -43,7 +44,7 @@ export function runQuery(store: Store, soql: string, options: QueryOptions): Que
 }
 
 export function runTable(store: Store, soql: string, options: QueryOptions): TableResult {
-  const { select, table, all, nowMs } = prepare(store, soql, options);
+  const { select, table, all, time } = prepare(store, soql, options);
   if (isCount(select) || isAggregated(select)) throw malformed('Aggregate queries are not supported by the Bulk API');
   if (select.offset !== undefined) throw malformed('OFFSET is not supported by the Bulk API');
   if (select.items.some((item) => item.kind === 'fields' && item.scope !== 'STANDARD')) {
@@ -55,7 +56,7 @@ export function runTable(store: Store, soql: string, options: QueryOptions): Tab
   const selected = `SELECT ${alias}."_rid", ${columns.map((column) => column.sql).join(', ')}${fromClause(scope)}${scope.joins()}`;
   const kinds = columns.map((column) => column.type);
   // Compiled now, so that an error shows before a job is made of the query.
-  pickSql(store, table, select, { all, nowMs });
+  pickSql(store, table, select, { all, time });
   const whole = select.where === undefined && select.orderBy.length === 0 && select.limit === undefined;
   const alive = table.softDeletes && !all ? ` AND ${alias}."IsDeleted" = 0` : '';
 
@@ -86,7 +87,7 @@ export function runTable(store: Store, soql: string, options: QueryOptions): Tab
   function* chosen(): Iterable<readonly string[]> {
     const statement = store.database.prepare(`${selected} WHERE ${alias}."_rid" IN (SELECT value FROM json_each(?))`);
     statement.setReturnArrays(true);
-    const rids = pickRows(store, table, select, { all, nowMs });
+    const rids = pickRows(store, table, select, { all, time });
     // Without an order, the order of the table is the quickest to read.
     if (select.orderBy.length === 0) rids.sort();
     for (let offset = 0; offset < rids.length; offset += chunkRows) {
@@ -108,14 +109,19 @@ const isLostField = (error: unknown) => error instanceof Error && error.message.
 
 interface Run {
   all: boolean;
-  nowMs: number;
+  time: UserTime;
 }
 
 function prepare(store: Store, soql: string, options: QueryOptions): Run & { select: Select; table: Table } {
   const select = parseSoql(soql);
   checkCondition(select);
   const table = requireQueryable(store, select.from, soql);
-  return { select, table, all: options.all === true, nowMs: store.clock.now() };
+  return {
+    select,
+    table,
+    all: options.all === true,
+    time: createUserTime(store.clock.now(), () => timeZoneOf(store, options.userId)),
+  };
 }
 
 function countResult(store: Store, table: Table, select: Select, run: Run): QueryResult {
@@ -135,7 +141,7 @@ export function pickSql(
 ): { sql: string; parameters: Stored[]; scope: Scope } {
   const scope = createScope(store, table, select.soql, run.all);
   const parameters: Stored[] = [];
-  const context = { scope, alias: select.alias, nowMs: run.nowMs, parameters };
+  const context = { scope, alias: select.alias, time: run.time, parameters };
   const where = whereSql(context, select.where);
   const tail = tailSql(context, select);
   const { alias } = scope.root.tables[0]!;
@@ -164,12 +170,18 @@ function pickRows(store: Store, table: Table, select: Select, run: Run): Float64
 function checkUnboundedFields(select: Select): void {
   const unbounded = select.items.some((item) => item.kind === 'fields' && item.scope !== 'STANDARD');
   if (!unbounded || (select.limit !== undefined && select.limit <= 200)) return;
-  const { where } = select;
-  const isId = (text: string) => text.toLowerCase() === 'id';
-  if (where?.kind === 'compare' && isId(where.operand.text) && where.values.length <= 200) {
-    if (where.operator === 'IN' || where.operator === '=') return;
-  }
+  if (select.where && idsNamed(select.where) <= 200) return;
   throw malformed('The SOQL FIELDS function must have a LIMIT of at most 200');
+}
+
+/** How many ids a condition asks for that asks for nothing else. */
+function idsNamed(condition: Condition): number {
+  if (condition.kind === 'or') return condition.items.reduce((sum, item) => sum + idsNamed(item), 0);
+  const isNamed =
+    condition.kind === 'compare' &&
+    condition.operand.text.toLowerCase() === 'id' &&
+    (condition.operator === 'IN' || condition.operator === '=');
+  return isNamed ? condition.values.length : Number.POSITIVE_INFINITY;
 }
 
 /** Custom fields of long text: a query of two or more gets small pages. REST API Developer Guide, "Query". */

@@ -123,6 +123,10 @@ describe('shape', () => {
     expect(code('SELECT FIELDS(ALL) FROM Thing__c')).toBe('MALFORMED_QUERY');
     expect(code('SELECT FIELDS(ALL) FROM Thing__c LIMIT 201')).toBe('MALFORMED_QUERY');
     expect(code('SELECT FIELDS(ALL), Name FROM Thing__c LIMIT 1')).toBe('INVALID_FIELD');
+    const named = (count: number) => Array.from({ length: count }, () => `Id = '${ids.one}'`).join(' OR ');
+    expect(records(org, `SELECT FIELDS(ALL) FROM Thing__c WHERE ${named(200)}`)).toHaveLength(1);
+    expect(code(`SELECT FIELDS(ALL) FROM Thing__c WHERE ${named(201)}`)).toBe('MALFORMED_QUERY');
+    expect(code(`SELECT FIELDS(ALL) FROM Thing__c WHERE Id = '${ids.one}' OR Name = 'two'`)).toBe('MALFORMED_QUERY');
   });
 
   test(`two long texts of our own make pages small ${evidence('documented', 'REST API Developer Guide, Query: batch size')}`, () => {
@@ -182,6 +186,27 @@ describe('selection', () => {
     expect(query.page(0, 2, 'v62.0')).toMatchObject([{ Name: 'one', Text__c: 'now' }, { Name: 'two' }]);
     org.write((t) => t.update('Thing__c', ids.one!, { Text__c: null }));
   });
+});
+
+test(`date literals are days of the user who asks ${evidence('documented', 'SOQL and SOSL Reference, Date Formats and Date Literals')}`, () => {
+  const { org, clock } = createTestOrg();
+  const day = '2024-03-10';
+  for (const at of ['07:59', '08:00', '23:59']) {
+    clock.freeze(Date.parse(`${day}T${at}:00Z`));
+    org.write((t) => t.insert('Thing__c', { Name: at, Day__c: day }));
+  }
+  // In Los Angeles the clocks went forward on this day: it began at 8:00 UTC and ended at 7:00.
+  clock.freeze(Date.parse('2024-03-11T06:59:00Z'));
+  org.write((t) => t.insert('Thing__c', { Name: 'late', Day__c: '2024-03-11' }));
+  const found = (where: string) =>
+    records(org, `SELECT Name FROM Thing__c WHERE ${where} ORDER BY CreatedDate`).map(({ Name }) => Name);
+  expect(found('CreatedDate = TODAY')).toEqual(['late']);
+  org.write((t) => t.update('User', org.adminUserId, { TimeZoneSidKey: 'America/Los_Angeles' }));
+  expect(found('CreatedDate = TODAY')).toEqual(['08:00', '23:59', 'late']);
+  expect(found('CreatedDate = YESTERDAY')).toEqual(['07:59']);
+  expect(found('Day__c = TODAY')).toEqual(['07:59', '08:00', '23:59']);
+  clock.freeze(Date.parse('2024-03-11T07:00:00Z'));
+  expect(found('CreatedDate = TODAY')).toEqual([]);
 });
 
 describe('refusals', () => {

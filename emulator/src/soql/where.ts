@@ -7,12 +7,13 @@ import { isAggregate, operandSql, type Value } from './expression.ts';
 import { likePattern } from './literal.ts';
 import { aliveCondition, createScope, fromClause, requireQueryable, type Scope } from './scope.ts';
 import type { Condition, Literal, Operator, Select } from './syntax.ts';
+import type { UserTime } from './user-time.ts';
 
 /** What compiling a condition needs besides the scope. Parameters are pushed in the order of their marks. */
 export interface Context {
   readonly scope: Scope;
   readonly alias: string | undefined;
-  readonly nowMs: number;
+  readonly time: UserTime;
   readonly parameters: Stored[];
   /** Aggregates may stand in HAVING and nowhere else. */
   readonly having?: boolean;
@@ -197,10 +198,10 @@ function includesSql(context: Context, value: Value, literals: readonly Literal[
 
 function rangeOf(context: Context, value: Value, literal: Extract<Literal, { kind: 'range' }>): { start: string; end: string } {
   if (value.type !== 'date' && value.type !== 'datetime') throw wrongType(context, value);
-  const range = dateRange(literal.name, literal.n, context.nowMs);
+  const range = dateRange(literal.name, literal.n, context.time.today());
   if (!range) throw unexpectedToken(context.scope.soql, literal.name);
   if (value.type === 'date') return range;
-  return { start: `${range.start}T00:00:00.000Z`, end: `${range.end}T00:00:00.000Z` };
+  return { start: context.time.startOf(range.start), end: context.time.startOf(range.end) };
 }
 
 const typeNames: Record<Value['type'], string> = {
