@@ -1,7 +1,7 @@
 import type { Access } from '../access/access.ts';
 import type { FaultList } from '../faults/fault-list.ts';
 import type { RollingLimit } from '../limits/rolling-limit.ts';
-import type { CommittedTransaction, Org, RecordChange } from '../org/types.ts';
+import { type CommittedTransaction, type Org, type RecordChange, SalesforceError } from '../org/types.ts';
 import { errors } from './errors.ts';
 import { matchingRecords, type PushTopicQuery, readPushTopicQuery } from './push-topic.ts';
 import { replayStruck } from './replay-faults.ts';
@@ -19,7 +19,8 @@ interface TopicEvent {
 
 interface PushTopic {
   readonly soql: string;
-  readonly query: PushTopicQuery;
+  /** Undefined once it names what was removed: then the topic is silent. */
+  query: PushTopicQuery | undefined;
   readonly log: RetainedLog<TopicEvent>;
   fields: 'All' | 'Referenced' | 'Select' | 'Where';
   types: ReadonlySet<EventType>;
@@ -77,6 +78,15 @@ export function createPushTopics(parts: {
     if (topics.size > 0) watch();
   }
 
+  function understood(soql: string): PushTopicQuery | undefined {
+    try {
+      return readPushTopicQuery(org.schema, soql);
+    } catch (error) {
+      if (error instanceof SalesforceError) return undefined;
+      throw error;
+    }
+  }
+
   function define(name: string, record: Record<string, unknown>): void {
     const soql = String(record.Query);
     const known = topics.get(name);
@@ -86,7 +96,7 @@ export function createPushTopics(parts: {
     if (record.NotifyForOperationDelete) types.add('deleted');
     if (record.NotifyForOperationUndelete) types.add('undeleted');
     const fields = (record.NotifyForFields ?? 'Referenced') as PushTopic['fields'];
-    const query = known?.soql === soql ? known.query : readPushTopicQuery(org.schema, soql);
+    const query = known?.soql === soql ? known.query : understood(soql);
     topics.set(name, { soql, query, fields, types, log: known?.log ?? createRetainedLog(org.clock) });
   }
 
@@ -98,6 +108,7 @@ export function createPushTopics(parts: {
   }
 
   function tellTopic({ query, types, fields, log }: PushTopic, changes: readonly RecordChange[]): boolean {
+    if (!query) return false;
     const concerned = changes.filter((change) => {
       if (change.object !== query.object) return false;
       const type = typeOf[change.kind];
@@ -132,6 +143,9 @@ export function createPushTopics(parts: {
     },
     afterSave: watch,
   });
+  org.schema.onChange(() => {
+    for (const topic of topics.values()) topic.query = understood(topic.soql);
+  });
   refresh();
 
   return {
@@ -139,7 +153,7 @@ export function createPushTopics(parts: {
       refresh();
       const [, name = '', expression] = /^\/topic\/([^?]*)(?:\?(.*))?$/s.exec(channelName) ?? [];
       const topic = topics.get(name);
-      if (!topic) throw new BayeuxError(errors.noChannel(channelName));
+      if (!topic?.query) throw new BayeuxError(errors.noChannel(channelName));
       const { query, log } = topic;
       const sees = (field: string) => access.canSeeField(userId, query.object, field);
       if (!access.canRead(userId, 'PushTopic')) throw new BayeuxError(errors.notEnabled);

@@ -204,6 +204,15 @@ test(`topics are replayed for 24 hours, and count their own deliveries ${guide('
   expect(org.emulator.limits.DailyDeliveredPlatformEvents.used()).toBe(0);
 });
 
+test(`a topic that names a removed field is silent, and nobody's writes suffer ${evidence('assumed', 'a real org keeps such a field from being removed')}`, async () => {
+  await createTopic({ Query: 'SELECT Id, Name, Site FROM Account' });
+  const events = await hear();
+  org.emulator.org.schema.removeField('Account', 'Site');
+  org.insert('Account', { Name: 'a' });
+  expect(await events()).toEqual([]);
+  expect(await client.subscribe('/topic/T')).toMatchObject({ successful: false });
+});
+
 describe(`a filtered subscription ${guide('Filtered Subscriptions')}`, () => {
   beforeEach(() => createTopic({ Query: 'SELECT Id, Name, Industry, ShippingCity, NumberOfEmployees FROM Account' }));
 

@@ -38,6 +38,7 @@ export const faultKinds: Record<FaultKind, FaultKindFacts> = {
   slow: { level: 'wire', params: ['delayMs', 'bytesPerSecond'] },
   'clock-skew': { level: 'wire', params: ['skewMs'] },
   'lost-response': { level: 'wire', params: [] },
+  'api-error': { level: 'resource', params: ['status', 'code', 'message'] },
   'expired-locator': { level: 'resource', only: /\/(query|queryAll)\/01g|[?&]locator=/, params: ['message'] },
   'short-page': { level: 'resource', only: anyResult, params: ['records'] },
   'garbled-count': { level: 'resource', only: /\/jobs\/query\/[^/]+\/results([?]|$)/, params: ['value', 'add'] },

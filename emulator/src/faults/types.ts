@@ -14,6 +14,7 @@ export type FaultKind =
   | 'slow'
   | 'clock-skew'
   | 'lost-response'
+  | 'api-error'
   | 'expired-locator'
   | 'short-page'
   | 'garbled-count'

@@ -57,6 +57,22 @@ test('503 as JSON, as HTML and empty', async () => {
   expect([empty.status, empty.text]).toEqual([502, '']);
 });
 
+test('any error of the API, of a request or of a part of a Composite call, and nothing is done', async () => {
+  const fired = once({ kind: 'api-error', match: { method: 'POST' } });
+  const body = { LastName: 'refused', Company: 'c' };
+  const refused = await org.call('POST', '/sobjects/Lead', { body });
+  expect([refused.status, refused.json[0].errorCode, fired()]).toEqual([500, 'UNKNOWN_EXCEPTION', 1]);
+  const params = { status: 400, code: 'QUERY_TIMEOUT', message: 'Your query request was running for too long.' };
+  once({ kind: 'api-error', match: { pattern: '/query\\?q=SELECT Id' }, params });
+  const part = (url: string, referenceId: string) => ({ method: 'GET', url: `/services/data/v62.0${url}`, referenceId });
+  const compositeRequest = [part('/query?q=SELECT+Id+FROM+Lead', 'struck'), part('/query?q=SELECT+Name+FROM+Lead', 'spared')];
+  const reply = await org.call('POST', '/composite', { body: { compositeRequest } });
+  expect(reply.json.compositeResponse).toMatchObject([
+    { httpStatusCode: 400, body: [{ errorCode: 'QUERY_TIMEOUT', message: params.message }] },
+    { httpStatusCode: 200, body: { totalSize: 0 } },
+  ]);
+});
+
 test('a request that is held until the client gives up changes nothing', async () => {
   const fired = once({ kind: 'timeout', match: { method: 'POST' } });
   const { url, credentials } = org.emulator;

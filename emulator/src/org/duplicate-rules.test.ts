@@ -75,3 +75,11 @@ test('a rule that cannot be meant is refused', () => {
   expect(define({ action: 'report' })).toThrow("'block' or 'allow'");
   expect(org.duplicateRules.list()).toEqual([]);
 });
+
+test('a rule whose field was removed compares nothing any more', () => {
+  org.duplicateRules.define({ object: 'Lead', fields: ['LastName', 'Title'], action: 'block' });
+  insert({ LastName: 'x', Title: 't' });
+  org.schema.removeField('Lead', 'Title');
+  insert({ LastName: 'x' });
+  expect(records(org, 'SELECT Id FROM Lead')).toHaveLength(2);
+});

@@ -68,6 +68,8 @@ export function checkDuplicates(
 ): void {
   for (const rule of store.duplicateRules.of(table.name)) {
     if (rule.action === 'allow' && allowDuplicates) continue;
+    // A field of the rule may have been removed since.
+    if (!rule.fields.every((name) => table.column(name))) continue;
     const values = rule.fields.map((name) => row[name] ?? null);
     if (values.includes(null)) continue;
     if (before && rule.fields.every((name) => (row[name] ?? null) === (before[name] ?? null))) continue;
