@@ -51,6 +51,15 @@ export const mongodbTo = z.strictObject({
 });
 export type MongodbTo = z.output<typeof mongodbTo>;
 
+export const mongodbLookup = z.strictObject({
+  collection: collection.describe('The collection in which documents are found'),
+  types: z
+    .record(z.string(), fieldType)
+    .optional()
+    .describe('Fields of the documents and their types. Absent: those of the first and the newest documents'),
+});
+export type MongodbLookup = z.output<typeof mongodbLookup>;
+
 export const mongodbSide = z.strictObject({
   collection: collection.describe('The collection to keep in sync'),
   key,

@@ -1,6 +1,7 @@
 import {
   type Connection,
   type ConnectorContext,
+  type LookupSpec,
   type Problem,
   RequestRefusedError,
   type SideSpec,
@@ -8,8 +9,9 @@ import {
 } from '@tidemark/core';
 import { type Db, MongoClient } from 'mongodb';
 import { MongodbStream } from './change-stream.ts';
-import type { MongodbConfig, MongodbFrom, MongodbSideSpec, MongodbTo } from './config.ts';
+import type { MongodbConfig, MongodbFrom, MongodbLookup, MongodbSideSpec, MongodbTo } from './config.ts';
 import { faultOf } from './errors.ts';
+import { openLookup } from './lookup.ts';
 import { openRows } from './rows.ts';
 import { openSide } from './side.ts';
 import { openSource } from './source.ts';
@@ -33,6 +35,7 @@ export function openConnection(config: MongodbConfig, context: ConnectorContext)
       }
     },
     openSource: async (spec) => openSource(db(), spec),
+    openLookup: async (spec) => openLookup(db(), spec as LookupSpec<MongodbLookup>, config.decimals),
     openSide: async (spec) => openSide(db(), spec as SideSpec<MongodbSideSpec>, config.decimals),
     openRows: async (spec) => openRows(db(), spec, config.decimals),
     openStream: async (spec) => new MongodbStream(db(), spec, context),

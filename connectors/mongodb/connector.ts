@@ -5,6 +5,7 @@ import {
   type MongodbTo,
   mongodbConfig,
   mongodbFrom,
+  mongodbLookup,
   mongodbSide,
   mongodbTo,
 } from './config.ts';
@@ -17,11 +18,13 @@ export function createConnector(): Connector<MongodbConfig, MongodbFrom, Mongodb
     config: mongodbConfig,
     from: mongodbFrom,
     to: mongodbTo,
+    lookup: mongodbLookup,
     side: mongodbSide,
     rows: mongodbRows,
     open: (config, context) =>
-      lazyConnection(['check', 'discover', 'openSource', 'openSide', 'openRows', 'openStream', 'openTarget'], async () =>
-        (await import('./connection.ts')).openConnection(config, context),
+      lazyConnection(
+        ['check', 'discover', 'openSource', 'openLookup', 'openSide', 'openRows', 'openStream', 'openTarget'],
+        async () => (await import('./connection.ts')).openConnection(config, context),
       ),
   };
 }

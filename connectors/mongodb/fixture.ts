@@ -9,9 +9,9 @@ import {
   seededRandom,
   systemClock,
 } from '@tidemark/core';
-import { type SourceFixture, serviceOrSkip, type TargetFixture } from '@tidemark/testkit';
+import { type LookupFixture, type SourceFixture, serviceOrSkip, type TargetFixture } from '@tidemark/testkit';
 import { BSON, type Db, MongoClient } from 'mongodb';
-import { type MongodbFrom, type MongodbTo, mongodbSide } from './config.ts';
+import { type MongodbFrom, type MongodbTo, mongodbLookup, mongodbSide } from './config.ts';
 import { createConnector } from './connector.ts';
 
 export const mongodb = await serviceOrSkip('mongodb');
@@ -141,6 +141,31 @@ export async function createSideFixture({ isUnique = true } = {}) {
       await client.close();
     },
   };
+}
+
+/** A collection in which documents are found. */
+export async function createLookupFixture() {
+  const database = `test_${randomBytes(6).toString('hex')}`;
+  const client = await new MongoClient(mongodb.url!).connect();
+  const connection = openConnection(database);
+  const documents = client.db(database).collection('firms');
+  const fixture = {
+    documents,
+    open: (spec: { readonly key: string; readonly fields: readonly string[] }, over: object = {}) =>
+      connection.openLookup!(
+        { lookup: mongodbLookup.parse({ collection: 'firms', ...over }), ...spec },
+        AbortSignal.timeout(60_000),
+      ),
+    async put(records: readonly { readonly name: string; readonly phone: string | null }[]) {
+      await documents.insertMany(records.map(({ name, phone }) => ({ Name: name, Phone: phone })));
+    },
+    async [Symbol.asyncDispose]() {
+      await connection[Symbol.asyncDispose]();
+      await client.db(database).dropDatabase();
+      await client.close();
+    },
+  };
+  return fixture satisfies LookupFixture;
 }
 
 /** A collection that is served document by document. */

@@ -16,7 +16,7 @@ import { type Collection, type Db, type Document, type Filter, ObjectId } from '
 import type { MongodbSideSpec } from './config.ts';
 import { discoverFields } from './discover.ts';
 import { guarded, NAMESPACE_NOT_FOUND, rejectionOf } from './errors.ts';
-import { formsOf } from './key-forms.ts';
+import { formsOf, formsOfValue } from './key-forms.ts';
 import { openSource } from './source.ts';
 import { canonicalOf, type Decimals, toStored, ValueError } from './values.ts';
 
@@ -194,18 +194,10 @@ class MongodbSide implements Side {
   }
 
   #matching(row: Row): Filter<Document> {
-    return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, { $in: this.#formsOf(name, value) }]));
-  }
-
-  /** What a document may hold that reads as this value. */
-  #formsOf(name: string, value: FieldValue): unknown[] {
-    const forms = formsOf(textOf(value)!);
-    try {
-      return [...forms, this.#storedValue(name, value)];
-    } catch (error) {
-      if (error instanceof ValueError) return forms;
-      throw error;
-    }
+    const { decimals } = this.#parts;
+    return Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [name, { $in: formsOfValue(this.#fieldFor(name, value), value, decimals) }]),
+    );
   }
 
   #stored(row: Row): Document {
@@ -213,9 +205,12 @@ class MongodbSide implements Side {
   }
 
   #storedValue(name: string, value: FieldValue): unknown {
-    const { declared, decimals } = this.#parts;
+    return toStored(this.#fieldFor(name, value), value, this.#parts.decimals);
+  }
+
+  #fieldFor(name: string, value: FieldValue): FieldSchema {
     const field = this.#fields.get(name)!;
-    return toStored(declared.has(name) ? field : { ...field, type: naturalType(value) }, value, decimals);
+    return this.#parts.declared.has(name) ? field : { ...field, type: naturalType(value) };
   }
 
   #keyOf(stored: Stored): string {
