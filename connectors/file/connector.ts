@@ -14,6 +14,7 @@ const connector: Connector<FileConfig, FileFrom, FileTo> = {
   config: fileConfig,
   from: fileFrom,
   to: fileTo,
+  hasOneWriter: true,
   open(config, { connection, baseDir, clock }) {
     const folder = resolve(baseDir, config.folder);
     return {

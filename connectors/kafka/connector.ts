@@ -9,6 +9,7 @@ export function createConnector(): Connector<KafkaConfig, KafkaFrom, KafkaTo> {
     from: kafkaFrom,
     to: kafkaTo,
     tellsChanges: true,
+    readsInParts: true,
     open: (config, context) =>
       lazyConnection(['check', 'discover', 'openSource', 'openTarget', 'openStreamWriter'], async () =>
         (await import('./connection.ts')).openConnection(config, context),

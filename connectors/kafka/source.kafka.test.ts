@@ -110,6 +110,37 @@ describe.skipIf(kafka.missing !== null)(nameOfSuite, () => {
     await there[Symbol.asyncDispose]();
   });
 
+  test('in parts each partition is read by one, also one that comes later; whoever has none says so (P1, P3)', async () => {
+    await using world = await open(3);
+    const { producer, topic, connection } = world;
+    const parts = [];
+    for (let index = 0; index < 4; index++)
+      parts.push(await openSource(connection, { topic, fields }, { part: { index, of: 4 } }));
+    const to = (partition: number) => ({ ...value(`k${partition}`, partition), partition });
+    await producer.send(topic, [to(0), to(1), to(2)]);
+    await settled(topic);
+    const read = [];
+    for (const part of parts) read.push(await readAll(part));
+    expect(read.map(({ changes }) => keys(changes))).toEqual([['k0'], ['k1'], ['k2'], []]);
+    expect(parts.flatMap(({ warnings = [] }) => warnings.map(({ message }) => message))).toEqual([
+      `part 4 of 4 reads nothing: ${topic} has 3 partitions`,
+    ]);
+    // With the marker of the transaction.
+    expect(await Promise.all(parts.map((part) => part.estimate(signal)))).toEqual([2, 2, 2, 0]);
+    await producer.client.admin.createPartitions({ topics: [{ name: topic, count: 5, assignments: null }] });
+    await expect.poll(async () => (await producer.client.topic(topic))?.leaders.length).toBe(5);
+    await using there = await openProducer();
+    await there.send(topic, [to(3), to(4)]);
+    await settled(topic);
+    const again = [];
+    for (const [i, part] of parts.entries()) {
+      if (i === 0 || i === 3) await part.waitForChange!(read[i]!.checkpoint, signal);
+      again.push(keys((await readAll(part, read[i]!.checkpoint)).changes));
+      await part[Symbol.asyncDispose]();
+    }
+    expect(again).toEqual([['k4'], [], [], ['k3']]);
+  });
+
   test('whoever waits is woken by a message, and is let go by a signal', async () => {
     await using world = await open(2);
     await using source = await world.source();

@@ -76,10 +76,23 @@ class KafkaSource implements Source {
     this.#topic = topic;
   }
 
+  /** Partitions that nobody else reads do nothing: there are more parts than partitions. */
+  get warnings(): NonNullable<Source['warnings']> {
+    const { part } = this.#spec;
+    if (part === undefined || this.#own().length > 0) return [];
+    const { name, leaders } = this.#topic;
+    return [
+      {
+        message: `part ${part.index + 1} of ${part.of} reads nothing: ${name} has ${leaders.length} partitions`,
+        hint: `write parts: ${leaders.length}, or give the topic more partitions`,
+      },
+    ];
+  }
+
   /** Roughly: markers of transactions count as well. */
   async estimate(): Promise<number> {
     const { first, end } = await this.#client.bounds(await this.#now());
-    return end.reduce((sum, last, i) => sum + last - first[i]!, 0);
+    return this.#own().reduce((sum, i) => sum + end[i]! - first[i]!, 0);
   }
 
   /** Before the oldest message that is kept, or that came at the time with which the first run begins. */
@@ -88,7 +101,7 @@ class KafkaSource implements Source {
     const { first, end } = await this.#client.bounds(topic);
     const { startAtMs } = this.#spec;
     const at = startAtMs === null ? [] : await this.#client.offsetsAt(topic, startAtMs);
-    const next = new Map(first.map((offset, i) => [i, startAtMs === null ? offset : Math.min(at[i] ?? end[i]!, end[i]!)]));
+    const next = new Map(this.#own().map((i) => [i, startAtMs === null ? first[i]! : Math.min(at[i] ?? end[i]!, end[i]!)]));
     return encodePosition({ topic: topic.id, next, isStart: true });
   }
 
@@ -135,7 +148,11 @@ class KafkaSource implements Source {
       if (this.#clock.now() - lookedAtMs > LOOK_MS) {
         lookedAtMs = this.#clock.now();
         topic = await this.#now();
-        for (const partition of topic.leaders.keys()) if (!next.has(partition)) next.set(partition, 0);
+        for (const partition of this.#own()) if (!next.has(partition)) next.set(partition, 0);
+      }
+      if (next.size === 0) {
+        await this.#clock.sleep(LOOK_MS, signal).catch(() => {});
+        continue;
       }
       const fetched = await abortable(fetchCommitted(this.#waiting, topic, next, { waitMs: WAIT_MS, bytes: 1 }), signal);
       if (fetched.messages.length > 0 || fetched.outOfRange.length > 0) return;
@@ -146,12 +163,18 @@ class KafkaSource implements Source {
   async describeCheckpoint(checkpoint: string): Promise<{ readonly [fact: string]: string }> {
     const { next } = decodePosition(checkpoint);
     const { first, end } = await this.#client.bounds(this.#topic);
-    const depth = end.reduce((sum, last, i) => sum + Math.max(0, last - Math.max(next.get(i) ?? 0, first[i]!)), 0);
+    const depth = this.#own().reduce((sum, i) => sum + Math.max(0, end[i]! - Math.max(next.get(i) ?? 0, first[i]!)), 0);
     return { topic: this.schema.name, depth: String(depth) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#waiting[Symbol.asyncDispose]();
+  }
+
+  /** The partitions that it reads, as far as it is known which there are. A record is in one of them, and so in one part. */
+  #own(): readonly number[] {
+    const { part } = this.#spec;
+    return [...this.#topic.leaders.keys()].filter((partition) => part === undefined || partition % part.of === part.index);
   }
 
   async #now(): Promise<TopicFacts> {
@@ -170,7 +193,7 @@ class KafkaSource implements Source {
       });
     }
     const next = new Map<number, number>();
-    for (const partition of topic.leaders.keys()) {
+    for (const partition of this.#own()) {
       const from = position.next.get(partition) ?? 0;
       const [oldest, last] = [bounds.first[partition]!, bounds.end[partition]!];
       if (from > last) {

@@ -2,7 +2,7 @@ import type { Priority } from '../base/caller.ts';
 import type { Problem } from '../base/errors.ts';
 import type { LogLevel } from '../base/log.ts';
 import type { RetryPolicy } from '../base/retry.ts';
-import type { Connector, DeleteRule, TargetScope } from '../model/connector.ts';
+import type { Connector, DeleteRule, SourcePart, TargetScope } from '../model/connector.ts';
 import type { FieldType } from '../model/value.ts';
 import type { DataConfig } from './data-access.ts';
 import type { ReceiverConfig } from './notifications-config.ts';
@@ -79,6 +79,10 @@ export interface SyncConfig {
   readonly name: string;
   /** Whose it is, of a sync `forEach: org`. */
   readonly org?: OwningOrg;
+  /** In so many parts its source is read, each by a sync of its own; absent when as a whole. */
+  readonly parts?: number;
+  /** The one that this one reads, and the name in the file of the sync whose part it is. */
+  readonly part?: SourcePart & { readonly sync: string };
   readonly from: SyncSource;
   readonly to: SyncTarget;
   /** In the source's own language. */

@@ -10,6 +10,7 @@ import { readReceivers } from './notifications-read.ts';
 import { isForEach, readOrgs } from './orgs.ts';
 import { readPackage } from './package-read.ts';
 import type { PairingConfig } from './pairing.ts';
+import { inParts } from './parts.ts';
 import { guardSecrets, isBlock, readConnections } from './read-connections.ts';
 import { checkHookPaths, connectionForHooks } from './read-hook.ts';
 import { readPairing } from './read-pairing.ts';
@@ -104,7 +105,7 @@ export function parseConfig(text: string, options: LoadOptions & { readonly file
     file,
     baseDir,
     connections,
-    syncs,
+    syncs: new Map([...syncs.values()].flatMap(inParts).map((sync) => [sync.name, sync])),
     pairings,
     orgs: orgs?.templates ?? null,
     store: storeConfig,

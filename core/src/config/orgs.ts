@@ -51,6 +51,11 @@ export function nameInFile(name: string, org: { readonly name: string } | undefi
   return org !== undefined && name.endsWith(nameAt('', org.name)) ? name.slice(0, -nameAt('', org.name).length) : name;
 }
 
+/** The same of a sync, which may be a part of one as well. */
+export function syncInFile({ name, org, part }: Pick<SyncConfig, 'name' | 'org' | 'part'>): string {
+  return part?.sync ?? nameInFile(name, org);
+}
+
 /** The names of orgs, too, appear on command lines, in URLs, as metrics labels, and in names of tables. */
 export function checkOrgName(name: string): void {
   if (/^[A-Za-z0-9][\w-]{0,62}$/.test(name)) return;

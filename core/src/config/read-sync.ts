@@ -11,6 +11,7 @@ import { inputSchema } from './connector-schema.ts';
 import { checkEventsOnly } from './events-only.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Path } from './located-yaml.ts';
+import { checkParts } from './parts.ts';
 import { comparesTarget, isComparison, readCompare } from './read-compare.ts';
 import { checkName, isBlock } from './read-connections.ts';
 import { HOOK_MS, readHook } from './read-hook.ts';
@@ -68,6 +69,7 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
   if (input !== undefined) checkTogether(input, path, report, channel);
   if (input !== undefined && channel !== null) checkEventsOnly(block, input, path, report);
   if (input?.history === true && to !== null) checkHistory(to, path, context);
+  if (input?.parts !== undefined && from !== null && to !== null) checkParts({ from, to, org: context.org }, path, context);
   const isTold = input?.live === true && from !== null && tellsChanges(from, context);
   if (input?.journal !== undefined && (input.live !== true || isTold) && from !== null && channel === null) {
     const hint = isTold ? 'what it reads is kept where it lies' : 'events are kept as the stream brings them';
@@ -111,6 +113,7 @@ export function readSync(name: string, block: unknown, context: SyncContext): Sy
     warnAfterMs: input.warnAfter ?? 3_600_000,
     watermarkKey: input.watermarkKey ?? name,
     notes: input.notes ?? null,
+    ...(input.parts !== undefined && { parts: input.parts }),
   };
   return { ...sync, fingerprint: fingerprint(sync, context.connections) };
 }

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { SyncConfig } from '../config/config.ts';
 import { namingKeys } from '../config/datasets.ts';
 import { originOf } from '../config/field-origin.ts';
-import { nameInFile } from '../config/orgs.ts';
+import { nameInFile, syncInFile } from '../config/orgs.ts';
 import type { FieldDetails } from '../model/field-details.ts';
 import type { FieldSchema } from '../model/schema.ts';
 import type { Syncs } from './syncs.ts';
@@ -29,7 +29,7 @@ export interface TargetField {
   readonly details: FieldDetails | null;
 }
 
-/** Reads source and target, and writes nothing. Of a sync for each org, one stands for all: its own names are no matter of theirs. */
+/** Reads source and target, and writes nothing. Of a sync for each org, or in parts, one stands for all: its own names are no matter of theirs. */
 export async function describeTarget(sync: SyncConfig, syncs: Syncs, signal: AbortSignal): Promise<DescribedTarget> {
   return syncs.opening(sync, signal, async ({ source, target, steps }): Promise<DescribedTarget> => {
     const places = await target.places?.();
@@ -42,7 +42,7 @@ export async function describeTarget(sync: SyncConfig, syncs: Syncs, signal: Abo
       return { name, isKey, schema, origin, details: (origin === null ? undefined : details?.get(origin)) ?? null };
     });
     return {
-      sync: nameInFile(sync.name, sync.org),
+      sync: syncInFile(sync),
       from:
         sync.from.kind === 'run'
           ? basename(sync.from.file)

@@ -1,6 +1,6 @@
 import { InvariantError, type Problem, RequestRefusedError } from '../base/errors.ts';
 import type { Config } from '../config/config.ts';
-import { nameInFile } from '../config/orgs.ts';
+import { syncInFile } from '../config/orgs.ts';
 import type { Allowance } from '../model/connector.ts';
 import type { RecordOutcome } from '../model/inbox.ts';
 import type { LiveStatus } from '../pipeline/live/live-status.ts';
@@ -135,11 +135,11 @@ export class Engine implements AsyncDisposable {
     return (await this.#eachSchema(name, 'removeSource', removeSchema, signal))[0]!;
   }
 
-  /** What stands in the targets of one-way syncs, for whoever programs against it. Of syncs for each org, the first one speaks for all. */
+  /** What stands in the targets of one-way syncs, for whoever programs against it. Of syncs for each org, or in parts, the first one speaks for all. */
   async describeTargets(name: string | undefined, signal: AbortSignal): Promise<readonly DescribedTarget[]> {
     const { syncs } = this.#parts;
     const asked = name === undefined ? syncs.all() : [syncs.get(name)];
-    const each = new Map(asked.toReversed().map((sync) => [nameInFile(sync.name, sync.org), sync]));
+    const each = new Map(asked.toReversed().map((sync) => [syncInFile(sync), sync]));
     const described: DescribedTarget[] = [];
     for (const sync of [...each.values()].reverse()) described.push(await describeTarget(sync, syncs, signal));
     return described;

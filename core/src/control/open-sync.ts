@@ -77,6 +77,7 @@ async function openSource(sync: SyncConfig, parts: EngineParts, signal: AbortSig
     {
       from: sync.from.spec,
       unit: sync.watermarkKey,
+      ...(sync.part !== undefined && { part: sync.part }),
       where: sync.where ?? undefined,
       fields: fieldsToRead(sync),
       exclude: sync.exclude,

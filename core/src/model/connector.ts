@@ -45,6 +45,13 @@ export interface Connector<Config = never, From = never, To = never> {
   readonly keepsHistory?: true;
   /** Its sources tell when there is something to read (`Source.waitForChange`): a sync with `live: true` is run at once, as often as there is. */
   readonly tellsChanges?: true;
+  /**
+   * Its sources can be read in parts (`SourceSpec.part`), by several workers at once: all changes of a record are in the same one,
+   * in their order.
+   */
+  readonly readsInParts?: true;
+  /** A dataset here is written by one sync at a time, as a whole: a file. */
+  readonly hasOneWriter?: true;
   /** How it keeps what is handed over to a sync of ours; absent when it cannot. */
   readonly inbox?: InboxKind<Config, From>;
   /** Its tables can be looked into and changed row by row; absent when they cannot. */
@@ -155,6 +162,8 @@ export interface SourceSpec<From = unknown> {
   readonly from: From;
   /** Names who reads, where the source keeps something for each of its readers: the sync. */
   readonly unit?: string;
+  /** What of it is to be read, where others read the rest (`Connector.readsInParts`). */
+  readonly part?: SourcePart;
   /** A filter in the source's own language. */
   readonly where: string | undefined;
   /** Fields to read, in the source's spelling; `null` for all of them but `exclude`. Key and stamp come along anyway. */
@@ -164,6 +173,13 @@ export interface SourceSpec<From = unknown> {
   readonly startAtMs: number | null;
   /** Look back beyond the newest watermark; null leaves it to the source. */
   readonly overlapMs?: number | null;
+}
+
+/** One of several parts that are a source together. */
+export interface SourcePart {
+  /** From 0. */
+  readonly index: number;
+  readonly of: number;
 }
 
 /** One dataset being read. All positions and checkpoints are strings that only the source understands. */

@@ -1,0 +1,37 @@
+import type { ConnectionConfig, SyncConfig } from './config.ts';
+import type { Path } from './located-yaml.ts';
+import type { Report } from './report.ts';
+
+/**
+ * What a sync with `parts:` is: each part is a sync of its own, named `orders.1of4`, with its own checkpoint, owner, runs and
+ * failures, so that workers share them as they share any others.
+ */
+export function inParts(sync: SyncConfig): readonly SyncConfig[] {
+  const { parts } = sync;
+  if (parts === undefined) return [sync];
+  return Array.from({ length: parts }, (_, index) => {
+    const named = (name: string) => `${name}.${index + 1}of${parts}`;
+    const part = { index, of: parts, sync: sync.name };
+    return { ...sync, part, name: named(sync.name), watermarkKey: named(sync.watermarkKey) };
+  });
+}
+
+/** Whether its source can be read in parts, and its target takes from several at once. */
+export function checkParts(
+  { from, to, org }: Pick<SyncConfig, 'from' | 'to'> & { readonly org: string | undefined },
+  path: Path,
+  { report, connections }: { readonly report: Report; readonly connections: ReadonlyMap<string, ConnectionConfig> },
+): void {
+  const at = [...path, 'parts'];
+  const source = from.kind === 'connection' ? connections.get(from.connection)?.connector : undefined;
+  const target = connections.get(to.connection)!.connector;
+  if (source?.readsInParts !== true) {
+    const hint = 'leave it out; the topics of type: kafka can';
+    report.error(at, `is not something in which ${source?.name ?? 'a source of your own'} can be read`, hint, 'key');
+  }
+  if (target.hasOneWriter === true) {
+    const hint = 'leave it out, or write to a database';
+    report.error(at, `is not for ${target.name}, which takes from one at a time`, hint, 'key');
+  }
+  if (org !== undefined) report.error(at, 'has no meaning with forEach: org', 'workers share the orgs', 'key');
+}
