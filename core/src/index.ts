@@ -92,6 +92,7 @@ export type { LeftReason } from './pipeline/replay/replay-plan.ts';
 export type { Replayed, ReplayOptions, ReplayReport } from './pipeline/replay/replay-sync.ts';
 export type { DryRun, DryRunOptions } from './pipeline/run-sync.ts';
 export type { StepContext, StepModule } from './pipeline/stage-run.ts';
+export type { FoundPair } from './pipeline/two-way/opened-pairing.ts';
 export type { PairingDryRunOptions, PairingPlan, PlannedPairWrite } from './pipeline/two-way/run-pairing.ts';
 export type { Difference, Verdict } from './pipeline/verify.ts';
 export * from './store/access-store.ts';

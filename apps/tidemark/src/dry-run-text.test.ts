@@ -1,6 +1,6 @@
 import { type DryRun, noCalls, type PlannedWrite } from '@tidemark/core';
 import { expect, test } from 'vitest';
-import { renderDryRun, ShownWrites } from './dry-run-text.ts';
+import { FirstOf, renderDryRun } from './dry-run-text.ts';
 
 // What a dry run tells is read by a person who decides by it: each record in a line of its own, and as many lines as they asked for.
 
@@ -13,7 +13,7 @@ const result: DryRun = {
 };
 
 function render(writes: Iterable<PlannedWrite>, max = 20): string {
-  const shown = new ShownWrites(max);
+  const shown = new FirstOf<PlannedWrite>(max);
   for (const write of writes) shown.add(write);
   return renderDryRun('companies', result, shown, plain);
 }

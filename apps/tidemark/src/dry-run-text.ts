@@ -7,9 +7,9 @@ import type { Paint } from './terminal.ts';
 const FIELDS_SHOWN = 6;
 const VALUE_CHARACTERS = 40;
 
-/** The first so many of what a run would write, and how many there are. */
-export class ShownWrites<Write extends PlannedWrite = PlannedWrite> {
-  readonly writes: Write[] = [];
+/** The first so many of what a run would do, and how many there are. */
+export class FirstOf<Each> {
+  readonly first: Each[] = [];
   total = 0;
   readonly #max: number;
 
@@ -17,20 +17,20 @@ export class ShownWrites<Write extends PlannedWrite = PlannedWrite> {
     this.#max = max;
   }
 
-  add(write: Write): void {
+  add(each: Each): void {
     this.total++;
-    if (this.writes.length < this.#max) this.writes.push(write);
+    if (this.first.length < this.#max) this.first.push(each);
   }
 }
 
 /** What a run would come to, for people: in totals, then record by record. */
-export function renderDryRun(sync: string, result: DryRun, { writes, total }: ShownWrites, paint: Paint): string {
+export function renderDryRun(sync: string, result: DryRun, { first, total }: FirstOf<PlannedWrite>, paint: Paint): string {
   const why = result.reason === null ? '' : ` (${result.reason})`;
   const lines = [`${paint('bold', sync)}: a ${result.kind} run${why} would come to this; nothing was written`];
   lines.push(`  ${countWords(result.counts)}`);
   if (result.calls !== null) lines.push(`  API calls to write: ${callWords(result.calls)}`);
-  for (const write of writes) lines.push(`  ${writeLine(write, paint)}`);
-  lines.push(...moreLine(total - writes.length, paint));
+  for (const write of first) lines.push(`  ${writeLine(write, paint)}`);
+  lines.push(...moreLine(total - first.length, paint));
   return `${lines.join('\n')}\n`;
 }
 

@@ -1,7 +1,7 @@
-import type { PlannedPairWrite, RunOptions } from '@tidemark/core';
+import type { FoundPair, PlannedPairWrite, PlannedWrite, RunOptions } from '@tidemark/core';
 import { InvalidArgumentError } from 'commander';
 import type { Cli, CommonOptions, Session } from './cli.ts';
-import { renderDryRun, ShownWrites } from './dry-run-text.ts';
+import { FirstOf, renderDryRun } from './dry-run-text.ts';
 import { renderPairingPlan } from './pairing-text.ts';
 import { showProgress } from './progress.ts';
 import type { Paint } from './terminal.ts';
@@ -26,22 +26,27 @@ export async function tellDryRun(
 ): Promise<ToldDryRun> {
   const pairing = config.pairings.get(sync);
   if (pairing !== undefined) {
-    const shown = new ShownWrites<PlannedPairWrite>(show);
-    const plan = await engine.planPairing(sync, { ...options, onWrite: (write) => shown.add(write) });
-    const document = { sync, dryRun: true, ...plan, writes: shown.writes };
-    return { document, text: (paint) => renderPairingPlan(pairing, plan, shown, paint) };
+    const writes = new FirstOf<PlannedPairWrite>(show);
+    const links = new FirstOf<FoundPair>(show);
+    const plan = await engine.planPairing(sync, {
+      ...options,
+      onWrite: (write) => writes.add(write),
+      onLink: (found) => links.add(found),
+    });
+    const document = { sync, dryRun: true, ...plan, links: links.first, writes: writes.first };
+    return { document, text: (paint) => renderPairingPlan(pairing, plan, { links, writes }, paint) };
   }
-  const shown = new ShownWrites(show);
+  const writes = new FirstOf<PlannedWrite>(show);
   const display = showProgress(sync, cli.terminal, cli.clock, json === true && !cli.terminal.live);
   cli.logLine = display.print;
   try {
     const result = await engine.dryRun(sync, {
       ...options,
       onProgress: (progress) => display.update(progress),
-      onWrite: (write) => shown.add(write),
+      onWrite: (write) => writes.add(write),
     });
-    const document = { sync, dryRun: true, ...result, writes: shown.writes };
-    return { document, text: (paint) => renderDryRun(sync, result, shown, paint) };
+    const document = { sync, dryRun: true, ...result, writes: writes.first };
+    return { document, text: (paint) => renderDryRun(sync, result, writes, paint) };
   } finally {
     display.end();
     cli.logLine = cli.terminal.err;

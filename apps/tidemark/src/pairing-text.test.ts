@@ -1,6 +1,7 @@
-import type { Conflict, PairingConfig } from '@tidemark/core';
+import type { Conflict, FoundPair, PairingConfig, PairingPlan } from '@tidemark/core';
 import { expect, test } from 'vitest';
-import { renderConflict, renderConflicts } from './pairing-text.ts';
+import { FirstOf } from './dry-run-text.ts';
+import { renderConflict, renderConflicts, renderPairingPlan } from './pairing-text.ts';
 
 // Whoever decides a conflict is told whose value is whose, by the names that they gave the systems themselves.
 
@@ -21,6 +22,23 @@ test('a conflict is shown with its sides by name', () => {
       '',
     ].join('\n'),
   );
+});
+
+test('a first meeting tells who would be linked with whom', () => {
+  const links = new FirstOf<FoundPair>(1);
+  for (const found of [
+    { left: '001', right: '5' },
+    { left: '002', right: '6' },
+  ]) {
+    links.add(found);
+  }
+  const none = { created: 0, updated: 0, deleted: 0 };
+  const plan: PairingPlan = {
+    ...{ kind: 'full', reason: null, read: 4, linked: 2, failed: 0, conflicts: 0, shown: [], calls: null },
+    ...{ left: none, right: none },
+  };
+  const text = renderPairingPlan(pairing, plan, { links, writes: new FirstOf(1) }, (_, shown) => shown);
+  expect(text).toContain('  = link crm 001 with app 5\n  and 1 more records');
 });
 
 test('of a sync that is not configured any more, by their places', () => {

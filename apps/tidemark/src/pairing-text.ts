@@ -1,5 +1,5 @@
-import type { Conflict, FieldValue, NewConflict, PairingConfig, PairingPlan, PlannedPairWrite } from '@tidemark/core';
-import { callWords, moreLine, type ShownWrites, valueText, writeLine } from './dry-run-text.ts';
+import type { Conflict, FieldValue, FoundPair, NewConflict, PairingConfig, PairingPlan, PlannedPairWrite } from '@tidemark/core';
+import { callWords, type FirstOf, moreLine, valueText, writeLine } from './dry-run-text.ts';
 import { formatTime, renderTable } from './table.ts';
 import type { Paint } from './terminal.ts';
 
@@ -7,7 +7,7 @@ import type { Paint } from './terminal.ts';
 export function renderPairingPlan(
   { name, left, right }: PairingConfig,
   plan: PairingPlan,
-  { writes, total }: ShownWrites<PlannedPairWrite>,
+  { links, writes }: { readonly links: FirstOf<FoundPair>; readonly writes: FirstOf<PlannedPairWrite> },
   paint: Paint,
 ): string {
   const effects = (['left', 'right'] as const).map((side) => {
@@ -22,8 +22,10 @@ export function renderPairingPlan(
     ...effects,
     ...(plan.failed === 0 ? [] : [`  ${plan.failed} that would become failures`]),
     ...(plan.calls === null ? [] : [`  API calls: ${callWords(plan.calls)}`]),
-    ...writes.map((write) => `  ${writeLine(write, paint, write.side)}`),
-    ...moreLine(total - writes.length, paint),
+    ...links.first.map((found) => `  = link ${left.connection} ${found.left} with ${right.connection} ${found.right}`),
+    ...moreLine(links.total - links.first.length, paint),
+    ...writes.first.map((write) => `  ${writeLine(write, paint, write.side)}`),
+    ...moreLine(writes.total - writes.first.length, paint),
     ...(plan.conflicts === 0 ? [] : [`  ${plan.conflicts} disagreements, the first of them:`, renderConflicts(plan.shown)]),
   ];
   return `${lines.join('\n')}\n`;

@@ -255,7 +255,13 @@ describe.each([
     await app.exec(
       "INSERT INTO customers (name, phone) VALUES ('Acme', '1'), ('Globex', '9'), ('Initech', '4'), ('Twin', '5'), ('Twin', '6')",
     );
-    const plan = await engine.planPairing('accounts', { signal });
+    const found: object[] = [];
+    const plan = await engine.planPairing('accounts', { signal, onLink: (pair) => found.push(pair) });
+    const idOf = new Map((await app.all('SELECT name, id FROM customers')) as [string, string][]);
+    expect(found).toEqual([
+      { left: '1', right: idOf.get('Acme') },
+      { left: '2', right: idOf.get('Globex') },
+    ]);
     expect(plan).toMatchObject({ linked: 2, left: { created: 1 }, right: { created: 0 }, failed: 3, conflicts: 1 });
     expect(plan.shown).toMatchObject([{ field: 'phone', left: '2', right: '9', outcome: '9' }]);
     expect(accounts()).toHaveLength(3);

@@ -71,6 +71,9 @@ export function sideRow(pairing: OpenedPairing, side: SideName, row: Row): Row {
 /** Conflicts that a look before the first run shows. */
 const SHOWN_MAX = 20;
 
+/** Records that belong together, by their keys. */
+export type FoundPair = Readonly<Record<SideName, string>>;
+
 /** What a run did, or would do, by side. */
 export class PairingTally {
   read = 0;
@@ -82,6 +85,17 @@ export class PairingTally {
   readonly right = { created: 0, updated: 0, deleted: 0 };
   /** The first ones. */
   readonly shown: NewConflict[] = [];
+  readonly #onLink: (found: FoundPair) => void;
+
+  /** @param onLink  takes each pair of records that were found to be the same */
+  constructor(onLink: (found: FoundPair) => void = () => {}) {
+    this.#onLink = onLink;
+  }
+
+  link(found: FoundPair): void {
+    this.linked++;
+    this.#onLink(found);
+  }
 
   /** A write that came back. */
   count(side: SideName, action: Action, { status }: SideResult): void {

@@ -64,7 +64,9 @@ async function reconcileOnce(
       const open = await openConflicts(pairs, pairing);
       works = pairs.map((pair) => decide(pair, pairing, options));
       writes = { left: writesTo('left', works, pairing), right: writesTo('right', works, pairing) };
-      tally.linked += works.filter(({ link, left, right }) => link === null && left !== null && right !== null).length;
+      for (const { link, left, right } of works) {
+        if (link === null && left !== null && right !== null) tally.link({ left: left.key, right: right.key });
+      }
       tally.tell(works.flatMap((work) => conflictsOf(work, pairing).map(({ conflict }) => conflict)));
       // Durable before anything is overwritten.
       records = await keepConflicts(works, pairing, open);

@@ -11,7 +11,7 @@ import { UNKNOWN } from './conflicts.ts';
 import { callsOf, DrySide } from './dry-side.ts';
 import { touchedBy } from './failures.ts';
 import type { SideName } from './merge-record.ts';
-import { type OpenedPairing, ownerOf, PairingTally, takeOver } from './opened-pairing.ts';
+import { type FoundPair, type OpenedPairing, ownerOf, PairingTally, takeOver } from './opened-pairing.ts';
 import { type ReconcileOptions, reconcile } from './reconcile.ts';
 
 /** Records reconciled together: one query of an org reads them, and one transaction of a database holds their locks. */
@@ -88,6 +88,8 @@ async function attempt(
 export interface PairingDryRunOptions extends PairingRunOptions {
   /** Takes each write that would be made, and each that would be refused unsent, with the connection that it is for. */
   readonly onWrite?: (write: PlannedPairWrite) => void;
+  /** Takes each pair of records that would be found to be the same. */
+  readonly onLink?: (found: FoundPair) => void;
 }
 
 export interface PlannedPairWrite extends PlannedWrite {
@@ -108,7 +110,7 @@ export interface PairingPlan extends Pick<PairingTally, 'read' | 'linked' | 'lef
  * @param open  opens it with a `dryStore`
  */
 export async function planPairing(fingerprint: string, open: OpenPairing, options: PairingDryRunOptions): Promise<PairingPlan> {
-  const tally = new PairingTally();
+  const tally = new PairingTally(options.onLink);
   let decided: Pick<PairingPlan, 'kind' | 'reason'> = { kind: 'delta', reason: null };
   const pairing = await open(options.signal);
   const dry = (name: SideName) => {
