@@ -84,7 +84,8 @@ export function planChangeEvent(object: ObjectDescribe, fieldId: (field: FieldDe
   return { object: object.name, eventName, codec: createRecordCodec(record), fields, editDate };
 }
 
-function isInEvents(field: FieldDescribe): boolean {
+/** Whether a field is told of in change events. */
+export function isInEvents(field: FieldDescribe): boolean {
   if (neverInEvents.has(field.name) || field.type === 'base64' || field.extraTypeInfo === 'imageurl') return false;
   // A formula's change alone makes no event, so its values would mislead. A roll-up is saved with its record, and in events
   // by one page of the guide (by another it is not).

@@ -3,6 +3,7 @@ import { isPlatformEvent } from '../schema/platform-event.ts';
 import type { FieldDescribe, ObjectDescribe, Schema } from '../schema/types.ts';
 import { eventNamespace, headerRecord, identify } from './avro-schema.ts';
 import { type ChangeEventPlan, planChangeEvent } from './change-event-schema.ts';
+import { hasChangeEvents } from './event-names.ts';
 import { type PlatformEventPlan, planPlatformEvent } from './platform-event-schema.ts';
 import type { EventSchema } from './types.ts';
 
@@ -15,9 +16,6 @@ export interface EventPlans {
   readonly common: EventSchema;
   schema(id: string): EventSchema | undefined;
 }
-
-/** Objects of this org that cannot be selected (guide, "Objects That Support Change Events"). */
-const withoutEvents: ReadonlySet<string> = new Set(['Group', 'Organization', 'Profile', 'RecordType', 'UserRole']);
 
 const common = identify({ ...headerRecord, namespace: eventNamespace });
 
@@ -53,10 +51,7 @@ export function createEventPlans(schema: Schema, seed: number): EventPlans {
   schemas.set(common.id, common);
   return {
     common,
-    change: planned(
-      (object) => remember(planChangeEvent(object, idOf(object))),
-      (object) => !withoutEvents.has(object.name) && !object.customSetting && !isPlatformEvent(object.name),
-    ),
+    change: planned((object) => remember(planChangeEvent(object, idOf(object))), hasChangeEvents),
     platform: planned(
       (object) => remember(planPlatformEvent(object, idOf(object))),
       (object) => isPlatformEvent(object.name),

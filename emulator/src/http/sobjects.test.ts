@@ -212,6 +212,35 @@ test(`describe, and 304 while nothing changed ${evidence('documented', 'REST API
   expect((await org.call('GET', '/sobjects/Nope/describe')).status).toBe(404);
 });
 
+test(`change events are described beside their objects, and nobody queries them ${evidence('recorded', 'describeGlobal, API 52: UserChangeEvent; the fields of its describe are assumed')}`, async () => {
+  const { sobjects } = (await org.call('GET', '/sobjects')).json as { sobjects: { name: string }[] };
+  const names = sobjects.map(({ name }) => name);
+  expect(names).toEqual([...names].sort());
+  expect(names).toEqual(expect.arrayContaining(['AccountChangeEvent', 'UserChangeEvent']));
+  expect(names).not.toContain('OrganizationChangeEvent');
+  const ofUser = sobjects.find(({ name }) => name === 'UserChangeEvent')!;
+  const path = '/services/data/v62.0/sobjects/UserChangeEvent';
+  expect(ofUser).toMatchObject({
+    associateEntityType: 'ChangeEvent',
+    associateParentEntity: 'User',
+    keyPrefix: null,
+    label: 'User Change Event',
+    queryable: false,
+    retrieveable: true,
+    triggerable: true,
+    urls: { rowTemplate: `${path}/{ID}`, eventSchema: `${path}/eventSchema`, describe: `${path}/describe`, sobject: path },
+  });
+  expect(Object.keys(ofUser)).toEqual(Object.keys(sobjects.find(({ name }) => name === 'User')!));
+  expect((await org.call('GET', '/sobjects/UserChangeEvent')).json.objectDescribe).toEqual(ofUser);
+  const { fields, queryable } = (await org.call('GET', '/sobjects/AccountChangeEvent/describe')).json;
+  const named = fields.map(({ name }: { name: string }) => name);
+  expect([queryable, named.slice(0, 4)]).toEqual([false, ['Id', 'ReplayId', 'ChangeEventHeader', 'Name']]);
+  expect(named).not.toContain('SystemModstamp');
+  await org.backdoor('POST', '/hide', { object: 'Campaign' });
+  expect((await org.call('GET', '/sobjects/CampaignChangeEvent')).status).toBe(404);
+  await org.backdoor('POST', '/show', { object: 'Campaign' });
+});
+
 test(`the versions need no session; the resources of one do ${evidence('documented', 'REST API Developer Guide, Versions')}`, async () => {
   const versions = await (await fetch(`${org.emulator.url}/services/data/`)).json();
   expect(versions).toContainEqual({ label: "Spring '24", url: '/services/data/v60.0', version: '60.0' });
