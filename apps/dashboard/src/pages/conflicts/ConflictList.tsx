@@ -1,8 +1,9 @@
-import { Group, SegmentedControl, Stack } from '@mantine/core';
+import { Group, SegmentedControl, Stack, Text } from '@mantine/core';
 import type { ConflictShape } from '@tidemark/core/api';
 import { useState } from 'react';
-import { useConflicts } from '../../api/queries.ts';
+import { LIST_MAX, useConflicts } from '../../api/queries.ts';
 import { Loaded, Nothing } from '../../parts/states.tsx';
+import { numberText } from '../../parts/texts.ts';
 import { VirtualList } from '../../parts/VirtualList.tsx';
 import { ConflictCard } from './ConflictCard.tsx';
 
@@ -29,12 +30,19 @@ export function ConflictList({ sync }: { sync?: string }) {
           conflicts.length === 0 ? (
             <NoConflicts state={state} />
           ) : (
-            <VirtualList
-              label={`${state} conflicts`}
-              items={pairsOf(conflicts)}
-              keyOf={([first]) => first!.id}
-              render={(pair) => <ConflictCard conflicts={pair} />}
-            />
+            <>
+              {conflicts.length === LIST_MAX && (
+                <Text size="sm" c="dimmed">
+                  The newest {numberText(LIST_MAX)}; the API and the command line have the others.
+                </Text>
+              )}
+              <VirtualList
+                label={`${state} conflicts`}
+                items={pairsOf(conflicts)}
+                keyOf={([first]) => first!.id}
+                render={(pair) => <ConflictCard conflicts={pair} />}
+              />
+            </>
           )
         }
       </Loaded>
