@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
+import { KafkaClient, StateTopic, Units } from '@tidemark/connector-kafka/client';
 import { NotConnectedError, RequestRefusedError, SyncError } from '@tidemark/core';
 import { describe, expect, test } from 'vitest';
 import { kafkaPlace, kafkaService, openSource, openTarget, readAll } from './fixture.ts';
@@ -57,12 +58,9 @@ describe.skipIf(missing !== null)('queues in Kafka', () => {
     await append([], 'two');
     await append(['d'], null, t0 + 60_000);
     expect(await queues.facts('q')).toMatchObject({ goneSeq: 0, lastSeq: 5 });
-    expect((await queues.read('q', 0, 5, 10)).map(({ seq, change }) => `${seq} ${change.key}`)).toEqual([
-      '1 a',
-      '2 b',
-      '3 c',
-      '5 d',
-    ]);
+    expect(
+      (await queues.read('q', 0, 5, 10)).map((message) => `${message.seq} ${'change' in message && message.change.key}`),
+    ).toEqual(['1 a', '2 b', '3 c', '5 d']);
     expect([await queues.oldestAfter('q', 0), await queues.oldestAfter('q', 3), await queues.oldestAfter('q', 5)]).toEqual([
       t0,
       t0 + 60_000,
@@ -79,6 +77,37 @@ describe.skipIf(missing !== null)('queues in Kafka', () => {
     expect(await queues.facts('q')).toMatchObject({ goneSeq: 4, lastSeq: 5 });
     await queues.acknowledge('q', 'slow', 5, 9700, Number.MAX_SAFE_INTEGER);
     expect(await queues.facts('q')).toMatchObject({ goneSeq: 5, lastSeq: 5 });
+  });
+
+  test('what somebody else has put into the topic is told with what it holds, and stops no other (P2)', async () => {
+    await using world = await open();
+    const { queues, append, prefix } = world;
+    await append(['a'], null);
+    await using client = new KafkaClient(kafkaAccess(`kafka://${url}`, 'q'));
+    await using others = new Units(client, new StateTopic(client, `${prefix}.others`));
+    const { epoch } = await others.checkpoints.acquire('them');
+    const topic = `${prefix}.queue.q`;
+    const foreign = [
+      { key: 'x', value: '{oops' },
+      { key: 'x', value: null },
+      { key: null, value: JSON.stringify({ op: 'upsert', row: { id: 'x' }, stampMs: 0 }) },
+      { key: 'x', value: JSON.stringify({ op: 'merge', row: { id: 'x' }, stampMs: 0 }) },
+      { key: 'x', value: JSON.stringify({ op: 'upsert', row: ['x'], stampMs: 0 }) },
+      { key: 'x', value: JSON.stringify({ op: 'upsert', row: { id: 'x' }, stampMs: 'now' }) },
+    ];
+    for (const message of foreign)
+      await others.transact('them', epoch, async ({ send }) => void (await send([{ topic, ...message }])) as undefined);
+    await append(['b'], null);
+    const read = async () => {
+      const { lastSeq } = (await queues.facts('q'))!;
+      return queues.read('q', 0, lastSeq, 100);
+    };
+    await expect.poll(async () => (await read()).length).toBe(foreign.length + 2);
+    const messages = await read();
+    expect(messages.flatMap((message) => ('change' in message ? message.change.key : []))).toEqual(['a', 'b']);
+    const unread = messages.flatMap((message) => ('unread' in message ? message.unread : []));
+    expect(unread.map(({ raw }) => raw)).toEqual(foreign);
+    expect(unread[0]).toMatchObject({ key: 'q/3', reason: 'Message 3 of the queue q is none that a sync has put there' });
   });
 
   test('two processes that prepare a queue at once leave it with the fields of both', async () => {

@@ -10,14 +10,14 @@ import {
   type TopicFacts,
   Units,
 } from '@tidemark/connector-kafka/client';
-import { type Change, type Checkpoints, type DatasetSchema, type Problem, RequestRefusedError, type Row } from '@tidemark/core';
+import { type Change, type Checkpoints, type DatasetSchema, type Problem, RequestRefusedError } from '@tidemark/core';
 import { kafkaAccess } from './kafka-access.ts';
 import {
   Announcements,
   type Append,
   type Commit,
   type Message,
-  plainRow,
+  messageAt,
   type QueueFacts,
   type Queues,
   widened,
@@ -130,7 +130,10 @@ export class KafkaQueues extends Announcements implements Queues {
   async read(queue: string, after: number, until: number, limit: number, signal?: AbortSignal): Promise<readonly Message[]> {
     const topic = await this.#existing(queue);
     const { messages } = await this.#readFrom(topic, after, until, limit, signal);
-    return messages.map((message) => ({ seq: message.offset + 1, change: changeOf(message) }));
+    return messages.map(({ offset, key, value }) => {
+      const raw = { key: textOfBytes(key), value: textOfBytes(value) };
+      return messageAt(queue, offset + 1, raw, () => ({ ...(JSON.parse(raw.value ?? '') as object), key: raw.key }));
+    });
   }
 
   async oldestAfter(queue: string, after: number): Promise<number | null> {
@@ -259,7 +262,4 @@ function messageOf(topic: string, { op, key, row, stampMs }: Change, nowMs: numb
   return { topic, key, value: JSON.stringify({ op, row, stampMs }), timestampMs: nowMs };
 }
 
-function changeOf({ key, value }: KafkaMessage): Change {
-  const { op, row, stampMs } = JSON.parse(String(value)) as { op: Change['op']; row: Row | null; stampMs: number };
-  return { op, key: String(key), row: row === null ? null : plainRow(row), stampMs };
-}
+const textOfBytes = (bytes: Buffer | null) => (bytes === null ? null : String(bytes));

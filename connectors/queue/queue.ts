@@ -6,6 +6,7 @@ import {
   newRow,
   RequestRefusedError,
   type Row,
+  type UnreadRecord,
 } from '@tidemark/core';
 
 /** What stands of a queue. */
@@ -18,10 +19,8 @@ export interface QueueFacts {
   readonly goneSeq: number;
 }
 
-export interface Message {
-  readonly seq: number;
-  readonly change: Change;
-}
+/** What lies at a place of the queue: a change, or what nobody of us has put there. */
+export type Message = { readonly seq: number } & ({ readonly change: Change } | { readonly unread: UnreadRecord });
 
 /** Appended to one queue. */
 export interface Append {
@@ -127,12 +126,25 @@ function covering(known: FieldSchema, arriving: FieldSchema): FieldSchema {
   return { ...rest, ...largest('length'), ...digits };
 }
 
-/** A row as it was written into a message. */
-export function rowOf(text: string): Row {
-  return plainRow(JSON.parse(text) as Row);
+/** Reads a message. Of one that is none of ours it tells where it lies and what it holds: it stops no other (P2). */
+export function messageAt(queue: string, seq: number, raw: Row, read: () => WrittenChange): Message {
+  try {
+    const { op, key, row, stampMs } = read();
+    const isRow = typeof row === 'object' && (row !== null || op === 'delete') && !Array.isArray(row);
+    if ((op === 'upsert' || op === 'delete') && typeof key === 'string' && isRow && Number.isFinite(stampMs)) {
+      return { seq, change: { op, key, row: row === null ? null : plainRow(row as Row), stampMs: stampMs as number } };
+    }
+  } catch {
+    // Said below.
+  }
+  const reason = `Message ${seq} of the queue ${queue} is none that a sync has put there`;
+  return { seq, unread: { key: `${queue}/${seq}`, reason, raw } };
 }
 
-export function plainRow(parsed: Row): Row {
+/** A change as it lies there, for all that is known. */
+type WrittenChange = { readonly [Name in 'op' | 'key' | 'row' | 'stampMs']?: unknown };
+
+function plainRow(parsed: Row): Row {
   const row = newRow();
   for (const [name, value] of Object.entries(parsed)) row[name] = value;
   return row;

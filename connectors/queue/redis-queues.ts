@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { type Change, type Checkpoints, type DatasetSchema, type Problem, RequestRefusedError } from '@tidemark/core';
+import { type Checkpoints, type DatasetSchema, type Problem, RequestRefusedError } from '@tidemark/core';
 import { createClient } from 'redis';
-import { Announcements, type Append, type Commit, type Message, type QueueFacts, type Queues, rowOf, widened } from './queue.ts';
+import {
+  Announcements,
+  type Append,
+  type Commit,
+  type Message,
+  messageAt,
+  type QueueFacts,
+  type Queues,
+  widened,
+} from './queue.ts';
 import { toSyncError } from './redis-errors.ts';
 import { ACKNOWLEDGE, APPEND, KEEP_CHECKPOINT, PREPARE } from './redis-scripts.ts';
 
@@ -95,7 +104,14 @@ export class RedisQueues extends Announcements implements Queues {
   read(queue: string, after: number, until: number, limit: number, signal?: AbortSignal): Promise<readonly Message[]> {
     return this.#do(async (client) => {
       const found = (await client.xRange(this.#log(queue), `${after + 1}-0`, `${until}-0`, { COUNT: limit })) ?? [];
-      return found.map(({ id, message }) => ({ seq: Number.parseInt(id, 10), change: changeOf(message) }));
+      return found.map(({ id, message: { ...raw } }) =>
+        messageAt(queue, Number.parseInt(id, 10), raw, () => ({
+          op: raw.op,
+          key: JSON.parse(raw.key!),
+          row: JSON.parse(raw.record!),
+          stampMs: Number(raw.stamp),
+        })),
+      );
     }, signal);
   }
 
@@ -225,9 +241,4 @@ export class RedisQueues extends Announcements implements Queues {
     await client.connect();
     return client as Client;
   }
-}
-
-function changeOf({ op, key, record, stamp }: Readonly<Record<string, string>>): Change {
-  const row = record === 'null' ? null : rowOf(record!);
-  return { op: op as Change['op'], key: JSON.parse(key!) as string, row, stampMs: Number(stamp) };
 }

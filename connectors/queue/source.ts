@@ -141,7 +141,8 @@ class QueueSource implements Source {
       if (messages.length === 0) break;
       after = messages.at(-1)!.seq;
       yield {
-        changes: messages.map(({ change }) => this.#projected(change)),
+        changes: messages.flatMap((message) => ('change' in message ? this.#projected(message.change) : [])),
+        unread: messages.flatMap((message) => ('unread' in message ? message.unread : [])),
         checkpoint: encodePosition({ queue: id, seq: after, isStart: false }),
       };
     }

@@ -1,6 +1,22 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type Change, type Checkpoints, type DatasetSchema, OwnershipLostError, RequestRefusedError } from '@tidemark/core';
-import { Announcements, type Append, type Commit, type Message, type QueueFacts, type Queues, rowOf, widened } from './queue.ts';
+import {
+  type Change,
+  type Checkpoints,
+  type DatasetSchema,
+  OwnershipLostError,
+  RequestRefusedError,
+  type Row,
+} from '@tidemark/core';
+import {
+  Announcements,
+  type Append,
+  type Commit,
+  type Message,
+  messageAt,
+  type QueueFacts,
+  type Queues,
+  widened,
+} from './queue.ts';
 import type { Session, SqlValue, Store } from './store.ts';
 
 /** Rows of one INSERT: seven values each, and PostgreSQL takes 65,535. */
@@ -137,15 +153,14 @@ export class SqlQueues extends Announcements implements Queues {
         ),
       signal,
     );
-    return rows.map(([seq, op, key, record, stampMs]) => ({
-      seq: seq as number,
-      change: {
-        op: op as Change['op'],
-        key: JSON.parse(key as string) as string,
-        row: record === null ? null : rowOf(record as string),
-        stampMs: stampMs as number,
-      },
-    }));
+    return rows.map(([seq, op, key, record, stampMs]) =>
+      messageAt(queue, seq as number, { op, key, record, stampMs } as Row, () => ({
+        op,
+        key: JSON.parse(key as string),
+        row: record === null ? null : JSON.parse(record as string),
+        stampMs,
+      })),
+    );
   }
 
   async oldestAfter(queue: string, after: number): Promise<number | null> {
