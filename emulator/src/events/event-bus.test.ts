@@ -217,6 +217,14 @@ describe('channels', () => {
     },
   );
 
+  test(`there are a hundred of them at most ${evidence('documented', 'Change Data Capture guide, Allocations')}`, () => {
+    const { bus } = createBusOrg();
+    const define = (n: number) => bus.defineChannel({ name: `C${n}__chn`, kind: 'change', members: [] });
+    for (let n = 0; n < 100; n += 1) define(n);
+    expect(() => define(100)).toThrow('100 custom channels');
+    define(7);
+  });
+
   test(`enriched fields come with updates and deletes, as they are when the event is delivered, and are no changes ${evidence('documented', 'Change Data Capture guide, Enrich Change Events with Extra Fields')}`, () => {
     const test = createBusOrg(['Account']);
     test.bus.defineChannel({

@@ -10,6 +10,9 @@ import { createPlatformStreams } from './platform-streams.ts';
 import { createReplayIds, replayBytes, replayIdOf } from './replay-ids.ts';
 import type { EventBus } from './types.ts';
 
+/** Change Data Capture guide, "Change Data Capture Allocations". */
+const channelsMax = 100;
+
 export interface EventBusOptions {
   /** Who may see what; everybody everything when absent. */
   access?: EventAccess;
@@ -55,6 +58,9 @@ export function createEventBus(org: Org, options: EventBusOptions = {}): EventBu
     selectForChangeEvents: changes.select,
     selectedForChangeEvents: () => [...changes.selected],
     defineChannel(definition) {
+      if (!custom.has(definition.name) && custom.size >= channelsMax) {
+        throw new TypeError(`an org has ${channelsMax} custom channels at most`);
+      }
       custom.set(definition.name, defineCustomChannel(definition, plans, custom.get(definition.name)));
       changes.listen();
     },

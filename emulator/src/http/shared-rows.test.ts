@@ -160,6 +160,14 @@ describe('the fault row-lock', () => {
   });
 });
 
+test('the backdoor converts a lead', async () => {
+  const [lead] = org.insert('Lead', { LastName: 'Kent', Company: 'Converted' });
+  const write = { kind: 'convert', object: 'Lead', id: lead, opportunityName: null };
+  const { json } = await org.backdoor('POST', '/records', { writes: [write] });
+  expect(json.results).toMatchObject([{ id: lead, accountId: expect.stringMatching(/^001/), opportunityId: null }]);
+  expect((await org.backdoor('GET', '/count?object=Lead&where=IsConverted=true')).json.count).toBe(1);
+});
+
 test('the backdoor merges', async () => {
   const [master, loser] = org.insert('Account', { Name: 'm' }, { Name: 'l' });
   const [contact] = org.insert('Contact', { LastName: 'x', AccountId: loser! });

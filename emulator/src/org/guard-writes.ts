@@ -120,6 +120,13 @@ export function guardWrites(transaction: Transaction, store: Store, seen: Store,
       if (values) checkValues(table, values);
       return transaction.merge(object, masterId, loserIds, values);
     },
+    convertLead(id, conversion) {
+      require('Lead', 'updateable');
+      if (conversion?.accountId === undefined) require('Account', 'createable');
+      if (conversion?.contactId === undefined) require('Contact', 'createable');
+      if (conversion?.opportunityName !== null) require('Opportunity', 'createable');
+      return transaction.convertLead(id, conversion);
+    },
     purge(object, ids) {
       require(object, 'deletable');
       if (!mayPurge()) throw insufficientAccess();

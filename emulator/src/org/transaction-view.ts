@@ -121,8 +121,12 @@ export function createView(store: Store): TransactionView {
       track(entry, 1);
     },
     catchUp() {
+      let current: Table | undefined;
       for (const [id, entry] of pending) {
+        // Mostly they are all of one table, and nothing has changed.
+        if (entry.table === current) continue;
         const table = store.table(entry.table.name) ?? entry.table;
+        current = table;
         if (table === entry.table) continue;
         const lost = entry.table.columns.filter(({ name, kind }) => table.column(name)?.kind !== kind).map(({ name }) => name);
         const { row, before } = entry;

@@ -1,4 +1,5 @@
 import { applyPending, recordChanges } from './commit.ts';
+import { convertLead } from './convert-lead.ts';
 import { deleteRecord, purgeRecords, undeleteRecord } from './deletes.ts';
 import { createLocks } from './locks.ts';
 import { mergeRecords } from './merge.ts';
@@ -94,6 +95,7 @@ export function beginTransaction(store: Store, id: string, options: TransactionO
     delete: (object, recordId) => whole(() => deleteRecord(workings, object, recordId)),
     undelete: (object, recordId) => whole(() => undeleteRecord(workings, object, recordId)),
     merge: (object, masterId, loserIds, values = {}) => whole(() => mergeRecords(workings, object, masterId, loserIds, values)),
+    convertLead: (leadId, conversion = {}) => whole(() => convertLead(workings, leadId, conversion)),
     purge: (object, ids) => whole(() => purgeRecords(workings, object, ids)),
     row: (object, recordId) => view.look(store.requireTable(object), recordId),
     rows(object, field, recordId) {

@@ -119,6 +119,8 @@ export interface Transaction {
   undelete(object: string, id: string): WriteOutcome;
   /** One or two losers go to the recycle bin, what belonged to them goes to the master, and the master gets `values`. */
   merge(object: string, masterId: string, loserIds: readonly string[], values?: Values): MergeOutcome;
+  /** A lead becomes an account, a contact and an opportunity. @throws {SalesforceError} it was converted already. */
+  convertLead(id: string, conversion?: LeadConversion): ConversionOutcome;
   /** Removes records for good, from the recycle bin or from life. */
   purge(object: string, ids: readonly string[]): void;
   /** The record as this transaction sees it, in stored form, deleted or not; not to be changed. */
@@ -221,6 +223,23 @@ export interface ReadableField {
   /** Of a calculated field what it follows from. */
   readonly inputs: readonly string[] | undefined;
   read(row: Readonly<StoredRow>, look: RowLookup): Stored;
+}
+
+/** What a lead is to become. */
+export interface LeadConversion {
+  /** Records that are there; made from the lead when absent. */
+  accountId?: string;
+  contactId?: string;
+  /** `null`: none is made. Absent: it is called after the company. */
+  opportunityName?: string | null;
+  /** One that counts as converted. */
+  status?: string;
+}
+
+export interface ConversionOutcome extends WriteOutcome {
+  accountId: string;
+  contactId: string;
+  opportunityId: string | null;
 }
 
 /** What the calculated fields of an org are made with. */
