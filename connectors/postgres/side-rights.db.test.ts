@@ -4,16 +4,16 @@ import { database, table } from './table-fixture.ts';
 
 // What a two-way sync would fail at with its first change is said before, field by field, with what mends it.        (P2, P7)
 
-test('columns that the user may not set are named with the grant; once it is made, the side writes', async () => {
+test('columns that the user may not read or set are named with the grant; once it is made, the side writes', async () => {
   const role = `clerk_${process.pid}_${systemClock.now()}`;
-  await database.script(`CREATE TABLE ${table} (id int PRIMARY KEY, name text, phone text, crm_id text UNIQUE, size int,
+  await database.script(`CREATE TABLE ${table} (id int PRIMARY KEY, name text, phone text, secret text, crm_id text UNIQUE, size int,
       doubled int GENERATED ALWAYS AS (size * 2) STORED);
     INSERT INTO ${table} (id, name) VALUES (1, 'Ann');
     CREATE ROLE ${role} LOGIN PASSWORD 'r';
-    GRANT SELECT ON ${table} TO ${role}; GRANT INSERT (id, name), UPDATE (id, name) ON ${table} TO ${role}`);
+    GRANT SELECT (id, name, phone, crm_id, doubled), INSERT (id, name), UPDATE (id, name) ON ${table} TO ${role}`);
   const url = Object.assign(new URL(database.url), { username: role, password: 'r' }).href;
   const connection = database.connect({ url });
-  const fields = ['id', 'name', 'phone', 'doubled'];
+  const fields = ['id', 'name', 'phone', 'secret', 'doubled'];
   const open = (writes: readonly string[]) =>
     connection.openSide!(
       { side: { table, capture: false }, link: 'crm_id', fields, writes, unit: 'people' },
@@ -25,14 +25,15 @@ test('columns that the user may not set are named with the grant; once it is mad
   );
   expect(problems.map(({ place, message }) => `${place}: ${message}`)).toEqual([
     `syncs.people.fields.phone: "${role}" may not set "public"."${table}"."phone"`,
+    `syncs.people.fields.secret: "${role}" may not read "public"."${table}"."secret"`,
     `syncs.people.between: "${role}" may not set "public"."${table}"."crm_id"`,
     `syncs.people.fields.doubled: PostgreSQL computes "public"."${table}"."doubled" itself`,
   ]);
-  expect(problems[2]!.hint).toContain('to:');
+  expect(problems[3]!.hint).toContain('to:');
 
-  for (const { hint } of problems.slice(0, 2)) await database.script(hint!.split(';')[0]!);
-  const side = await open(['id', 'name', 'phone']);
-  const row = { name: 'Ann B', phone: '1', crm_id: 'x' };
+  for (const { hint } of problems.slice(0, 3)) await database.script(hint!.split(';')[0]!);
+  const side = await open(['id', 'name', 'phone', 'secret']);
+  const row = { name: 'Ann B', phone: '1', secret: '2', crm_id: 'x' };
   expect(await side.merge(['1'], async () => [{ op: 'update', key: '1', row }], new AbortController().signal)).toEqual([
     { status: 'written', key: '1' },
   ]);

@@ -20,7 +20,7 @@ import { type Client, type Pool, query, transaction } from './driver.ts';
 import { isAboutARecord, rejectionOf } from './errors.ts';
 import { quoteName } from './identifiers.ts';
 import { qualified } from './layout.ts';
-import { refuseUnwritable } from './side-rights.ts';
+import { refuseLackingRights } from './side-rights.ts';
 import { describeRelation, type SourceColumn } from './source-schema.ts';
 import { fromPostgres, toPostgresText } from './values.ts';
 import { WRITE_SETTINGS } from './write.ts';
@@ -48,8 +48,9 @@ export async function openSide({ pool, config, spec, openSource }: SideParts, si
       throw new RequestRefusedError(`${described.name} is no table, so that it cannot be a side of a two-way sync`);
     }
     if (unit !== null) {
-      const columns = [...writes, ...(link === null ? [] : [link])];
-      await refuseUnwritable(client, { schema: config.schema, table: side.table, columns, link, unit });
+      const read = described.columns.map(({ field }) => field.name);
+      const written = [...writes, ...(link === null ? [] : [link])];
+      await refuseLackingRights(client, { schema: config.schema, table: side.table, read, written, link, unit });
     }
     const isUnique = link === null || (await hasUniqueIndex(client, config.schema, side.table, link));
     return new PostgresSide({ pool, config, spec, source, link, isUnique, unit, ...described });
