@@ -243,6 +243,10 @@ test(`a right to edit a field that is taken away is no record's fault; a field t
     const refusing = await org.target({ names: ['Key__c', 'Text__c'], to: { bulkAbove: 1000 } }, { fetch: refusingOne });
     expect(reasons(await write(refusing, rows(3)))).toContain('INVALID_FIELD_FOR_INSERT_UPDATE');
   }
+  const inserting = await org.target({ names: ['Key__c', 'Text__c'], to: { operation: 'insert' } });
+  permit(false);
+  const some = [...rows(1), upsert({ Key__c: 'without' })];
+  expect(reasons(await write(inserting, some))).toEqual(['INVALID_FIELD_FOR_INSERT_UPDATE', 'created']);
 });
 
 /** An org that does not take a field of the first record, for what that record is. */

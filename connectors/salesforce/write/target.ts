@@ -133,8 +133,9 @@ export class SalesforceTarget implements Target {
   async #refuseLostRight(results: Iterable<WriteResult>, signal: AbortSignal): Promise<void> {
     const isAboutRights = (result: WriteResult) =>
       result.status === 'rejected' && result.reason.code === 'INVALID_FIELD_FOR_INSERT_UPDATE';
-    if (![...results].some(isAboutRights)) return;
-    const { object, columns } = this.#plan;
+    const { object, columns, operation } = this.#plan;
+    // Thrown, it would have those inserted again that were taken.
+    if (operation === 'insert' || ![...results].some(isAboutRights)) return;
     const { describes } = this.#parts;
     describes.forget(object);
     const { fields } = await describes.get(object, signal);
