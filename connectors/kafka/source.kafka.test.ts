@@ -115,7 +115,7 @@ describe.skipIf(kafka.missing !== null)(nameOfSuite, () => {
     const { producer, topic, connection } = world;
     const parts = [];
     for (let index = 0; index < 4; index++)
-      parts.push(await openSource(connection, { topic, fields }, { part: { index, of: 4 } }));
+      parts.push(await openSource(connection, { topic, fields }, { part: { index, of: 4, units: [] } }));
     const to = (partition: number) => ({ ...value(`k${partition}`, partition), partition });
     await producer.send(topic, [to(0), to(1), to(2)]);
     await settled(topic);

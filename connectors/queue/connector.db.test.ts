@@ -1,4 +1,6 @@
 import { describeContracts } from './contract-fixture.ts';
 import { postgresPlace } from './fixture.ts';
+import { describeParts } from './parts-fixture.ts';
 
 describeContracts('queue in PostgreSQL', postgresPlace, 5);
+describeParts('PostgreSQL', postgresPlace);

@@ -22,6 +22,7 @@ export function createConnector(): Connector<QueueConfig, QueueFrom, QueueTo> {
     from: queueFrom,
     to: queueTo,
     tellsChanges: true,
+    readsInParts: true,
     inbox: {
       // A file of its own: two connections that write one file of SQLite keep each other waiting.
       beside: (store) =>

@@ -3,7 +3,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KafkaClient } from '@tidemark/connector-kafka/client';
-import { type Change, type DatasetSchema, newRow, type Row, type Source, systemClock, type Target } from '@tidemark/core';
+import {
+  type Change,
+  type DatasetSchema,
+  newRow,
+  type Row,
+  type Source,
+  type SourcePart,
+  systemClock,
+  type Target,
+} from '@tidemark/core';
 import { createTestDatabase, serviceOrSkip } from '@tidemark/testkit';
 import { createClient } from 'redis';
 import { queueConfig } from './config.ts';
@@ -107,10 +116,13 @@ export function openTarget(
   return connection.openTarget!({ to: { queue }, unit, schema, deletes }, never);
 }
 
-export function openSource(connection: Connection, spec: { queue?: string; unit?: string } = {}): Promise<Source> {
-  const { queue = 'contacts', unit = 'consumer' } = spec;
+export function openSource(
+  connection: Connection,
+  spec: { queue?: string; unit?: string; part?: SourcePart } = {},
+): Promise<Source> {
+  const { queue = 'contacts', unit = 'consumer', part } = spec;
   const all = { where: undefined, fields: null, exclude: [], startAtMs: null };
-  return connection.openSource!({ from: { queue }, unit, ...all }, never);
+  return connection.openSource!({ from: { queue }, unit, ...(part !== undefined && { part }), ...all }, never);
 }
 
 /** Everything behind a checkpoint, and the checkpoint that covers it. */

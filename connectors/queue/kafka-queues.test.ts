@@ -59,7 +59,9 @@ describe.skipIf(missing !== null)('queues in Kafka', () => {
     await append(['d'], null, t0 + 60_000);
     expect(await queues.facts('q')).toMatchObject({ goneSeq: 0, lastSeq: 5 });
     expect(
-      (await queues.read('q', 0, 5, 10)).map((message) => `${message.seq} ${'change' in message && message.change.key}`),
+      (await queues.read('q', { after: 0, until: 5, limit: 10 })).messages.map(
+        (message) => `${message.seq} ${'change' in message && message.change.key}`,
+      ),
     ).toEqual(['1 a', '2 b', '3 c', '5 d']);
     expect([await queues.oldestAfter('q', 0), await queues.oldestAfter('q', 3), await queues.oldestAfter('q', 5)]).toEqual([
       t0,
@@ -72,7 +74,7 @@ describe.skipIf(missing !== null)('queues in Kafka', () => {
     expect(await queues.consumer('q', 'slow')).toEqual({ seq: 2, seenMs: 2000 });
     expect(await queues.idleConsumers('q', 8000)).toEqual([{ consumer: 'slow', waiting: 3 }]);
     expect(await queues.facts('q')).toMatchObject({ goneSeq: 2, lastSeq: 5 });
-    expect((await queues.read('q', 0, 5, 10)).map(({ seq }) => seq)).toEqual([3, 5]);
+    expect((await queues.read('q', { after: 0, until: 5, limit: 10 })).messages.map(({ seq }) => seq)).toEqual([3, 5]);
     await queues.acknowledge('q', 'slow', 5, 9600, t0 + 30_000);
     expect(await queues.facts('q')).toMatchObject({ goneSeq: 4, lastSeq: 5 });
     await queues.acknowledge('q', 'slow', 5, 9700, Number.MAX_SAFE_INTEGER);
@@ -100,7 +102,7 @@ describe.skipIf(missing !== null)('queues in Kafka', () => {
     await append(['b'], null);
     const read = async () => {
       const { lastSeq } = (await queues.facts('q'))!;
-      return queues.read('q', 0, lastSeq, 100);
+      return (await queues.read('q', { after: 0, until: lastSeq, limit: 100 })).messages;
     };
     await expect.poll(async () => (await read()).length).toBe(foreign.length + 2);
     const messages = await read();

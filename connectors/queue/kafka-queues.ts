@@ -16,10 +16,12 @@ import {
   Announcements,
   type Append,
   type Commit,
-  type Message,
+  type Found,
+  foundOf,
   messageAt,
   type QueueFacts,
   type Queues,
+  type Stretch,
   widened,
 } from './queue.ts';
 
@@ -127,13 +129,15 @@ export class KafkaQueues extends Announcements implements Queues {
     this.announce();
   }
 
-  async read(queue: string, after: number, until: number, limit: number, signal?: AbortSignal): Promise<readonly Message[]> {
+  async read(queue: string, stretch: Stretch, signal?: AbortSignal): Promise<Found> {
+    const { after, until, limit } = stretch;
     const topic = await this.#existing(queue);
     const { messages } = await this.#readFrom(topic, after, until, limit, signal);
-    return messages.map(({ offset, key, value }) => {
+    const looked = messages.map(({ offset, key, value }) => {
       const raw = { key: textOfBytes(key), value: textOfBytes(value) };
       return messageAt(queue, offset + 1, raw, () => ({ ...(JSON.parse(raw.value ?? '') as object), key: raw.key }));
     });
+    return foundOf(looked, stretch);
   }
 
   async oldestAfter(queue: string, after: number): Promise<number | null> {

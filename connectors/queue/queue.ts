@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type Change,
   type Checkpoints,
@@ -6,6 +7,7 @@ import {
   newRow,
   RequestRefusedError,
   type Row,
+  type SourcePart,
   type UnreadRecord,
 } from '@tidemark/core';
 
@@ -21,6 +23,20 @@ export interface QueueFacts {
 
 /** What lies at a place of the queue: a change, or what nobody of us has put there. */
 export type Message = { readonly seq: number } & ({ readonly change: Change } | { readonly unread: UnreadRecord });
+
+export interface Stretch {
+  readonly after: number;
+  readonly until: number;
+  /** So many are looked at. */
+  readonly limit: number;
+  readonly part?: SourcePart | undefined;
+}
+
+export interface Found {
+  readonly messages: readonly Message[];
+  /** There is no other one up to here. */
+  readonly upTo: number;
+}
 
 /** Appended to one queue. */
 export interface Append {
@@ -51,8 +67,8 @@ export interface Queues {
   prepare(queue: string, arriving: DatasetSchema): Promise<void>;
   /** Appends and keeps the checkpoint of who appends, or does neither (P1, P11). */
   append(appends: readonly Append[], commit: Commit, nowMs: number, signal?: AbortSignal): Promise<void>;
-  /** Messages after `after`, up to and with `until`, in order. */
-  read(queue: string, after: number, until: number, limit: number, signal?: AbortSignal): Promise<readonly Message[]>;
+  /** Messages after `after`, up to and with `until`, in order: of this part only, where one is named. */
+  read(queue: string, stretch: Stretch, signal?: AbortSignal): Promise<Found>;
   /** When the oldest message after `after` came; null when there is none. */
   oldestAfter(queue: string, after: number): Promise<number | null>;
   /** The last message that came before this instant; null when there is none that is kept. */
@@ -91,6 +107,20 @@ export class Announcements {
       signal.addEventListener('abort', done);
     });
   }
+}
+
+/** Keys are spread over so many slots, so that readers can share a queue without two of them having one key. */
+const SLOTS = 256;
+
+export function slotOf(key: string): number {
+  return createHash('sha1').update(key).digest()[0]! % SLOTS;
+}
+
+/** Those of a part among messages that were looked at, where the store has no index of slots. What has no key is of any one part. */
+export function foundOf(looked: readonly Message[], { until, limit, part }: Stretch): Found {
+  const isOf = (message: Message) =>
+    part === undefined || ('change' in message ? slotOf(message.change.key) : message.seq) % part.of === part.index;
+  return { messages: looked.filter(isOf), upTo: looked.length < limit ? until : looked.at(-1)!.seq };
 }
 
 /** What a queue holds once this arrives too. Messages that came before a field lack it, and so it may be null. */

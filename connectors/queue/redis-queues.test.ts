@@ -52,8 +52,9 @@ describe.skipIf(missing !== null)('queues in Redis', () => {
     expect(await client.xInfoGroups(`{${prefix}}:log:q`)).toMatchObject([{ name: 'reader', 'last-delivered-id': '2-0', lag: 1 }]);
     const ours = (await client.clientList()).filter(({ name }) => name === `tidemark:{${prefix}}`);
     for (const { id } of ours) await client.sendCommand(['CLIENT', 'KILL', 'ID', String(id)]);
-    const again = await queues.read('q', 0, 3, 10).catch(() => queues.read('q', 0, 3, 10));
-    expect(again.map((message) => [message.seq, 'change' in message && message.change.key])).toEqual([[3, 'c']]);
+    const all = { after: 0, until: 3, limit: 10 };
+    const again = await queues.read('q', all).catch(() => queues.read('q', all));
+    expect(again.messages.map((message) => [message.seq, 'change' in message && message.change.key])).toEqual([[3, 'c']]);
     expect(await queues.facts('q')).toMatchObject({ lastSeq: 3, goneSeq: 2 });
     for await (const keys of client.scanIterator({ MATCH: `{${prefix}}*` })) if (keys.length > 0) await client.del(keys);
     client.destroy();
@@ -73,7 +74,7 @@ describe.skipIf(missing !== null)('queues in Redis', () => {
     const before = (await client.xRange(log, '-', '+')) ?? [];
     await client.del(log);
     for (const { id, message } of before) await client.xAdd(log, id, id === '2-0' ? { hello: 'there' } : message);
-    expect(await queues.read('q', 0, 3, 10)).toMatchObject([
+    expect((await queues.read('q', { after: 0, until: 3, limit: 10 })).messages).toMatchObject([
       { seq: 1, change: { key: 'a' } },
       { seq: 2, unread: { key: 'q/2', raw: { hello: 'there' } } },
       { seq: 3, change: { key: 'c' } },

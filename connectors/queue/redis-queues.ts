@@ -5,10 +5,12 @@ import {
   Announcements,
   type Append,
   type Commit,
-  type Message,
+  type Found,
+  foundOf,
   messageAt,
   type QueueFacts,
   type Queues,
+  type Stretch,
   widened,
 } from './queue.ts';
 import { toSyncError } from './redis-errors.ts';
@@ -101,10 +103,11 @@ export class RedisQueues extends Announcements implements Queues {
     this.announce();
   }
 
-  read(queue: string, after: number, until: number, limit: number, signal?: AbortSignal): Promise<readonly Message[]> {
+  read(queue: string, stretch: Stretch, signal?: AbortSignal): Promise<Found> {
+    const { after, until, limit } = stretch;
     return this.#do(async (client) => {
       const found = (await client.xRange(this.#log(queue), `${after + 1}-0`, `${until}-0`, { COUNT: limit })) ?? [];
-      return found.map(({ id, message: { ...raw } }) =>
+      const messages = found.map(({ id, message: { ...raw } }) =>
         messageAt(queue, Number.parseInt(id, 10), raw, () => ({
           op: raw.op,
           key: JSON.parse(raw.key!),
@@ -112,6 +115,7 @@ export class RedisQueues extends Announcements implements Queues {
           stampMs: Number(raw.stamp),
         })),
       );
+      return foundOf(messages, stretch);
     }, signal);
   }
 

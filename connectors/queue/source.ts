@@ -137,9 +137,9 @@ class QueueSource implements Source {
     let after = Math.max(position.seq, position.isStart ? goneSeq : 0);
     await this.#acknowledge(after);
     while (after < lastSeq) {
-      const messages = await queues.read(this.#name, after, lastSeq, BATCH, signal);
-      if (messages.length === 0) break;
-      after = messages.at(-1)!.seq;
+      const { part } = this.#options.spec;
+      const { messages, upTo } = await queues.read(this.#name, { after, until: lastSeq, limit: BATCH, part }, signal);
+      after = upTo;
       yield {
         changes: messages.flatMap((message) => ('change' in message ? this.#projected(message.change) : [])),
         unread: messages.flatMap((message) => ('unread' in message ? message.unread : [])),
@@ -195,7 +195,19 @@ class QueueSource implements Source {
     const now = clock.now();
     const known = await queues.consumer(this.#name, this.#consumer);
     if (known !== null && known.seq === seq && now - known.seenMs < SEEN_MS) return;
-    await queues.acknowledge(this.#name, this.#consumer, seq, now, keepMs === 0 ? Number.MAX_SAFE_INTEGER : now - keepMs);
+    const keptSince = keepMs === 0 ? Number.MAX_SAFE_INTEGER : now - keepMs;
+    if (known === null) await this.#keepForOtherParts(now);
+    await queues.acknowledge(this.#name, this.#consumer, seq, now, keptSince);
+  }
+
+  /** Before any part acknowledges anything, each is known as a consumer: what it has not read yet would be put away otherwise (P1). */
+  async #keepForOtherParts(now: number): Promise<void> {
+    const { queues, spec } = this.#options;
+    const { goneSeq } = await this.#now();
+    for (const unit of spec.part?.units ?? []) {
+      if (unit === this.#consumer || (await queues.consumer(this.#name, unit)) !== null) continue;
+      await queues.acknowledge(this.#name, unit, goneSeq, now, 0);
+    }
   }
 
   #projected(change: Change): Change {

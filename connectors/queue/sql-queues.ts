@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import {
   type Change,
   type Checkpoints,
@@ -11,18 +11,18 @@ import {
   Announcements,
   type Append,
   type Commit,
-  type Message,
+  type Found,
   messageAt,
   type QueueFacts,
   type Queues,
+  type Stretch,
+  slotOf,
   widened,
 } from './queue.ts';
 import type { Session, SqlValue, Store } from './store.ts';
 
 /** Rows of one INSERT: seven values each, and PostgreSQL takes 65,535. */
 const ROWS_IN_A_STATEMENT = 500;
-/** Keys spread over so many slots, so that readers can share a queue without two of them having one key. */
-const SLOTS = 256;
 
 /** Queues in tables of SQLite or PostgreSQL. */
 export class SqlQueues extends Announcements implements Queues {
@@ -143,17 +143,13 @@ export class SqlQueues extends Announcements implements Queues {
     return last as number;
   }
 
-  async read(queue: string, after: number, until: number, limit: number, signal?: AbortSignal): Promise<Message[]> {
-    const rows = await this.store.read(
-      (session) =>
-        session.query(
-          `SELECT seq, op, record_key, record_json, stamp_ms FROM ${this.store.table('messages')}
-           WHERE queue = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT ${limit}`,
-          [queue, after, until],
-        ),
-      signal,
-    );
-    return rows.map(([seq, op, key, record, stampMs]) =>
+  async read(queue: string, { after, until, limit, part }: Stretch, signal?: AbortSignal): Promise<Found> {
+    const ofPart = part === undefined ? '' : ' AND slot % $4 = $5';
+    const sql = `SELECT seq, op, record_key, record_json, stamp_ms FROM ${this.store.table('messages')}
+      WHERE queue = $1 AND seq > $2 AND seq <= $3${ofPart} ORDER BY seq LIMIT ${limit}`;
+    const parameters = [queue, after, until, ...(part === undefined ? [] : [part.of, part.index])];
+    const rows = await this.store.read((session) => session.query(sql, parameters), signal);
+    const messages = rows.map(([seq, op, key, record, stampMs]) =>
       messageAt(queue, seq as number, { op, key, record, stampMs } as Row, () => ({
         op,
         key: JSON.parse(key as string),
@@ -161,6 +157,7 @@ export class SqlQueues extends Announcements implements Queues {
         stampMs,
       })),
     );
+    return { messages, upTo: rows.length < limit ? until : messages.at(-1)!.seq };
   }
 
   async oldestAfter(queue: string, after: number): Promise<number | null> {
@@ -233,8 +230,4 @@ export class SqlQueues extends Announcements implements Queues {
     if ((await session.query(sql, [unit, epoch])).length > 0) return;
     throw new OwnershipLostError(`Another worker has taken over ${JSON.stringify(unit)} (its epoch is not ${epoch} any more)`);
   }
-}
-
-function slotOf(key: string): number {
-  return createHash('sha1').update(key).digest()[0]! % SLOTS;
 }

@@ -9,10 +9,11 @@ import type { Report } from './report.ts';
 export function inParts(sync: SyncConfig): readonly SyncConfig[] {
   const { parts } = sync;
   if (parts === undefined) return [sync];
-  return Array.from({ length: parts }, (_, index) => {
-    const named = (name: string) => `${name}.${index + 1}of${parts}`;
-    const part = { index, of: parts, sync: sync.name };
-    return { ...sync, part, name: named(sync.name), watermarkKey: named(sync.watermarkKey) };
+  const names = (name: string) => Array.from({ length: parts }, (_, index) => `${name}.${index + 1}of${parts}`);
+  const units = names(sync.watermarkKey);
+  return names(sync.name).map((name, index) => {
+    const part = { index, of: parts, units, sync: sync.name };
+    return { ...sync, part, name, watermarkKey: units[index]! };
   });
 }
 
@@ -26,7 +27,7 @@ export function checkParts(
   const source = from.kind === 'connection' ? connections.get(from.connection)?.connector : undefined;
   const target = connections.get(to.connection)!.connector;
   if (source?.readsInParts !== true) {
-    const hint = 'leave it out; the topics of type: kafka can';
+    const hint = 'leave it out; topics of Kafka and queues can';
     report.error(at, `is not something in which ${source?.name ?? 'a source of your own'} can be read`, hint, 'key');
   }
   if (target.hasOneWriter === true) {

@@ -204,9 +204,9 @@ export const syncSchema = z.strictObject({
   live: z.boolean().optional().meta({
     description: 'Follow the stream of changes, within milliseconds; every: is then a safety net, 10m unless told otherwise',
   }),
-  parts: z.int().min(2).max(1000).optional().meta({
+  parts: z.int().min(2).max(256).optional().meta({
     description:
-      'Read the source in so many parts, which several workers share: each is a sync of its own, named orders.1of4. For topics of Kafka, no more than they have partitions',
+      'Read the source in so many parts, which several workers share: each is a sync of its own, named orders.1of4. For queues, and for topics of Kafka, of which there are no more parts than partitions',
   }),
   journal: duration(
     'Keep events of the stream as they came for so long, e.g. 7d, so that `tidemark replay` can apply them again without the org; off unless told',

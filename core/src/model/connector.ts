@@ -180,6 +180,8 @@ export interface SourcePart {
   /** From 0. */
   readonly index: number;
   readonly of: number;
+  /** Who reads each of them, by `SourceSpec.unit`: what one has read is kept for the others. */
+  readonly units: readonly string[];
 }
 
 /** One dataset being read. All positions and checkpoints are strings that only the source understands. */
