@@ -318,6 +318,24 @@ test(`what is not selected, rolled back or loaded makes no event ${evidence('doc
   expect(() => test.bus.selectForChangeEvents(['Nothing__c'])).toThrow(/Nothing__c/);
 });
 
+test(`a field whose new type cannot keep its values is told as one gap of all records ${evidence('documented', 'Change Data Capture guide, Gap Events: field type conversions, recordIds with a wildcard')}`, () => {
+  const test = createBusOrg(['Account']);
+  const id = account(test);
+  const become = (type: 'string' | 'double' | 'boolean') => {
+    const object = test.schema.object('Account')!;
+    const field = { ...test.schema.field('Account', 'Site')!, name: 'Changing__c', custom: true, type };
+    test.schema.add({ ...object, fields: [field] });
+  };
+  become('double');
+  become('string');
+  expect(told(test)).toHaveLength(1);
+  become('boolean');
+  expect(last(test)).toMatchObject({ header: { changeType: 'GAP_UPDATE', recordIds: ['001*'], changeOrigin: '' }, changed: [] });
+  expect(test.org.query('SELECT Changing__c FROM Account').page(0, 1, 'v62.0')).toMatchObject([{ Changing__c: false }]);
+  test.org.write((transaction) => transaction.update('Account', id, { Phone: '1' }));
+  expect(last(test).header.changeType).toBe('UPDATE');
+});
+
 test(`gaps and overflows can be made ${header}`, () => {
   const test = createBusOrg(['Account']);
   const id = account(test);

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { FaultList } from '../faults/fault-list.ts';
 import { normaliseId } from '../org/ids.ts';
+import { keepsValues, kindOf } from '../org/table.ts';
 import type { CommittedTransaction, Org } from '../org/types.ts';
+import type { ObjectDescribe } from '../schema/types.ts';
 import { seededRandom } from '../seeded-random.ts';
 import { asGap, type CapturedEvent, type CaptureLimits, captureCommit, headerOf, noRecordId } from './capture-commit.ts';
 import { ChangeEvent } from './change-event.ts';
@@ -123,6 +125,15 @@ export function createChangeStreams(bus: {
     bus.appended();
   }
 
+  const lastSeen = new Map(org.schema.objects.map((object) => [object.name, object]));
+  org.schema.onChange((object) => {
+    const before = lastSeen.get(object.name);
+    lastSeen.set(object.name, object);
+    // Values that a conversion lost are told by one event for all records (guide, "Gap Events").
+    if (before && isCaptured(object.name) && losesValues(before, object))
+      emit(object.name, 'GAP_UPDATE', [`${object.keyPrefix}*`]);
+  });
+
   return {
     selected,
     select(objects) {
@@ -150,6 +161,12 @@ export function createChangeStreams(bus: {
     },
     emitOverflow: (object) => emit(object, 'GAP_OVERFLOW', [noRecordId]),
   };
+}
+
+/** Whether a field has a type now that its values cannot have. */
+function losesValues(before: ObjectDescribe, after: ObjectDescribe): boolean {
+  const kinds = new Map(after.fields.map((field) => [field.name, kindOf(field)]));
+  return before.fields.some((field) => !keepsValues(kindOf(field), kinds.get(field.name) ?? kindOf(field)));
 }
 
 function gapOf(captured: CapturedEvent): CapturedEvent {

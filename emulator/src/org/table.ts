@@ -170,10 +170,14 @@ function indexes(table: Table): Map<string, string> {
   return found;
 }
 
+/** Whether values stay when a field of one kind becomes one of another (Salesforce Help, "Notes on Changing Custom Field Types"). */
+export function keepsValues(from: ColumnKind | 'compound', to: ColumnKind | 'compound'): boolean {
+  return from === to || (to === 'text' && (from === 'int' || from === 'double'));
+}
+
 /**
  * What becomes of stored values when fields go or change their type: a removed field takes them along, so that a later one
- * of the same name begins empty, and of a new type only texts keep what were numbers (Salesforce Help, "Delete Custom
- * Fields", "Notes on Changing Custom Field Types").
+ * of the same name begins empty (Salesforce Help, "Delete Custom Fields").
  */
 export function dropLostColumns(database: DatabaseSync, before: Table, after: Table): void {
   for (const { name, kind, quotedName } of before.columns) {
@@ -182,11 +186,11 @@ export function dropLostColumns(database: DatabaseSync, before: Table, after: Ta
     for (const [index, sql] of indexes(before)) {
       if (sql.includes(quotedName)) database.exec(`DROP INDEX IF EXISTS ${index}`);
     }
-    const isKept = now?.kind === 'text' && (kind === 'int' || kind === 'double');
+    const isKept = now !== undefined && keepsValues(kind, now.kind);
     const old = quoted(`${name} before`);
     if (isKept) {
       database.exec(`ALTER TABLE ${after.quotedName} RENAME COLUMN ${quotedName} TO ${old}`);
-      database.exec(`ALTER TABLE ${after.quotedName} ADD COLUMN ${now.quotedName} ${sqlTypes.text}`);
+      database.exec(`ALTER TABLE ${after.quotedName} ADD COLUMN ${now.quotedName} ${sqlTypes[now.kind]}`);
       database.exec(`UPDATE ${after.quotedName} SET ${now.quotedName} = format('%.15g', ${old}) WHERE ${old} IS NOT NULL`);
     }
     database.exec(`ALTER TABLE ${after.quotedName} DROP COLUMN ${isKept ? old : quotedName}`);
