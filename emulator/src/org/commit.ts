@@ -1,5 +1,4 @@
 import { isPlatformEvent } from '../schema/platform-event.ts';
-import { cachedBy } from './cached-by.ts';
 import type { Store } from './store.ts';
 import type { Column, Stored, StoredRow, Table } from './table.ts';
 import { isDeleted, type Pending } from './transaction-view.ts';
@@ -20,16 +19,18 @@ export function applyPending(store: Store, pending: PendingRecords): void {
   }
 }
 
-/** Every column, so that one statement serves all records of a table. */
+/** The columns that it has a value in: an org's objects have a hundred, a record a dozen. */
 function insertRow(store: Store, table: Table, row: StoredRow): void {
-  const values = table.columns.map(({ name, kind }) => row[name] ?? (kind === 'boolean' ? 0 : null));
-  store.statement(insertionSql(table)).run(row._rid!, ...values);
+  const columns: Column[] = [];
+  const values: Stored[] = [row._rid!];
+  for (const column of table.columns) {
+    const value = row[column.name] ?? null;
+    if (value === null) continue;
+    columns.push(column);
+    values.push(value);
+  }
+  store.statement(insertions(table, columns)).run(...values);
 }
-
-const insertionSql = cachedBy((table: Table) => {
-  const columns = ['"_rid"', ...table.columns.map((column) => column.quotedName)];
-  return `INSERT INTO ${table.quotedName} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
-});
 
 function updateRow(store: Store, table: Table, id: string, row: StoredRow, before: StoredRow): void {
   const columns: Column[] = [];
@@ -40,18 +41,30 @@ function updateRow(store: Store, table: Table, id: string, row: StoredRow, befor
     columns.push(column);
     values.push(value);
   }
-  if (columns.length > 0) store.statement(updateOf(table, columns)).run(...values, id);
+  if (columns.length > 0) store.statement(updates(table, columns)).run(...values, id);
 }
 
-const updates = new WeakMap<Table, { columns: readonly Column[]; sql: string }>();
+type SqlOf = (table: Table, columns: readonly Column[]) => string;
 
-/** Records that are written together mostly change in the same columns. */
-function updateOf(table: Table, columns: readonly Column[]): string {
-  const last = updates.get(table);
-  if (last?.columns.length === columns.length && columns.every((column, i) => column === last.columns[i])) return last.sql;
-  const sql = `UPDATE ${table.quotedName} SET ${columns.map(({ quotedName }) => `${quotedName} = ?`).join(', ')} WHERE "Id" = ?`;
-  updates.set(table, { columns, sql });
-  return sql;
+const insertions = lastOf((table, columns) => {
+  const names = ['"_rid"', ...columns.map(({ quotedName }) => quotedName)];
+  return `INSERT INTO ${table.quotedName} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
+});
+
+const updates = lastOf((table, columns) => {
+  return `UPDATE ${table.quotedName} SET ${columns.map(({ quotedName }) => `${quotedName} = ?`).join(', ')} WHERE "Id" = ?`;
+});
+
+/** Records that are written together mostly have the same columns. */
+function lastOf(make: SqlOf): SqlOf {
+  const made = new WeakMap<Table, { columns: readonly Column[]; sql: string }>();
+  return (table, columns) => {
+    const last = made.get(table);
+    if (last?.columns.length === columns.length && columns.every((column, i) => column === last.columns[i])) return last.sql;
+    const sql = make(table, columns);
+    made.set(table, { columns, sql });
+    return sql;
+  };
 }
 
 /** What `sObject Get Deleted` answers from; it outlives the recycle bin. */

@@ -3,7 +3,7 @@ import { isPlatformEvent } from '../schema/platform-event.ts';
 import { checkDuplicates } from './duplicate-rules.ts';
 import { runRecordSave } from './record-save.ts';
 import { type StampKind, stamp } from './stamps.ts';
-import type { Column, StoredRow, Table } from './table.ts';
+import type { Column, Stored, StoredRow, Table } from './table.ts';
 import { type FoundRow, isKey } from './transaction-view.ts';
 import { SalesforceError, type Value, type Values, type WriteOutcome } from './types.ts';
 import { checkValue, stampOf } from './values.ts';
@@ -12,7 +12,13 @@ import { applyAutoNumbers, changed, composeName, readValues, requireFields, with
 
 /** Creating and changing records: one save each, in the order of "Triggers and Order of Execution". */
 
-export function insertRecord(workings: Workings, object: string, values: Values): WriteOutcome {
+/** @param free  A value that somebody has just looked up, and no record has. */
+export function insertRecord(
+  workings: Workings,
+  object: string,
+  values: Values,
+  free?: { readonly column: Column; readonly value: Stored },
+): WriteOutcome {
   const { store, view, checks, locks, userId } = workings;
   const table = store.requireTable(object);
   if (!table.object.createable) throw refuseOperation(table, 'create');
@@ -29,7 +35,13 @@ export function insertRecord(workings: Workings, object: string, values: Values)
   const isGiven = ({ name }: Column) => given.has(name);
   checks.references(row, table.references.filter(isGiven));
   requireFields(table, row);
-  checks.unique(table, '', row, table.uniques.filter(isGiven));
+  const isFree = (column: Column) => column === free?.column && row[column.name] === free.value;
+  checks.unique(
+    table,
+    '',
+    row,
+    table.uniques.filter((column) => isGiven(column) && !isFree(column)),
+  );
   save?.validate();
   checkDuplicates(workings, table, undefined, row, undefined);
   const counter = store.nextCounter(table);
@@ -109,7 +121,7 @@ export function upsertRecord(
     throw new SalesforceError('MULTIPLE_CHOICES', message, { httpStatus: 300, fields: found });
   }
   if (found.length === 1) return updateRecord(workings, object, found[0]!, values);
-  return insertRecord(workings, object, { ...values, [column.name]: key as Value });
+  return insertRecord(workings, object, { ...values, [column.name]: key as Value }, { column, value: key });
 }
 
 export function refuseOperation(table: Table, operation: string): SalesforceError {

@@ -100,7 +100,7 @@ export function createView(store: Store): TransactionView {
     matching(table, column, value) {
       const found: string[] = [];
       for (const [id, entry] of own(table, column, value)) if (!isDeleted(entry.row)) found.push(id);
-      const stored = store.statement(matchingSql(table)(column)).all(value);
+      const stored = store.statement(matchingSql(table)(column)).all(keyOf(column, value));
       for (const { Id: id } of stored) if (!pending.has(id as string)) found.push(id as string);
       return found;
     },
@@ -190,7 +190,7 @@ const stateSql = cachedBy((table: Table) => {
 const matchingSql = cachedBy((table: Table) =>
   cachedBy((column: Column) => {
     const alive = table.softDeletes ? ' AND "IsDeleted" = 0' : '';
-    const test = column.foldIndexed ? `fold(${column.quotedName}) = fold(?)` : `${column.quotedName} = ?`;
+    const test = column.foldIndexed ? `fold(${column.quotedName}) = ?` : `${column.quotedName} = ?`;
     return `SELECT "Id" FROM ${table.quotedName} WHERE ${test}${alive}`;
   }),
 );

@@ -69,6 +69,8 @@ export interface QueryResult {
   page(offset: number, limit: number, version: string): unknown[];
   /** The page size this query gets at most: 2,000, or 200 when it selects two or more long texts. */
   readonly pageSizeMax: number;
+  /** Whether records hold results of child queries, whole whatever their number. */
+  readonly hasChildren?: boolean;
 }
 
 /** A flat read for the Bulk API: columns as selected, every value as its CSV text, `''` for null. */
