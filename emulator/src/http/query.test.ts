@@ -151,3 +151,25 @@ test(`a second slash before the path does not matter ${evidence('assumed', 'sf a
   });
   expect(reply.status).toBe(200);
 });
+
+test(`children beyond a page have a locator of their own ${evidence('documented', 'REST API Developer Guide, Query: nested results')}`, async () => {
+  const [crowded, small] = org.insert('Account', { Name: 'Crowded' }, { Name: 'Crowded too' });
+  const contact = (AccountId: string, n: number) => ({ LastName: `c${String(n).padStart(3, '0')}`, AccountId });
+  org.emulator.org.load('Contact', [
+    ...Array.from({ length: 450 }, (_, n) => contact(crowded as string, n)),
+    contact(small as string, 0),
+  ]);
+  const q =
+    "SELECT Name, (SELECT LastName FROM Contacts ORDER BY LastName) FROM Account WHERE Name LIKE 'Crowded%' ORDER BY Name";
+  const { json } = await org.call('GET', soql(q), { headers: { 'Sforce-Query-Options': 'batchSize=200' } });
+  expect(json).toMatchObject({ totalSize: 2, done: true });
+  const [children, few] = json.records.map(({ Contacts }: { Contacts: object }) => Contacts);
+  expect(few).toMatchObject({ totalSize: 1, done: true, records: [{ LastName: 'c000' }] });
+  expect(Object.keys(children)).toEqual(['totalSize', 'done', 'nextRecordsUrl', 'records']);
+  const names: string[] = [];
+  for (let page = children; page; page = page.done ? undefined : (await org.call('GET', page.nextRecordsUrl)).json) {
+    expect(page.totalSize).toBe(450);
+    names.push(...page.records.map(({ LastName }: { LastName: string }) => LastName));
+  }
+  expect(names).toEqual(Array.from({ length: 450 }, (_, n) => `c${String(n).padStart(3, '0')}`));
+});

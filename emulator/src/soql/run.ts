@@ -33,6 +33,7 @@ export function runQuery(store: Store, soql: string, options: QueryOptions): Que
   return {
     totalSize: rids.length,
     pageSizeMax: longTexts(table, items) >= 2 ? pageSizeMaxLongText : pageSizeMax,
+    hasChildren: items.some(({ kind }) => kind === 'children'),
     page(offset, limit, version) {
       try {
         return projection.readAll([...rids.subarray(offset, offset + limit)], version);

@@ -5,6 +5,7 @@ import { badRequest } from '../errors.ts';
 import type { OpenQuery } from '../query-locators.ts';
 import { toolingSchema } from '../tooling/objects.ts';
 import { asksForDefinitions, toolingRecords } from '../tooling/query.ts';
+import { pageChildren } from './query-children.ts';
 import { queryColumns } from './query-columns.ts';
 
 const pageSizeMin = 200;
@@ -59,13 +60,17 @@ function page(
   const { result } = open;
   const short = request.faults.find((fault) => fault.kind === 'short-page');
   const size = short ? Math.max(1, Math.min(open.pageSize, numberParameter(short, 'records', 1))) : open.pageSize;
-  const records = result.page(offset, size, request.version.text);
+  // `/query/` even for queryAll: the locator knows.
+  const path = `/services/data/${request.version.text}/query`;
+  const found = result.page(offset, size, request.version.text) as Record<string, unknown>[];
+  const records = result.hasChildren
+    ? pageChildren(found, open, (rest, next) => `${path}/${context.locators.open(rest)}-${next}`)
+    : found;
   // A query without records to show (`SELECT COUNT()`) has a size and no pages.
   const done = offset + size >= result.totalSize || (offset === 0 && records.length === 0);
   if (done) return { status: 200, body: { totalSize: result.totalSize, done, records } };
   const id = locator ?? context.locators.open(open);
-  // `/query/` even for queryAll: the locator knows.
-  const nextRecordsUrl = `/services/data/${request.version.text}/query/${id}-${offset + size}`;
+  const nextRecordsUrl = `${path}/${id}-${offset + size}`;
   return { status: 200, body: { totalSize: result.totalSize, done, nextRecordsUrl, records } };
 }
 
