@@ -67,6 +67,8 @@ function connections(kind: string, at: string): Record<string, Record<string, un
     [`postgres-${kind}`]: { type: 'postgres', url: url('postgres', 'app', 'postgres') },
     [`mongodb-${kind}`]: { type: 'mongodb', url: url('mongodb', 'app', 'mongodb'), selectMs: 500 },
     [`redis-${kind}`]: { type: 'queue', url: url('redis', '0', 'redis') },
+    // Its client is the one of topics, which is refused in every way below; here it is about its url.
+    ...(kind === 'refused' && { [`kafka-queue-${kind}`]: { type: 'queue', url: url('kafka', '', 'kafka_queue') } }),
     [`queue-${kind}`]: { type: 'queue', url: url('postgres', 'q', 'queue') },
     [`http-bearer-${kind}`]: http({ type: 'bearer', token: plant(name('http_bearer')) }),
     [`http-basic-${kind}`]: http({ type: 'basic', username: 'u', password: plant(name('http_basic')) }),

@@ -54,6 +54,10 @@ function problems(...args: Parameters<typeof parse>): string[] {
   }
 }
 
+test('it is not read in parts: what became of a post is told in the order of posts', () => {
+  expect(problems({}, { parts: 2 })).toEqual(['is not for a hook (let it fill a queue, and read that one in parts)']);
+});
+
 test('what it says is filled in, and it runs by itself', () => {
   const sync = parse({ stamp: 'changed', bodyMax: '256KB', rateLimit: { requests: 5, per: '10s' } }).syncs.get('s')!;
   expect(sync.schedule).toEqual({ kind: 'every', everyMs: 250 });

@@ -24,6 +24,12 @@ export function checkParts(
   { report, connections }: { readonly report: Report; readonly connections: ReadonlyMap<string, ConnectionConfig> },
 ): void {
   const at = [...path, 'parts'];
+  // Receipts of what is posted are told in its order, by who has read all of it.
+  if (from.kind === 'connection' && from.hook !== undefined) {
+    const hint = 'let it fill a queue, and read that one in parts';
+    report.error(at, 'is not for a hook', hint, 'key');
+    return;
+  }
   const source = from.kind === 'connection' ? connections.get(from.connection)?.connector : undefined;
   const target = connections.get(to.connection)!.connector;
   if (source?.readsInParts !== true) {

@@ -273,7 +273,7 @@ test('a stream whose syncs all stand aside waits, and does not ask again and aga
   expect([world.copied('people'), world.copied('places')]).toEqual([{ 1: 'Kent' }, { 1: 'Metropolis' }]);
 });
 
-test('P11: when another process follows the same stream, the first one is refused at its next commit, says so and stays away', async () => {
+test('P11: when another process follows the same stream, the first one is refused at its next commit, says so and leaves it to that one', async () => {
   await using world = await StreamWorld.open();
   const first = await world.start();
   await world.clock.advance(minute);
