@@ -2,49 +2,91 @@ import { expect, test } from 'vitest';
 import { seededRandom } from '../base/random.ts';
 import type { Delivery, EventStream, StreamEvent } from '../model/stream.ts';
 import { openStore } from '../store/open-store.ts';
+import type { Store } from '../store/store.ts';
 import { type FollowPairing, followPairing } from './follow-pairing.ts';
 import { ParkedClock, settle } from './live-fixture.ts';
 
 const event = { op: 'update', dataset: 'Account', keys: ['1'], position: '1' } as unknown as StreamEvent;
 const delivery = (more: Partial<Delivery>): Delivery => ({ events: [], position: '1', caughtUp: true, reset: false, ...more });
 
+class Following implements AsyncDisposable {
+  readonly done: string[] = [];
+  /** Of events that the stream was given room for. */
+  granted = 0;
+  /** Touched records are brought across once it resolves. */
+  touched = Promise.resolve();
+  readonly #waiting: ((next: Delivery) => void)[] = [];
+  readonly #stop = new AbortController();
+  readonly #following: Promise<void>;
+
+  constructor(store: Store) {
+    const { signal: stop } = this.#stop;
+    const waiting = this.#waiting;
+    const grant = (events: number) => {
+      this.granted += events;
+    };
+    const stream: EventStream = {
+      origin: 'org',
+      grant,
+      async *deliveries() {
+        while (!stop.aborted) yield await new Promise<Delivery>((resolve) => waiting.push(resolve));
+      },
+      async [Symbol.asyncDispose]() {},
+    };
+    const pairing = { left: { source: { streamDataset: 'Account' } }, right: { source: {} } };
+    this.#following = followPairing({
+      config: { name: 'pair', left: { connection: 'org' }, right: { connection: 'app' } },
+      store,
+      clock: new ParkedClock(),
+      random: seededRandom(1),
+      log: { debug() {}, info() {}, warn() {}, error() {} },
+      ...{ stop, signal: stop },
+      connection: () => ({ openStream: async () => stream }),
+      inTurn: (work: (opened: unknown) => Promise<unknown>) => work(pairing),
+      touch: async (side: string, keys: readonly string[]) => {
+        this.done.push(`touch ${side} ${keys.join()}`);
+        await this.touched;
+      },
+      run: async ({ full }: { full: boolean }) => void this.done.push(full ? 'full' : 'delta'),
+    } as unknown as FollowPairing);
+  }
+
+  async tell(next: Delivery): Promise<string[]> {
+    await settle();
+    this.#waiting.shift()!(next);
+    await settle();
+    return this.done.splice(0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    this.#waiting.shift()!(delivery({}));
+    await this.#following;
+  }
+}
+
 test('P1: what was committed before a side listened, and while it was only taken to, is read; from then on its events tell', async () => {
   await using store = await openStore(':memory:');
-  const stop = new AbortController();
-  const done: string[] = [];
-  const waiting: ((next: Delivery) => void)[] = [];
-  const stream: EventStream = {
-    origin: 'org',
-    grant() {},
-    async *deliveries() {
-      while (!stop.signal.aborted) yield await new Promise<Delivery>((resolve) => waiting.push(resolve));
-    },
-    async [Symbol.asyncDispose]() {},
-  };
-  const tell = async (next: Delivery) => {
-    waiting.shift()!(next);
-    await settle();
-    return done.splice(0);
-  };
-  const pairing = { left: { source: { streamDataset: 'Account' } }, right: { source: {} } };
-  const following = followPairing({
-    config: { name: 'pair', left: { connection: 'org' }, right: { connection: 'app' } },
-    store,
-    clock: new ParkedClock(),
-    random: seededRandom(1),
-    log: { debug() {}, info() {}, warn() {}, error() {} },
-    stop: stop.signal,
-    signal: stop.signal,
-    connection: () => ({ openStream: async () => stream }),
-    inTurn: (work: (opened: unknown) => Promise<unknown>) => work(pairing),
-    touch: async (side: string, keys: readonly string[]) => void done.push(`touch ${side} ${keys.join()}`),
-    run: async ({ full }: { full: boolean }) => void done.push(full ? 'full' : 'delta'),
-  } as unknown as FollowPairing);
+  await using following = new Following(store);
+  expect(await following.tell(delivery({ position: 'unheard', assumed: true }))).toEqual(['delta']);
+  expect(await following.tell(delivery({ events: [event] }))).toEqual(['delta', 'touch left 1']);
+  expect(await following.tell(delivery({ events: [event] }))).toEqual(['touch left 1']);
+});
+
+test('P8: what is told while records are brought across goes across together, and its last position is kept after that', async () => {
+  await using store = await openStore(':memory:');
+  await using following = new Following(store);
+  const tell = (key: string) => following.tell(delivery({ events: [{ ...event, keys: [key] }], position: key }));
+  const position = () => store.getValue('stream of pair, org');
+  const over = Promise.withResolvers<void>();
+  following.touched = over.promise;
+  expect(await tell('1')).toEqual(['delta', 'touch left 1']);
+  for (const key of ['2', '3', '2']) expect(await tell(key)).toEqual([]);
+  expect(await position()).toBeNull();
+  over.resolve();
   await settle();
-  expect(await tell(delivery({ position: 'unheard', assumed: true }))).toEqual(['delta']);
-  expect(await tell(delivery({ events: [event] }))).toEqual(['delta', 'touch left 1']);
-  expect(await tell(delivery({ events: [event] }))).toEqual(['touch left 1']);
-  stop.abort();
-  waiting.shift()!(delivery({}));
-  await following;
+  expect(following.done).toEqual(['touch left 2,3']);
+  expect(await position()).toBe('2');
+  // The room that it began with, and as much as has been brought across.
+  expect(following.granted).toBe(100 + 4);
 });

@@ -1,10 +1,11 @@
 import type { Clock } from '../base/clock.ts';
 import { CheckpointExpiredError, OwnershipLostError, RateLimitedError } from '../base/errors.ts';
+import { type GatherLimit, gathered } from '../base/gathered.ts';
 import type { Random } from '../base/random.ts';
 import { backoffMs, type RetryPolicy } from '../base/retry.ts';
 import type { PairingConfig } from '../config/pairing.ts';
 import type { Connection, Log } from '../model/connector.ts';
-import type { Delivery } from '../model/stream.ts';
+import type { Delivery, StreamEvent } from '../model/stream.ts';
 import type { SideName } from '../pipeline/two-way/merge-record.ts';
 import type { OpenedPairing } from '../pipeline/two-way/opened-pairing.ts';
 import type { Store } from '../store/store.ts';
@@ -29,6 +30,7 @@ export interface FollowPairing {
 const RECONNECT: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs: 500, delayMsMax: 60_000 };
 /** Events under way at most: the stream is told of more room as their records are reconciled. */
 const CREDIT = 100;
+const TOGETHER: GatherLimit<Delivery> = { max: CREDIT, sizeOf: ({ events }) => Math.max(1, events.length) };
 /** Another process has the sync, for one run perhaps: it is left to finish, for so long at most, looked at so often. */
 const OTHERS_RUN_MS = 10 * 60_000;
 const OTHERS_LOOK_MS = 2000;
@@ -93,23 +95,29 @@ async function followStream(side: SideName, dataset: string, options: FollowPair
   let isNew = true;
   let isAssumed = false;
   try {
-    for await (const delivery of stream.deliveries(ended)) {
-      // What was committed before it listened is read once it does, and once more when it was only taken to; a position that was
-      // kept needs no reading.
-      if ((isNew && position === null) || (isAssumed && !delivery.assumed)) await options.run({ full: false });
-      isAssumed = delivery.assumed === true;
-      if (isNew) log.info({ sync: config.name, connection }, 'the stream listens: what is committed from now on is told at once');
-      isNew = false;
-      await take(side, delivery, options);
-      if (delivery.events.length > 0 || position === null) await store.setValue(name, delivery.position);
-      stream.grant(delivery.events.length);
+    // What is told while records are brought across goes across with the next ones: each time costs calls (P8).
+    for await (const deliveries of gathered((signal) => stream.deliveries(signal), TOGETHER, ended)) {
+      if (ended.aborted) return;
+      for (const delivery of deliveries) {
+        // What was committed before it listened is read once it does, and once more when it was only taken to; a position that was
+        // kept needs no reading.
+        if ((isNew && position === null) || (isAssumed && !delivery.assumed)) await options.run({ full: false });
+        isAssumed = delivery.assumed === true;
+        if (isNew)
+          log.info({ sync: config.name, connection }, 'the stream listens: what is committed from now on is told at once');
+        isNew = false;
+      }
+      const events = deliveries.flatMap((delivery) => delivery.events);
+      await take(side, events, options);
+      if (events.length > 0 || position === null) await store.setValue(name, deliveries.at(-1)!.position);
+      stream.grant(events.length);
     }
   } catch (error) {
     await forget(error);
   }
 }
 
-async function take(side: SideName, { events }: Delivery, { touch, run }: FollowPairing): Promise<void> {
+async function take(side: SideName, events: readonly StreamEvent[], { touch, run }: FollowPairing): Promise<void> {
   const keys = new Set(events.flatMap((event) => event.keys));
   // An event that does not name its records: only a look at all of them tells.
   if (events.some(({ op }) => op === 'overflow') || [...keys].some((key) => key.endsWith('*'))) await run({ full: true });

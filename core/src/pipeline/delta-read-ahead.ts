@@ -1,3 +1,4 @@
+import { Bell } from '../base/bell.ts';
 import type { Batch, Change } from '../model/change.ts';
 
 /** How much may be read and not yet written. Once it is reached, the source is not asked for more. */
@@ -114,22 +115,6 @@ class Waiting {
     }
     const batches = taken.map(({ batch }) => batch);
     return { batches, checkpoint: batches.findLast(({ checkpoint }) => checkpoint !== null)?.checkpoint ?? null };
-  }
-}
-
-/** Wakes whoever waits for it. */
-class Bell {
-  #wake: (() => void) | null = null;
-
-  ring(): void {
-    this.#wake?.();
-    this.#wake = null;
-  }
-
-  heard(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
   }
 }
 
