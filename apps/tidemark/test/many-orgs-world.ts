@@ -15,12 +15,13 @@ export class ManyOrgsWorld implements AsyncDisposable {
   readonly orgs = new Map<string, Emulator>();
   readonly key = randomBytes(32).toString('base64');
 
-  constructor(syncs: object, more: { readonly auth?: object } = {}) {
+  /** @param more.db  where their records go; a file unless told otherwise */
+  constructor(syncs: object, more: { readonly auth?: object; readonly db?: object } = {}) {
     this.place = new Workplace({ TIDEMARK_KEY: this.key });
-    this.place.write('tidemark.yaml', this.#yaml(syncs, more.auth ?? {}));
+    this.place.write('tidemark.yaml', this.#yaml(syncs, more));
   }
 
-  #yaml(syncs: object, auth: object): string {
+  #yaml(syncs: object, { auth = {}, db = { type: 'sqlite', path: './copy.db' } }: { auth?: object; db?: object }): string {
     return JSON.stringify({
       connections: {
         customers: {
@@ -28,7 +29,7 @@ export class ManyOrgsWorld implements AsyncDisposable {
           orgs: true,
           auth: { flow: 'web-server', clientId, clientSecret, ...auth },
         },
-        db: { type: 'sqlite', path: './copy.db' },
+        db,
       },
       syncs,
       store: { url: './state.db' },

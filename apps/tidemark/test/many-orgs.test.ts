@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Engine } from '@tidemark/core';
 import { evidence } from '@tidemark/emulator';
+import { createTestDatabase } from '@tidemark/testkit';
+import pg from 'pg';
 import { describe, expect, test, vi } from 'vitest';
 import { clientSecret, contacts, insert, ManyOrgsWorld } from './many-orgs-world.ts';
 
@@ -45,6 +47,29 @@ describe('001-1 orgs in one table', () => {
     const status = JSON.parse((await world.place.call('status', '--json')).out);
     expect(status.syncs.map(({ sync }: { sync: string }) => sync)).toEqual(['contacts@acme', 'contacts@globex']);
   });
+});
+
+test('001-1 a schema for each org is made by its first run, and no org touches that of another (P4)', async () => {
+  const database = await createTestDatabase();
+  const session = new pg.Client({ connectionString: database.url });
+  await session.connect();
+  const to = { connection: 'db', table: 'contacts', schema: 'org_{org}' };
+  await using world = new ManyOrgsWorld({ contacts: { ...contacts, to } }, { db: { type: 'postgres', url: database.url } });
+  try {
+    const acme = await world.connect('acme', ['Adler']);
+    await world.connect('globex', ['Codd', 'Dahl']);
+    const held = async (org: string) =>
+      (await session.query(`SELECT last FROM org_${org}.contacts ORDER BY last`)).rows.map(({ last }) => last);
+    for (const sync of ['contacts@acme', 'contacts@globex']) expect((await world.place.call('run', sync)).exitCode).toBe(0);
+    expect([await held('acme'), await held('globex')]).toEqual([['Adler'], ['Codd', 'Dahl']]);
+    const [{ id }] = (await session.query('SELECT id FROM org_acme.contacts')).rows;
+    acme.org.write((transaction) => transaction.delete('Contact', id));
+    expect((await world.place.call('run', 'contacts@acme')).exitCode).toBe(0);
+    expect([await held('acme'), await held('globex')]).toEqual([[], ['Codd', 'Dahl']]);
+  } finally {
+    await session.end();
+    await database.drop();
+  }
 });
 
 test('a table of all orgs that somebody dropped is filled anew by each of them, whoever makes it again (P1)', async () => {
