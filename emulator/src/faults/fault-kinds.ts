@@ -26,6 +26,8 @@ interface FaultKindFacts {
 /** A job that is asked for, closed or aborted; ingest jobs can be met where they are created, too. */
 const anyIngestJob = /\/jobs\/ingest(\/[^/?]+)?\/?$/;
 const anyJob = new RegExp(`/jobs/query/[^/?]+$|${anyIngestJob.source}`);
+/** `share` of the rows is what `probability` is of the requests. */
+const isOfObject: FaultKindFacts['meets'] = ({ object }, url) => object === undefined || url.startsWith(`/sobjects/${object}/`);
 const anyResult = /\/(query|queryAll)([?/]|$)|\/jobs\/query\/[^/]+\/results([?]|$)/;
 
 export const faultKinds: Record<FaultKind, FaultKindFacts> = {
@@ -47,12 +49,8 @@ export const faultKinds: Record<FaultKind, FaultKindFacts> = {
   'job-slow': { level: 'resource', only: anyIngestJob, params: ['delayMs'] },
   'row-errors': { level: 'resource', only: anyIngestJob, params: ['share', 'seed', 'code', 'message', 'fields'] },
   'upload-failed': { level: 'resource', only: /\/jobs\/ingest\/[^/]+\/batches([/?]|$)/, params: ['afterBytes', 'status'] },
-  // `share` of the rows is what `probability` is of the requests.
-  'row-lock': {
-    level: 'row',
-    params: ['object', 'share'],
-    meets: ({ object }, url) => object === undefined || url.startsWith(`/sobjects/${object}/`),
-  },
+  'row-lock': { level: 'row', params: ['object', 'share'], meets: isOfObject },
+  'row-error': { level: 'row', params: ['object', 'share', 'code', 'message', 'fields'], meets: isOfObject },
   'rpc-error': { level: 'rpc', params: ['code', 'status', 'message', 'revoke'] },
   'rpc-silent': { level: 'rpc', params: [] },
   'publish-reply-lost': { level: 'rpc', methods: /^Publish/, params: ['connection'] },

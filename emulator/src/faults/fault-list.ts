@@ -74,7 +74,7 @@ function strikes(fault: ActiveFault, method: string, url: string): boolean {
   if (match.nth !== undefined && status.matched !== match.nth) return false;
   if (match.after !== undefined && status.matched <= match.after) return false;
   if (match.times !== undefined && status.fired >= match.times) return false;
-  const share = match.probability ?? (status.kind === 'row-lock' ? status.params.share : undefined);
+  const share = match.probability ?? (faultKinds[status.kind].level === 'row' ? status.params.share : undefined);
   if (typeof share === 'number' && fault.random() >= share) return false;
   status.fired += 1;
   return true;

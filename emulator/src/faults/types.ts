@@ -21,6 +21,7 @@ export type FaultKind =
   | 'job-failed'
   | 'job-aborted'
   | 'row-lock'
+  | 'row-error'
   | 'job-slow'
   | 'row-errors'
   | 'upload-failed'
@@ -77,7 +78,7 @@ export interface FaultStatus {
   kind: FaultKind;
   match: FaultMatch;
   params: Record<string, FaultParameter>;
-  /** Requests (for `row-lock`: rows) that met `method` and `path`. */
+  /** Requests (for `row-lock` and `row-error`: rows) that met `method` and `path`. */
   matched: number;
   fired: number;
 }

@@ -1,5 +1,4 @@
-import { numberParameter, textParameter } from '../faults/fault-list.ts';
-import type { FiredFault } from '../faults/types.ts';
+import { faultError } from '../faults/fault-error.ts';
 import { SalesforceError, type Transaction } from '../org/types.ts';
 import type { ApiReply, Method, Route, Subrequest } from './api-types.ts';
 import type { EmulatorContext } from './context.ts';
@@ -68,7 +67,8 @@ async function answer(input: DispatchInput, context: EmulatorContext, dispatched
   }
   const faults = context.faults.fire('resource', method, input.url);
   dispatched.faults.push(...faults.map((fault) => fault.id));
-  refuseByFault(faults);
+  const refused = faults.find(({ kind }) => kind === 'api-error');
+  if (refused) throw faultError(refused, 500);
   const { headers, body, userId, transaction } = input;
   const call = async (subrequest: Subrequest) => {
     const inner = await dispatch({ ...subrequest, userId }, context);
@@ -78,19 +78,6 @@ async function answer(input: DispatchInput, context: EmulatorContext, dispatched
   };
   const request = { method, version, params, query, headers, body, userId, faults, transaction, call };
   return route.handler(request, { ...context, org: context.access.orgAs(userId) });
-}
-
-/** @throws {SalesforceError} whatever error of the API a fault asks for. */
-function refuseByFault(faults: readonly FiredFault[]): void {
-  const fault = faults.find(({ kind }) => kind === 'api-error');
-  if (!fault) return;
-  const code = textParameter(fault, 'code', 'UNKNOWN_EXCEPTION');
-  const message = textParameter(
-    fault,
-    'message',
-    'An unexpected error occurred. Please include this ErrorId if you contact support',
-  );
-  throw new SalesforceError(code, message, { httpStatus: numberParameter(fault, 'status', 500) });
 }
 
 function mayCarry(within: DispatchInput['within'], { composite, batch = composite }: Route): boolean {

@@ -1,4 +1,4 @@
-import { type DuplicatesFound, SalesforceError } from '../org/types.ts';
+import { type DuplicatesFound, SalesforceError, unexpectedError } from '../org/types.ts';
 import type { ApiReply } from './api-types.ts';
 
 /** An error reply of a data resource: an array, one entry per error. */
@@ -71,11 +71,5 @@ export function asSalesforceError(error: unknown): SalesforceError {
   process.stderr.write(
     `emulator: unexpected error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   );
-  return new SalesforceError(
-    'UNKNOWN_EXCEPTION',
-    'An unexpected error occurred. Please include this ErrorId if you contact support',
-    {
-      httpStatus: 500,
-    },
-  );
+  return new SalesforceError(unexpectedError.errorCode, unexpectedError.message, { httpStatus: 500 });
 }

@@ -160,6 +160,16 @@ describe('the fault row-lock', () => {
   });
 });
 
+test('the fault row-error refuses rows with any error, wherever they are written', async () => {
+  const params = { object: 'Lead', code: 'ENTITY_IS_LOCKED', message: 'the entity is locked for editing', fields: 'Status' };
+  org.emulator.faults.add({ kind: 'row-error', match: { times: 2 }, params });
+  const error = { message: params.message, fields: ['Status'] };
+  const single = await org.call('POST', '/sobjects/Lead', { body: { LastName: 'one', Company: 'c' } });
+  expect(single).toMatchObject({ status: 400, json: [{ ...error, errorCode: params.code }] });
+  const many = await saveAll([lead('struck'), lead('spared')]);
+  expect(many.json).toMatchObject([{ success: false, errors: [{ ...error, statusCode: params.code }] }, { success: true }]);
+});
+
 test('the backdoor converts a lead', async () => {
   const [lead] = org.insert('Lead', { LastName: 'Kent', Company: 'Converted' });
   const write = { kind: 'convert', object: 'Lead', id: lead, opportunityName: null };

@@ -20,6 +20,7 @@ import { capturedObjects } from '../events/captured-objects.ts';
 import { createEventBus } from '../events/event-bus.ts';
 import { objectOfChangeEvent } from '../events/event-names.ts';
 import type { EventBus, PlatformEventDefinition } from '../events/types.ts';
+import { faultError } from '../faults/fault-error.ts';
 import { createFaultList, type FaultList } from '../faults/fault-list.ts';
 import { createOrgLimits, type LimitSizes, type OrgLimits } from '../limits/org-limits.ts';
 import { createClock } from '../org/clock.ts';
@@ -181,9 +182,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     pubsub: undefined,
   };
   // Only clients meet faults: what the server does by itself, and what a test writes, has no origin.
-  org.contend(
-    ({ object, id, origin }) => origin !== '' && context.faults.fire('row', 'LOCK', `/sobjects/${object}/${id}`).length > 0,
-  );
+  org.contend(({ object, id, origin }) => {
+    if (origin === '') return false;
+    const fired = context.faults.fire('row', 'LOCK', `/sobjects/${object}/${id}`);
+    const error = fired.find(({ kind }) => kind === 'row-error');
+    return error ? faultError(error, 400) : fired.length > 0;
+  });
   const app = createApp(context);
   const close = async () => {
     await context.pubsub?.close();

@@ -33,10 +33,15 @@ const idsToldMax = 10;
 export function createLocks(store: Store, transactionId: string, origin: string): Locks {
   const held: string[] = [];
 
+  /** @throws {SalesforceError} what a contender refuses the row with. */
   function isContended(table: Table, id: string): boolean {
     const holder = store.locks.get(id);
     if (holder !== undefined) return holder !== transactionId;
-    for (const contends of store.contenders) if (contends({ object: table.name, id, origin })) return true;
+    for (const contends of store.contenders) {
+      const answer = contends({ object: table.name, id, origin });
+      if (answer instanceof SalesforceError) throw answer;
+      if (answer) return true;
+    }
     return false;
   }
 

@@ -32,8 +32,8 @@ export interface Store {
   readonly calculations: CalculationStore;
   /** What is there, whatever a viewer sees of it. */
   readonly whole: Store;
-  /** Who may claim that a row is held by others. */
-  readonly contenders: Set<(wanted: WantedRow) => boolean>;
+  /** Who may claim that a row is held by others, or refuse it with another error. */
+  readonly contenders: Set<(wanted: WantedRow) => boolean | SalesforceError>;
   /** Who hears of platform events as they are inserted. */
   readonly eventListeners: Set<(event: InsertedEvent) => void>;
   table(object: string): Table | undefined;

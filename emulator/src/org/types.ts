@@ -37,6 +37,12 @@ export class SalesforceError extends Error {
   }
 }
 
+/** What the API says when it does not know what happened. */
+export const unexpectedError = {
+  errorCode: 'UNKNOWN_EXCEPTION',
+  message: 'An unexpected error occurred. Please include this ErrorId if you contact support',
+} as const;
+
 export interface SalesforceErrorOptions {
   httpStatus?: number;
   fields?: readonly string[];
@@ -358,8 +364,11 @@ export interface Org {
   automate(automation: Automation): () => void;
   readonly duplicateRules: DuplicateRules;
   readonly calculations: Calculations;
-  /** Asked for each row that is to be locked: whether to act as if another transaction held it. Returns how to stop. */
-  contend(contends: (wanted: WantedRow) => boolean): () => void;
+  /**
+   * Asked for each row that is to be locked: whether to act as if another transaction held it, or the error to refuse it
+   * with. Returns how to stop.
+   */
+  contend(contends: (wanted: WantedRow) => boolean | SalesforceError): () => void;
   updated(object: string, startMs: number, endMs: number): UpdatedIds;
   deleted(object: string, startMs: number, endMs: number): DeletedIds;
   /** The same org as somebody sees it who may not see or write everything. */
