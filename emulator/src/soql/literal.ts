@@ -2,11 +2,15 @@ import { parseDate } from '../org/values.ts';
 import { malformed, unexpectedToken } from './errors.ts';
 import type { Literal } from './syntax.ts';
 
+/** SOQL and SOSL Limits, "WHERE clause: string literals". */
+const charactersMax = 4000;
+
 /** @param type  The library's name of the literal's type. */
 export function parseLiteral(soql: string, text: string, type: string | undefined, n: number | null | undefined): Literal {
   switch (type) {
     case 'STRING': {
       const raw = text.slice(1, -1);
+      if (raw.length > charactersMax) throw malformed(`a text in a condition has at most ${charactersMax} characters`);
       return { kind: 'string', value: unescapeText(raw), raw };
     }
     case 'INTEGER':

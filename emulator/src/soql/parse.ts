@@ -14,6 +14,8 @@ import type { Order, Select, SelectItem } from './syntax.ts';
 
 const lengthMax = 100_000;
 const offsetMax = 2000;
+/** Child queries of one query (SOQL and SOSL Reference, "Understanding Relationship Query Limitations"). */
+const childQueriesMax = 20;
 
 /** @throws {SalesforceError} `MALFORMED_QUERY` and what else is wrong with a query before its names are known. */
 export function parseSoql(soql: string): Select {
@@ -52,6 +54,9 @@ export function readQuery(soql: string, query: Query | Subquery, from: string): 
   if (query.for === 'UPDATE' || query.update !== undefined) throw unexpectedToken(soql, query.for ?? 'UPDATE');
   if (query.offset !== undefined && query.offset > offsetMax) {
     throw new SalesforceError('NUMBER_OUTSIDE_VALID_RANGE', `SOQL offset should be less than or equal to ${offsetMax}`);
+  }
+  if ((query.fields ?? []).filter(({ type }) => type === 'FieldSubquery').length > childQueriesMax) {
+    throw malformed(`a query has at most ${childQueriesMax} child queries`);
   }
   const list = <T>(value: T | T[] | undefined): T[] => (value === undefined ? [] : Array.isArray(value) ? value : [value]);
   return {

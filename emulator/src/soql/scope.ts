@@ -3,7 +3,7 @@ import type { Store } from '../org/store.ts';
 import type { Column, ColumnKind, Compound, Table } from '../org/table.ts';
 import { SalesforceError } from '../org/types.ts';
 import { calculatedSql } from './calculated.ts';
-import { noSuchColumn, noSuchRelationship, noSuchType } from './errors.ts';
+import { malformed, noSuchColumn, noSuchRelationship, noSuchType } from './errors.ts';
 
 /** The tables of one statement: the queried object and the parents that its paths lead to, each joined once. */
 export interface Scope {
@@ -33,6 +33,8 @@ export type Resolved =
 
 /** Relationships upward in one path. SOQL Reference, "Understanding Relationship Query Limitations". */
 const levelsMax = 5;
+/** Relationships upward in one query. */
+const relationshipsMax = 55;
 
 let aliases = 0;
 
@@ -102,6 +104,8 @@ export function parentOf(scope: Scope, node: Node, relationship: string, token: 
     return table ? [{ table, alias: `t${++aliases}` }] : [];
   });
   if (tables.length === 0) throw noSuchRelationship(scope.soql, token, relationship);
+  if (countOf(scope.root) >= relationshipsMax)
+    throw malformed(`a query has at most ${relationshipsMax} relationships to parents`);
   for (const { table, alias } of tables) {
     const alive = table.softDeletes && !scope.includeDeleted ? ` AND ${alias}."IsDeleted" = 0` : '';
     const join = ` LEFT JOIN ${table.quotedName} ${alias} ON ${alias}."Id" = ${from!.alias}.${column.quotedName}${alive}`;
@@ -117,6 +121,9 @@ export function parentOf(scope: Scope, node: Node, relationship: string, token: 
   node.parents.set(relationship.toLowerCase(), parent);
   return parent;
 }
+
+/** The relationships that lead up from a record, so far. */
+const countOf = ({ parents }: Node): number => [...parents.values()].reduce((sum, parent) => sum + 1 + countOf(parent), 0);
 
 export function resolveField(scope: Scope, node: Node, name: string, token: string): Resolved {
   const found = node.tables.flatMap(({ table, alias }) => {

@@ -250,6 +250,22 @@ describe('refusals', () => {
     },
   );
 
+  test(`20 child queries, 55 parents and 4,000 characters are the limits ${evidence('documented', 'SOQL and SOSL Reference, Understanding Relationship Query Limitations; SOQL and SOSL Limits; the code is assumed')}`, () => {
+    const children = (count: number) => Array(count).fill('(SELECT Id FROM Contacts)').join(', ');
+    expect(code(`SELECT Id, ${children(21)} FROM Account`)).toBe('MALFORMED_QUERY');
+    const text = (length: number) => `SELECT Id FROM Account WHERE Name = '${'x'.repeat(length)}'`;
+    expect(records(org, text(4000))).toEqual([]);
+    expect(code(text(4001))).toBe('MALFORMED_QUERY');
+    // Three users, three ways up from each, and five from each of those: 57 in all.
+    const users = ['Owner', 'CreatedBy', 'LastModifiedBy'];
+    const below = (paths: readonly string[], steps: readonly string[]) =>
+      paths.flatMap((path) => steps.map((step) => `${path}.${step}`));
+    const seconds = below(users, ['Manager', 'CreatedBy', 'LastModifiedBy']);
+    const paths = below(seconds, ['Manager', 'CreatedBy', 'LastModifiedBy', 'Profile', 'UserRole']).map((path) => `${path}.Id`);
+    expect(records(org, `SELECT ${paths.slice(2).join(', ')} FROM Account`)).toHaveLength(2);
+    expect(code(`SELECT ${paths.slice(1).join(', ')} FROM Account`)).toBe('MALFORMED_QUERY');
+  });
+
   // Not Salesforce's rule but a limit of the parser: refused, because the library would answer a different question.
   test('three NOTs in a row are refused and not misread', () => {
     expect(refusal(() => org.query("SELECT Id FROM Account WHERE NOT (NOT (NOT Name = 'a'))")).message).toContain(
