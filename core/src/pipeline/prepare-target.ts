@@ -21,19 +21,21 @@ export async function prepareTarget({
   neighbours = () => [],
 }: Pick<OpenedSync, 'target' | 'checkpoints' | 'config' | 'log' | 'neighbours'>): Promise<PreparedTarget> {
   const own = config.watermarkKey;
-  const lost: string[] = [];
+  const passed: string[] = [];
   if (isNew(await target.plan())) {
-    for (const unit of [own, ...neighbours()]) if ((await checkpoints.read(unit)) !== null) lost.push(unit);
+    for (const unit of [own, ...neighbours()]) if ((await checkpoints.read(unit)) !== null) passed.push(unit);
   }
-  for (const unit of lost) {
-    const { epoch } = await checkpoints.acquire(unit);
-    await checkpoints.write(unit, epoch, null);
-  }
-  if (lost.length > 0) {
+  // One of many that begin together may have made it by now, and its checkpoint is of the new one.
+  const isLost = passed.length > 0 && isNew(await target.plan());
+  if (isLost) {
+    for (const unit of passed) {
+      const { epoch } = await checkpoints.acquire(unit);
+      await checkpoints.write(unit, epoch, null);
+    }
     const told = 'what it writes to is not there any more: it is made anew, and everything is read again';
-    log.warn({ sync: config.name, checkpoints: lost }, told);
+    log.warn({ sync: config.name, checkpoints: passed }, told);
   }
-  return { changes: await target.prepare(), isMadeAnew: lost.includes(own) };
+  return { changes: await target.prepare(), isMadeAnew: isLost && passed.includes(own) };
 }
 
 /** Whether a target with these changes to make can be used as it is: what is only told of it is nothing to do. */
