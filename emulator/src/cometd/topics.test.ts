@@ -24,13 +24,13 @@ const createTopic = (fields: Record<string, unknown>) =>
 const update = (id: string, values: Values) => org.emulator.org.write((t) => t.update('Account', id, values));
 
 /** A subscription to the topic, whose events are then asked for as often as one likes. */
-async function hear(): Promise<() => Promise<Message[]>> {
-  expect(await client.subscribe('/topic/T')).toMatchObject({ successful: true });
+async function hear(channel = '/topic/T', replay?: Record<string, unknown>): Promise<() => Promise<Message[]>> {
+  expect(await client.subscribe(channel, replay)).toMatchObject({ successful: true, subscription: channel });
   // Something is always new, so that no connect is held.
   await client.subscribe('/event/Note__e');
   return async () => {
     org.emulator.events.publish('/event/Note__e', [{ fields: { N__c: 1 } }], org.emulator.org.adminUserId);
-    return eventsOf((await client.connect()).messages).filter(({ channel }) => channel === '/topic/T');
+    return eventsOf((await client.connect()).messages).filter((message) => message.channel === channel);
   };
 }
 
@@ -219,7 +219,7 @@ describe(`a filtered subscription ${guide('Filtered Subscriptions')}`, () => {
   test('hears of records that meet one of its conditions, from where its replay map says', async () => {
     const filtered = "/topic/T?Industry='Energy'&ShippingCity='San Francisco'&NumberOfEmployees=7";
     org.insert('Account', { Name: 'old', Industry: 'Energy' }, { Name: 'old other', Industry: 'Media' });
-    expect(await client.subscribe(filtered, { '/topic/T': -2 })).toMatchObject({ successful: true, subscription: filtered });
+    const heard = await hear(filtered, { '/topic/T': -2 });
     org.insert(
       'Account',
       { Name: 'by industry', Industry: 'energy' },
@@ -227,9 +227,8 @@ describe(`a filtered subscription ${guide('Filtered Subscriptions')}`, () => {
       { Name: 'by number', NumberOfEmployees: 7 },
       { Name: 'none', ShippingCity: "San Francisco' OR Name != '" },
     );
-    const events = eventsOf((await client.connect()).messages);
+    const events = await heard();
     expect(told(events)).toEqual(['created old', 'created by industry', 'created by city', 'created by number']);
-    expect(events[0]?.channel).toBe(filtered);
     expect(org.emulator.limits.DailyStreamingApiEvents.used()).toBe(4);
   });
 
@@ -238,9 +237,8 @@ describe(`a filtered subscription ${guide('Filtered Subscriptions')}`, () => {
     const named = `/topic/T?Name='O\\'Neil & Sons'`;
     const counted = async (channel: string) => {
       client = await connectedClient(org);
-      expect(await client.subscribe([channel, '/event/Note__e'], { [channel]: -2 })).toMatchObject({ successful: true });
-      org.emulator.events.publish('/event/Note__e', [{ fields: { N__c: 1 } }], org.emulator.org.adminUserId);
-      return eventsOf((await client.connect()).messages).length - 1;
+      const heard = await hear(channel, { [channel]: -2 });
+      return (await heard()).length;
     };
     expect(await counted(named)).toBe(1);
     expect(await counted(`/topic/T?Id='${id}'`)).toBe(1);
@@ -257,10 +255,9 @@ describe(`a filtered subscription ${guide('Filtered Subscriptions')}`, () => {
 
   test(`tells of a deleted record that met it ${evidence('assumed', 'the guide tells only that the message has the id alone')}`, async () => {
     const [id = '', other = ''] = org.insert('Account', { Name: 'a', Industry: 'Energy' }, { Name: 'b', Industry: 'Media' });
-    await client.subscribe("/topic/T?Industry='Energy'");
+    const heard = await hear("/topic/T?Industry='Energy'");
     org.emulator.org.write((t) => [id, other].map((each) => t.delete('Account', each)));
-    const events = eventsOf((await client.connect()).messages);
-    expect(events.map(({ data }) => data.sobject)).toEqual([{ Id: id }]);
+    expect((await heard()).map(({ data }) => data.sobject)).toEqual([{ Id: id }]);
   });
 });
 
