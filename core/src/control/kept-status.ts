@@ -15,7 +15,7 @@ const SILENT_MS = 60_000;
 /** Tells other processes how a stream is doing. */
 export function keepStatus(store: Store, clock: Clock): (status: LiveStatus, everyMs: number) => Promise<void> {
   return (status, everyMs) =>
-    store.setValue(statusName(status.stream), JSON.stringify({ ...status, asOfMs: clock.now(), everyMs }));
+    store.setPassingValue(statusName(status.stream), JSON.stringify({ ...status, asOfMs: clock.now(), everyMs }));
 }
 
 /** As another process has told; null when none has. */

@@ -112,6 +112,9 @@ export function dryStore(store: Store, onFailures: (failures: readonly NewFailur
     async setValue(key, value) {
       values.set(key, value);
     },
+    async setPassingValue(key, value) {
+      values.set(key, value);
+    },
     async values(prefix) {
       const known = new Map(await store.values(prefix));
       for (const [key, value] of values) {

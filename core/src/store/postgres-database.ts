@@ -36,6 +36,7 @@ export async function openPostgresDatabase(url: string): Promise<Database> {
       const type = sql.raw(column === 'id' ? 'bigint[]' : 'text[]');
       return sql`${sql.ref(column)} = any(${values}::${type})`;
     },
+    unflushed: (write) => write(db),
     async lockForMigration(transaction) {
       await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction);
       // Asked first, because `if not exists` wants the right to create even when the schema is there.

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { postgresWorkers } from './postgres-workers.ts';
 import { soleWorker } from './sole-worker.ts';
 import { sqlAccess } from './sql-access.ts';
@@ -13,7 +13,7 @@ import { OF_SINGLE_RECORDS, sqlRuns } from './sql-runs.ts';
 import { sqlSummaries } from './sql-summaries.ts';
 import type { Seen, Store } from './store.ts';
 import { fromStored, toStored } from './stored-text.ts';
-import type { Database } from './tables.ts';
+import type { Database, Tables } from './tables.ts';
 
 /** Rows in one statement: 4 parameters each. */
 const ROWS_MAX = 2_000;
@@ -101,11 +101,10 @@ export function sqlStore(database: Database): Store {
         await db.deleteFrom('named_values').where('name', '=', toStored(name)).execute();
         return;
       }
-      await db
-        .insertInto('named_values')
-        .values({ name: toStored(name), value: toStored(value) })
-        .onConflict((conflict) => conflict.column('name').doUpdateSet((eb) => ({ value: eb.ref('excluded.value') })))
-        .execute();
+      await putValue(db, name, value);
+    },
+    async setPassingValue(name, value) {
+      await database.unflushed((connection) => putValue(connection, name, value));
     },
 
     async values(prefix) {
@@ -174,6 +173,14 @@ export function sqlStore(database: Database): Store {
     },
     database,
   );
+}
+
+async function putValue(db: Kysely<Tables>, name: string, value: string): Promise<void> {
+  await db
+    .insertInto('named_values')
+    .values({ name: toStored(name), value: toStored(value) })
+    .onConflict((conflict) => conflict.column('name').doUpdateSet((eb) => ({ value: eb.ref('excluded.value') })))
+    .execute();
 }
 
 /** The same methods, their drivers' errors as ours. */

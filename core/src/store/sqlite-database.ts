@@ -16,14 +16,24 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
     handle.close();
     throw translateSqlite(error, path);
   }
+  const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(handle) });
   return {
-    db: new Kysely<Tables>({ dialect: nodeSqliteDialect(handle) }),
+    db,
     dialect: 'sqlite',
     among: (column, values) => sql`${sql.ref(column)} in (select value from json_each(${JSON.stringify(values)}))`,
     runEach(statement, rows) {
       const prepared = handle.prepare(statement);
       for (const row of rows) prepared.run(...(row as SQLInputValue[]));
     },
+    unflushed: (write) =>
+      db.connection().execute(async (connection) => {
+        await sql`pragma synchronous = normal`.execute(connection);
+        try {
+          return await write(connection);
+        } finally {
+          await sql`pragma synchronous = full`.execute(connection);
+        }
+      }),
     // `begin immediate` has taken the one write lock already.
     lockForMigration: async () => {},
     translate: (error) => translateSqlite(error, path),

@@ -148,6 +148,8 @@ export interface Store extends AsyncDisposable {
   /** Small durable values by name: the SOQL watermark under a key, a confirmed org id. */
   getValue(name: string): Promise<string | null>;
   setValue(name: string, value: string | null): Promise<void>;
+  /** The same of what is told anew every few seconds: nobody waits for the disk, and a power cut may forget it. */
+  setPassingValue(name: string, value: string): Promise<void>;
   /** Those whose names begin so. */
   values(prefix: string): Promise<ReadonlyMap<string, string>>;
 

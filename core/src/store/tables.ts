@@ -136,6 +136,8 @@ export interface Database {
   among(column: 'id' | 'key' | 'left_key' | 'right_key', values: readonly string[] | readonly number[]): RawBuilder<boolean>;
   /** Serializes migrations between processes, until the transaction ends. */
   lockForMigration(transaction: Kysely<Tables>): Promise<void>;
+  /** A write that need not survive a power cut. SQLite would otherwise hold up the process until the disk has it. */
+  unflushed<Result>(write: (db: Kysely<Tables>) => Promise<Result>): Promise<Result>;
   /** Runs one statement for each of these, within a transaction that is open; absent where a statement for all is quicker. */
   runEach?(statement: string, rows: readonly (readonly unknown[])[]): void;
   /** A connection of its own to the server; absent where there is none. */

@@ -433,6 +433,8 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
         expect(await store.getValue(name)).toBeNull();
         await store.setValue(name, '');
         expect(await store.getValue(name)).toBe('');
+        await store.setPassingValue(name, 'told again soon');
+        expect(await store.getValue(name)).toBe('told again soon');
         await store.setValue(name, 'a\0\ud800');
         expect(await store.getValue(name)).toBe('a\0\ud800');
         await store.setValue(name, null);
