@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createFetch, Engine, openStore, parseConfig, systemClock } from '@tidemark/core';
 import { loadConnectors } from '../../apps/tidemark/src/connectors.ts';
 import { input } from './child.ts';
-import { spentMs } from './cpu.ts';
+import { busyMs, spentMs } from './cpu.ts';
 import { answer } from './spoken-child.ts';
 
 /**
@@ -20,6 +20,8 @@ export interface LiveOutput {
   /** From the start of the engine until the stream was live, which is after its first load. */
   readonly startedAtMs: number;
   readonly connectedAtMs: number;
+  /** What all cores of the machine had been busy when the engine started. */
+  readonly busyAtStartMs: number;
   readonly events: number;
   readonly transactions: number;
   readonly cpuMs: number;
@@ -44,7 +46,7 @@ const log = { debug() {}, info() {}, warn: complain, error: complain };
   const stopping = new AbortController();
   let connectedAtMs: number | null = null;
   const startedAtMs = epochMs();
-  const spentAtStartMs = spentMs();
+  const [spentAtStartMs, busyAtStartMs] = [spentMs(), busyMs()];
   const ended = engine.start({ stop: stopping.signal, signal: new AbortController().signal });
   let isLive = false;
   const looking = setInterval(() => {
@@ -74,6 +76,7 @@ const log = { debug() {}, info() {}, warn: complain, error: complain };
     await ended;
     answer({
       startedAtMs,
+      busyAtStartMs,
       connectedAtMs: connectedAtMs ?? Number.NaN,
       events: status.events,
       transactions: status.transactions,
