@@ -185,7 +185,7 @@ export const mutations: readonly Mutation[] = [
     promise: 'P6',
     edits: [
       inbox(
-        '    this.#hasLooked = false;\n    if (this.#coming !== null && this.#isCaughtUp) this.#settle();',
+        'if (this.#coming !== null && (this.#isCaughtUp || this.#settleMs === 0)) this.#settle();',
         'if (this.#coming !== null) this.#endTransaction();',
       ),
     ],

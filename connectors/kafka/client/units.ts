@@ -29,6 +29,9 @@ export interface Transaction {
 /** The brokers end a transaction that is open for longer, and its producer is fenced. */
 const TRANSACTION_MS = 60_000;
 
+/** So often what failed in passing is tried, where doing it twice does no harm. */
+const TRIES = 3;
+
 type Sender = Producer<Buffer, Buffer, Buffer, Buffer>;
 
 interface Owned {
@@ -92,7 +95,7 @@ export class Units implements AsyncDisposable {
    */
   async exclusively(name: string, work: () => Promise<ReadonlyMap<string, string>>): Promise<void> {
     await this.#inTurn(name, async () => {
-      for (;;) {
+      for (let left = TRIES; ; left--) {
         const owned = this.#owned.get(name) ?? (await this.#open(name));
         try {
           return await this.#commit(name, owned, async ({ send }) => {
@@ -101,7 +104,9 @@ export class Units implements AsyncDisposable {
             return undefined;
           });
         } catch (error) {
-          if (!(error instanceof OwnershipLostError)) throw error;
+          if (error instanceof OwnershipLostError) continue;
+          // A broker that meets the end of one and the beginning of another may know no better word than an unexpected error.
+          if (!(error instanceof TransientError) || left <= 1) throw error;
         }
       }
     });

@@ -20,6 +20,9 @@ const networkMs = 30_000;
 /** The next connect has to follow within 40 s, or the server forgets the client. */
 const withinMs = 35_000;
 
+/** After a reply the next connect is under way at once, and answered at once if there is more. */
+const lullMs = 500;
+
 /** The Streaming API by long polling. `fetch` is the connection's own. */
 export function createCometdTransport(parts: {
   readonly client: Pick<Client, 'request'>;
@@ -30,6 +33,7 @@ export function createCometdTransport(parts: {
 }): Transport {
   return {
     name: 'cometd',
+    lullMs,
     async probe() {
       // Whoever subscribes is told at once whether it may; to ask before would be a client more, and they are counted.
       await parts.session();
@@ -89,8 +93,8 @@ function createCometdSubscription(
       const events = backlog.slice(0, room);
       backlog = backlog.slice(events.length);
       room -= events.length;
-      // Every reply holds all that there is: where nothing is left of it, nothing more is there.
-      queue.push({ events, latest: null, pending: backlog.length === 0 ? 1 : 0 });
+      // A reply ends anywhere, in the middle of a transaction too: more of it may come with the next one.
+      queue.push({ events, latest: null, pending: 0 });
     }
   }
 
@@ -141,8 +145,10 @@ function createCometdSubscription(
     if (signal.aborted) return;
     if (response.status !== 200) return packet.onError(errorIn(text) ?? `${response.status}::${response.statusText}`);
     packet.onSuccess(text);
+    const isEmpty = backlog.length === 0;
     flush();
-    if (backlog.length === 0 && packet.body.includes('"/meta/connect"')) queue.push({ events: [], latest: null, pending: 1 });
+    // Who held a connect and has nothing to say in the end has nothing more.
+    if (isEmpty && packet.body.includes('"/meta/connect"')) queue.push({ events: [], latest: null, pending: 1 });
   }
 
   async function begin(): Promise<void> {

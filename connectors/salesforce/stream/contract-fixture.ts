@@ -1,4 +1,11 @@
-import { CheckpointExpiredError, type EventStream, RateLimitedError, RequestRefusedError } from '@tidemark/core';
+import {
+  CheckpointExpiredError,
+  type Clock,
+  type EventStream,
+  RateLimitedError,
+  RequestRefusedError,
+  systemClock,
+} from '@tidemark/core';
 import { evidence } from '@tidemark/emulator';
 import { describe, expect, test } from 'vitest';
 import { signal } from '../fixture.ts';
@@ -292,6 +299,23 @@ export function describeStream(transport: TransportName): void {
       }
       await listener.until((events) => events.length === 40);
       expect(listener.events.map(({ row }) => row!.Name)).toEqual(Array.from({ length: 40 }, (_, n) => `a${n}`));
+    });
+
+    test('of a transaction that comes in several messages none is said to be the last, but the last (P6)', async () => {
+      await using org = await streamOrg(transport);
+      const position = org.position();
+      org.emulator.org.write((tx) => {
+        for (let n = 0; n < 450; n++) tx.insert('Account', { Name: `a${n}` });
+      });
+      // No silence is long enough for this one to take it for the end.
+      const sleep: Clock['sleep'] = (ms, abort) => systemClock.sleep(ms >= 500 ? 60_000 : ms, abort);
+      await using listener = await org.listen({ position, grant: 4000, over: { clock: { now: () => Date.now(), sleep } } });
+      await listener.until((events) => events.length === 450);
+      let came = 0;
+      for (const { events, caughtUp } of listener.deliveries) {
+        came += events.length;
+        if (came > 0 && came < 450) expect([came, caughtUp]).toEqual([came, false]);
+      }
     });
 
     test("the day's deliveries are used up: the engine is told to wait, and polls go on", async () => {

@@ -41,11 +41,9 @@ const againPolicy: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayM
 const crowdedPolicy: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs: 15_000, delayMsMax: 300_000 };
 
 /**
- * A message that used up all that was asked for does not say whether more is there, and a quiet subscription does not say that it has
- * begun: who hears nothing for so long may assume that there is nothing.
+ * A quiet subscription does not say that it has begun, and one that begins with what is newest has to find that out first: who hears
+ * nothing for so long may assume that there is nothing.
  */
-const lullMs = 1_000;
-/** The same for one that begins with what is newest, which the server has to find out first. */
 const beginningMs = 3_000;
 
 /** New sessions that are refused one after the other, before somebody else has to look at it. */
@@ -167,7 +165,7 @@ export function createEventStream(parts: EventStreamParts): EventStream {
     if (begun !== null) await Promise.race([next, begun]).catch(() => {});
     for (;;) {
       const asked = credit.isAsked;
-      if (!(await lull.comesBefore(next, reader.after === null ? beginningMs : lullMs))) return false;
+      if (!(await lull.comesBefore(next, reader.after === null ? beginningMs : transport.lullMs))) return false;
       if (asked) return true;
     }
   }

@@ -9,6 +9,9 @@ import { StreamFault, type StreamMessage, type Subscription, type Transport } fr
 /** How long a question may take: a host that swallows packets answers nothing at all. */
 const answerMs = 30_000;
 
+/** What is sent when all that was asked for has been used up: the next message comes as soon as more is asked for. */
+const lullMs = 1_000;
+
 /** The Pub/Sub API over gRPC. @param connect  a simulation has a client of its own */
 export function createPubSubTransport(
   endpoint: string,
@@ -40,6 +43,7 @@ export function createPubSubTransport(
 
   return {
     name: 'pubsub',
+    lullMs,
     async probe(topic, signal) {
       const [grpc, current] = await Promise.all([client(), session()]);
       const { canSubscribe } = await answered(grpc.getTopic(topic, current), signal);

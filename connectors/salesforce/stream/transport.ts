@@ -5,6 +5,8 @@
 export interface Transport extends AsyncDisposable {
   /** Part of every position: replay ids of one transport mean nothing to another. */
   readonly name: TransportName;
+  /** A message that does not say whether more is there, and none after it for so long: there is nothing. */
+  readonly lullMs: number;
   /** @throws {StreamFault} not reachable, no such topic, no right to it */
   probe(topic: string, signal: AbortSignal): Promise<void>;
   /**

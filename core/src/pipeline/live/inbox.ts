@@ -72,7 +72,8 @@ export class Inbox {
     this.#isCaughtUp = delivery.caughtUp;
     this.#pushedAtMs = this.#clock.now();
     this.#hasLooked = false;
-    if (this.#coming !== null && this.#isCaughtUp) this.#settle();
+    // Where every event is a transaction, none has to wait to hear whether more of it is there.
+    if (this.#coming !== null && (this.#isCaughtUp || this.#settleMs === 0)) this.#settle();
     this.wake();
   }
 
