@@ -139,10 +139,18 @@ export class LiveWorld implements AsyncDisposable {
     };
   }
 
-  /** Waits until every stream has caught up. In the beginning there is none: a process first has to own what it follows. */
-  async live({ engine }: Life): Promise<void> {
+  /**
+   * Waits until every stream has caught up. In the beginning there is none: a process first has to own what it follows.
+   * @param stepMs  passes at each look: a try that failed may be followed by a wait of any length
+   */
+  async live({ engine }: Life, stepMs = 0): Promise<void> {
     const all = () => engine.liveStatus().map(({ state }) => state === 'live');
-    await vi.waitUntil(() => all().length > 0 && !all().includes(false), { timeout: 15_000, interval: 20 });
+    const isLive = () => {
+      if (all().length > 0 && !all().includes(false)) return true;
+      this.advance(stepMs);
+      return false;
+    };
+    await vi.waitUntil(isLive, { timeout: 15_000, interval: 20 });
   }
 
   copied(table: string): Record<string, unknown>[] {
