@@ -40,8 +40,8 @@ export class Database {
       try {
         // A load commits often; moving its pages into the file each time would write and sync them twice.
         database.exec('PRAGMA wal_autocheckpoint = 16000');
-        // 16 MB: enough for the inner pages of a key's index, and the same for small and large tables (P9).
-        database.exec('PRAGMA cache_size = -16000');
+        // 8 MB: enough for the inner pages of a key's index, and the same for small and large tables (P9).
+        database.exec('PRAGMA cache_size = -8000');
         database.exec('PRAGMA temp_store = FILE');
         // The WAL grows with a large merge; afterwards it gives the space back.
         database.exec('PRAGMA journal_size_limit = 67108864');

@@ -18,7 +18,7 @@ import type { LoadIdentity, StagedReject } from './staging.ts';
 import type { SqlValue } from './values.ts';
 
 /** Blocks on their way to the worker at a time: one that it works on, and some for while this thread scans or collects. */
-const blocksInFlightMax = 4;
+const blocksInFlightMax = 3;
 
 /** A full load staged beside the table. See `Staging` for how an unfinished page is told from a kept one. */
 export class SqliteLoad implements Load {
