@@ -52,8 +52,16 @@ export class People {
         if (!(error instanceof SalesforceError)) throw error;
       }
     }
-    if (heldMs === 0) transaction.commit();
-    else this.#later('a transaction of the org is committed', heldMs, async () => transaction.commit());
+    const commit = () => {
+      try {
+        transaction.commit();
+      } catch (error) {
+        // Somebody has taken a unique value meanwhile: that of a record that it brings back, say.
+        if (!(error instanceof SalesforceError)) throw error;
+      }
+    };
+    if (heldMs === 0) commit();
+    else this.#later('a transaction of the org is committed', heldMs, async () => commit());
   }
 
   /** A transaction in the app's database. While somebody else writes there, it comes later. */
