@@ -6,31 +6,38 @@ export interface GatherLimit<Each> {
   sizeOf(each: Each): number;
 }
 
+/** What was read and not yet taken. */
+export interface Waiting<Each, Taken> {
+  readonly empty: boolean;
+  /** Nothing more is asked for until something was taken. */
+  readonly full: boolean;
+  add(each: Each): void;
+  /** What is to be handed over together. */
+  take(): Taken;
+}
+
 /**
  * Reads on while the consumer works, and hands over together what has come meanwhile: what comes alone is handed over at once, and
  * under load fewer steps do the same work. An error comes after all that was read before it. When the consumer leaves, the read under
  * way is aborted and awaited.
  */
-export async function* gathered<Each>(
+export async function* gatheredIn<Each, Taken>(
+  waiting: Waiting<Each, Taken>,
   read: (signal: AbortSignal) => AsyncIterable<Each>,
-  { max, sizeOf }: GatherLimit<Each>,
   signal: AbortSignal,
-): AsyncGenerator<readonly Each[]> {
+): AsyncGenerator<Taken> {
   const left = new AbortController();
   const arrived = new Bell();
   const taken = new Bell();
-  let waiting: Each[] = [];
-  let size = 0;
   let done = false;
   let failure: { readonly error: unknown } | null = null;
 
   const readOn = async () => {
     try {
       for await (const each of read(AbortSignal.any([signal, left.signal]))) {
-        waiting.push(each);
-        size += sizeOf(each);
+        waiting.add(each);
         arrived.ring();
-        while (size >= max && !left.signal.aborted) await taken.heard();
+        while (waiting.full && !left.signal.aborted) await taken.heard();
         if (left.signal.aborted) return;
       }
     } catch (error) {
@@ -43,10 +50,9 @@ export async function* gathered<Each>(
   const reading = readOn();
   try {
     for (;;) {
-      while (waiting.length === 0 && !done) await arrived.heard();
-      if (waiting.length === 0) break;
-      const all = waiting;
-      [waiting, size] = [[], 0];
+      while (waiting.empty && !done) await arrived.heard();
+      if (waiting.empty) break;
+      const all = waiting.take();
       taken.ring();
       yield all;
     }
@@ -56,4 +62,32 @@ export async function* gathered<Each>(
     taken.ring();
     await reading;
   }
+}
+
+/** As `gatheredIn`: all that waits is handed over, in the order in which it came. */
+export function gathered<Each>(
+  read: (signal: AbortSignal) => AsyncIterable<Each>,
+  { max, sizeOf }: GatherLimit<Each>,
+  signal: AbortSignal,
+): AsyncGenerator<readonly Each[]> {
+  let waiting: Each[] = [];
+  let size = 0;
+  const all: Waiting<Each, readonly Each[]> = {
+    get empty() {
+      return waiting.length === 0;
+    },
+    get full() {
+      return size >= max;
+    },
+    add(each) {
+      waiting.push(each);
+      size += sizeOf(each);
+    },
+    take() {
+      const taken = waiting;
+      [waiting, size] = [[], 0];
+      return taken;
+    },
+  };
+  return gatheredIn(all, read, signal);
 }

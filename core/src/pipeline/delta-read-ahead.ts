@@ -1,4 +1,4 @@
-import { Bell } from '../base/bell.ts';
+import { gatheredIn, type Waiting } from '../base/gathered.ts';
 import type { Batch, Change } from '../model/change.ts';
 
 /** How much may be read and not yet written. Once it is reached, the source is not asked for more. */
@@ -23,55 +23,25 @@ export interface Gathered {
  * is settled before the next. When the consumer leaves, the read under way is aborted and awaited. An error of the source comes
  * after everything that was read before it.
  */
-export async function* readAhead(
+export function readAhead(
   read: (signal: AbortSignal) => AsyncIterable<Batch>,
   limits: ReadAheadLimits,
   signal: AbortSignal,
 ): AsyncGenerator<Gathered> {
-  const left = new AbortController();
-  const waiting = new Waiting(limits);
-  const arrived = new Bell();
-  const taken = new Bell();
-  let done = false;
-  let failure: { readonly error: unknown } | null = null;
+  return gatheredIn(new WaitingBatches(limits), (either) => toItsEnd(read(either), signal), signal);
+}
 
-  const readOn = async () => {
-    try {
-      for await (const batch of read(AbortSignal.any([signal, left.signal]))) {
-        waiting.add(batch);
-        arrived.ring();
-        while (waiting.full && !left.signal.aborted) await taken.heard();
-        if (left.signal.aborted) return;
-        signal.throwIfAborted();
-      }
-      // A source may answer an abort by ending early: what it gave is then not all there is.
-      signal.throwIfAborted();
-    } catch (error) {
-      failure = { error };
-    } finally {
-      done = true;
-      arrived.ring();
-    }
-  };
-  const reading = readOn();
-  try {
-    for (;;) {
-      while (waiting.empty && !done) await arrived.heard();
-      if (waiting.empty) break;
-      const gathered = waiting.take();
-      taken.ring();
-      yield gathered;
-    }
-    if (failure !== null) throw (failure as { error: unknown }).error;
-  } finally {
-    left.abort();
-    taken.ring();
-    await reading;
+/** A source may answer an abort by ending early: what it gave is then not all there is. */
+async function* toItsEnd(batches: AsyncIterable<Batch>, signal: AbortSignal): AsyncGenerator<Batch> {
+  for await (const batch of batches) {
+    yield batch;
+    signal.throwIfAborted();
   }
+  signal.throwIfAborted();
 }
 
 /** Batches that were read and not yet taken. */
-class Waiting {
+class WaitingBatches implements Waiting<Batch, Gathered> {
   readonly #limits: ReadAheadLimits;
   #batches: { readonly batch: Batch; readonly size: number }[] = [];
   #changes = 0;
