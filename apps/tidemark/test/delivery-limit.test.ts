@@ -50,7 +50,7 @@ describe(`deliveries that are spent ${evidence('documented', 'Change Data Captur
 
     // What was used is a day ago: the stream comes back, goes on where it was, and what it tells late changes nothing.
     world.advance(25 * hour);
-    await world.live(life, minute);
+    await world.live(life);
     world.insert('Account', { Name: 'Acme' });
     await world.equal();
     expect(life.engine.liveStatus()[0]).toMatchObject({ state: 'live', reason: null, nextTryMs: null, healed: { lost: 0 } });

@@ -140,15 +140,15 @@ export class LiveWorld implements AsyncDisposable {
   }
 
   /**
-   * Waits until every stream has caught up. In the beginning there is none: a process first has to own what it follows.
-   * @param stepMs  passes at each look: a try that failed may be followed by a wait of any length
+   * Waits until every stream has caught up. In the beginning there is none: a process first has to own what it follows. The wait
+   * before a next try passes at once, however long; no time passes while one is made, since its limits are of the same clock.
    */
-  async live({ engine }: Life, stepMs = 0): Promise<void> {
-    const all = () => engine.liveStatus().map(({ state }) => state === 'live');
+  async live({ engine }: Life): Promise<void> {
     const isLive = () => {
-      if (all().length > 0 && !all().includes(false)) return true;
-      this.advance(stepMs);
-      return false;
+      const streams = engine.liveStatus();
+      const tries = streams.flatMap(({ nextTryMs }) => nextTryMs ?? []);
+      if (tries.length > 0) this.advance(Math.max(0, Math.min(...tries) - Date.now() - this.#aheadMs));
+      return streams.length > 0 && streams.every(({ state }) => state === 'live');
     };
     await vi.waitUntil(isLive, { timeout: 15_000, interval: 20 });
   }
