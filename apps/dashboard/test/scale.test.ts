@@ -21,14 +21,18 @@ import { chromiumOrSkip } from '@tidemark/testkit';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildDashboard } from '../build.ts';
-import { TestBrowser } from './browser.ts';
+import { barriers, TestBrowser } from './browser.ts';
 
-// With a thousand syncs and a hundred thousand runs a page still asks for little and draws little: what is in sight, and no more.
+// With a thousand syncs, a hundred thousand runs and thousands of failures and conflicts a page still asks for little and draws little:
+// what is in sight, and no more; whatever there is can be scrolled to, and how much that is is told as it is.
 
 const SYNCS = 1_000;
 const RUNS = 100_000;
 /** Of one sync alone. */
 const BUSY_RUNS = 50_000;
+/** Of two syncs; more than the API gives at once. */
+const FAILURES = 1_145;
+const CONFLICTS = 150;
 /** In sight, and a few beside. */
 const ROWS_DRAWN_MAX = 60;
 
@@ -50,6 +54,8 @@ describe.skipIf(missing !== null)(`a thousand syncs${missing === null ? '' : ` (
     const file = join(folder, 'state.db');
     store = await openStore(file);
     fillRuns(file);
+    fillFailures(file);
+    fillConflicts(file);
     const log = { debug() {}, info() {}, warn() {}, error() {} };
     const options = { file: join(folder, 'tidemark.yaml'), env: {}, connectors: [sqlite] };
     const config = parseConfig(configuration(), options);
@@ -82,13 +88,14 @@ describe.skipIf(missing !== null)(`a thousand syncs${missing === null ? '' : ` (
   });
 
   const rows = () => page.getByRole('row').count();
+  const scrollToEnd = () => page.evaluate('window.scrollTo(0, document.body.scrollHeight)');
 
   test('the overview draws what is in sight, and the last of all when it is scrolled to', async () => {
     const table = page.getByRole('table', { name: 'syncs' });
     await table.waitFor();
     expect(await table.getAttribute('aria-rowcount')).toBe(String(SYNCS + 1));
     expect(await rows()).toBeLessThan(ROWS_DRAWN_MAX);
-    await page.evaluate('window.scrollTo(0, document.body.scrollHeight)');
+    await scrollToEnd();
     await page.getByRole('link', { name: name(SYNCS - 1) }).waitFor();
     expect(await rows()).toBeLessThan(ROWS_DRAWN_MAX);
     await page.getByRole('searchbox').fill(name(500));
@@ -102,12 +109,61 @@ describe.skipIf(missing !== null)(`a thousand syncs${missing === null ? '' : ` (
     await table.waitFor();
     const pages = async () => (Number(await table.getAttribute('aria-rowcount')) - 1) / 50;
     expect(await pages()).toBe(1);
-    await page.evaluate('window.scrollTo(0, document.body.scrollHeight)');
+    await scrollToEnd();
     await expect.poll(pages).toBe(2);
     expect(await rows()).toBeLessThan(ROWS_DRAWN_MAX);
     expect(answered.get('/api/v1/runs')).toBeLessThan(2 * 50 * 600);
     // Nobody has asked for the other 999.
     expect(answered.get(`/api/v1/syncs/${name(0)}`)).toBeLessThan(10_000);
+  });
+
+  test('every failure can be scrolled to, a page at a time, and how many there are is told from the first page on (P2)', async () => {
+    await page.goto(`${server.url}/failures`);
+    const table = page.getByRole('table', { name: 'failures' });
+    await page.getByText('100 of 1,145 failures; more come as you scroll').waitFor();
+    expect(await table.getAttribute('aria-rowcount')).toBe(String(FAILURES + 1));
+    expect(await barriers(page)).toEqual([]);
+    for (let looked = 200; looked < FAILURES; looked += 100) {
+      await scrollToEnd();
+      await page.getByText(`${looked.toLocaleString('en')} of 1,145 failures`).waitFor();
+    }
+    await scrollToEnd();
+    await page.getByText(/^1,145 failures\./).waitFor();
+    await scrollToEnd();
+    await page.getByRole('button', { name: `record-${FAILURES - 1}`, exact: true }).waitFor();
+    expect(await rows()).toBeLessThan(ROWS_DRAWN_MAX);
+  });
+
+  test('a sync tells of its own failures alone', async () => {
+    await page.goto(`${server.url}/syncs/${name(1)}/failures`);
+    await page.getByText(/^100 of 572 failures/).waitFor();
+  });
+
+  test('a page that could not be had is asked for again when somebody says so, and what is there stays', async () => {
+    await page.goto(`${server.url}/failures`);
+    await page.getByText(/^100 of 1,145 failures/).waitFor();
+    const next = '**/api/v1/failures?*after=100&*';
+    const json = { error: { code: 'not_now', message: 'It is refused this once' } };
+    await page.route(next, (route) => route.fulfill({ status: 422, json }));
+    await scrollToEnd();
+    await page.getByText('It is refused this once').waitFor();
+    await page.getByText(/^100 of 1,145 failures/).waitFor();
+    await page.unroute(next);
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText(/^200 of 1,145 failures/).waitFor();
+  });
+
+  test('conflicts come a page at a time, the newest first', async () => {
+    await page.goto(`${server.url}/conflicts`);
+    const list = page.getByRole('list', { name: 'open conflicts' });
+    await page.getByText('100 of 150 open conflicts; more come as you scroll').waitFor();
+    expect(await list.getByRole('listitem').first().getAttribute('aria-setsize')).toBe('-1');
+    expect(await barriers(page)).toEqual([]);
+    await scrollToEnd();
+    await page.getByText(/^150 open conflicts\./).waitFor();
+    expect(await list.getByRole('listitem').first().getAttribute('aria-setsize')).toBe('150');
+    await scrollToEnd();
+    await page.getByRole('article', { name: 'conflict of left-0 and right-0' }).waitFor();
   });
 });
 
@@ -132,4 +188,25 @@ function fillRuns(file: string): void {
      SELECT printf('sync-%04d', CASE WHEN i < ${BUSY_RUNS} THEN 0 ELSE i % ${SYNCS} END), 'delta', 'succeeded',
        1700000000000 + i * 1000, 1700000000900 + i * 1000, 1700000000000 + i * 1000, 1700000000500 + i * 1000, ? FROM n`,
   ).run(counts);
+}
+
+/** Of the first two syncs, in turn. */
+function fillFailures(file: string): void {
+  using db = new DatabaseSync(file);
+  db.prepare(
+    `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ? - 1)
+     INSERT INTO failures (sync, key, op, row, stamp_ms, code, message, place, attempts, first_at_ms, last_at_ms, next_attempt_at_ms)
+     SELECT printf('sync-%04d', i % 2), 'record-' || i, 'upsert', '{}', 0, 'refused', 'no such value', 'target', 1,
+       1700000000000 + i, 1700000000000 + i, 4000000000000 - i FROM n`,
+  ).run(FAILURES);
+}
+
+/** Each of another pair of records. */
+function fillConflicts(file: string): void {
+  using db = new DatabaseSync(file);
+  db.prepare(
+    `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ? - 1)
+     INSERT INTO conflicts (sync, left_key, right_key, field, base_value, left_value, right_value, state, outcome, why, at_ms)
+     SELECT 'sync-0000', 'left-' || i, 'right-' || i, 'city', '"a"', '"b"', '"c"', 'open', 'null', 'manual', 1700000000000 + i FROM n`,
+  ).run(CONFLICTS);
 }

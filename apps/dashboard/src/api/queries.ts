@@ -1,19 +1,14 @@
 import { useQuery } from '@tanstack/react-query';
 import type {
   ConfigurationShape,
-  ConflictShape,
   ConnectionShape,
-  FailureShape,
   MeShape,
   OrgShape,
   RecordShape,
   SyncDetail,
   SyncOverviewShape,
 } from '@tidemark/core/api';
-import { ask, path, query } from './ask.ts';
-
-/** More are not looked at by anybody; what is left comes up as these are dealt with. */
-export const LIST_MAX = 1000;
+import { ask, path } from './ask.ts';
 
 /** Under which name what was answered is kept; of a shorter name all that begin with it. */
 export const keys = {
@@ -40,20 +35,6 @@ export function useSyncs() {
 
 export function useSync(sync: string) {
   return useQuery({ queryKey: keys.sync(sync), queryFn: () => ask<SyncDetail>(path`/syncs/${sync}`) });
-}
-
-export function useFailures(sync?: string) {
-  return useQuery({
-    queryKey: [...keys.failures, sync ?? null],
-    queryFn: () => ask<readonly FailureShape[]>(`/failures${query({ sync, limit: LIST_MAX })}`),
-  });
-}
-
-export function useConflicts(state: 'open' | 'settled', sync?: string) {
-  return useQuery({
-    queryKey: [...keys.conflicts, sync ?? null, state],
-    queryFn: () => ask<readonly ConflictShape[]>(`/conflicts${query({ sync, state, limit: LIST_MAX })}`),
-  });
 }
 
 /** What is known of one record. Both sides are asked. */

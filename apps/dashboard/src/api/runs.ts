@@ -13,6 +13,7 @@ export function useRuns(sync: string) {
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam }) => pageOf(sync, pageParam),
     getNextPageParam: (page) => (page.length < RUNS_PAGE ? undefined : page.at(-1)!.id),
+    select: ({ pages }) => pages.flat(),
     // As many pages as somebody has scrolled through are not all asked for again: `refreshRuns` brings what is new.
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,

@@ -27,6 +27,7 @@ import { Link, useLocation } from 'wouter';
 import { useIsConnected } from '../api/live.ts';
 import { useMe, useSyncs } from '../api/queries.ts';
 import { setToken } from '../api/token.ts';
+import { useOpenCount } from '../api/use-open-count.ts';
 import { Count } from '../parts/Count.tsx';
 import { queryClient } from './query-client.ts';
 
@@ -70,9 +71,8 @@ export function Shell({ children }: { children: ReactNode }) {
 
 function Pages({ onOpen }: { onOpen: () => void }) {
   const [at] = useLocation();
-  const { data: syncs = [] } = useSyncs();
-  const failures = syncs.reduce((sum, { openFailures }) => sum + openFailures, 0);
-  const conflicts = syncs.reduce((sum, { openConflicts }) => sum + openConflicts, 0);
+  const failures = useOpenCount('openFailures') ?? 0;
+  const conflicts = useOpenCount('openConflicts') ?? 0;
   const pages = [
     { to: '/', label: 'Overview', icon: <IconLayoutDashboard {...ICON} />, open: 0 },
     { to: '/failures', label: 'Failures', icon: <IconAlertTriangle {...ICON} />, open: failures },

@@ -2,6 +2,7 @@
 // biome-ignore-all lint/a11y/useFocusableInteractive: nothing is done with a row itself; what can be is in its cells.
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { type CSSProperties, type ReactNode, useLayoutEffect, useRef, useState } from 'react';
+import { useEndInSight } from './use-end-in-sight.ts';
 import styles from './VirtualTable.module.css';
 
 export interface Column<Row> {
@@ -15,6 +16,8 @@ export interface Column<Row> {
 interface VirtualTableProps<Row> {
   readonly label: string;
   readonly rows: readonly Row[];
+  /** How many there are in all, where these may be only some; null where nobody knows. */
+  readonly total?: number | null;
   readonly columns: readonly Column<Row>[];
   readonly keyOf: (row: Row) => string;
   /** The last rows are in sight: more may be asked for. */
@@ -25,7 +28,7 @@ const ROW_PX = 48;
 const AHEAD = 8;
 
 /** A table of which only what is in sight is drawn, however long it is. On a phone each row is a block of its own. */
-export function VirtualTable<Row>({ label, rows, columns, keyOf, onEnd }: VirtualTableProps<Row>) {
+export function VirtualTable<Row>({ label, rows, total = rows.length, columns, keyOf, onEnd }: VirtualTableProps<Row>) {
   const body = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   useLayoutEffect(() => setTop((body.current?.getBoundingClientRect().top ?? 0) + window.scrollY), []);
@@ -37,13 +40,10 @@ export function VirtualTable<Row>({ label, rows, columns, keyOf, onEnd }: Virtua
     getItemKey: (index) => keyOf(rows[index]!),
   });
   const shown = virtual.getVirtualItems();
-  const last = shown.at(-1)?.index ?? -1;
-  useLayoutEffect(() => {
-    if (last >= rows.length - 1) onEnd?.();
-  }, [last, rows.length, onEnd]);
+  useEndInSight(virtual, rows.length, onEnd);
   const grid = { '--columns': columns.map(({ width }) => width).join(' ') } as CSSProperties;
   return (
-    <div role="table" aria-label={label} aria-rowcount={rows.length + 1} className={styles.table}>
+    <div role="table" aria-label={label} aria-rowcount={total === null ? -1 : total + 1} className={styles.table}>
       <div role="rowgroup" className={styles.head}>
         <div role="row" aria-rowindex={1} className={styles.line} style={grid}>
           {columns.map(({ title, align }) => (

@@ -1,4 +1,4 @@
-import { SimpleGrid, Text } from '@mantine/core';
+import { SimpleGrid, Text, Title } from '@mantine/core';
 import type { ConflictShape } from '@tidemark/core/api';
 import { ValueText } from '../../parts/ValueText.tsx';
 import type { SideNames } from './ConflictCard.tsx';
@@ -8,10 +8,10 @@ import styles from './ConflictField.module.css';
 export function ConflictField({ conflict, sides }: { conflict: ConflictShape; sides: SideNames }) {
   const { field, base, left, right, state, outcome, why } = conflict;
   return (
-    <section className={styles.field} aria-label={field ?? 'whether it exists'}>
-      <Text fw={600} size="sm">
+    <div className={styles.field}>
+      <Title order={3} size="sm">
         {field ?? 'Whether the record exists'}
-      </Text>
+      </Title>
       <SimpleGrid cols={{ base: 1, xs: state === 'open' ? 3 : 4 }} spacing="sm">
         <Held by={sides.left.title} value={left} />
         <Held by={sides.right.title} value={right} />
@@ -21,7 +21,7 @@ export function ConflictField({ conflict, sides }: { conflict: ConflictShape; si
       <Text size="xs" c="dimmed">
         {why}
       </Text>
-    </section>
+    </div>
   );
 }
 

@@ -1,9 +1,11 @@
-import { Group, SegmentedControl, Stack, Text } from '@mantine/core';
+import { Group, SegmentedControl, Stack } from '@mantine/core';
 import type { ConflictShape } from '@tidemark/core/api';
 import { useState } from 'react';
-import { LIST_MAX, useConflicts } from '../../api/queries.ts';
-import { Loaded, Nothing } from '../../parts/states.tsx';
-import { numberText } from '../../parts/texts.ts';
+import { useConflicts } from '../../api/pages.ts';
+import { useOpenCount } from '../../api/use-open-count.ts';
+import { HowMany } from '../../parts/HowMany.tsx';
+import { Paged } from '../../parts/Paged.tsx';
+import { Nothing } from '../../parts/states.tsx';
 import { VirtualList } from '../../parts/VirtualList.tsx';
 import { ConflictCard } from './ConflictCard.tsx';
 
@@ -12,6 +14,7 @@ type State = 'open' | 'settled';
 /** Conflicts of one sync, or of all: a card for each pair of records, its fields side by side. */
 export function ConflictList({ sync }: { sync?: string }) {
   const [state, setState] = useState<State>('open');
+  const open = useOpenCount('openConflicts', sync);
   return (
     <Stack>
       <Group>
@@ -25,27 +28,25 @@ export function ConflictList({ sync }: { sync?: string }) {
           ]}
         />
       </Group>
-      <Loaded query={useConflicts(state, sync)}>
-        {(conflicts) =>
+      <Paged query={useConflicts(state, sync)} counted={state === 'open' ? open : undefined}>
+        {(conflicts, { total, more }) =>
           conflicts.length === 0 ? (
             <NoConflicts state={state} />
           ) : (
             <>
-              {conflicts.length === LIST_MAX && (
-                <Text size="sm" c="dimmed">
-                  The newest {numberText(LIST_MAX)}; the API and the command line have the others.
-                </Text>
-              )}
+              <HowMany shown={conflicts.length} total={total} of={`${state} conflict`} order="The newest come first." />
               <VirtualList
                 label={`${state} conflicts`}
                 items={pairsOf(conflicts)}
+                isPart={total !== conflicts.length}
                 keyOf={([first]) => first!.id}
                 render={(pair) => <ConflictCard conflicts={pair} />}
+                onEnd={more}
               />
             </>
           )
         }
-      </Loaded>
+      </Paged>
     </Stack>
   );
 }

@@ -1,11 +1,14 @@
-import { Anchor, Drawer, Group, Text, UnstyledButton } from '@mantine/core';
+import { Anchor, Drawer, Group, UnstyledButton } from '@mantine/core';
 import type { FailureShape } from '@tidemark/core/api';
 import { useMemo, useState } from 'react';
 import { Link } from 'wouter';
-import { LIST_MAX, useFailures } from '../../api/queries.ts';
+import { useFailures } from '../../api/pages.ts';
+import { useOpenCount } from '../../api/use-open-count.ts';
 import { toSync } from '../../app/addresses.ts';
 import { Ago } from '../../parts/Ago.tsx';
-import { Loaded, Nothing } from '../../parts/states.tsx';
+import { HowMany } from '../../parts/HowMany.tsx';
+import { Paged, type Rest } from '../../parts/Paged.tsx';
+import { Nothing } from '../../parts/states.tsx';
 import { numberText } from '../../parts/texts.ts';
 import { type Column, VirtualTable } from '../../parts/VirtualTable.tsx';
 import { FailureDetail } from './FailureDetail.tsx';
@@ -14,33 +17,35 @@ import { RetryAll } from './RetryAll.tsx';
 /** Failures of one sync, or of all; what is known of one opens beside them. */
 export function FailureList({ sync }: { sync?: string }) {
   return (
-    <Loaded query={useFailures(sync)}>
-      {(failures) =>
+    <Paged query={useFailures(sync)} counted={useOpenCount('openFailures', sync)}>
+      {(failures, rest) =>
         failures.length === 0 ? (
           <Nothing title="No record is failing" isGood>
             Whatever a target refuses is kept here until it succeeds or is discarded.
           </Nothing>
         ) : (
-          <Failing failures={failures} sync={sync} />
+          <Failing failures={failures} rest={rest} sync={sync} />
         )
       }
-    </Loaded>
+    </Paged>
   );
 }
 
-function Failing({ failures, sync }: { failures: readonly FailureShape[]; sync: string | undefined }) {
+interface FailingProps {
+  readonly failures: readonly FailureShape[];
+  readonly rest: Rest;
+  readonly sync: string | undefined;
+}
+
+function Failing({ failures, rest: { total, more }, sync }: FailingProps) {
   const [openedId, open] = useState<string | null>(null);
   const columns = useMemo(() => columnsFor(sync === undefined, open), [sync]);
   const opened = failures.find(({ id }) => id === openedId);
   return (
     <>
-      <Text size="sm" c="dimmed">
-        {failures.length < LIST_MAX
-          ? 'Those that are tried next come first.'
-          : `The ${numberText(LIST_MAX)} that are tried next; others come up as these are dealt with.`}
-      </Text>
+      <HowMany shown={failures.length} total={total} of="failure" order="Those refused first come first." />
       {sync !== undefined && <RetryAll sync={sync} />}
-      <VirtualTable label="failures" rows={failures} columns={columns} keyOf={({ id }) => id} />
+      <VirtualTable label="failures" rows={failures} total={total} columns={columns} keyOf={({ id }) => id} onEnd={more} />
       <Drawer.Root opened={opened !== undefined} onClose={() => open(null)} position="right" size="lg">
         <Drawer.Overlay />
         <Drawer.Content>

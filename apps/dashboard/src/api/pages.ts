@@ -1,0 +1,37 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import type { ConflictShape, FailureShape } from '@tidemark/core/api';
+import { ask, query } from './ask.ts';
+import { keys } from './queries.ts';
+
+/** Failures and conflicts asked for at once. */
+export const PAGE = 100;
+
+/** Those that were refused first come first: when one is tried next changes, and with it the border between two pages. */
+export function useFailures(sync?: string) {
+  const page = (after: string | undefined, signal: AbortSignal) =>
+    ask<readonly FailureShape[]>(`/failures${query({ sync, after: after ?? '0', limit: PAGE })}`, { signal });
+  return usePages([...keys.failures, sync ?? null], page);
+}
+
+/** The newest first. */
+export function useConflicts(state: 'open' | 'settled', sync?: string) {
+  const page = (before: string | undefined, signal: AbortSignal) =>
+    ask<readonly ConflictShape[]>(`/conflicts${query({ sync, state, before, limit: PAGE })}`, { signal });
+  return usePages([...keys.conflicts, sync ?? null, state], page);
+}
+
+/** A list that is asked for as far as somebody looks, and as far anew when it has changed. @param page  what follows an id */
+function usePages<Item extends { readonly id: string }>(
+  queryKey: readonly unknown[],
+  page: (after: string | undefined, signal: AbortSignal) => Promise<readonly Item[]>,
+) {
+  return useInfiniteQuery({
+    queryKey,
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) => page(pageParam, signal),
+    getNextPageParam: (last) => (last.length < PAGE ? undefined : last.at(-1)!.id),
+    select: ({ pages }) => pages.flat(),
+    // Whoever comes back begins at the first page.
+    gcTime: 0,
+  });
+}
