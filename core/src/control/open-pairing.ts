@@ -4,8 +4,8 @@ import type { PairingConfig, PolicyConfig } from '../config/pairing.ts';
 import type { Connection, Log } from '../model/connector.ts';
 import type { FieldSchema } from '../model/schema.ts';
 import type { Side } from '../model/side.ts';
-import type { FieldValue } from '../model/value.ts';
-import type { FieldClash, Policy, SideName } from '../pipeline/two-way/merge-record.ts';
+import type { PolicyModule } from '../model/user-modules.ts';
+import type { Policy, SideName } from '../pipeline/two-way/merge-record.ts';
 import type { OpenedPairing, Ownership, PairField } from '../pipeline/two-way/opened-pairing.ts';
 import { importUserModule } from '../pipeline/user-module.ts';
 import type { Store } from '../store/store.ts';
@@ -15,11 +15,6 @@ export interface PairingContext {
   readonly clock: Clock;
   readonly log: Log;
   connection(name: string): Connection<unknown, unknown>;
-}
-
-/** What a `conflicts:` module of the user's exports: the value that both sides get. What it throws leaves the conflict open. */
-export interface PolicyModule {
-  default(conflict: FieldClash): FieldValue;
 }
 
 const sides = ['left', 'right'] as const;

@@ -7,6 +7,7 @@ import type { BudgetRules, CallBudget } from './call-budget.ts';
 import type { Batch, Change, WriteResult } from './change.ts';
 import type { FieldDetails } from './field-details.ts';
 import type { Inbox, InboxSpec } from './inbox.ts';
+import type { Log } from './log.ts';
 import type { Lookup, LookupSpec } from './lookup.ts';
 import type { DescribedObject } from './object-definition.ts';
 import type { Credential, OrgKind } from './org-kind.ts';
@@ -16,6 +17,8 @@ import type { DatasetSchema } from './schema.ts';
 import type { Side, SideSpec } from './side.ts';
 import type { EventReader, EventStream, StreamSpec, StreamStart, StreamWriter } from './stream.ts';
 import type { Row } from './value.ts';
+
+export type { Log };
 
 /** One type of external system. A connector folder default-exports exactly one of these. */
 export interface Connector<Config = never, From = never, To = never> {
@@ -84,14 +87,6 @@ export interface ConnectorContext {
   readonly credential?: Credential;
   /** For a system that counts the calls of its clients: asked before each, under the connection's own rules. Absent: nobody counts. */
   openBudget?(rules: BudgetRules): CallBudget;
-}
-
-/** Structured log lines, as pino takes them. Never give it a secret or a record's values. */
-export interface Log {
-  debug(data: object, message: string): void;
-  info(data: object, message: string): void;
-  warn(data: object, message: string): void;
-  error(data: object, message: string): void;
 }
 
 export interface Connection<From = never, To = never> extends AsyncDisposable {

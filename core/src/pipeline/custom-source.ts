@@ -4,36 +4,10 @@ import { blockOfRows } from '../model/block.ts';
 import { type Batch, type Change, NO_STAMP } from '../model/change.ts';
 import type { Page, Source } from '../model/connector.ts';
 import type { DatasetSchema, FieldSchema } from '../model/schema.ts';
+import type { SourceBatch, SourceModule } from '../model/user-modules.ts';
 import { type FieldType, type FieldValue, keyOf, newRow, type Row } from '../model/value.ts';
 import type { StageContext } from './stage.ts';
 import { importUserModule, wordsOf } from './user-module.ts';
-
-/** What a custom source's module exports: a generator that yields records and, as it goes, its cursor. */
-export interface SourceModule {
-  default(context: SourceContext): AsyncIterable<SourceBatch> | Iterable<SourceBatch>;
-  /** Names and types of what it yields; the configuration may say so instead. Without either the first batch tells. */
-  fields?: Readonly<Record<string, FieldType>>;
-}
-
-export interface SourceContext {
-  /** The cursor of the last run that succeeded; null on the first and on a full run. Any string. */
-  readonly cursor: string | null;
-  /** When the last successful run began; null when there was none, and on a full run. */
-  readonly lastSuccess: Date | null;
-  readonly full: boolean;
-  readonly options: unknown;
-  readonly signal: AbortSignal;
-  readonly fetch: typeof globalThis.fetch;
-  readonly log: StageContext['log'];
-}
-
-export interface SourceBatch {
-  readonly records: readonly Readonly<Record<string, unknown>>[];
-  /** Keys of records that are gone. */
-  readonly deleted?: readonly (string | number)[];
-  /** Where to go on after the records yielded so far. Kept when the run succeeds, and only then. */
-  readonly cursor?: string;
-}
 
 const YIELD_HINT = 'export default async function* (context) { yield { records: […], cursor: "…" } }';
 
@@ -98,12 +72,13 @@ export async function openCustomSource(
   }
   const schema: DatasetSchema = { name: sync, fields, key: from.key };
 
-  const rowOf = (record: Readonly<Record<string, unknown>>): Row => {
+  const rowOf = (record: object): Row => {
     if (typeof record !== 'object' || record === null) {
       throw new RequestRefusedError(`${from.file} yielded among its records what is no record`, { hint: YIELD_HINT });
     }
     const row = newRow();
-    for (const field of fields) row[field.name] = toValue(record[field.name]);
+    const values = record as Readonly<Record<string, unknown>>;
+    for (const field of fields) row[field.name] = toValue(values[field.name]);
     // Nobody could tell such records apart, and one failure would stand for all of them.
     if (keyOf(row, from.key) === null) {
       throw new RequestRefusedError(`${from.file} yielded a record without its key ${from.key.join(', ')}`, {

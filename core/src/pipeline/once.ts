@@ -1,11 +1,6 @@
+import type { Once } from '../model/user-modules.ts';
 import type { FieldValue } from '../model/value.ts';
 import type { Store } from '../store/store.ts';
-
-/**
- * A value that is made once for a key and is the same ever after: for a retry, after a crash, and for whoever asks at the same time.
- * What `make` throws is kept by nobody.
- */
-export type Once = <T extends FieldValue>(key: string, make: () => T | Promise<T>) => Promise<T>;
 
 /** Of one step of one sync: two of them may use the same keys. */
 export function createOnce(store: Pick<Store, 'keepFirst' | 'keptFirst'>, scope: string): Once {

@@ -2,29 +2,10 @@ import { RequestRefusedError } from '../base/errors.ts';
 import type { StepConfig } from '../config/config.ts';
 import { NO_STAMP } from '../model/change.ts';
 import type { DatasetSchema, FieldSchema } from '../model/schema.ts';
-import { type FieldType, type FieldValue, keyOf, newRow, type Row } from '../model/value.ts';
-import type { Once } from './once.ts';
+import type { Once, StepContext, StepModule } from '../model/user-modules.ts';
+import { type FieldValue, keyOf, newRow } from '../model/value.ts';
 import { failureOf, type Item, type Stage, type StageContext, type StepFailure } from './stage.ts';
 import { importUserModule } from './user-module.ts';
-
-/** What a `run:` step's module exports: records in, records out. A record left out goes no further. */
-export interface StepModule {
-  default(records: readonly Row[], context: StepContext): readonly Row[] | Promise<readonly Row[]>;
-  /** Types of fields that the function adds; without it they are text. */
-  fields?: Readonly<Record<string, FieldType>>;
-}
-
-export interface StepContext {
-  readonly options: unknown;
-  readonly log: StageContext['log'];
-  readonly signal: AbortSignal;
-  now(): Date;
-  /**
-   * A value made once for a key of yours and the same ever after, in retries and after crashes: a code that you make up, an id.
-   * Kept as JSON beside the sync's state; each step has its own keys.
-   */
-  readonly once: Once;
-}
 
 type Made = { [field: string]: FieldValue };
 

@@ -1,5 +1,6 @@
 import { sameValue } from '../../model/compare.ts';
 import type { FieldSchema } from '../../model/schema.ts';
+import type { FieldClash } from '../../model/user-modules.ts';
 import { type FieldValue, newRow, type Row } from '../../model/value.ts';
 
 /** The two systems of a two-way sync, in the order of `between`. */
@@ -52,16 +53,6 @@ export interface FieldRule {
   /** Where its changes go: a field that flows one way is put back on the other side. */
   readonly flows: 'both' | 'to-left' | 'to-right';
   readonly policy: Policy;
-}
-
-/** Both sides' values of a field, and what they once agreed on (absent on a first meeting). */
-export interface FieldClash {
-  readonly field: string;
-  readonly base?: FieldValue;
-  readonly left: FieldValue;
-  readonly right: FieldValue;
-  readonly leftAtMs: number | null;
-  readonly rightAtMs: number | null;
 }
 
 /** A field that both sides changed, and what became of it. */
