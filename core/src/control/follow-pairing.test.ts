@@ -15,6 +15,8 @@ class Following implements AsyncDisposable {
   granted = 0;
   /** Touched records are brought across once it resolves. */
   touched = Promise.resolve();
+  /** There are calls for what comes next once it resolves. */
+  calls = Promise.resolve();
   readonly #waiting: ((next: Delivery) => void)[] = [];
   readonly #stop = new AbortController();
   readonly #following: Promise<void>;
@@ -42,6 +44,7 @@ class Following implements AsyncDisposable {
       log: { debug() {}, info() {}, warn() {}, error() {} },
       ...{ stop, signal: stop },
       connection: () => ({ openStream: async () => stream }),
+      gather: () => this.calls,
       inTurn: (work: (opened: unknown) => Promise<unknown>) => work(pairing),
       touch: async (side: string, keys: readonly string[]) => {
         this.done.push(`touch ${side} ${keys.join()}`);
@@ -87,6 +90,26 @@ test('P8: what is told while records are brought across goes across together, an
   await settle();
   expect(following.done).toEqual(['touch left 2,3']);
   expect(await position()).toBe('2');
-  // The room that it began with, and as much as has been brought across.
+  // The room that it began with, and as much as has come.
   expect(following.granted).toBe(100 + 4);
+});
+
+test('P8: while calls are short the stream is heard on, and what it tells goes across together once there are some', async () => {
+  await using store = await openStore(':memory:');
+  await using following = new Following(store);
+  const tell = (keys: readonly string[]) =>
+    following.tell(delivery({ events: keys.map((key) => ({ ...event, keys: [key] })), position: keys.at(-1)! }));
+  const short = Promise.withResolvers<void>();
+  expect(await tell(['0'])).toEqual(['delta', 'touch left 0']);
+  following.calls = short.promise;
+  // What it has come to is finished.
+  expect(await tell(['1'])).toEqual(['touch left 1']);
+  const hundreds = [1, 2, 3].map((n) => Array.from({ length: 100 }, (_, i) => `${n}.${i}`));
+  for (const keys of hundreds) expect(await tell(keys)).toEqual([]);
+  expect(following.granted).toBe(100 + 302);
+  expect(await store.getValue('stream of pair, org')).toBe('1');
+  short.resolve();
+  await settle();
+  expect(following.done).toEqual([`touch left ${hundreds.flat().join()}`]);
+  expect(await store.getValue('stream of pair, org')).toBe('3.99');
 });

@@ -5,7 +5,7 @@ import type { Random } from '../base/random.ts';
 import { backoffMs, type RetryPolicy } from '../base/retry.ts';
 import type { PairingConfig } from '../config/pairing.ts';
 import type { Connection, Log } from '../model/connector.ts';
-import type { Delivery, StreamEvent } from '../model/stream.ts';
+import type { Delivery, EventStream, StreamEvent } from '../model/stream.ts';
 import type { SideName } from '../pipeline/two-way/merge-record.ts';
 import type { OpenedPairing } from '../pipeline/two-way/opened-pairing.ts';
 import type { Store } from '../store/store.ts';
@@ -19,6 +19,8 @@ export interface FollowPairing {
   readonly stop: AbortSignal;
   readonly signal: AbortSignal;
   connection(name: string): Connection<unknown, unknown>;
+  /** Returns when what was told may go across; while calls are short, so late that more of it goes together (P8). */
+  gather(ended: AbortSignal): Promise<void>;
   /** Work with both sides open, while no run is under way. */
   inTurn<T>(work: (pairing: OpenedPairing) => Promise<T>): Promise<T>;
   /** Reconciles records that may have changed. */
@@ -28,9 +30,9 @@ export interface FollowPairing {
 }
 
 const RECONNECT: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs: 500, delayMsMax: 60_000 };
-/** Events under way at most: the stream is told of more room as their records are reconciled. */
+/** Events that are on their way at most, and those that have come and wait to go across together: the records of one query of an org. */
 const CREDIT = 100;
-const TOGETHER: GatherLimit<Delivery> = { max: CREDIT, sizeOf: ({ events }) => Math.max(1, events.length) };
+const TOGETHER: GatherLimit<Delivery> = { max: 400, sizeOf: ({ events }) => Math.max(1, events.length) };
 /** Another process has the sync, for one run perhaps: it is left to finish, for so long at most, looked at so often. */
 const OTHERS_RUN_MS = 10 * 60_000;
 const OTHERS_LOOK_MS = 2000;
@@ -52,6 +54,7 @@ async function followSide(side: SideName, options: FollowPairing): Promise<void>
   let lost = false;
   for (let failures = 0; !ended.aborted; ) {
     try {
+      await options.gather(ended);
       // What the other one has not come to is read as it takes the sync over again.
       if (lost) await options.run({ full: false });
       lost = false;
@@ -96,7 +99,7 @@ async function followStream(side: SideName, dataset: string, options: FollowPair
   let isAssumed = false;
   try {
     // What is told while records are brought across goes across with the next ones: each time costs calls (P8).
-    for await (const deliveries of gathered((signal) => stream.deliveries(signal), TOGETHER, ended)) {
+    for await (const deliveries of gathered((signal) => deliveriesOf(stream, signal), TOGETHER, ended)) {
       if (ended.aborted) return;
       for (const delivery of deliveries) {
         // What was committed before it listened is read once it does, and once more when it was only taken to; a position that was
@@ -110,10 +113,18 @@ async function followStream(side: SideName, dataset: string, options: FollowPair
       const events = deliveries.flatMap((delivery) => delivery.events);
       await take(side, events, options);
       if (events.length > 0 || position === null) await store.setValue(name, deliveries.at(-1)!.position);
-      stream.grant(events.length);
+      await options.gather(ended);
     }
   } catch (error) {
     await forget(error);
+  }
+}
+
+/** More may come as soon as one has: what is gathered is its own limit. */
+async function* deliveriesOf(stream: EventStream, signal: AbortSignal): AsyncGenerator<Delivery> {
+  for await (const delivery of stream.deliveries(signal)) {
+    stream.grant(delivery.events.length);
+    yield delivery;
   }
 }
 

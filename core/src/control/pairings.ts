@@ -26,12 +26,12 @@ import { callerOf } from './budget/caller-of.ts';
 import { readingCost } from './budget/calls-per-day.ts';
 import type { LiveDataset } from './check-streams.ts';
 import type { EngineParts } from './engine-options.ts';
-import { followPairing } from './follow-pairing.ts';
+import { type FollowPairing, followPairing } from './follow-pairing.ts';
 import { closePairing, openPairing } from './open-pairing.ts';
 import { pairingSchema } from './schema-changes.ts';
 import type { SyncPlan } from './sync-plan.ts';
 
-export interface FollowOptions {
+export interface FollowOptions extends Pick<FollowPairing, 'gather'> {
   readonly stop: AbortSignal;
   readonly signal: AbortSignal;
   readonly onRun?: ((report: RunReport) => void) | undefined;
@@ -114,7 +114,7 @@ export class Pairings implements AsyncDisposable {
 
   /** Brings changes across as soon as either side tells of them, until `stop` aborts. */
   follow(config: PairingConfig, options: FollowOptions): Promise<void> {
-    const { stop, signal, onRun } = options;
+    const { stop, signal, gather, onRun } = options;
     const { name } = config;
     const paused = () => this.#options.store.paused(name);
     // What a side tells is brought at once, and a hole in what it told is mended.
@@ -122,7 +122,7 @@ export class Pairings implements AsyncDisposable {
     return onBehalfOf(live, () =>
       followPairing({
         ...this.#options,
-        ...{ config, stop, signal },
+        ...{ config, stop, signal, gather },
         inTurn: (work) => this.#inTurn(name, async () => work(await this.#reuseOrOpen(name, signal))),
         touch: (side, keys) =>
           this.#inTurn(name, async () => {

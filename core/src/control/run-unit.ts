@@ -48,7 +48,7 @@ export function runUnit(
   parts: UnitParts,
   { stop, signal, onRun }: UnitOptions,
 ): { readonly live: readonly LiveProgress[]; readonly ended: Promise<void> } {
-  const { clock, syncs, pairings, slots } = parts;
+  const { clock, syncs, pairings, holdBack, slots } = parts;
   const broken = new AbortController();
   const options = { stop, signal: AbortSignal.any([signal, broken.signal]), onRun };
   const either = AbortSignal.any([stop, options.signal]);
@@ -60,7 +60,9 @@ export function runUnit(
     schedule(scheduled, { clock, stop: either, slots }),
     // It only tells: what a stream needs comes first.
     onBehalfOf({ priority: 'delta' }, () => watchAllowances(streamed(own), parts, either)),
-    ...(pairing?.live ? [pairings.follow(pairing, options)] : []),
+    ...(pairing?.live
+      ? [pairings.follow(pairing, { ...options, gather: (ended) => holdBack.gather(schedulingOfPairing(pairing), ended) })]
+      : []),
   ];
   for (const part of work) part.catch((error) => broken.abort(error));
   const end = async () => {
@@ -142,8 +144,8 @@ function scheduledPairing(
   { pairings, store, log, holdBack, circuits }: UnitParts,
   { stop, signal, onRun }: UnitOptions,
 ): Scheduled {
-  const { name, schedule: when, full, startDelayMs, priority, left, right } = pairing;
-  const scheduling = { sync: name, connections: [left.connection, right.connection], org: orgOf(pairing), priority };
+  const { name, schedule: when, full, startDelayMs } = pairing;
+  const scheduling = schedulingOfPairing(pairing);
   return {
     ...{ name, schedule: when, full, startDelayMs },
     ...turnOf(pairing, circuits),
@@ -178,6 +180,11 @@ function schedulingOf(sync: SyncConfig): Scheduling {
   const lookedUp = steps.flatMap((step) => (step.kind === 'lookup' ? [step.connection] : []));
   const source = from.kind === 'connection' ? [from.connection] : [];
   return { sync: name, connections: [...new Set([...source, to.connection, ...lookedUp])], org: orgOf(sync), priority };
+}
+
+function schedulingOfPairing(pairing: PairingConfig): Scheduling {
+  const { name, left, right, priority } = pairing;
+  return { sync: name, connections: [left.connection, right.connection], org: orgOf(pairing), priority };
 }
 
 async function logged<T>(sync: string, log: UnitParts['log'], work: () => Promise<T>): Promise<T | undefined> {

@@ -25,7 +25,7 @@ export function planCommand(cli: Cli): Command {
         const told = [];
         for (const plan of found)
           told.push({ plan, records: options.records ? await recordsOf(cli, session, plan, options) : null });
-        return { plans: told, days: (await engine.budgets()).map((budget) => dayOf(budget, found)) };
+        return { plans: told, days: (await engine.budgets()).map((budget) => dayOf(budget, found, config)) };
       });
       const syncs = plans.map(({ plan, records }) => (records === null ? plan : { ...plan, dryRun: records.document }));
       answer(cli, options, { syncs, budgets: days }, (paint) => {
@@ -46,19 +46,31 @@ async function recordsOf(cli: Cli, session: Session, plan: SyncPlan, options: Op
 /** A connection's calls, and what the schedules of these syncs make of them within a day. */
 interface Day extends BudgetStatus {
   readonly scheduledPerDay: number;
+  /** Those of them that bring what either side tells, and gather it while calls are short. */
+  readonly gathering: readonly string[];
 }
 
-function dayOf(budget: BudgetStatus, plans: readonly SyncPlan[]): Day {
+function dayOf(budget: BudgetStatus, plans: readonly SyncPlan[], { pairings }: Session['config']): Day {
   const calls = plans.map(({ dailyCalls }) => dailyCalls[budget.connection] ?? 0);
-  return { ...budget, scheduledPerDay: Math.ceil(calls.reduce((sum, each) => sum + each, 0)) };
+  const gathering = plans.flatMap(({ sync }) => {
+    const pairing = pairings.get(sync);
+    const isTold = pairing?.live && [pairing.left.connection, pairing.right.connection].includes(budget.connection);
+    return isTold ? [sync] : [];
+  });
+  return { ...budget, scheduledPerDay: Math.ceil(calls.reduce((sum, each) => sum + each, 0)), gathering };
 }
 
-function renderDay({ connection, scheduledPerDay, share, reserve, ours, system }: Day, paint: Paint): string {
+function renderDay({ connection, gathering, scheduledPerDay, share, reserve, ours, system }: Day, paint: Paint): string {
   const count = (calls: number) => calls.toLocaleString('en-US');
   const lines = [
     `${paint('bold', connection)}: these schedules read with about ${count(scheduledPerDay)} API calls in 24 hours`,
     `  our share is ${count(share)} of ${count(system.max)}, ${count(reserve)} of them for live work alone; ${count(ours)} are made`,
   ];
+  if (gathering.length > 0) {
+    lines.push(
+      `  what ${gathering.join(', ')} is told goes across at once; when calls run short it is gathered, for 15 minutes at most`,
+    );
+  }
   if (scheduledPerDay > share - reserve) {
     lines.push(
       `  ${paint('yellow', '!')} that is more than there are: deltas will be made less often, so that the day's calls last`,

@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Priority, priorities } from '../../base/caller.ts';
 import type { BudgetRules, CallAmount } from '../../model/call-budget.ts';
-import { Budget, PACED_MS_MAX, READING_MS } from './budget.ts';
+import { Budget, READING_MS } from './budget.ts';
 import { STRETCH_MS, WINDOW_MS } from './call-ledger.ts';
+import { PACED_MS_MAX } from './spacing.ts';
 
 // API calls stay inside a declared share of the day, the reserve of it is for live work, and what can wait longer waits sooner (P8).
 // The system counts its calls exactly, over every stretch of 24 hours; the budget knows what replies tell it.
@@ -196,7 +197,7 @@ test('deltas every 10 s are 8,640 calls a day: they are spaced, never stand stil
   day(
     half,
     (budget, nowMs) => {
-      if (nowMs < budget.pacedUntilMs(nowMs)) return;
+      if (nowMs < budget.pacedUntilMs('delta', nowMs)) return;
       expect(budget.admit('delta', nowMs)).toBeNull();
       budget.ended(null, nowMs);
       calls++;
@@ -223,11 +224,87 @@ test('a debt made at another pace holds deltas no longer than their widest spaci
   // Others have used up the rest: at the pace of that, the debt would be paid in days.
   budget.exhausted(began);
   const nextDay = began + 25 * hour;
-  let heldUntilMs = budget.pacedUntilMs(nextDay);
-  for (let looks = 0; looks < 3 && heldUntilMs > nextDay; looks++) heldUntilMs = budget.pacedUntilMs(heldUntilMs);
+  let heldUntilMs = budget.pacedUntilMs('delta', nextDay);
+  for (let looks = 0; looks < 3 && heldUntilMs > nextDay; looks++) heldUntilMs = budget.pacedUntilMs('delta', heldUntilMs);
   expect(heldUntilMs).toBeLessThanOrEqual(nextDay);
   expect(budget.admit('delta', nextDay)).toBeNull();
 });
+
+/** Work that never rests, of which each piece costs so many calls: it is gathered for as long as it is told to. */
+class Restless {
+  /** The longest that it waited from one piece to the next. */
+  longestMs = 0;
+  readonly #priority: Priority;
+  readonly #cost: number;
+  #lastMs = began;
+  #untilMs = began;
+
+  constructor(priority: Priority, cost: number) {
+    this.#priority = priority;
+    this.#cost = cost;
+  }
+
+  /** What it cannot have it tries again later. */
+  work(budget: Budget, nowMs: number): void {
+    if (nowMs < this.#untilMs) return;
+    for (let call = 0; call < this.#cost; call++) {
+      if (budget.admit(this.#priority, nowMs) !== null) return;
+      budget.ended(null, nowMs);
+    }
+    this.longestMs = Math.max(this.longestMs, nowMs - this.#lastMs);
+    this.#lastMs = nowMs;
+    this.#untilMs = budget.pacedUntilMs(this.#priority, nowMs);
+  }
+}
+
+test('two-way syncs whose sides never rest find calls all day, and so do polls and a refresh beside them', () =>
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 2 }),
+      fc.integer({ min: 0, max: 3 }),
+      fc.integer({ min: 0, max: 47 }),
+      (costs, polls, refreshedAfterHours) => {
+        const told = costs.map((cost) => new Restless('live', cost));
+        const polled = Array.from({ length: polls }, () => new Restless('delta', 1));
+        let refreshed = 0;
+        const budget = day(
+          half,
+          (it, nowMs) => {
+            for (const each of [...told, ...polled]) each.work(it, nowMs);
+            if (nowMs - began < refreshedAfterHours * hour || refreshed === 12) return;
+            if (it.admit('refresh', nowMs) !== null) return;
+            it.ended(null, nowMs);
+            refreshed++;
+          },
+          48,
+        );
+        for (const { longestMs } of [...told, ...polled]) expect(longestMs).toBeLessThanOrEqual(PACED_MS_MAX);
+        expect(refreshed).toBe(12);
+        // The reserve is left to what cannot be gathered, and most of the others are made use of.
+        const { live } = budget.ledger.byPriority(began + 48 * hour);
+        expect(budget.ledger.total(began + 48 * hour)).toBeLessThan(2000);
+        expect(live).toBeGreaterThan(950);
+      },
+    ),
+    { numRuns: 10 },
+  ));
+
+test('what the day has calls enough for is not gathered: two thirds of what is not reserved, by whole half hours', () =>
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 27 }), { minLength: 72, maxLength: 72 }), (perHalfHour) => {
+      const budget = new Budget(half);
+      budget.learn({ used: 0, max: 5000, atMs: began });
+      for (const [at, calls] of perHalfHour.entries()) {
+        const nowMs = began + at * 30 * minute;
+        for (let call = 0; call < calls; call++) {
+          expect(budget.pacedUntilMs('live', nowMs)).toBe(nowMs);
+          expect(budget.admit('live', nowMs)).toBeNull();
+          budget.ended(null, nowMs);
+        }
+      }
+    }),
+    { numRuns: 20 },
+  ));
 
 test('what live work will need is left to it before it needs it', () => {
   const budget = day(

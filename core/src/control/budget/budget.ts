@@ -1,6 +1,7 @@
 import type { Priority } from '../../base/caller.ts';
 import type { BudgetRules, CallAmount, CallUsage } from '../../model/call-budget.ts';
 import { CallLedger, WINDOW_MS } from './call-ledger.ts';
+import { Spacing } from './spacing.ts';
 
 /** How long what a system told of its calls counts. After that one call may go out to learn what is true now. */
 export const READING_MS = 900_000;
@@ -14,10 +15,16 @@ const leftToOthers: Readonly<Record<Priority, number>> = { live: 0, delta: 0, re
 const KEPT_FOR_LIVE_MAX = 0.9;
 /** Of what is there for all but live work, so much may go into reading everything: what is used at once is gone for a day. */
 const loadsMost: Readonly<Partial<Record<Priority, number>>> = { refresh: 0.4, full: 0.3 };
-/** Deltas may be made as scheduled for so long before they are spaced: for the calls that such a time has to its name. */
-const BURST_MS = 3_600_000;
-/** However short calls are, deltas are not spaced wider: while any may be made, what changed is read so often. */
-export const PACED_MS_MAX = 900_000;
+/**
+ * Work that can be spaced, and its pace in a day: `most` of what is not reserved, and no more than `left` times what is left of that. So
+ * deltas settle at half of what is there for them, and live work, which is to be prompt, at two thirds.
+ */
+const paces: Readonly<Partial<Record<Priority, { readonly most: number; readonly left: number }>>> = {
+  live: { most: 2 / 3, left: 2 },
+  delta: { most: 1, left: 1 },
+};
+/** However little is left. */
+const PACE_MIN = 0.01;
 
 /** Why a call has to wait, and until when it has to at least, as far as is known. */
 export interface Shortage {
@@ -42,11 +49,7 @@ export class Budget {
   #askedAtMs = Number.NEGATIVE_INFINITY;
   /** Admitted, and not ended yet: the system's number may not hold them. */
   #underWay = 0;
-  /** Calls of deltas that were made sooner than their spacing allows. */
-  #debt = 0;
-  #debtAtMs = 0;
-  /** When a delta last made a call. */
-  #deltaAtMs = Number.NEGATIVE_INFINITY;
+  readonly #spacings = new Map(Object.keys(paces).map((priority) => [priority, new Spacing()]));
 
   constructor(rules: BudgetRules) {
     this.#rules = rules;
@@ -69,7 +72,7 @@ export class Budget {
     if (this.#isSpent(priority, nowMs)) this.#askedAtMs = nowMs;
     this.ledger.add(priority, nowMs);
     this.#underWay++;
-    if (priority === 'delta') this.#owe(nowMs);
+    this.#spacings.get(priority)?.called(nowMs, this.#perMs(priority, nowMs));
     return null;
   }
 
@@ -106,14 +109,9 @@ export class Budget {
     return nowMs < sinceMs || nowMs >= sinceMs + READING_MS ? null : { cause: 'system', untilMs: sinceMs + READING_MS };
   }
 
-  /** When scheduled deltas may begin again, so that what is left lasts. */
-  pacedUntilMs(nowMs: number): number {
-    const perMs = this.#deltasPerMs(nowMs);
-    if (perMs === null) return nowMs;
-    this.#repay(nowMs, perMs);
-    const untilMs = nowMs + Math.max(0, this.#debt / perMs - BURST_MS);
-    // From the last one on, not from now: asked again and again, a debt that outlives its pace would hold deltas for ever.
-    return Math.min(untilMs, Math.max(nowMs, Math.min(this.#deltaAtMs, nowMs) + PACED_MS_MAX));
+  /** When work of this priority that can wait for more to do may go on, so that what is left lasts. */
+  pacedUntilMs(priority: Priority, nowMs: number): number {
+    return this.#spacings.get(priority)?.untilMs(nowMs, this.#perMs(priority, nowMs)) ?? nowMs;
   }
 
   /** In calls. Infinite where that is a share of what the system has not told yet. */
@@ -174,33 +172,18 @@ export class Budget {
     return this.#systemLeft() - this.#keep(priority, nowMs) < 1;
   }
 
-  /** How fast deltas may be made in the long run, so that they settle at half of what is there for them; null for as fast as they are scheduled. */
-  #deltasPerMs(nowMs: number): number | null {
+  /** How fast such work may be done in the long run; null for as fast as there is some. */
+  #perMs(priority: Priority, nowMs: number): number | null {
+    const pace = paces[priority];
     const { share, reserve } = this.limits();
-    if (share === Number.POSITIVE_INFINITY) return null;
+    if (pace === undefined || share === Number.POSITIVE_INFINITY) return null;
     const all = share - reserve;
     const left = Math.min(share - this.ledger.total(nowMs), this.#systemLeft()) - reserve;
-    return (all / WINDOW_MS) * Math.min(1, Math.max(left / all, 0.01));
+    return (all / WINDOW_MS) * Math.min(pace.most, Math.max((pace.left * left) / all, PACE_MIN));
   }
 
   #systemLeft(): number {
     return this.#reading === null ? Number.POSITIVE_INFINITY : this.#reading.max - this.#reading.used - this.#underWay;
-  }
-
-  #owe(nowMs: number): void {
-    this.#deltaAtMs = nowMs;
-    const perMs = this.#deltasPerMs(nowMs);
-    if (perMs === null) this.#debt = 0;
-    else {
-      this.#repay(nowMs, perMs);
-      this.#debt = Math.min(this.#debt + 1, (BURST_MS + PACED_MS_MAX) * perMs);
-    }
-    this.#debtAtMs = nowMs;
-  }
-
-  #repay(nowMs: number, perMs: number): void {
-    this.#debt = Math.max(0, this.#debt - Math.max(0, nowMs - this.#debtAtMs) * perMs);
-    this.#debtAtMs = nowMs;
   }
 }
 

@@ -2,14 +2,12 @@ import type { Priority } from '../../base/caller.ts';
 import type { BudgetRules, CallBudget } from '../../model/call-budget.ts';
 import type { EngineOptions } from '../engine-options.ts';
 import { type BudgetStatus, statusOf } from './budget-status.ts';
-import { KeptBudget } from './kept-budget.ts';
+import { KeptBudget, type Short } from './kept-budget.ts';
 
 /** Why work has to wait for calls, and until when at least. */
-export interface Wait {
+export interface Wait extends Short {
   readonly connection: string;
   readonly priority: Priority;
-  readonly reason: string;
-  readonly untilMs: number;
 }
 
 /** The budgets of all connections whose systems count calls. A connection has one when it asks for it. */
@@ -32,23 +30,32 @@ export class Budgets implements AsyncDisposable {
   }
 
   /** Why work with these connections has to wait; the longest wait of them. Null when it has not to. */
-  async shortage(connections: readonly string[], priority: Priority): Promise<Wait | null> {
-    let longest: Wait | null = null;
-    for (const connection of connections) {
-      const shortage = (await this.#open.get(connection)?.shortage(priority)) ?? null;
-      if (shortage !== null && shortage.untilMs > (longest?.untilMs ?? 0)) longest = { connection, priority, ...shortage };
-    }
-    return longest;
+  shortage(connections: readonly string[], priority: Priority): Promise<Wait | null> {
+    return this.#longest(connections, priority, (budget) => budget.shortage(priority));
   }
 
-  /** When scheduled deltas between these may begin, so that the calls that are left last. */
-  pacedUntilMs(connections: readonly string[]): number {
-    return Math.max(0, ...connections.map((connection) => this.#open.get(connection)?.pacedUntilMs() ?? 0));
+  /** Until when work with these is spaced, so that the calls that are left last. */
+  spacing(connections: readonly string[], priority: Priority): Promise<Wait | null> {
+    return this.#longest(connections, priority, async (budget) => budget.spacing(priority));
   }
 
   /** How the calls stand of connections that this process uses, without asking the store: for whoever asks often. */
   statuses(nowMs: number): readonly BudgetStatus[] {
     return [...this.#open].flatMap(([connection, kept]) => statusOf(connection, kept.known, nowMs) ?? []);
+  }
+
+  async #longest(
+    connections: readonly string[],
+    priority: Priority,
+    waitFor: (budget: KeptBudget) => Promise<Short | null>,
+  ): Promise<Wait | null> {
+    let longest: Wait | null = null;
+    for (const connection of connections) {
+      const budget = this.#open.get(connection);
+      const wait = budget === undefined ? null : await waitFor(budget);
+      if (wait !== null && wait.untilMs > (longest?.untilMs ?? 0)) longest = { connection, priority, ...wait };
+    }
+    return longest;
   }
 
   /** Tells the store what was counted since it was last told. */

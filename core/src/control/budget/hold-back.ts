@@ -57,7 +57,7 @@ export class HoldBack {
     const nowMs = this.#clock.now();
     if (wait !== null) return Math.min(Math.max(wait.untilMs, nowMs + 1000), nowMs + LOOK_MS);
     if (priority !== 'delta') return null;
-    const pacedMs = this.#pacedUntilMs.get(sync) ?? this.#budgets.pacedUntilMs(connections);
+    const pacedMs = this.#pacedUntilMs.get(sync) ?? (await this.#budgets.spacing(connections, priority))?.untilMs ?? nowMs;
     if (pacedMs <= nowMs) {
       this.#pacedUntilMs.delete(sync);
       return null;
@@ -74,6 +74,20 @@ export class HoldBack {
       if (untilMs === null) return;
       await this.#clock.sleep(Math.max(1, untilMs - this.#clock.now()), ended).catch(() => {});
     }
+  }
+
+  /**
+   * Returns when live work may go on that can be gathered: while calls are ample at once; while they run short it waits first, and what
+   * comes meanwhile goes with it, in fewer calls. Or when `ended` aborts.
+   */
+  async gather(work: Scheduling, ended: AbortSignal): Promise<void> {
+    await this.wait(work, 'live', ended);
+    const { sync, connections, priority } = work;
+    // Asked once: what others do meanwhile does not put it off again.
+    const wait = await this.#budgets.spacing(connections, priority ?? 'live');
+    if (wait === null || ended.aborted) return;
+    await this.#tell(`${sync} gathering`, wait);
+    await this.#clock.sleep(wait.untilMs - this.#clock.now(), ended).catch(() => {});
   }
 
   /** Answers whether the run was to be made and could not, for want of calls. */
@@ -101,7 +115,7 @@ export class HoldBack {
 
 /** What a sync was last said to wait for, by whichever process runs it. */
 export async function waitOf(sync: string, store: Pick<Store, 'getValue'>, nowMs: number): Promise<Wait | null> {
-  for (const kind of ['live', 'delta', 'refresh']) {
+  for (const kind of ['live', 'gathering', 'delta', 'refresh']) {
     const wait = JSON.parse((await store.getValue(waitName(`${sync} ${kind}`))) ?? 'null') as Wait | null;
     // A process that is gone tells nothing any more: what it said holds until then.
     if (wait !== null && wait.untilMs > nowMs) return wait;

@@ -160,7 +160,7 @@ test('a delta that is spaced begins when it was told to, whatever others do mean
   const work = { sync: 'contacts', connections: ['crm'], priority: null };
   await spend(budget, 'delta', 60);
   const beganMs = time.nowMs;
-  const untilMs = budget.pacedUntilMs();
+  const untilMs = budget.spacing('delta')!.untilMs;
   expect(untilMs - beganMs).toBeGreaterThan(5 * minute);
   expect(untilMs - beganMs).toBeLessThanOrEqual(15 * minute);
   for (let nextMs: number | null; ; time.nowMs = nextMs) {
@@ -172,4 +172,38 @@ test('a delta that is spaced begins when it was told to, whatever others do mean
   expect(time.nowMs).toBe(untilMs);
   // The next one is spaced anew.
   expect(await holdBack.untilMs(work, 'delta')).toBeGreaterThan(time.nowMs);
+});
+
+test('live work that can be gathered goes on at once, and when calls run short as late as it was told, and says so', async () => {
+  const { store, time, clock, parts, spend } = await world();
+  const budgets = new Budgets(parts);
+  const budget = budgets.open('crm', rules) as KeptBudget;
+  const holdBack = new HoldBack(budgets, { store, clock });
+  const work = { sync: 'accounts', connections: ['crm', 'db'], priority: null };
+  const ended = new AbortController();
+  const beganMs = time.nowMs;
+  await holdBack.gather(work, ended.signal);
+  expect(time.nowMs).toBe(beganMs);
+  expect(await waitOf('accounts', store, beganMs)).toBeNull();
+  // What others do is none of its own.
+  await spend(budget, 'delta', 10);
+  await holdBack.gather(work, ended.signal);
+  expect(time.nowMs).toBe(beganMs);
+
+  await spend(budget, 'live', 5);
+  await holdBack.gather(work, ended.signal);
+  const gatheredMs = time.nowMs - beganMs;
+  expect(gatheredMs).toBeGreaterThan(minute);
+  expect(gatheredMs).toBeLessThanOrEqual(15 * minute);
+  expect(await waitOf('accounts', store, time.nowMs - 1)).toEqual({
+    ...{ connection: 'crm', priority: 'live', untilMs: time.nowMs },
+    reason:
+      '15 of our 100 calls to crm within 24 hours are made: what changes is gathered and goes across together, so that the others last',
+  });
+  expect(await waitOf('accounts', store, time.nowMs)).toBeNull();
+  // A day later it is prompt again.
+  time.nowMs += 25 * hour;
+  const laterMs = time.nowMs;
+  await holdBack.gather(work, ended.signal);
+  expect(time.nowMs).toBe(laterMs);
 });

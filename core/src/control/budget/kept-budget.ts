@@ -16,6 +16,12 @@ export interface KeptReading extends CallUsage {
   readonly rules: BudgetRules;
 }
 
+/** Why work has to wait, in words, and until when at least. */
+export interface Short {
+  readonly reason: string;
+  readonly untilMs: number;
+}
+
 interface Parts {
   readonly store: Pick<Store, 'calls' | 'getValue' | 'setValue'>;
   readonly clock: Clock;
@@ -63,15 +69,21 @@ export class KeptBudget implements CallBudget {
   }
 
   /** Why work of this priority has to wait now, in words; null when it has not to. */
-  async shortage(priority: Priority): Promise<{ readonly reason: string; readonly untilMs: number } | null> {
+  async shortage(priority: Priority): Promise<Short | null> {
     await this.refresh();
     const shortage = this.#budget.shortage(priority, this.#parts.clock.now());
     return shortage === null ? null : { reason: this.#reason(priority, shortage), untilMs: shortage.untilMs };
   }
 
-  /** When a scheduled delta may begin, so that the calls that are left last. */
-  pacedUntilMs(): number {
-    return this.#budget.pacedUntilMs(this.#parts.clock.now());
+  /** Until when work of this priority waits for more to do, so that the calls that are left last, in words; null when it has not to. */
+  spacing(priority: Priority): Short | null {
+    const nowMs = this.#parts.clock.now();
+    const untilMs = this.#budget.pacedUntilMs(priority, nowMs);
+    if (untilMs <= nowMs) return null;
+    const own = this.#budget.ledger.total(nowMs);
+    const { share } = this.#budget.limits();
+    const made = `${inWords(own)} of our ${inWords(share)} calls to ${this.#connection} within 24 hours are made`;
+    return { reason: `${made}: what changes is gathered and goes across together, so that the others last`, untilMs };
   }
 
   /** The numbers as they are here: what others have told since the store was last asked is not in them. */
@@ -120,21 +132,22 @@ export class KeptBudget implements CallBudget {
 
   #reason(priority: Priority, { cause }: Shortage): string {
     const nowMs = this.#parts.clock.now();
-    const count = (value: number) => Math.round(value).toLocaleString('en-US');
     const { share, reserve } = this.#budget.limits();
     const { reading } = this.#budget;
     const others =
-      priority === 'live' ? '' : `; the last ${count(reserve)} of them and what live work will need are not for ${priority} work`;
+      priority === 'live'
+        ? ''
+        : `; the last ${inWords(reserve)} of them and what live work will need are not for ${priority} work`;
     if (cause === 'share') {
       const own = this.#budget.ledger.total(nowMs);
-      return `${count(own)} of our ${count(share)} calls to ${this.#connection} within 24 hours are made${others}`;
+      return `${inWords(own)} of our ${inWords(share)} calls to ${this.#connection} within 24 hours are made${others}`;
     }
     if (cause === 'loads') {
       const { refresh, full } = this.#budget.ledger.byPriority(nowMs);
-      return `${count(refresh + full)} of our ${count(share)} calls to ${this.#connection} within 24 hours went into reading everything, and the others are for what changes`;
+      return `${inWords(refresh + full)} of our ${inWords(share)} calls to ${this.#connection} within 24 hours went into reading everything, and the others are for what changes`;
     }
     if (reading === null || reading.max === 0) return `${this.#connection} says that its calls of 24 hours are used up`;
-    return `${count(reading.used)} of the ${count(reading.max)} calls that ${this.#connection} allows within 24 hours are used, whoever made them${others}`;
+    return `${inWords(reading.used)} of the ${inWords(reading.max)} calls that ${this.#connection} allows within 24 hours are used, whoever made them${others}`;
   }
 
   #error(priority: Priority, shortage: Shortage): OverBudgetError {
@@ -144,6 +157,10 @@ export class KeptBudget implements CallBudget {
       hint: `Wait until ${new Date(shortage.untilMs).toISOString()}, raise budget: in the connection, or run it with --ignore-budget`,
     });
   }
+}
+
+function inWords(calls: number): string {
+  return Math.round(calls).toLocaleString('en-US');
 }
 
 export function readingName(connection: string): string {
