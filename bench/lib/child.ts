@@ -1,9 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type IOType, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+const END_WITH_PARENT = new URL('./end-with-parent.ts', import.meta.url).href;
 
 /** Linux takes 128 KB in one argument. */
 const ARGUMENT_MAX = 100_000;
@@ -22,8 +24,25 @@ export async function run<T>(script: string, input: unknown): Promise<T> {
 
 /** Starts a script that goes on running; the caller ends it. */
 export function start(script: string, input: unknown): ChildProcess {
-  const file = fileURLToPath(new URL(script, import.meta.url));
-  return spawn(process.execPath, [file, argumentOf(input)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawnNode([fileOf(script), argumentOf(input)], ['pipe', 'inherit']);
+}
+
+/**
+ * A process of Node's that ends when this one is gone, also when this one was killed.
+ *
+ * @param stdio  from stdout on: stdin tells it that we are there
+ */
+export function spawnNode(
+  args: readonly string[],
+  stdio: readonly (IOType | 'ipc')[],
+  env: NodeJS.ProcessEnv = process.env,
+): ChildProcess {
+  return spawn(process.execPath, ['--import', END_WITH_PARENT, ...args], { stdio: ['pipe', ...stdio], env });
+}
+
+/** A script of this folder. */
+export function fileOf(script: string): string {
+  return fileURLToPath(new URL(script, import.meta.url));
 }
 
 /** The first line of JSON that a long-running script prints. */

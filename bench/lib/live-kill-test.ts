@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import {
   type Truth,
   theEnd,
 } from './changing-org.ts';
+import { spawnNode } from './child.ts';
 import { type CopyReader, openCopyReader } from './copy-reader.ts';
 import type { TargetConnection } from './org.ts';
 import { SpokenChild } from './spoken-child.ts';
@@ -140,9 +141,7 @@ class Tidemark implements AsyncDisposable {
   said = '';
 
   constructor(file: string) {
-    this.#process = spawn(process.execPath, [TIDEMARK, 'start', '--port', 'off', '--config', file], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    this.#process = spawnNode([TIDEMARK, 'start', '--port', 'off', '--config', file], ['ignore', 'pipe']);
     this.#ended = once(this.#process, 'close');
     this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.said = (this.said + text).slice(-8000);

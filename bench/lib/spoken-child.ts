@@ -1,7 +1,6 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { argumentOf } from './child.ts';
+import { argumentOf, fileOf, spawnNode } from './child.ts';
 
 /** A script of this folder in a process of its own that is asked one thing after the other, over Node's channel. */
 export class SpokenChild implements AsyncDisposable {
@@ -10,11 +9,7 @@ export class SpokenChild implements AsyncDisposable {
   #wake: () => void = () => {};
 
   constructor(script: string, input: unknown, execArgv: readonly string[] = []) {
-    const file = fileURLToPath(new URL(script, import.meta.url));
-    this.#child = fork(file, [argumentOf(input)], {
-      execArgv: [...execArgv],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
+    this.#child = spawnNode([...execArgv, fileOf(script), argumentOf(input)], ['inherit', 'inherit', 'ipc']);
     this.#child.on('message', (message: object) => {
       this.#said.push(message);
       this.#wake();

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { spawnNode } from './child.ts';
 
 /** Whoever does not answer for so long is frozen, or as good as that. */
 const ANSWER_MS = 5000;
@@ -14,10 +15,8 @@ export class BenchWorker implements AsyncDisposable {
 
   /** @param env  what its configuration takes from the environment */
   static async start(config: string, env: NodeJS.ProcessEnv = {}): Promise<BenchWorker> {
-    const child = spawn(process.execPath, [bin, 'start', '--config', config, '--port', '0'], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ...env },
-    });
+    const args = [bin, 'start', '--config', config, '--port', '0'];
+    const child = spawnNode(args, ['ignore', 'pipe'], { ...process.env, ...env });
     const said: string[] = [];
     for await (const line of createInterface({ input: child.stderr! })) {
       said.push(line);
