@@ -8,13 +8,18 @@ import { root } from './run-command.ts';
  * loaded when it is needed stays a file of its own; packages of others stay dependencies.
  *
  * @param ours  the packages that travel inside: name → folder
+ * @param doors  what users import: name of the file → its source, from the root of the workspace
  * @param into  a folder; null only looks
  * @returns     names of the packages of others that are imported
  */
-export async function bundle(ours: ReadonlyMap<string, string>, into: string | null): Promise<ReadonlySet<string>> {
+export async function bundle(
+  ours: ReadonlyMap<string, string>,
+  doors: ReadonlyMap<string, string>,
+  into: string | null,
+): Promise<ReadonlySet<string>> {
   const app = join(root, 'apps/tidemark');
   const build = await rolldown({
-    input: { main: join(app, 'src/main.ts'), 'report-crashes': join(app, 'src/report-crashes.ts') },
+    input: { main: join(app, 'src/main.ts'), 'report-crashes': join(app, 'src/report-crashes.ts'), ...Object.fromEntries(doors) },
     cwd: root,
     platform: 'node',
     external: (id) => !/^[./\0]/.test(id) && !ours.has(packageOf(id)),

@@ -1,11 +1,12 @@
 import { readFile, realpath } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { bundle } from './pack-bundle.ts';
 import { root } from './run-command.ts';
 
 type Versions = Readonly<Record<string, string>>;
 
 interface Manifest {
+  readonly exports?: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
   readonly dependencies?: Versions;
   readonly devDependencies?: Versions;
 }
@@ -20,6 +21,18 @@ export async function travellingPackages(): Promise<ReadonlyMap<string, string>>
   return new Map(await Promise.all(names.map(async (name) => [name, await realpath(join(root, 'node_modules', name))] as const)));
 }
 
+/** Where the package carries types: each lies there as its source does in the workspace. */
+export const typesFolder = 'dist/types';
+
+/** What users import, by `exports`: name of the compiled file → its source, from the root of the workspace. */
+export async function doors(): Promise<ReadonlyMap<string, string>> {
+  const { exports = {} } = await readManifest(manifestFile);
+  const typed = Object.values(exports).filter((door) => typeof door !== 'string');
+  return new Map(
+    typed.map((door) => [basename(door.default, '.js'), relative(typesFolder, door.types).replace(/\.d\.ts$/, '.ts')]),
+  );
+}
+
 /**
  * The manifest as it has to be: installing brings the packages of others that the compiled code imports, each in the version with
  * which ours are tested.
@@ -28,7 +41,7 @@ export async function travellingPackages(): Promise<ReadonlyMap<string, string>>
  */
 export async function packageManifest(into: string | null = null): Promise<string> {
   const ours = await travellingPackages();
-  const imported = await bundle(ours, into);
+  const imported = await bundle(ours, await doors(), into);
   const manifest = await readManifest(manifestFile);
   const declared: Record<string, string> = { ...manifest.dependencies };
   for (const folder of ours.values()) Object.assign(declared, (await readManifest(join(folder, 'package.json'))).dependencies);

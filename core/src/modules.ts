@@ -5,7 +5,6 @@ export {
   NotConnectedError,
   RateLimitedError,
   RequestRefusedError,
-  SyncError,
   TransientError,
 } from './base/errors.ts';
 export type { Log } from './model/log.ts';

@@ -1,12 +1,13 @@
 import { type ExecFileException, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Emulator, startEmulator } from '@tidemark/emulator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { typedModules } from './typed-modules.ts';
 
 // What a user gets: one package from `npm pack`, installed into an empty folder, without this workspace around it.
 
@@ -59,6 +60,8 @@ test('tells its version, brings no source, and needs nothing of ours from elsewh
   expect(await tidemark(['--version'])).toBe(`${version}\n`);
   expect(readdirSync(installed('.')).sort()).toEqual(['LICENSE', 'README.md', 'bin', 'dist', 'package.json']);
   expect(readdirSync(join(folder, 'node_modules'))).not.toContain('@tidemark');
+  // Types of what is imported, and of nothing behind it.
+  expect(readdirSync(installed('dist/types/core/src')).sort()).toEqual(['base', 'model', 'modules.d.ts']);
 });
 
 test('a command loads no driver that it does not use', ({ skip }) => {
@@ -79,7 +82,7 @@ test('a command loads no driver that it does not use', ({ skip }) => {
     expect([...packages]).not.toContain(driver);
 });
 
-// It mostly waits: the other one runs meanwhile.
+// It mostly waits: the others run meanwhile.
 test.concurrent('the demo runs as it stands: every sync ends equal to its org', async ({ skip }) => {
   if (missing !== null) skip(`no package registry here (${missing})`);
   const report = JSON.parse(await tidemark(['demo', '--once', '--json']));
@@ -122,4 +125,25 @@ test.concurrent('init writes a configuration that editors complete by the schema
     started.kill();
     await ended;
   }
+});
+
+test.concurrent('own functions and tests on the emulator are written with types, and an error of ours means to them what it says', async ({
+  skip,
+}) => {
+  if (missing !== null) skip(`no package registry here (${missing})`);
+  const cwd = join(folder, 'own');
+  mkdirSync(cwd);
+  for (const [name, text] of Object.entries(typedModules)) writeFileSync(join(cwd, name), text);
+  const compilerOptions = { module: 'nodenext', strict: true, exactOptionalPropertyTypes: true, noEmit: true, types: ['node'] };
+  const typeRoots = [join(workspace, 'node_modules/@types')];
+  writeFileSync(join(cwd, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...compilerOptions, typeRoots } }));
+  const node = (...argv: string[]) => call(process.execPath, argv, { cwd });
+  const [complaints, ran, status] = await Promise.all([
+    node(join(workspace, 'node_modules/typescript/bin/tsc')),
+    node(installed('bin/tidemark.js'), 'run', 'orders', '--json'),
+    node('emulator.ts'),
+  ]);
+  expect(complaints).toBe('');
+  expect(JSON.parse(ran)).toMatchObject({ state: 'succeeded', counts: { created: 1, failed: 0 } });
+  expect(status).toBe('503\n');
 });
