@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { ServiceDefinition } from '@grpc/grpc-js';
+import { FetchResponseWriter } from './fetch-response-writer.ts';
 import type { ManagedFetchResponse } from './messages.ts';
-import { writeFetchResponse } from './write-fetch-response.ts';
 
 /** Beyond this a gateway resets the request before the service sees it. */
 const requestBytesMax = 4 * 1024 * 1024;
@@ -18,10 +18,12 @@ export async function loadServiceDefinition(): Promise<ServiceDefinition> {
     longs: Number,
   })['eventbus.v1.PubSub'] as ServiceDefinition;
   const managed = definition.ManagedSubscribe!.responseSerialize as (response: ManagedFetchResponse) => Buffer;
+  const writer = new FetchResponseWriter();
+  const fetched = (response: ManagedFetchResponse) => writer.write(response);
   /** What is sent most is written by hand. */
   const writers: Record<string, (response: ManagedFetchResponse) => Buffer> = {
-    Subscribe: writeFetchResponse,
-    ManagedSubscribe: (response) => (response.commitResponse === undefined ? writeFetchResponse(response) : managed(response)),
+    Subscribe: fetched,
+    ManagedSubscribe: (response) => (response.commitResponse === undefined ? fetched(response) : managed(response)),
   };
   return Object.fromEntries(
     Object.entries(definition).map(([name, method]) => {

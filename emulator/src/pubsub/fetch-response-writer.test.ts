@@ -7,9 +7,14 @@ import { loadServiceDefinition } from './service-definition.ts';
 // What is written by hand is what the published interface says: any client's library reads back what was meant.
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((each) => Buffer.from(each));
+/** Some take more room than the writer begins with. */
+const payload = fc.oneof(
+  { weight: 9, arbitrary: bytes },
+  { weight: 1, arbitrary: fc.integer({ min: 1, max: 100_000 }).map(filled) },
+);
 const ascii = fc.string({ unit: 'binary-ascii', maxLength: 40 });
 const consumed = fc.record({
-  event: fc.record({ id: fc.string({ unit: 'binary', maxLength: 40 }), schemaId: ascii, payload: bytes }),
+  event: fc.record({ id: fc.string({ unit: 'binary', maxLength: 40 }), schemaId: ascii, payload }),
   replayId: bytes,
 });
 const response: fc.Arbitrary<FetchResponse> = fc.record({
@@ -18,6 +23,10 @@ const response: fc.Arbitrary<FetchResponse> = fc.record({
   rpcId: ascii,
   pendingNumRequested: fc.integer({ min: 0, max: 100 }),
 });
+
+function filled(length: number): Buffer {
+  return Buffer.alloc(length, 7);
+}
 
 /** The loader shows what was not sent as empty. */
 const told = (events: FetchResponse['events']) => events.map((each) => ({ ...each, event: { ...each.event, headers: [] } }));
