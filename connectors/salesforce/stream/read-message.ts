@@ -73,7 +73,7 @@ export function createMessageReader(
       if (decoded instanceof Promise) isAsking = true;
       const event = decoded instanceof Promise ? await decoded : decoded;
       if (event === null) unused++;
-      else if (recent.add(raw.replayId, `${raw.id}/${event.keys[0]}`))
+      else if (recent.add(raw.replayId, raw.id, event.keys[0]))
         events.push(keepsRaw ? { ...event, raw: toKeep(raw, event) } : event);
       else {
         unused++;

@@ -11,7 +11,7 @@ test('an event is new once, and others that share its replay id or its name are 
       const seen = new Set<string>();
       for (const [replayId, event] of events) {
         const name = `${replayId} ${event}`;
-        expect(recent.add(String(replayId), String(event))).toBe(!seen.has(name));
+        expect(recent.add(String(replayId), String(event), 'key')).toBe(!seen.has(name));
         seen.add(name);
       }
     }),
@@ -21,9 +21,9 @@ test('an event is new once, and others that share its replay id or its name are 
 test('the last two thousand are known, and what lies far back is forgotten (P9)', () => {
   const recent = new RecentEvents();
   for (let n = 0; n < 10_000; n++) {
-    expect(recent.add(String(n), 'e')).toBe(true);
+    expect(recent.add(String(n), 'e', undefined)).toBe(true);
     const back = Math.max(0, n - 1999);
-    expect(recent.add(String(back), 'e')).toBe(false);
+    expect(recent.add(String(back), 'e', undefined)).toBe(false);
   }
-  expect(recent.add('0', 'e')).toBe(true);
+  expect(recent.add('0', 'e', undefined)).toBe(true);
 });

@@ -3,23 +3,25 @@ const rememberedMin = 2_000;
 
 /** What was delivered lately, so that a repetition on the same stream goes no further: it would undo what came between. */
 export class RecentEvents {
-  /** Events by their replay id, which few of them share. Full, it becomes the older of the two, and the older is forgotten. */
-  #seen = new Map<string, string[]>();
-  #seenBefore: ReadonlyMap<string, string[]> = new Map();
+  /** The last event of each replay id, which few of them share. Full, it becomes the older of the two, and the older is forgotten. */
+  #seen = new Map<string, Seen>();
+  #seenBefore: ReadonlyMap<string, Seen> = new Map();
 
-  /** Whether this is the first time. @param event  tells it from others of the same replay id */
-  add(replayId: string, event: string): boolean {
-    const seen = this.#seen.get(replayId) ?? this.#seenBefore.get(replayId);
-    if (seen?.includes(event)) return false;
-    if (seen !== undefined) {
-      seen.push(event);
-      return true;
-    }
-    this.#seen.set(replayId, [event]);
+  /** Whether this is the first time. @param id, key  tell it from others of the same replay id */
+  add(replayId: string, id: string, key: string | undefined): boolean {
+    const last = this.#seen.get(replayId) ?? this.#seenBefore.get(replayId) ?? null;
+    for (let seen = last; seen !== null; seen = seen.before) if (seen.id === id && seen.key === key) return false;
+    this.#seen.set(replayId, { id, key, before: last });
     if (this.#seen.size >= rememberedMin) {
       this.#seenBefore = this.#seen;
       this.#seen = new Map();
     }
     return true;
   }
+}
+
+interface Seen {
+  readonly id: string;
+  readonly key: string | undefined;
+  readonly before: Seen | null;
 }

@@ -316,6 +316,13 @@ export interface Target extends AsyncDisposable {
   readonly compares: boolean;
   /** What may go wrong though it can be written, for `check`. */
   readonly warnings?: readonly Pick<Problem, 'message' | 'hint'>[];
+  /**
+   * Rights that this sync needs here and the user lacks, each with the statement that gives it; for `check`. Writes nothing. While some
+   * are lacking, `plan` may fail.
+   *
+   * @param loads  whether it is loaded, by full runs and comparisons, and not only written
+   */
+  lackingRights?(loads: boolean): Promise<readonly Pick<Problem, 'message' | 'hint'>[]>;
   /** What `prepare` would change. Writes nothing. */
   plan(): Promise<readonly SchemaChange[]>;
   /** Where each field of the schema lies, or will: its column. Absent: under its own name. Writes nothing. */

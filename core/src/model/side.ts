@@ -12,6 +12,8 @@ export interface SideSpec<Spec = unknown> {
   readonly fields: readonly string[];
   /** Those of them that may be set here; the others only flow away. */
   readonly writes: readonly string[];
+  /** Whether records are deleted here because they are gone on the other side. Absent: they are not. */
+  readonly deletes?: boolean;
   /** Names the sync, for what the connector itself has to remember. */
   readonly unit: string;
 }

@@ -34,8 +34,13 @@ export type FieldType = (typeof fieldTypes)[number];
 export type Row = { [field: string]: FieldValue };
 
 export function newRow(): Row {
-  return Object.create(null) as Row;
+  return new BareRow() as Row;
 }
+
+/** What `Object.create(null)` makes is a hash table from the first. This inherits as little, and is as quick as any object. */
+class BareRow {}
+Object.setPrototypeOf(BareRow.prototype, null);
+Reflect.deleteProperty(BareRow.prototype, 'constructor');
 
 /** The canonical text of a value; `null` stays null. */
 export function textOf(value: FieldValue | undefined): string | null {
