@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type OutputOptions, rolldown } from 'rolldown';
+import { thirdPartyNotices } from '../apps/dashboard/third-party-notices.ts';
 import { connectorsWrittenOut, filesBesideCode } from './pack-plugins.ts';
 import { root } from './run-command.ts';
 
@@ -23,7 +24,7 @@ export async function bundle(
     cwd: root,
     platform: 'node',
     external: (id) => !/^[./\0]/.test(id) && !ours.has(packageOf(id)),
-    plugins: [connectorsWrittenOut([...ours.keys()]), filesBesideCode([app, ...ours.values()])],
+    plugins: [connectorsWrittenOut([...ours.keys()]), filesBesideCode([app, ...ours.values()]), thirdPartyNotices()],
     onLog: (_level, log) => {
       throw new Error(log.message);
     },

@@ -10,7 +10,7 @@ import { brotliCompress, gzip } from 'node:zlib';
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const dist = join(folder, 'dist');
 /** What a build comes from. */
-const SOURCES = ['index.html', 'package.json', 'vite.config.ts', 'build.ts', 'src/**/*.*'];
+const SOURCES = ['index.html', 'package.json', '*.ts', 'licenses/*.txt', 'src/**/*.*'];
 /** Names the sources of a build, within it. */
 const STAMP = 'sources.sha256';
 
