@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { Row, StepContext } from '@tidemark/core';
+import type { Row, StepContext } from 'tidemark';
 
 export const fields = { SignupCode: 'text' } as const;
 

@@ -1,4 +1,4 @@
-import type { SourceBatch, SourceContext, SourceModule } from '@tidemark/core';
+import type { SourceBatch, SourceContext, SourceModule } from 'tidemark';
 
 export const fields: SourceModule['fields'] = { id: 'text', status: 'text', total: 'double', placedAt: 'datetime' };
 

@@ -1,4 +1,4 @@
-import type { Row } from '@tidemark/core';
+import type { Row } from 'tidemark';
 
 export const fields = { RecordId: 'text', RequestedAt: 'datetime' } as const;
 

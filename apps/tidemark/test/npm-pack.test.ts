@@ -1,13 +1,15 @@
 import { type ExecFileException, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Emulator, startEmulator } from '@tidemark/emulator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { typedModules } from './typed-modules.ts';
+import { blocksOf, modulesOf } from './guide-blocks.ts';
 
 // What a user gets: one package from `npm pack`, installed into an empty folder, without this workspace around it.
 
@@ -62,6 +64,24 @@ test('tells its version, brings no source, and needs nothing of ours from elsewh
   expect(readdirSync(join(folder, 'node_modules'))).not.toContain('@tidemark');
   // Types of what is imported, and of nothing behind it.
   expect(readdirSync(installed('dist/types/core/src')).sort()).toEqual(['base', 'model', 'modules.d.ts']);
+});
+
+test('what of others is compiled into it comes with its licences', ({ skip }) => {
+  if (missing !== null) skip(`no package registry here (${missing})`);
+  const notices = readFileSync(installed('dist/dashboard/THIRD-PARTY-NOTICES.txt'), 'utf8');
+  const carried = new Map(notices.split(/^─+$/m).map((text) => [/^\s*(\S+) \d/.exec(text)?.[1], text]));
+  const sources = join(workspace, 'apps/dashboard/src');
+  const imported = readdirSync(sources, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.tsx?$/.test(file))
+    .flatMap((file) => [...readFileSync(join(sources, file), 'utf8').matchAll(/ from '((?:@[^/']+\/)?[^./'][^/']*)/g)])
+    .map(([, name]) => name!)
+    .filter((name) => !name.startsWith('@tidemark/'));
+  expect(imported).toContain('react');
+  // What is imported brings others along, and the bundler leaves something of its own.
+  for (const name of [...imported, 'scheduler', '@floating-ui/dom', 'rolldown'])
+    expect(carried.get(name), name).toMatch(/copyright|public domain/i);
+  expect([...carried.keys()]).not.toContain('typescript');
+  expect(readFileSync(installed('dist/THIRD-PARTY-NOTICES.txt'), 'utf8')).toMatch(/^rolldown \d/m);
 });
 
 test('a command loads no driver that it does not use', ({ skip }) => {
@@ -127,23 +147,64 @@ test.concurrent('init writes a configuration that editors complete by the schema
   }
 });
 
-test.concurrent('own functions and tests on the emulator are written with types, and an error of ours means to them what it says', async ({
+/** What the types refuse. Where they do not, or are not there, the compiler complains of an expectation that is not met. */
+const wrong = `
+  import { type PolicyModule, RateLimitedError, type SourceBatch, type SourceModule, type StepModule } from 'tidemark';
+  import { startEmulator } from 'tidemark/emulator';
+  // @ts-expect-error there is no such type of field
+  export const fields: SourceModule['fields'] = { id: 'string' };
+  // @ts-expect-error a cursor is text
+  export const batch: SourceBatch = { records: [], cursor: 1 };
+  // @ts-expect-error records are objects
+  export const texts: SourceBatch = { records: ['o-1'] };
+  // @ts-expect-error it says how long to wait
+  export const limited = () => new RateLimitedError('too many', {});
+  // @ts-expect-error a date is text
+  export const dated: StepModule['default'] = (orders, { now }) => orders.map((order) => ({ ...order, seen: now() }));
+  // @ts-expect-error the context has no such member
+  export const asking: StepModule['default'] = (orders, { query }) => orders;
+  // @ts-expect-error there is no third side
+  export const third: PolicyModule['default'] = ({ middle }) => middle;
+  // @ts-expect-error there is no such fault
+  export const misspelt = async () => (await startEmulator()).faults.add({ kind: 'unavailble' });
+`;
+
+test.concurrent("the guide's own functions have types, run, and say by our errors how to go on; its test runs on an emulated org", async ({
   skip,
 }) => {
   if (missing !== null) skip(`no package registry here (${missing})`);
+  const guide = readFileSync(join(workspace, 'docs/own-functions.md'), 'utf8');
+  const block = (wanted: string) => blocksOf(guide).find(({ language }) => language === wanted)!.text;
+  const settings = JSON.parse(block('json'));
+  settings.compilerOptions.typeRoots = [join(workspace, 'node_modules/@types')];
+  const files = {
+    'package.json': '{ "type": "module" }',
+    'tsconfig.json': JSON.stringify(settings),
+    'tidemark.yaml': block('yaml'),
+    'wrong.ts': wrong,
+    ...Object.fromEntries(modulesOf(guide)),
+  };
   const cwd = join(folder, 'own');
   mkdirSync(cwd);
-  for (const [name, text] of Object.entries(typedModules)) writeFileSync(join(cwd, name), text);
-  const compilerOptions = { module: 'nodenext', strict: true, exactOptionalPropertyTypes: true, noEmit: true, types: ['node'] };
-  const typeRoots = [join(workspace, 'node_modules/@types')];
-  writeFileSync(join(cwd, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...compilerOptions, typeRoots } }));
-  const node = (...argv: string[]) => call(process.execPath, argv, { cwd });
-  const [complaints, ran, status] = await Promise.all([
-    node(join(workspace, 'node_modules/typescript/bin/tsc')),
-    node(installed('bin/tidemark.js'), 'run', 'orders', '--json'),
-    node('emulator.ts'),
-  ]);
-  expect(complaints).toBe('');
-  expect(JSON.parse(ran)).toMatchObject({ state: 'succeeded', counts: { created: 1, failed: 0 } });
-  expect(status).toBe('503\n');
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text);
+
+  const replies = [503, 200];
+  const shop = createServer((_, reply) => {
+    const orders = [{ id: 'o-1', total: 300, placedAt: '2026-03-04T05:06:07Z' }];
+    reply.writeHead(replies.shift() ?? 500).end(JSON.stringify({ orders, last: 'o-1' }));
+  });
+  await once(shop.listen(0, '127.0.0.1'), 'listening');
+  try {
+    const env = { ORDERS_URL: `http://127.0.0.1:${(shop.address() as AddressInfo).port}` };
+    const node = (...argv: string[]) => call(process.execPath, argv, { cwd, env });
+    const [complaints, ran] = await Promise.all([
+      node(join(workspace, 'node_modules/typescript/bin/tsc')),
+      node(installed('bin/tidemark.js'), 'run', 'orders', '--json'),
+      node('org.test.ts'),
+    ]);
+    expect(complaints).toBe('');
+    expect(JSON.parse(ran)).toMatchObject({ state: 'succeeded', counts: { created: 1, failed: 0 } });
+  } finally {
+    shop.close();
+  }
 });

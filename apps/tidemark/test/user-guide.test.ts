@@ -1,11 +1,13 @@
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type AnyConnector, ConfigError, parseConfig, systemClock } from '@tidemark/core';
 import type { Command } from 'commander';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { loadConnectors } from '../src/connectors.ts';
 import { createProgram } from '../src/main.ts';
+import { blocksOf, modulesOf } from './guide-blocks.ts';
 
 // Whoever copies from the guide gets what works: configurations that are taken, commands and flags that are there, links that lead
 // somewhere.
@@ -19,26 +21,21 @@ const textOf = (page: string) => readFileSync(join(root, page), 'utf8');
 /** Without blocks of code. */
 const proseOf = (page: string) => textOf(page).replace(/^```.*?^```/gms, '');
 
-interface Block {
-  readonly language: string;
-  readonly text: string;
-  readonly line: number;
-}
-
-function blocksOf(text: string): Block[] {
-  const found = text.matchAll(/^```(\w*)[^\n]*\n(.*?)^```/gms);
-  return [...found].map((match) => ({
-    language: match[1]!,
-    text: match[2]!,
-    line: text.slice(0, match.index).split('\n').length,
-  }));
-}
-
 describe('configurations', () => {
   let connectors: readonly AnyConnector[];
+  let scratch: string;
   beforeAll(async () => {
     connectors = (await loadConnectors()).connectors;
+    scratch = mkdtempSync(join(tmpdir(), 'tidemark-guide-'));
   });
+  afterAll(() => rmSync(scratch, { recursive: true }));
+
+  /** Where a configuration of a page finds the modules that it names: the page shows them, or they lie beside it. */
+  function folderOf(page: string): string {
+    const modules = modulesOf(textOf(page));
+    for (const [file, text] of modules) writeFileSync(join(scratch, file), text);
+    return modules.length > 0 ? scratch : join(root, dirname(page));
+  }
 
   /** The names that pages use for systems which they do not show. */
   const usual = {
@@ -64,21 +61,25 @@ describe('configurations', () => {
   function load(text: string, page: string): void {
     const named = [...text.matchAll(/\$\{(\w+)/g)].map(([, name]) => [name!, exampleOf(name!)]);
     const env = { ...Object.fromEntries(named), TIDEMARK_KEY };
-    parseConfig(text, { file: join(root, dirname(page), 'tidemark.yaml'), env, connectors });
+    parseConfig(text, { file: join(folderOf(page), 'tidemark.yaml'), env, connectors });
   }
 
-  const whole = (page: string): { place: string; text: string }[] =>
+  const whole = (page: string): { page: string; place: string; text: string }[] =>
     blocksOf(textOf(page)).flatMap(({ language, text, line }) => {
       if (language !== 'yaml' || !/^(connections|syncs):/m.test(text)) return [];
       const { connections, syncs = {}, ...rest } = parse(text) as Record<string, unknown>;
       return [
-        { place: `${page}:${line}`, text: stringify({ connections: { ...usual, ...(connections as object) }, syncs, ...rest }) },
+        {
+          page,
+          place: `${page}:${line}`,
+          text: stringify({ connections: { ...usual, ...(connections as object) }, syncs, ...rest }),
+        },
       ];
     });
 
-  test.each(pages.flatMap(whole))('$place is taken', ({ place, text }) => {
+  test.each(pages.flatMap(whole))('$place is taken', ({ page, text }) => {
     try {
-      load(text, place);
+      load(text, page);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       expect(error.problems).toEqual([]);
