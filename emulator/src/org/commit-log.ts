@@ -4,8 +4,8 @@ import type { CommittedTransaction, OrgClock, RecordChange } from './types.ts';
 /** Tells listeners of every commit, in the order of commits. */
 export interface CommitLog {
   onCommit(listener: (committed: CommittedTransaction) => void): () => void;
-  /** Called once the database holds the changes. */
-  append(changes: readonly RecordChange[], by: { userId: string; origin: string }): void;
+  /** Called once the database holds the changes. @param changesOf  Asked only when somebody listens. */
+  append(changesOf: () => readonly RecordChange[], by: { userId: string; origin: string }): void;
 }
 
 /** Recorded commit numbers are of this size: beyond what a JSON number holds, which clients must bear. */
@@ -35,9 +35,11 @@ export function createCommitLog(clock: OrgClock, orgId: string): CommitLog {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    append(changes, { userId, origin }) {
+    append(changesOf, { userId, origin }) {
       commitNumber += 1n;
-      if (listeners.size === 0 || changes.length === 0) return;
+      if (listeners.size === 0) return;
+      const changes = changesOf();
+      if (changes.length === 0) return;
       const key = keyOf(orgId, commitNumber);
       untold.push({ key, commitNumber, committedAtMs: clock.now(), userId, origin, changes });
       tell();

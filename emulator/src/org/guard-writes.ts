@@ -29,13 +29,17 @@ export function guardWrites(transaction: Transaction, store: Store, seen: Store,
   /** The names of a write, and the records that it refers to. */
   function checkValues(table: Table, values: Values): void {
     const refused: string[] = [];
-    for (const [name, value] of Object.entries(values)) {
+    // Of an object from which nothing is withheld every field may be written that anybody may write.
+    const isWhole = table === store.table(table.name);
+    for (const name of Object.keys(values)) {
       if (name === 'attributes') continue;
-      const column = name.includes('.') ? lookupOf(table, name) : table.column(name);
+      const isPath = name.includes('.');
+      const column = isPath ? lookupOf(table, name) : table.column(name);
       if (!column && !table.compound(name)) throw unknownField(table, name);
       if (!column) continue;
-      if (isReadOnly(table, column)) refused.push(column.name);
-      else if (column.field.type === 'reference' && typeof value === 'string' && !name.includes('.')) checkReference(value);
+      const value = values[name];
+      if (!isWhole && isReadOnly(table, column)) refused.push(column.name);
+      else if (column.field.type === 'reference' && typeof value === 'string' && !isPath) checkReference(value);
     }
     if (refused.length > 0) throw readOnly(refused);
   }

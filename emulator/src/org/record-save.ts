@@ -16,8 +16,8 @@ interface SaveFacts {
   id: string | undefined;
   before: StoredRow | undefined;
   row: StoredRow;
-  /** Names of the columns that are written; grows with what automation sets. */
-  given?: Set<string>;
+  /** The columns that are written; grows with what automation sets. */
+  given?: StoredRow;
 }
 
 /** @returns nothing when there is no automation, which is the common case and must not cost. */
@@ -38,8 +38,9 @@ export function runRecordSave(workings: Workings, table: Table, facts: SaveFacts
       if (!settable || !facts.given) throw new Error('fields are set in beforeSave, of a record that is created or updated');
       const column = table.column(field);
       if (!column || (column.kind === 'id' && column.name === 'Id')) throw unknownField(table, field);
-      facts.row[column.name] = checkValue(column, value);
-      facts.given.add(column.name);
+      const stored = checkValue(column, value);
+      facts.row[column.name] = stored;
+      facts.given[column.name] = stored;
       composeName(table, facts.row);
     },
   };

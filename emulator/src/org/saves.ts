@@ -12,12 +12,12 @@ import { applyAutoNumbers, changed, composeName, readValues, requireFields, with
 
 /** Creating and changing records: one save each, in the order of "Triggers and Order of Execution". */
 
-/** @param free  A value that somebody has just looked up, and no record has. */
+/** @param key  The external id of an upsert, which has just been looked up, and no record has. */
 export function insertRecord(
   workings: Workings,
   object: string,
   values: Values,
-  free?: { readonly column: Column; readonly value: Stored },
+  key?: { readonly column: Column; readonly value: Stored },
 ): WriteOutcome {
   const { store, view, checks, locks, userId } = workings;
   const table = store.requireTable(object);
@@ -26,16 +26,16 @@ export function insertRecord(
     const message = 'cannot specify Id in an insert call';
     throw new SalesforceError('INVALID_FIELD_FOR_INSERT_UPDATE', message, { fields: ['Id'] });
   }
-  const written = readValues(table, values, 'createable', (key, value) => checks.resolveParent(table, key, value));
-  const given = new Set(Object.keys(written));
-  const row = withDefaults(table, written, userId);
+  const given = readValues(table, values, 'createable', checks.resolveParent);
+  if (key) given[key.column.name] = key.value;
+  const row = withDefaults(table, given, userId);
   composeName(table, row);
   const save = runRecordSave(workings, table, { kind: 'create', id: undefined, before: undefined, row, given });
   save?.before();
-  const isGiven = ({ name }: Column) => given.has(name);
+  const isGiven = ({ name }: Column) => given[name] !== undefined;
   checks.references(row, table.references.filter(isGiven));
   requireFields(table, row);
-  const isFree = (column: Column) => column === free?.column && row[column.name] === free.value;
+  const isFree = (column: Column) => column === key?.column && row[column.name] === key.value;
   checks.unique(
     table,
     '',
@@ -46,7 +46,7 @@ export function insertRecord(
   checkDuplicates(workings, table, undefined, row, undefined);
   const counter = store.nextCounter(table);
   const id = store.makeId(table, counter);
-  applyAutoNumbers(table, row, String(counter).padStart(8, '0'));
+  applyAutoNumbers(table, row, counter);
   row._rid = counter;
   row.Id = id;
   stamp(store, table, row, userId);
@@ -66,7 +66,7 @@ export function updateRecord(workings: Workings, object: string, recordId: strin
   const found = checks.findAlive(object, recordId);
   const { table } = found;
   if (!table.object.updateable) throw refuseOperation(table, 'update');
-  const changes = readValues(table, values, 'updateable', (key, value) => checks.resolveParent(table, key, value));
+  const changes = readValues(table, values, 'updateable', checks.resolveParent);
   saveChanges(workings, found, changes, 'user');
   return { id: found.id, created: false };
 }
@@ -79,13 +79,12 @@ export function saveChanges(
   stamps: StampKind,
 ): void {
   const { store, view, checks, locks, userId } = workings;
-  const given = new Set(Object.keys(changes));
   const row = changed(before, changes);
   composeName(table, row);
-  const save = runRecordSave(workings, table, { kind: 'update', id, before, row, given });
+  const save = runRecordSave(workings, table, { kind: 'update', id, before, row, given: changes });
   save?.before();
-  const isGiven = ({ name }: Column) => given.has(name);
-  requireFields(table, row, given);
+  const isGiven = ({ name }: Column) => changes[name] !== undefined;
+  requireFields(table, row, changes);
   checks.references(row, table.references.filter(isGiven));
   checks.unique(table, id, row, table.uniques.filter(isGiven));
   save?.validate();
@@ -121,7 +120,9 @@ export function upsertRecord(
     throw new SalesforceError('MULTIPLE_CHOICES', message, { httpStatus: 300, fields: found });
   }
   if (found.length === 1) return updateRecord(workings, object, found[0]!, values);
-  return insertRecord(workings, object, { ...values, [column.name]: key as Value }, { column, value: key });
+  // Refused, with whatever else is.
+  if (!column.field.createable) return insertRecord(workings, object, { ...values, [column.name]: key as Value });
+  return insertRecord(workings, object, values, { column, value: key });
 }
 
 export function refuseOperation(table: Table, operation: string): SalesforceError {

@@ -84,7 +84,7 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
       if (before) dropLostColumns(database, before, table);
       ensureTable(database, table);
     }
-    tables.set(object.name.toLowerCase(), table);
+    tables.set(object.name.toLowerCase(), table).set(object.name, table);
   };
   for (const object of schema.objects) adopt(object.name);
   schema.onChange((object) => adopt(object.name));
@@ -104,7 +104,8 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
     duplicateRules: createDuplicateRules(schema),
     contenders: new Set(),
     eventListeners: new Set(),
-    table: (object) => tables.get(object.toLowerCase()),
+    // Most ask for an object as it is spelt.
+    table: (object) => tables.get(object) ?? tables.get(object.toLowerCase()),
     requireTable(object) {
       const table = store.table(object);
       if (!table) throw new SalesforceError('NOT_FOUND', 'The requested resource does not exist', { httpStatus: 404 });

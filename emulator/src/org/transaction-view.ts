@@ -41,6 +41,8 @@ export interface TransactionView {
   since(mark: number): Map<string, Pending | undefined>;
   /** Nobody will undo what is there now. */
   settle(): void;
+  /** The transaction is over: what it wrote need not be kept for as long as somebody may hold it. */
+  close(): void;
 }
 
 export const isDeleted = (row: StoredRow) => row.IsDeleted === 1;
@@ -76,8 +78,8 @@ export function createView(store: Store): TransactionView {
     const ids =
       column.name === 'Id'
         ? [value as string].filter((id) => pending.has(id))
-        : indexOf(table, column).ids.get(keyOf(column, value));
-    for (const id of ids ?? []) {
+        : idsIn(indexOf(table, column), keyOf(column, value));
+    for (const id of ids) {
       const entry = pending.get(id)!;
       if (!entry.purged) yield [id, entry];
     }
@@ -157,6 +159,11 @@ export function createView(store: Store): TransactionView {
     settle() {
       journal.length = 0;
     },
+    close() {
+      pending.clear();
+      indexes.clear();
+      journal.length = 0;
+    },
   };
 }
 
@@ -166,20 +173,29 @@ function without(row: StoredRow, names: readonly string[]): StoredRow {
   return rest;
 }
 
-/** Which records have which value in one column. */
+/** Which records have which value in one column. Mostly it is one, which needs no set. */
 interface ValueIndex {
   readonly column: Column;
-  readonly ids: Map<Stored, Set<string>>;
+  readonly ids: Map<Stored, string | Set<string>>;
+}
+
+function idsIn({ ids }: ValueIndex, key: Stored): Iterable<string> {
+  const found = ids.get(key);
+  return typeof found === 'string' ? [found] : (found ?? []);
 }
 
 function note({ column, ids }: ValueIndex, row: StoredRow, by: 1 | -1): void {
   const value = row[column.name];
   if (value === null || value === undefined) return;
   const key = keyOf(column, value);
+  const id = row.Id as string;
   const found = ids.get(key);
-  if (by === -1) found?.delete(row.Id as string);
-  else if (found) found.add(row.Id as string);
-  else ids.set(key, new Set([row.Id as string]));
+  if (by === -1) {
+    if (found === id) ids.delete(key);
+    else if (typeof found === 'object') found.delete(id);
+  } else if (found === undefined) ids.set(key, id);
+  else if (typeof found === 'object') found.add(id);
+  else if (found !== id) ids.set(key, new Set([found, id]));
 }
 
 const stateSql = cachedBy((table: Table) => {

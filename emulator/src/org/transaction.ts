@@ -58,7 +58,7 @@ export function beginTransaction(store: Store, id: string, options: TransactionO
     depth++;
     try {
       const result = write();
-      if (depth === 1) recalculate(workings, start.writes);
+      if (depth === 1 && store.automations.size > 0) recalculate(workings, start.writes);
       return result;
     } catch (error) {
       undoTo(start);
@@ -82,6 +82,7 @@ export function beginTransaction(store: Store, id: string, options: TransactionO
     over = true;
     store.openSince.delete(id);
     locks.release();
+    view.close();
   }
 
   const transaction: Transaction = {
@@ -133,7 +134,7 @@ export function beginTransaction(store: Store, id: string, options: TransactionO
         if (store.commits !== commitsAtStart) checkAgain();
         if (view.pending.size > 0) {
           store.atomically(() => applyPending(store, view.pending));
-          store.commitLog.append(recordChanges(view.pending), { userId, origin });
+          store.commitLog.append(() => recordChanges(view.pending), { userId, origin });
         }
       } finally {
         end();

@@ -14,19 +14,18 @@ export function readValues(
   table: Table,
   values: Values,
   access: 'createable' | 'updateable',
-  resolve: (key: string, value: string) => { column: Column; id: string | null },
+  resolve: (table: Table, key: string, value: string) => { column: Column; id: string | null },
 ): StoredRow {
   const row: StoredRow = {};
   const refused: string[] = [];
-  for (const [key, value] of Object.entries(values)) {
+  for (const key of Object.keys(values)) {
     if (key === 'attributes') continue;
-    if (key.includes('.')) {
-      const { column, id } = resolve(key, value === null ? '' : String(value));
-      row[column.name] = id;
-      continue;
-    }
+    const value = values[key]!;
     const column = table.column(key);
-    if (!column) {
+    if (!column && key.includes('.')) {
+      const { column, id } = resolve(table, key, value === null ? '' : String(value));
+      row[column.name] = id;
+    } else if (!column) {
       const compound = table.compound(key);
       if (!compound) throw unknownField(table, key);
       refused.push(compound.name);
@@ -74,7 +73,7 @@ interface Defaults {
 const defaultsOf = cachedBy(
   (table: Table): Defaults => ({
     // Built at once: V8 copies such an object many times faster than one that was given its fields one by one.
-    row: Object.fromEntries(table.columns.map((column) => [column.name, defaultOf(column)])),
+    row: Object.fromEntries([['_rid', null], ...table.columns.map((column) => [column.name, defaultOf(column)] as const)]),
     evenForNull: table.columns.filter(({ kind }) => kind === 'boolean').map(({ name }) => name),
     owned: table.column('OwnerId')?.field.createable === true,
   }),
@@ -93,14 +92,16 @@ function defaultOf(column: Column): string | number | null {
 }
 
 /** Numbers are given last, so that a refused record takes none. */
-export function applyAutoNumbers(table: Table, row: StoredRow, autoNumber: string): void {
-  for (const { name, field } of table.columns) if (field.autoNumber) row[name] ??= autoNumber;
+export function applyAutoNumbers(table: Table, row: StoredRow, counter: number): void {
+  for (const { name } of numbered(table)) row[name] ??= String(counter).padStart(8, '0');
 }
 
+const numbered = cachedBy((table: Table) => table.columns.filter(({ field }) => field.autoNumber));
+
 /** @throws {SalesforceError} `REQUIRED_FIELD_MISSING`, naming all of them. */
-export function requireFields(table: Table, row: StoredRow, only?: ReadonlySet<string>): void {
+export function requireFields(table: Table, row: StoredRow, only?: StoredRow): void {
   const missing = table.required
-    .filter(({ name, field }) => (only ? only.has(name) : !field.defaultedOnCreate) && (row[name] ?? null) === null)
+    .filter(({ name, field }) => (only ? only[name] !== undefined : !field.defaultedOnCreate) && (row[name] ?? null) === null)
     .map(({ name }) => name);
   if (missing.length === 0) return;
   const message = `Required fields are missing: [${missing.join(', ')}]`;
