@@ -8,20 +8,22 @@ const TABLE = '_tidemark_checkpoints';
 /** What the target keeps for each unit of work, in the transactions of the data itself: checkpoint, epoch, load in the making. */
 export class PostgresCheckpoints implements Checkpoints {
   readonly #pool: Pool;
-  readonly #schema: string;
+  readonly schema: string;
+  readonly rawTable = TABLE;
+  /** Quoted, with the schema. */
   readonly table: string;
   #exists = false;
 
   constructor(pool: Pool, schema: string) {
     this.#pool = pool;
-    this.#schema = schema;
+    this.schema = schema;
     this.table = qualified(schema, TABLE);
   }
 
   /** Creates the table when it is not there. One at a time: `IF NOT EXISTS` alone fails when two sessions meet. */
   async ensure(client: Client): Promise<void> {
     if (this.#exists) return;
-    await lockSchema(client, this.#schema);
+    await lockSchema(client, this.schema);
     if (!(await this.isThere(client))) {
       await client.query(
         `CREATE TABLE ${this.table} (
@@ -35,7 +37,7 @@ export class PostgresCheckpoints implements Checkpoints {
   async isThere(client: Client): Promise<boolean> {
     // Not by to_regclass: what a session once did not find it may go on not finding, until the end of its transaction.
     const { rows } = await query(client, 'SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = $2', [
-      this.#schema,
+      this.schema,
       TABLE,
     ]);
     return rows.length > 0;

@@ -13,7 +13,18 @@ import {
 import { writtenBy } from './capture/own-writes.ts';
 import { lockSchema, type PostgresCheckpoints } from './checkpoints.ts';
 import { type Client, type Pool, portions, query, transaction } from './driver.ts';
-import { DELETED_AT, differs, inScope, type Layout, PLACE, qualified, STAMP, sameKey, scopeSettings } from './layout.ts';
+import {
+  columnList,
+  DELETED_AT,
+  differs,
+  inScope,
+  type Layout,
+  PLACE,
+  qualified,
+  STAMP,
+  sameKey,
+  scopeSettings,
+} from './layout.ts';
 import { latestStaged, mergeStaged } from './merge-load.ts';
 import { PageWriter } from './page-writer.ts';
 import { columnDefinitions } from './prepare.ts';
@@ -168,7 +179,7 @@ export class PostgresLoad implements Load {
     const keys = layout.key.map(({ name }) => `coalesce(t.${name}, i.${name})`).join(', ');
     const first = layout.key[0]!.name;
     const sql = `SELECT CASE WHEN t.${first} IS NULL THEN 'missing' WHEN i.${first} IS NULL THEN 'extra' ELSE 'different' END, ${keys}
-      FROM (SELECT * FROM ${layout.target} a${live}) t FULL JOIN ${staged} i ON ${sameKey(layout, 't', 'i')}
+      FROM (SELECT ${columnList(layout, 'a')} FROM ${layout.target} a${live}) t FULL JOIN ${staged} i ON ${sameKey(layout, 't', 'i')}
       WHERE t.${first} IS NULL OR (i.${first} IS NULL AND t.${STAMP} IS NOT NULL)
         OR (i.${first} IS NOT NULL AND ${differs({ ...layout, marks: false }, 't', 'i')})`;
     for await (const rows of portions(this.#context.pool, sql, [], this.#portion)) {

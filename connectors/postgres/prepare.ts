@@ -26,6 +26,10 @@ export interface Preparation {
   readonly changes: readonly SchemaChange[];
   /** As it will be once the changes are made. */
   readonly layout: Layout;
+  /** Of a table that is there: the changes that only its owner may make. */
+  readonly alterations: readonly string[];
+  /** What makes the versions of its rows be kept. */
+  readonly historyMade: readonly string[];
 }
 
 /** What has to be done so that the table can take the dataset. Reads the catalog only. */
@@ -64,7 +68,17 @@ export async function planTable(
   if (existing === null) planNew(layout, changes);
   else planExisting(layout, existing, known, changes);
   const history = await planHistory(client, layout, existing, spec.history);
-  return { changes: [...changes, ...history.changes], layout: { ...layout, history: history.kept } };
+  const made = statementsOf(history.changes);
+  return {
+    changes: [...changes, ...history.changes],
+    layout: { ...layout, history: history.kept },
+    alterations: existing === null ? [] : [...statementsOf(changes), ...(history.kept === null ? made : [])],
+    historyMade: history.kept === null ? [] : made,
+  };
+}
+
+function statementsOf(changes: readonly SchemaChange[]): string[] {
+  return changes.flatMap(({ statement }) => statement ?? []);
 }
 
 async function schemaExists(client: Client, schema: string): Promise<boolean> {

@@ -1,7 +1,8 @@
 import { ConfigError, type Problem } from '@tidemark/core';
-import { type Client, query } from './driver.ts';
+import type { Client } from './driver.ts';
 import { quoteName } from './identifiers.ts';
 import { qualified } from './layout.ts';
+import { currentRole, lackingSequences, lacks, readColumnRights, readRelationRights } from './rights.ts';
 
 export interface SideColumns {
   readonly schema: string;
@@ -10,47 +11,65 @@ export interface SideColumns {
   /** Those that a two-way sync sets, its link among them. */
   readonly written: readonly string[];
   readonly link: string | null;
+  /** Whether rows are deleted here because the other side's are gone. */
+  readonly deletes: boolean;
   /** The sync. */
   readonly unit: string;
 }
 
 /**
- * A column that cannot be read or written would stop the sync at its first change: it is named before.
- * @throws {ConfigError} each column that the database computes, or that the user may not read or set, with its remedy.
+ * What cannot be read or written would stop the sync at its first change: it is named before.
+ * @throws {ConfigError} each column that the database computes, and each right that the user lacks, with its remedy.
  */
-export async function refuseLackingRights(
+export async function refuseLackingRights(client: Client, side: SideColumns): Promise<void> {
+  const role = await currentRole(client);
+  const problems = [...(await columnProblems(client, side, role)), ...(await rowProblems(client, side, role))];
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+async function columnProblems(
   client: Client,
   { schema, table, read, written, link, unit }: SideColumns,
-): Promise<void> {
-  const { rows } = await query(
-    client,
-    `SELECT a.attname, current_user, a.attgenerated <> '' OR a.attidentity = 'a',
-            has_column_privilege(c.oid, a.attnum, 'SELECT'), has_column_privilege(c.oid, a.attnum, 'INSERT'),
-            has_column_privilege(c.oid, a.attnum, 'UPDATE')
-     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = $1 AND c.relname = $2 AND a.attname = ANY($3::text[]) AND NOT a.attisdropped ORDER BY a.attnum`,
-    [schema, table, [...read, ...written]],
-  );
+  role: string,
+): Promise<Problem[]> {
   const relation = qualified(schema, table);
-  const problems = rows.flatMap(([name, user, generated, mayRead, mayInsert, mayUpdate]): Problem[] => {
-    const column = quoteName(name!);
+  const columns = await readColumnRights(client, schema, table, [...read, ...written]);
+  return columns.flatMap(({ name, generated, may }): Problem[] => {
+    const column = quoteName(name);
     const place = name === link ? `syncs.${unit}.between` : `syncs.${unit}.fields.${name}`;
     const otherwise = name === link ? 'name another link:' : 'let it flow the other way only (to:)';
     const severity = 'error';
-    const isWritten = written.includes(name!);
-    if (isWritten && generated === 't') {
+    const isWritten = written.includes(name);
+    if (isWritten && generated) {
       return [{ place, severity, message: `PostgreSQL computes ${relation}.${column} itself`, hint: otherwise }];
     }
     const lacking = [
-      ...(mayRead === 't' ? [] : ['SELECT']),
-      ...(mayInsert === 't' || !isWritten ? [] : ['INSERT']),
-      ...(mayUpdate === 't' || !isWritten ? [] : ['UPDATE']),
+      ...(may.has('SELECT') ? [] : ['SELECT']),
+      ...(may.has('INSERT') || !isWritten ? [] : ['INSERT']),
+      ...(may.has('UPDATE') || !isWritten ? [] : ['UPDATE']),
     ];
     if (lacking.length === 0) return [];
     const rights = lacking.map((right) => `${right} (${column})`).join(', ');
-    const grant = `GRANT ${rights} ON ${relation} TO ${quoteName(user!)}`;
-    const message = `${quoteName(user!)} may not ${mayRead === 't' ? 'set' : 'read'} ${relation}.${column}`;
-    return [{ place, severity, message, hint: mayRead === 't' ? `${grant}; or ${otherwise}` : grant }];
+    const grant = `GRANT ${rights} ON ${relation} TO ${role}`;
+    const message = `${role} may not ${may.has('SELECT') ? 'set' : 'read'} ${relation}.${column}`;
+    return [{ place, severity, message, hint: may.has('SELECT') ? `${grant}; or ${otherwise}` : grant }];
   });
-  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+/** What is needed beside the columns: to delete rows, and to make new ones. */
+async function rowProblems(
+  client: Client,
+  { schema, table, written, deletes, unit }: SideColumns,
+  role: string,
+): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  const rights = await readRelationRights(client, schema, table, ['DELETE']);
+  if (deletes && rights?.may.has('DELETE') === false) {
+    const { message, hint } = lacks(role, 'DELETE', qualified(schema, table), 'which rows need whose other side is deleted');
+    problems.push({ place: `syncs.${unit}.deletes`, severity: 'error', message, hint: `${hint} or deletes: ignore` });
+  }
+  for (const lacking of await lackingSequences(client, schema, table, written, role)) {
+    problems.push({ place: `syncs.${unit}.between`, severity: 'error', ...lacking });
+  }
+  return problems;
 }

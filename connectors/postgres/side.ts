@@ -37,7 +37,7 @@ export interface SideParts {
 
 /** One table as a side of a two-way sync: rows are locked from the reading to the commit. */
 export async function openSide({ pool, config, spec, openSource }: SideParts, signal: AbortSignal): Promise<Side> {
-  const { side, link, unit, writes } = spec;
+  const { side, link, unit, writes, deletes = false } = spec;
   const fields = [...new Set([...spec.fields, ...(link === null ? [] : [link])])];
   const read = { from: side, where: undefined, fields, exclude: [], startAtMs: null };
   const source = await openSource({ ...read, ...(unit === null ? {} : { unit }) });
@@ -50,7 +50,7 @@ export async function openSide({ pool, config, spec, openSource }: SideParts, si
     if (unit !== null) {
       const read = described.columns.map(({ field }) => field.name);
       const written = [...writes, ...(link === null ? [] : [link])];
-      await refuseLackingRights(client, { schema: config.schema, table: side.table, read, written, link, unit });
+      await refuseLackingRights(client, { schema: config.schema, table: side.table, read, written, link, deletes, unit });
     }
     const isUnique = link === null || (await hasUniqueIndex(client, config.schema, side.table, link));
     return new PostgresSide({ pool, config, spec, source, link, isUnique, unit, ...described });

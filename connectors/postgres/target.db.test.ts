@@ -307,7 +307,7 @@ describe('what goes wrong around a write', () => {
     url.username = 'reader';
     url.password = 'r';
     const connection = database.connect({ url: url.href });
-    expect((await connection.check()).map(({ message }) => message).join('\n')).toContain('may not create tables');
+    expect(await connection.check()).toEqual([]);
     const denied = await connection.openTarget!({ to: { table }, unit: 'u', schema, deletes: 'mirror' }, never);
     await expect(denied.prepare()).rejects.toMatchObject({ code: 'access_denied', hint: expect.stringContaining('Grant') });
     await connection[Symbol.asyncDispose]();

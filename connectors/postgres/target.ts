@@ -19,7 +19,9 @@ import { NAME_BYTES_MAX } from './identifiers.ts';
 import { DELETED_AT, inScope, type Layout, scopeSettings } from './layout.ts';
 import { openLoad } from './load.ts';
 import { makeChange, type Place, type Preparation, planTable, rememberColumns } from './prepare.ts';
+import type { LackingRight } from './rights.ts';
 import { keyTexts } from './row-texts.ts';
+import { lackingForTarget } from './target-rights.ts';
 import { fromPostgres } from './values.ts';
 import { writeChanges } from './write.ts';
 
@@ -41,6 +43,17 @@ export class PostgresTarget implements Target {
       table: shortened(`${config.tablePrefix}${spec.to.table}`, NAME_BYTES_MAX),
     };
     this.checkpoints = new PostgresCheckpoints(pool, config.schema);
+  }
+
+  async lackingRights(loads: boolean): Promise<readonly LackingRight[]> {
+    return transaction(this.#pool, { readOnly: true }, (client) =>
+      lackingForTarget(client, {
+        checkpoints: this.checkpoints,
+        schema: this.#place.schema,
+        loads,
+        plan: () => planTable(client, this.#place, this.#spec, this.checkpoints),
+      }),
+    );
   }
 
   async plan(): Promise<readonly SchemaChange[]> {

@@ -82,8 +82,22 @@ describe('PostgreSQL', () => {
       arrange: withoutRights,
       call: ['check'],
       exitCode: 1,
-      says: /connections\.db: .*may not (use|create tables in) the schema/,
-      toDo: /GRANT (USAGE|CREATE) ON SCHEMA/,
+      says: /connections\.db: .*may not use the schema/,
+      toDo: /GRANT USAGE ON SCHEMA/,
+    },
+    {
+      what: 'a user who may not delete what the org deletes, asked of check',
+      filled: true,
+      arrange: (world) =>
+        asClerk(
+          world,
+          (role) =>
+            `GRANT USAGE, CREATE ON SCHEMA public TO ${role}; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO ${role}`,
+        ),
+      call: ['check'],
+      exitCode: 1,
+      says: /syncs\.\w+: .*lacks DELETE on "public"\."copy"/,
+      toDo: /GRANT DELETE ON "public"\."copy" TO .*deletes: mark/,
     },
     {
       what: 'a read-only session',
@@ -149,9 +163,14 @@ describe('PostgreSQL', () => {
   tryAll(cases.map((bad) => ({ ...bad, target: 'postgres' })));
 });
 
-async function withoutRights(world: BadInputWorld): Promise<() => Promise<void>> {
-  const role = `tidemark_reader_${process.pid}_${Date.now()}`;
-  await world.sql(`CREATE ROLE ${role} LOGIN PASSWORD 'reads-only'; REVOKE ALL ON SCHEMA public FROM PUBLIC`);
+function withoutRights(world: BadInputWorld): Promise<() => Promise<void>> {
+  return asClerk(world, () => 'REVOKE ALL ON SCHEMA public FROM PUBLIC');
+}
+
+/** The connection is a user's who may what is granted here, and nothing else. */
+async function asClerk(world: BadInputWorld, grants: (role: string) => string): Promise<() => Promise<void>> {
+  const role = `tidemark_clerk_${process.pid}_${Date.now()}`;
+  await world.sql(`CREATE ROLE ${role} LOGIN PASSWORD 'reads-only'; ${grants(role)}`);
   world.configure((file) => {
     const changed = new URL(world.databaseUrl!);
     changed.username = role;

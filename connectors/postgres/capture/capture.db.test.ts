@@ -274,6 +274,8 @@ describe('rights', () => {
     const from = { table: 'items', capture: true };
     const error = await connection.prepareSource!(from, signal).catch((e: unknown) => e as AccessDeniedError);
     expect(error).toBeInstanceOf(AccessDeniedError);
+    const missing = [`CREATE ON SCHEMA "${items.schema}"`, `TRIGGER ON "${items.schema}"."items"`];
+    for (const right of missing) expect((error as AccessDeniedError).hint).toContain(`GRANT ${right} TO "${user}";`);
     const script = (error as AccessDeniedError).hint!.split('\n').slice(1).join('\n');
     expect(script).not.toContain('secret');
     await database.script(script);
@@ -287,6 +289,41 @@ describe('rights', () => {
     expect(brief(changes)).toEqual(['upsert 1']);
     await readChanges(source, checkpoint);
     expect(await items.logged()).toEqual([]);
+  });
+
+  test('who was given what the refusal names makes a capture, and reads it; each right that is lost is named again', async () => {
+    const items = await createItems(database, plain, { captured: false });
+    // What the captures of a schema share is somebody else's.
+    await database.script(`CREATE TABLE ${items.schema}.other (id int PRIMARY KEY)`);
+    await items.connection.prepareSource!({ table: 'other', capture: true }, signal);
+    const user = `maker_${items.schema}`;
+    await database.script(`CREATE ROLE ${user} LOGIN PASSWORD 'secret'; GRANT USAGE ON SCHEMA ${items.schema} TO ${user};
+      GRANT SELECT ON ${items.table} TO ${user}`);
+    const connection = database.connect({
+      schema: items.schema,
+      url: Object.assign(new URL(database.url), { username: user, password: 'secret' }).href,
+    });
+    const from = { table: 'items', capture: true };
+    const error = await connection.prepareSource!(from, signal).catch((e: unknown) => e as AccessDeniedError);
+    await database.script((error as AccessDeniedError).hint!.split(' Or: ')[0]!);
+    await connection.prepareSource!(from, signal);
+    const open = () =>
+      connection.openSource!({ from, unit: 'sync', where: undefined, fields: null, exclude: [], startAtMs: null }, signal);
+    await (await open())[Symbol.asyncDispose]();
+    for (const [right, what] of [
+      ['DELETE', '_tidemark_log_items'],
+      ['SELECT', '_tidemark_captures'],
+      ['DELETE', '_tidemark_consumers'],
+    ]) {
+      const on = `${right} ON "${items.schema}"."${what}"`;
+      const owner = what === '_tidemark_log_items' ? user : 'postgres';
+      await database.script(
+        `SET ROLE ${owner}; REVOKE ${on} FROM ${user} CASCADE; SET ROLE ${user}; REVOKE ${on} FROM ${user} CASCADE; RESET ROLE`,
+      );
+      await expect(open()).rejects.toMatchObject({ code: 'access_denied', hint: `GRANT ${on} TO "${user}";` });
+      await database.script(`GRANT ${on} TO ${user}`);
+    }
+    await (await open())[Symbol.asyncDispose]();
   });
 });
 

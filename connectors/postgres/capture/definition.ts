@@ -24,15 +24,27 @@ export interface CapturedTable {
   readonly columns: readonly CapturedColumn[];
 }
 
-/** Names of what belongs to one captured table: quoted, with the schema. */
-export function captureNames({ schema, table }: Pick<CapturedTable, 'schema' | 'table'>) {
+/** Names of what belongs to one captured table, as the catalog has them. */
+export function rawCaptureNames(table: string) {
   const named = (what: string) => `_tidemark_${what}_${shortened(table, NAME_BYTES_MAX - '_tidemark_capture_'.length)}`;
   return {
+    table,
+    log: named('log'),
+    routine: named('capture'),
+    captures: '_tidemark_captures',
+    consumers: '_tidemark_consumers',
+  };
+}
+
+/** The same, quoted and with the schema. */
+export function captureNames({ schema, table }: Pick<CapturedTable, 'schema' | 'table'>): ReturnType<typeof rawCaptureNames> {
+  const { log, routine, captures, consumers } = rawCaptureNames(table);
+  return {
     table: qualified(schema, table),
-    log: qualified(schema, named('log')),
-    routine: qualified(schema, named('capture')),
-    captures: qualified(schema, '_tidemark_captures'),
-    consumers: qualified(schema, '_tidemark_consumers'),
+    log: qualified(schema, log),
+    routine: qualified(schema, routine),
+    captures: qualified(schema, captures),
+    consumers: qualified(schema, consumers),
   };
 }
 

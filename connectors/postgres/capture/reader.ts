@@ -12,6 +12,7 @@ import {
 import { type Client, type Pool, query, transaction } from '../driver.ts';
 import { type CapturedTable, captureNames, triggersOf } from './definition.ts';
 import { decodePosition, encodePosition, type Position } from './position.ts';
+import { refuseWithoutReading } from './rights.ts';
 import { describeCaptured, isOutdated, readState, whatIsMissing } from './state.ts';
 
 const PAGE_ROWS = 5000;
@@ -46,6 +47,7 @@ interface Opened {
 /** @throws {RequestRefusedError} the table is not captured, or not throughout. */
 export async function openCapture(client: Client, schema: string, table: string): Promise<Opened> {
   const captured = await describeCaptured(client, schema, table);
+  await refuseWithoutReading(client, captured);
   const state = await readState(client, captured);
   const missing = whatIsMissing(state, captured);
   if (missing !== null) throw notCaptured(captured, missing, BY_HAND);

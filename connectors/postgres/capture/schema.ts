@@ -2,6 +2,7 @@ import { AccessDeniedError, type SchemaChange } from '@tidemark/core';
 import { lockSchema } from '../checkpoints.ts';
 import { type Client, type Pool, query, transaction } from '../driver.ts';
 import { quoteName, quoteText } from '../identifiers.ts';
+import { currentRole } from '../rights.ts';
 import {
   type CapturedTable,
   captureNames,
@@ -12,6 +13,7 @@ import {
   sharedTables,
   triggersOf,
 } from './definition.ts';
+import { deniedFor, lackingForCapture, maySeeCaptures, READER_RIGHTS } from './rights.ts';
 import { describeCaptured, isOutdated, keySignature, readState, whatIsMissing } from './state.ts';
 
 /** A trigger is made under a lock that writers wait behind: better to give up than to stand in the application's way. */
@@ -34,10 +36,12 @@ export async function installCapture(
     await transaction(pool, { ...LOCKED, signal }, async (client) => {
       await lockSchema(client, schema);
       statements = await planned(client, schema, table);
+      const lacking = statements.length === 0 ? [] : await lackingForCapture(client, { schema, table }, statements);
+      if (lacking.length > 0) throw deniedFor(lacking, ` Or: ${byHand(statements)}`);
       for (const { sql } of statements) await client.query(sql);
     });
   } catch (error) {
-    if (!(error instanceof AccessDeniedError) || statements.length === 0) throw error;
+    if (!(error instanceof AccessDeniedError) || error.cause === undefined || statements.length === 0) throw error;
     throw new AccessDeniedError(error.message, { cause: error, hint: byHand(statements) });
   }
   return statements.map(asChange);
@@ -66,6 +70,7 @@ export function byHand(statements: readonly Statement[]): string {
 
 export async function planned(client: Client, schema: string, table: string): Promise<Statement[]> {
   const captured = await describeCaptured(client, schema, table);
+  if (!(await maySeeCaptures(client, captured))) throw deniedFor(await lackingForCapture(client, captured, null));
   const names = captureNames(captured);
   const state = await readState(client, captured);
   const missing = whatIsMissing(state, captured);
@@ -122,14 +127,13 @@ ON CONFLICT (table_name) DO UPDATE SET key_columns = excluded.key_columns, defin
 /** When another user runs the statements, ours has to read the log, empty it, and say how far it has come. */
 async function granted(client: Client, table: CapturedTable): Promise<Statement[]> {
   const names = captureNames(table);
-  const { rows } = await query(client, 'SELECT current_user');
-  const role = quoteName(rows[0]![0]!);
+  const role = await currentRole(client);
   return [
     {
       summary: `${role} reads and empties the log`,
-      sql: `GRANT SELECT, DELETE ON ${names.log} TO ${role};
-GRANT SELECT, UPDATE ON ${names.captures} TO ${role};
-GRANT SELECT, INSERT, UPDATE, DELETE ON ${names.consumers} TO ${role}`,
+      sql: (['log', 'captures', 'consumers'] as const)
+        .map((what) => `GRANT ${READER_RIGHTS[what].join(', ')} ON ${names[what]} TO ${role}`)
+        .join(';\n'),
     },
   ];
 }

@@ -67,6 +67,9 @@ async function checkSync(
   const place = `syncs.${sync.name}`;
   // A filter that the source refuses shows only when it is used.
   await source.estimate(signal);
+  // What only takes what is published is never read in full.
+  const lacking = (await target.lackingRights?.(sync.channel === null)) ?? [];
+  if (lacking.length > 0) return lacking.map(({ message, hint }) => ({ place, severity: 'error', message, hint }));
   await target.plan();
   const warnings = [...(source.warnings ?? []), ...(target.warnings ?? [])];
   const problems: Problem[] = warnings.map(({ message, hint }) => ({ place, severity: 'warning', message, hint }));

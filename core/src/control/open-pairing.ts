@@ -68,7 +68,8 @@ function openSide(config: PairingConfig, side: SideName, context: PairingContext
   if (opened.openSide === undefined) throw new InvariantError(`${connection} cannot be a side`);
   const fields = config.fields.map((field) => field[side]);
   const writes = config.fields.filter(({ flows }) => flows === 'both' || flows === `to-${side}`).map((field) => field[side]);
-  return opened.openSide({ side: spec, link, fields, writes, unit: config.name }, signal);
+  const deletes = config.deletes === 'propagate';
+  return opened.openSide({ side: spec, link, fields, writes, deletes, unit: config.name }, signal);
 }
 
 async function fieldsOf(config: PairingConfig, opened: Readonly<Record<SideName, Side>>): Promise<PairField[]> {
