@@ -8,10 +8,8 @@ import { loadServiceDefinition } from './service-definition.ts';
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((each) => Buffer.from(each));
 /** Some take more room than the writer begins with. */
-const payload = fc.oneof(
-  { weight: 9, arbitrary: bytes },
-  { weight: 1, arbitrary: fc.integer({ min: 1, max: 100_000 }).map(filled) },
-);
+const large = fc.integer({ min: 1, max: 100_000 }).map((length) => Buffer.alloc(length, 7));
+const payload = fc.oneof({ weight: 9, arbitrary: bytes }, { weight: 1, arbitrary: large });
 const ascii = fc.string({ unit: 'binary-ascii', maxLength: 40 });
 const consumed = fc.record({
   event: fc.record({ id: fc.string({ unit: 'binary', maxLength: 40 }), schemaId: ascii, payload }),
@@ -23,10 +21,6 @@ const response: fc.Arbitrary<FetchResponse> = fc.record({
   rpcId: ascii,
   pendingNumRequested: fc.integer({ min: 0, max: 100 }),
 });
-
-function filled(length: number): Buffer {
-  return Buffer.alloc(length, 7);
-}
 
 /** The loader shows what was not sent as empty. */
 const told = (events: FetchResponse['events']) => events.map((each) => ({ ...each, event: { ...each.event, headers: [] } }));

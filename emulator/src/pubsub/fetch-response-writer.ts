@@ -20,7 +20,7 @@ const lengthBytesMax = 5;
  */
 export class FetchResponseWriter {
   /** The same for all messages: with one for each V8 collects the whole heap, every event of the bus, several times in a backlog. */
-  #bytes = Buffer.allocUnsafeSlow(1 << 15);
+  #bytes = Buffer.allocUnsafeSlow(1 << 12);
   #at = 0;
 
   /** What is returned is good until the next call: grpc-js copies it at once, behind a head of its own. */
