@@ -3,6 +3,7 @@ import { decodeBitmaps, encodeBitmaps, type FieldBit } from './bitmap.ts';
 import type { ChangeEventPlan } from './change-event-schema.ts';
 import { changeEventJson } from './event-json.ts';
 import type { StoredEvent } from './event-log.ts';
+import type { StoredPayload } from './payload-store.ts';
 import { decodeHeader, type EventRecord, encodeHeader } from './record-codec.ts';
 import type { ChannelEvent } from './types.ts';
 
@@ -12,21 +13,30 @@ export class ChangeEvent implements ChannelEvent, StoredEvent {
   readonly publishedAtMs: number;
   readonly uuidFrom: number;
   readonly plan: ChangeEventPlan;
-  readonly bytes: Uint8Array;
+  /** Where its bytes lie: a view of them is made when they are read, for a view takes as much as all the rest of an event. */
+  private readonly slab: Buffer;
+  private readonly start: number;
+  private readonly end: number;
   private readonly uuidOf: (id: number) => string;
 
   constructor(
     at: { replayId: number; publishedAtMs: number; uuidFrom: number },
     plan: ChangeEventPlan,
-    bytes: Uint8Array,
+    payload: StoredPayload,
     uuidOf: (id: number) => string,
   ) {
     this.replayId = at.replayId;
     this.publishedAtMs = at.publishedAtMs;
     this.uuidFrom = at.uuidFrom;
     this.plan = plan;
-    this.bytes = bytes;
+    this.slab = payload.slab;
+    this.start = payload.start;
+    this.end = payload.end;
     this.uuidOf = uuidOf;
+  }
+
+  get bytes(): Uint8Array {
+    return this.slab.subarray(this.start, this.end);
   }
 
   get schemaId(): string {
