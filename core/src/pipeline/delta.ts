@@ -21,6 +21,7 @@ const SIZE_MAX = 16_000_000;
 export async function runDelta(sync: OpenedSync, scope: RunScope, from: Envelope, failing: Set<string>): Promise<void> {
   const { source, target, config } = sync;
   if (source.readDelta === undefined) throw new InvariantError('a delta was asked of a source that cannot tell what changed');
+  using _watch = sync.gate?.watch();
   /** Where the stream's writes stood when a batch was asked for: what it has written since may be newer than the batch. */
   const askedAt = new WeakMap<Batch, number>();
   const read = async function* (signal: AbortSignal) {

@@ -1,8 +1,23 @@
+import { registerHooks } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { RequestRefusedError } from '../base/errors.ts';
 
 const loaded = new Map<string, Promise<unknown>>();
+
+/** What a user's module imports from us, by the name of the published package. */
+const NAME = 'tidemark';
+const ours = new URL('../modules.ts', import.meta.url).href;
+let isAnswered = false;
+
+/** Whoever imports our name gets what runs here, installed where he lies or not: an error that he throws is one of ours. */
+function answerOurName(): void {
+  if (isAnswered) return;
+  isAnswered = true;
+  registerHooks({
+    resolve: (name, context, next) => (name === NAME ? { url: ours, shortCircuit: true } : next(name, context)),
+  });
+}
 
 /**
  * Loads a module of the user's: a `run:` step or source. A process loads it once, and waits for no disk the next time; one that could
@@ -10,6 +25,7 @@ const loaded = new Map<string, Promise<unknown>>();
  * @throws {RequestRefusedError} it has no such syntax, or imports what is not there, or throws.
  */
 export async function importUserModule<T>(file: string): Promise<Partial<T>> {
+  answerOurName();
   const { href } = pathToFileURL(file);
   const module = loaded.get(href) ?? import(href);
   loaded.set(href, module);

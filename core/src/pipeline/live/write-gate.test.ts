@@ -6,9 +6,12 @@ test('P3: a key written after a point counts as touched, and one that was not do
   fc.assert(
     fc.property(fc.array(fc.array(fc.nat(20), { maxLength: 5 }), { maxLength: 20 }), fc.nat(20), (writes, point) => {
       const gate = new WriteGate();
+      gate.touch(['0']);
+      const begun = gate.sequence;
+      using _watch = gate.watch();
       for (const keys of writes) gate.touch(keys.map(String));
       for (let key = 0; key <= 20; key++) {
-        expect(gate.touchedSince(point, String(key))).toBe(writes.slice(point).some((keys) => keys.includes(key)));
+        expect(gate.touchedSince(begun + point, String(key))).toBe(writes.slice(point).some((keys) => keys.includes(key)));
       }
     }),
   );
@@ -16,6 +19,7 @@ test('P3: a key written after a point counts as touched, and one that was not do
 
 test('P3: of what lies too far back to be remembered, every record counts as touched', () => {
   const gate = new WriteGate();
+  using _watch = gate.watch();
   const many = (name: string) => Array.from({ length: 50_000 }, (_, i) => `${name}${i}`);
   gate.touch(['first']);
   gate.touch(many('k'));
@@ -25,6 +29,25 @@ test('P3: of what lies too far back to be remembered, every record counts as tou
   expect(gate.touchedSince(2, 'never')).toBe(false);
   expect(gate.touchedSince(2, 'l0')).toBe(true);
   expect(gate.touchedSince(2, 'k0')).toBe(false);
+});
+
+test('P3: what was written while nobody watched is no news to who watches now, and every record is to who asks about before', () => {
+  const gate = new WriteGate();
+  const before = gate.sequence;
+  gate.touch(['a']);
+  const first = gate.watch();
+  const begun = gate.sequence;
+  const second = gate.watch();
+  gate.touch(['b']);
+  first[Symbol.dispose]();
+  gate.touch(['c']);
+  expect(['a', 'b', 'c', 'd'].map((key) => gate.touchedSince(begun, key))).toEqual([false, true, true, false]);
+  expect(gate.touchedSince(before, 'd')).toBe(true);
+  second[Symbol.dispose]();
+  gate.touch(['d']);
+  using _third = gate.watch();
+  expect(gate.touchedSince(gate.sequence, 'd')).toBe(false);
+  expect(gate.touchedSince(begun, 'b')).toBe(true);
 });
 
 test('turns are taken one after the other, in the order in which they were asked for, and one that fails ends as well', async () => {

@@ -6,6 +6,8 @@ const KEYS_MIN = 50_000;
  * records that it has read were written by the stream since: what it holds of them may be older, and is read again (P3).
  */
 export class WriteGate {
+  /** Polls that read. What the stream writes while there is none need not be remembered. */
+  #watches = 0;
   /** The last sequence at which the stream wrote a key. Full, it becomes the older of the two, and the older is forgotten. */
   #touched = new Map<string, number>();
   #touchedBefore: ReadonlyMap<string, number> = new Map();
@@ -41,6 +43,18 @@ export class WriteGate {
     return leave;
   }
 
+  /** A poll begins to read, until this is disposed of: points from now on can be asked about. */
+  watch(): Disposable {
+    if (this.#watches++ === 0) this.#forgotten = this.#begun = this.#sequence;
+    return {
+      [Symbol.dispose]: () => {
+        if (--this.#watches > 0) return;
+        this.#touched = new Map();
+        this.#touchedBefore = new Map();
+      },
+    };
+  }
+
   /** A point in the order of the stream's writes. */
   get sequence(): number {
     return this.#sequence;
@@ -49,6 +63,7 @@ export class WriteGate {
   /** The stream has written these. */
   touch(keys: Iterable<string>): void {
     this.#sequence++;
+    if (this.#watches === 0) return;
     for (const key of keys) this.#touched.set(key, this.#sequence);
     if (this.#touched.size < KEYS_MIN) return;
     this.#forgotten = this.#begun;
@@ -57,7 +72,7 @@ export class WriteGate {
     this.#touched = new Map();
   }
 
-  /** Whether the stream has written this record after that point, as far as is known. */
+  /** Whether the stream has written this record after that point, as far as is known. For who watches. */
   touchedSince(sequence: number, key: string): boolean {
     return sequence < this.#forgotten || (this.#touched.get(key) ?? this.#touchedBefore.get(key) ?? 0) > sequence;
   }
