@@ -24,7 +24,7 @@ export interface ApiRequest {
   readonly path: string;
   readonly body?: unknown;
   /** A body that is no JSON. */
-  readonly content?: { readonly type: string; readonly text: string };
+  readonly content?: { readonly type: string; readonly body: NonNullable<Exchange['body']> };
   /**
    * False for what may have been done though no reply came, and must not be done twice: it is tried once. `undone` for what must not
    * be done later than it was decided: it is tried again only when the org says at once that it has done nothing.
@@ -97,7 +97,7 @@ export function createClient(options: {
     session: Session,
   ): Promise<{ response: Response; exchanged: Exchange; asOfMs: number | null }> {
     const json =
-      request.body === undefined ? undefined : { type: 'application/json; charset=UTF-8', text: JSON.stringify(request.body) };
+      request.body === undefined ? undefined : { type: 'application/json; charset=UTF-8', body: JSON.stringify(request.body) };
     const content = request.content ?? json;
     const exchanged: Exchange = {
       method: request.method,
@@ -110,7 +110,7 @@ export function createClient(options: {
         ...(content === undefined ? {} : { 'content-type': content.type }),
         ...request.headers,
       },
-      ...(content === undefined ? {} : { body: content.text }),
+      ...(content === undefined ? {} : { body: content.body }),
       about: request.about,
       timeoutMs: config.requestTimeoutSeconds * 1000,
       signal: request.signal,

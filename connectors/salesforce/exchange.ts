@@ -7,7 +7,7 @@ export interface Exchange {
   readonly method: Method;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
   /** What is being done, for errors. Never holds the URL's query: it may carry values. */
   readonly about: string;
   readonly timeoutMs: number;

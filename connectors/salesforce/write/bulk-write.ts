@@ -1,9 +1,17 @@
 import { RequestRefusedError, retrying, TruncatedReplyError } from '@tidemark/core';
 import { lostField } from './collections.ts';
-import { columnsOf, emptiedBy, type JobColumn, JobResults, jobColumns, lineOf } from './ingest-csv.ts';
+import {
+  columnsOf,
+  emptiedBy,
+  type JobColumn,
+  JobResults,
+  jobColumns,
+  LineBuffer,
+  lineOf,
+  type SetColumn,
+} from './ingest-csv.ts';
 import { awaitJob, type IngestContext, type JobOperation, type JobState, resultFile, uploadJob } from './ingest-job.ts';
 import { isWorthFewer, type Outcome, type Outgoing } from './outcome.ts';
-import type { WriteColumn } from './write-plan.ts';
 import { writtenText } from './write-values.ts';
 
 /** Raw bytes in a job: 150 MB are allowed, after they have been encoded in base64. UTF-8 takes up to three bytes a character. */
@@ -38,10 +46,12 @@ export function* jobFiles(
 ) {
   const columns = operation === 'delete' ? [] : columnsOf(records, plan.columns);
   const keyName = operation === 'upsert' || operation === 'insert' ? plan.key!.name : 'Id';
-  const alike = new Map<string, { readonly emptied: ReadonlySet<WriteColumn>; readonly records: Outgoing[] }>();
+  const lookups = columns.filter(({ column }) => column.parent !== null);
+  if (lookups.length === 0) return yield* files(records, jobColumns(keyName, columns, new Set()));
+  const alike = new Map<string, { readonly emptied: ReadonlySet<SetColumn>; readonly records: Outgoing[] }>();
   for (const record of records) {
-    const emptied = emptiedBy(record, columns);
-    const name = emptied.map(({ path }) => path).join();
+    const emptied = emptiedBy(record, lookups);
+    const name = emptied.map(({ at }) => at).join();
     const group = alike.get(name) ?? { emptied: new Set(emptied), records: [] };
     alike.set(name, group);
     group.records.push(record);
@@ -56,18 +66,23 @@ export function* jobFiles(
 /** Files of no more than a job takes. Records that no CSV can say are in none. */
 function* files(records: readonly Outgoing[], columns: readonly JobColumn[]) {
   const header = columns.map(({ name }) => name);
-  let lines: string[] = [];
+  const begun = () => {
+    const lines = new LineBuffer();
+    lines.add(`${header.join(',')}\n`);
+    return lines;
+  };
+  let lines = begun();
   let inJob: Outgoing[] = [];
   let characters = 0;
-  const file = () => ({ csv: `${header.join(',')}\n${lines.join('')}`, inJob, header });
+  const file = () => ({ csv: lines.bytes(), inJob, header });
   for (const record of records) {
     const line = lineOf(record, columns);
     if (line === null) continue;
     if (characters + line.length > charactersInJob && inJob.length > 0) {
       yield file();
-      [lines, inJob, characters] = [[], [], 0];
+      [lines, inJob, characters] = [begun(), [], 0];
     }
-    lines.push(line);
+    lines.add(line);
     inJob.push(record);
     characters += line.length;
   }
@@ -78,13 +93,16 @@ async function runJob(
   ingest: IngestContext,
   operation: JobOperation,
   header: readonly string[],
-  csv: string,
+  csv: Uint8Array<ArrayBuffer>,
   records: readonly Outgoing[],
   outcomes: Map<Outgoing, Outcome>,
   signal: AbortSignal,
 ): Promise<boolean> {
   const id = await uploadJob(ingest, operation, csv, signal);
   if (id === null) return false;
+  // The org works meanwhile.
+  const keys = records.map(({ key }) => writtenText(key)!);
+  const results = new JobResults(`Bulk job ${id}`, keys);
   const job = await awaitJob(ingest, id, signal, records.length);
   refuseWrongHeader(ingest, job);
   const { context } = ingest;
@@ -93,11 +111,11 @@ async function runJob(
     context.log.warn({ connection: context.connection, job: id, state, errorMessage }, 'a Bulk job did not come to its end');
   }
   const policy = { clock: context.clock, random: context.random, policy: resultRetry, signal };
-  const results = await retrying(() => readJob(ingest, operation, header, job, signal), policy);
+  await retrying(() => readJob(ingest, operation, header, job, results, signal), policy);
   await ingest.memory?.set(null);
   const processed = job.numberRecordsProcessed ?? 0;
-  for (const record of records) {
-    const told = results.of(writtenText(record.key)!);
+  for (const [index, record] of records.entries()) {
+    const told = results.of(index);
     // An update that is not among the failed has been done, when the job has got to all.
     const outcome =
       told ?? (operation === 'update' || operation === 'delete' ? doneWhenAll(processed === records.length) : undefined);
@@ -113,9 +131,9 @@ async function readJob(
   operation: JobOperation,
   header: readonly string[],
   { id, numberRecordsProcessed = 0, numberRecordsFailed = 0 }: JobState,
+  results: JobResults,
   signal: AbortSignal,
-): Promise<JobResults> {
-  const results = new JobResults(`Bulk job ${id}`);
+): Promise<void> {
   const succeeded = numberRecordsProcessed - numberRecordsFailed;
   if (succeeded < 0) throw new TruncatedReplyError(`Bulk job ${id} tells of more failures than records`);
   if (numberRecordsFailed > 0) {
@@ -125,7 +143,6 @@ async function readJob(
   if (succeeded > 0 && (operation === 'upsert' || operation === 'insert')) {
     await results.read(resultFile(ingest, id, 'successfulResults', signal), 'successful', header, succeeded);
   }
-  return results;
 }
 
 function isForRest(outcome: Outcome, { to }: IngestContext): boolean {

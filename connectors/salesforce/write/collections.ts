@@ -2,7 +2,7 @@ import { SchemaChangedError, TruncatedReplyError } from '@tidemark/core';
 import type { Client } from '../client.ts';
 import type { To } from '../config.ts';
 import { salesforceCode } from '../errors.ts';
-import { type Outcome, type Outgoing, refusedWith } from './outcome.ts';
+import { type Outcome, type Outgoing, refusedWith, valuesOf } from './outcome.ts';
 import type { Operation, WritePlan } from './write-plan.ts';
 
 /** REST API Developer Guide, "sObject Collections": so many records, of which each has an answer of its own. */
@@ -98,11 +98,11 @@ export async function deleteCollection(
   return outcomesOf(reply.body, ids.length, about, false);
 }
 
-function bodyOf({ key, values }: Outgoing, { object, key: keyField }: WritePlan, operation: Operation): object {
+function bodyOf(record: Outgoing, { object, key: keyField, columns }: WritePlan, operation: Operation): object {
   const body: Record<string, unknown> = { attributes: { type: object } };
-  if (operation === 'update') body.Id = key;
-  else if (keyField !== null) body[keyField.name] = key;
-  for (const [{ parent, field, path }, value] of values) {
+  if (operation === 'update') body.Id = record.key;
+  else if (keyField !== null) body[keyField.name] = record.key;
+  for (const [{ parent, field, path }, value] of valuesOf(record, columns)) {
     if (parent === null) body[path] = value;
     else if (value === null) body[parent.idField] = null;
     else body[parent.relationship] = { [field.name]: value };

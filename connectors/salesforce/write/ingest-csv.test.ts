@@ -43,14 +43,15 @@ second","2003-04-01"
 
 test('a file with fewer rows than the job told, or cut in the middle, is not whole (P13)', async () => {
   const csv = '"sf__Id","sf__Created",Key__c\n"a01","true","a"\n"a02","false","b"\n';
-  const results = new JobResults('job');
+  const results = new JobResults('job', ['a', 'b', 'c', 'b']);
   await expect(results.read(bytesOf(csv), 'successful', ['Key__c'], 3)).rejects.toThrow(TruncatedReplyError);
   await expect(read('successful', ['Key__c'], csv.slice(0, -1))).rejects.toThrow(TruncatedReplyError);
   await results.read(bytesOf(csv), 'successful', ['Key__c'], 2);
-  expect([results.of('a'), results.of('b'), results.of('c')]).toEqual([
+  expect([0, 1, 2, 3].map((index) => results.of(index))).toEqual([
     { ok: true, created: true },
     { ok: true, created: false },
     undefined,
+    { ok: true, created: false },
   ]);
 });
 

@@ -39,19 +39,19 @@ export interface JobColumn {
  * The columns of a job of records that empty the same lookups. How a lookup is emptied by its parent's external id nobody documents:
  * there the lookup itself is the column.
  */
-export function jobColumns(keyName: string, columns: readonly WriteColumn[], emptied: ReadonlySet<WriteColumn>): JobColumn[] {
+export function jobColumns(keyName: string, columns: readonly SetColumn[], emptied: ReadonlySet<SetColumn>): JobColumn[] {
   return [
     { name: keyName, cell: ({ key }) => cellOf(key) },
-    ...columns.map((column) => ({
-      name: emptied.has(column) ? column.parent!.idField : column.path,
-      cell: ({ values }: Outgoing) => cellOf(values.get(column)),
+    ...columns.map((set) => ({
+      name: emptied.has(set) ? set.column.parent!.idField : set.column.path,
+      cell: ({ values }: Outgoing) => cellOf(values[set.at]),
     })),
   ];
 }
 
 /** Lookups by the parent's external id that a record empties. */
-export function emptiedBy({ values }: Outgoing, columns: readonly WriteColumn[]): WriteColumn[] {
-  return columns.filter((column) => column.parent !== null && values.get(column) === null);
+export function emptiedBy({ values }: Outgoing, lookups: readonly SetColumn[]): SetColumn[] {
+  return lookups.filter(({ at }) => values[at] === null);
 }
 
 /** One line of CSV with its end; null when the Bulk API cannot take this record. */
@@ -65,9 +65,35 @@ export function lineOf(record: Outgoing, columns: readonly JobColumn[]): string 
   return line.length > recordCharactersMax ? null : `${line}\n`;
 }
 
+/** A column that at least one record sets, and where its values stand. */
+export interface SetColumn {
+  readonly column: WriteColumn;
+  readonly at: number;
+}
+
 /** Columns that at least one of the records sets, in the plan's order. */
-export function columnsOf(records: readonly Outgoing[], columns: readonly WriteColumn[]): WriteColumn[] {
-  return columns.filter((column) => records.some(({ values }) => values.has(column)));
+export function columnsOf(records: readonly Outgoing[], columns: readonly WriteColumn[]): SetColumn[] {
+  return columns.map((column, at) => ({ column, at })).filter(({ at }) => records.some(({ values }) => values[at] !== undefined));
+}
+
+/** Lines as bytes: a text of many megabytes would be kept as its lines, each by itself, until it is sent. */
+export class LineBuffer {
+  #bytes = Buffer.allocUnsafe(64 * 1024);
+  #filled = 0;
+
+  add(line: string): void {
+    const most = this.#filled + line.length * 3;
+    if (most > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, most));
+      this.#bytes.copy(larger, 0, 0, this.#filled);
+      this.#bytes = larger;
+    }
+    this.#filled += this.#bytes.write(line, this.#filled);
+  }
+
+  bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#filled);
+  }
 }
 
 const created: Outcome = { ok: true, created: true };
@@ -94,8 +120,7 @@ export async function readResults(
       return spans[at]! < 0 ? '' : buffer.toString('utf8', spans[at]!, spans[at + 1]!);
     };
     for (let row = 0; row < rowCount; row++) {
-      const told = cell(row, 1);
-      take(cell(row, 2), kind === 'failed' ? readError(told) : told === 'true' ? created : updated);
+      take(cell(row, 2), kind === 'failed' ? readError(cell(row, 1)) : cell(row, 1) === 'true' ? created : updated);
     }
     rows += rowCount;
     release();
@@ -115,13 +140,22 @@ function readError(told: string): Outcome {
   );
 }
 
-/** What became of the records of a job, by the key's cell. */
+/** What became of the records of a job. Results name them by the key's cell, and come in an order of their own. */
 export class JobResults {
-  readonly #outcomes = new Map<string, Outcome>();
   readonly #about: string;
+  readonly #indexes = new Map<string, number>();
+  /** Further records with a key: an insert may have such. */
+  readonly #twins = new Map<string, number[]>();
+  readonly #outcomes: (Outcome | undefined)[];
 
-  constructor(about: string) {
+  /** @param keys  of the records, in their order */
+  constructor(about: string, keys: readonly string[]) {
     this.#about = about;
+    this.#outcomes = keys.map(() => undefined);
+    for (const [index, key] of keys.entries()) {
+      if (!this.#indexes.has(key)) this.#indexes.set(key, index);
+      else this.#twins.set(key, [...(this.#twins.get(key) ?? []), index]);
+    }
   }
 
   /** @throws {TruncatedReplyError} the file holds fewer rows than the job told. */
@@ -131,11 +165,18 @@ export class JobResults {
     header: readonly string[],
     announced: number,
   ): Promise<void> {
-    const count = await readResults(bytes, kind, header, (key, outcome) => this.#outcomes.set(key, outcome));
+    const count = await readResults(bytes, kind, header, (key, outcome) => this.#put(key, outcome));
     if (count !== announced) throw new TruncatedReplyError(`${this.#about}: ${count} results came, ${announced} were announced`);
   }
 
-  of(key: string): Outcome | undefined {
-    return this.#outcomes.get(key);
+  #put(key: string, outcome: Outcome): void {
+    const index = this.#indexes.get(key);
+    if (index === undefined) return;
+    this.#outcomes[index] = outcome;
+    if (this.#twins.size > 0) for (const twin of this.#twins.get(key) ?? []) this.#outcomes[twin] = outcome;
+  }
+
+  of(index: number): Outcome | undefined {
+    return this.#outcomes[index];
   }
 }

@@ -42,7 +42,7 @@ export type JobOperation = 'insert' | 'update' | 'upsert' | 'delete';
 export async function uploadJob(
   ingest: IngestContext,
   operation: JobOperation,
-  csv: string,
+  csv: Uint8Array<ArrayBuffer>,
   signal: AbortSignal,
 ): Promise<string | null> {
   for (let attempt = 1; ; attempt++) {
@@ -87,9 +87,14 @@ async function createJob(
   }
 }
 
-async function upload({ client, plan }: IngestContext, id: string, csv: string, signal: AbortSignal): Promise<void> {
+async function upload(
+  { client, plan }: IngestContext,
+  id: string,
+  csv: Uint8Array<ArrayBuffer>,
+  signal: AbortSignal,
+): Promise<void> {
   const about = `uploading ${plan.object} records to Bulk job ${id}`;
-  const content = { type: 'text/csv', text: csv };
+  const content = { type: 'text/csv', body: csv };
   await client.request({ method: 'PUT', path: `/jobs/ingest/${id}/batches`, content, repeatable: false, about, signal });
   try {
     await setState(client, id, 'UploadComplete', about, signal);

@@ -6,8 +6,16 @@ export interface Outgoing {
   readonly change: Change;
   /** What identifies it in the call: the external id's value, or the record's Id. Null for inserts and what is new. */
   readonly key: unknown;
-  /** Columns that are sent, in their written form; what is absent is left alone. */
-  readonly values: ReadonlyMap<WriteColumn, unknown>;
+  /** Of the plan's columns, in their order and in their written form; what is undefined is left alone. */
+  readonly values: readonly unknown[];
+}
+
+/** The columns that a record sets, and to what. */
+export function* valuesOf(
+  { values }: Pick<Outgoing, 'values'>,
+  columns: readonly WriteColumn[],
+): Generator<[WriteColumn, unknown]> {
+  for (const [i, column] of columns.entries()) if (values[i] !== undefined) yield [column, values[i]];
 }
 
 /** What the org did with one record. */

@@ -16,7 +16,7 @@ import { type JsonRecord, valueAt } from '../queries.ts';
 import { fromRest } from '../values.ts';
 import { findRecords, foldKey } from './find-records.ts';
 import type { JobOperation } from './ingest-job.ts';
-import { type Outcome, type Outgoing, refusedWith } from './outcome.ts';
+import { type Outcome, type Outgoing, refusedWith, valuesOf } from './outcome.ts';
 import { callsToSend, type OrgWrites } from './record-sender.ts';
 import { sameAsStored } from './same-as-stored.ts';
 import type { WriteColumn, WritePlan } from './write-plan.ts';
@@ -71,7 +71,8 @@ export class PreviewedOrg implements OrgWrites {
     return records.map((record) => this.#send(operation, record));
   }
 
-  #send(operation: JobOperation, { change, key, values }: Outgoing): Outcome {
+  #send(operation: JobOperation, record: Outgoing): Outcome {
+    const { change, key } = record;
     const folded = this.#plan.key === null ? null : this.#fold(change.key);
     const current = operation === 'insert' || folded === null ? undefined : this.#records.get(folded)?.[0];
     if (operation === 'delete') {
@@ -82,7 +83,8 @@ export class PreviewedOrg implements OrgWrites {
     if (operation === 'update' && current === undefined && !this.#blind) {
       return refusedWith('NOT_FOUND', `there is no ${this.#plan.object} record ${String(key)}`);
     }
-    const all = [...values].map(([column, value]) => ({ column, value, after: change.row![column.name]! }));
+    const values = [...valuesOf(record, this.#plan.columns)];
+    const all = values.map(([column, value]) => ({ column, value, after: change.row![column.name]! }));
     const differing =
       current === undefined
         ? all
@@ -116,7 +118,7 @@ export class PreviewedOrg implements OrgWrites {
   }
 }
 
-function merged(current: JsonRecord | undefined, values: ReadonlyMap<WriteColumn, unknown>): JsonRecord {
+function merged(current: JsonRecord | undefined, values: readonly [WriteColumn, unknown][]): JsonRecord {
   const record: Record<string, unknown> = { Id: 'new', ...current };
   for (const [{ path }, value] of values) {
     const [head, tail] = path.split('.') as [string, string | undefined];

@@ -60,6 +60,7 @@ export class RecordSender implements OrgWrites {
     const done = bulk ? await writeByBulk(this.#ingest, operation, byParent(plan, records), signal) : null;
     if (bulk && done === null) this.#bulkKnowsObject = false;
     const left = done === null ? records : records.filter((record) => !done.has(record));
+    if (done !== null && left.length === 0) return records.map((record) => done.get(record)!);
     const sent = await sendPatiently(left, {
       context: this.#context,
       callMax: to.recordsPerCall,
@@ -121,8 +122,8 @@ function byParent(plan: WritePlan, records: readonly Outgoing[]): readonly Outgo
 
 /** Records with the same parents lock each other. */
 function parentsOf({ columns }: WritePlan, { key, values }: Outgoing): string {
-  const parents = columns.filter(isLookup);
-  return parents.length === 0 ? String(key) : parents.map((column) => String(values.get(column) ?? '')).join('\n');
+  const parents = columns.flatMap((column, i) => (isLookup(column) ? [String(values[i] ?? '')] : []));
+  return parents.length === 0 ? String(key) : parents.join('\n');
 }
 
 const isLookup = ({ field, parent }: WriteColumn) => parent !== null || field.type === 'reference';

@@ -17,10 +17,14 @@ const rows = (count: number, more: object = {}) =>
 const insert = (object: string, ...records: object[]) =>
   org.emulator.org.write((transaction) => records.map((record) => transaction.insert(object, record as never).id));
 
+/** What a request says: JSON is a text, the file of a job comes as bytes. */
+const textOf = (init: RequestInit | undefined) =>
+  typeof init?.body === 'string' || Buffer.isBuffer(init?.body) ? String(init.body) : '';
+
 /** The org behind a machine that refuses a whole call when it finds the word in it. */
 const refusing = (word: string, status: number, errorCode: string): typeof fetch => {
   return async (input, init) =>
-    typeof init?.body === 'string' && init.body.includes(word)
+    textOf(init).includes(word)
       ? new Response(JSON.stringify([{ errorCode, message: `cannot take ${word}` }]), {
           status,
           headers: { date: new Date().toUTCString() },
@@ -262,8 +266,8 @@ const refusingOne: typeof fetch = async (input, init) => {
 /** The org after an admin renamed a field: it is described as it was. */
 function renaming(from: string, to: string): typeof fetch {
   return async (input, init) => {
-    const body = typeof init?.body === 'string' ? init.body.replaceAll(from, to) : undefined;
-    const response = await fetch(input, body === undefined ? init : { ...init, body });
+    const body = textOf(init).replaceAll(from, to);
+    const response = await fetch(input, body === '' ? init : { ...init, body });
     if (!/composite|jobs/.test(String(input))) return response;
     return new Response((await response.text()).replaceAll(to, from) || null, response);
   };
@@ -272,7 +276,7 @@ function renaming(from: string, to: string): typeof fetch {
 test(`a lookup is emptied by its own name, since by its parent's external id nobody says how ${evidence('documented', 'REST API Developer Guide and Bulk API 2.0 Developer Guide name parents by external id, and clear fields by null or #N/A')}`, async () => {
   const sent: string[] = [];
   const watching: typeof fetch = (input, init) => {
-    if (typeof init?.body === 'string') sent.push(init.body);
+    sent.push(textOf(init));
     return fetch(input, init);
   };
   for (const bulkAbove of [0, 1000]) {

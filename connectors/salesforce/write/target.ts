@@ -22,7 +22,7 @@ import { lacksParent, type Outcome, type Outgoing } from './outcome.ts';
 import { PreviewedOrg } from './previewed-org.ts';
 import { type OrgWrites, RecordSender } from './record-sender.ts';
 import { sameAsStored } from './same-as-stored.ts';
-import { type Operation, planWrites, type WriteColumn, type WritePlan } from './write-plan.ts';
+import { type Operation, planWrites, type WritePlan } from './write-plan.ts';
 import { toWrite, writtenText } from './write-values.ts';
 
 export interface TargetParts extends Pick<CollectionsContext, 'client' | 'momentary'> {
@@ -99,7 +99,7 @@ export class SalesforceTarget implements Target {
     const there: Outgoing[] = [];
     for (const change of changes) {
       const records = found.get(this.#fold(change)) ?? [];
-      if (records.length === 1) there.push({ change, key: String(records[0]!.Id), values: new Map() });
+      if (records.length === 1) there.push({ change, key: String(records[0]!.Id), values: [] });
       else if (records.length === 0) results.set(change, { status: 'unchanged' });
       else results.set(change, ambiguous(change, this.#plan, records.length));
     }
@@ -119,12 +119,11 @@ export class SalesforceTarget implements Target {
     if (this.#needsCurrent) await this.#sortByCurrent(records, groups, results, signal);
     else groups[operation].push(...records);
     for (const group of ['update', 'upsert', 'insert'] as const) {
-      for (const [record, outcome] of await this.#send(group, groups[group], signal)) {
+      const outcomes = await this.#send(group, groups[group], signal);
+      for (const [i, { change }] of groups[group].entries()) {
+        const outcome = outcomes[i]!;
         const status = group === 'insert' || (outcome.ok && outcome.created) ? 'created' : 'updated';
-        results.set(
-          record.change,
-          outcome.ok ? { status, ...(outcome.id !== undefined && { id: outcome.id }) } : refused(outcome),
-        );
+        results.set(change, outcome.ok ? { status, ...(outcome.id !== undefined && { id: outcome.id }) } : refused(outcome));
       }
     }
   }
@@ -157,7 +156,7 @@ export class SalesforceTarget implements Target {
       else repeated.add(change).add(twin);
     }
     for (const change of changes) {
-      const values = new Map<WriteColumn, unknown>();
+      const values: unknown[] = [];
       const reason = repeated.has(change)
         ? {
             code: 'DUPLICATE_VALUE',
@@ -172,13 +171,12 @@ export class SalesforceTarget implements Target {
     return records;
   }
 
-  #readValues(change: Change, values: Map<WriteColumn, unknown>): { code: string; message: string } | null {
+  #readValues(change: Change, values: unknown[]): { code: string; message: string } | null {
     for (const column of this.#plan.columns) {
       const value = change.row![column.name];
-      if (value === undefined) continue;
-      const written = toWrite(value, column);
+      const written = value === undefined ? leftAlone : toWrite(value, column);
       if (!written.ok) return { code: 'VALUE_REFUSED', message: written.message };
-      values.set(column, written.value);
+      values.push(written.value);
     }
     return null;
   }
@@ -223,12 +221,11 @@ export class SalesforceTarget implements Target {
       const [current, ...others] = found.get(this.#fold(change)) ?? [];
       if (others.length > 0) results.set(change, ambiguous(change, this.#plan, others.length + 1));
       else if (current !== undefined) {
-        const sent = new Map(
-          [...values].filter(
-            ([column, value]) => !column.createOnly && !(compare && sameAsStored(value, valueAt(current, column.path), column)),
-          ),
-        );
-        if (sent.size === 0) results.set(change, { status: 'unchanged' });
+        const sent = columns.map((column, i) => {
+          const leave = column.createOnly || (compare && sameAsStored(values[i], valueAt(current, column.path), column));
+          return leave ? undefined : values[i];
+        });
+        if (sent.every((value) => value === undefined)) results.set(change, { status: 'unchanged' });
         else groups.update.push({ change, key: current.Id, values: sent });
       } else if (operation === 'upsert') groups.upsert.push(record);
       else {
@@ -239,14 +236,16 @@ export class SalesforceTarget implements Target {
   }
 
   /** Sends records; those whose parent comes to be with the others are sent again once it has. */
-  async #send(operation: Operation, records: readonly Outgoing[], signal: AbortSignal): Promise<Map<Outgoing, Outcome>> {
-    const outcomes = new Map<Outgoing, Outcome>();
-    const waitsForOwnKind = this.#plan.columns.some(({ parent }) => parent?.object === this.#plan.object);
-    for (let left = records; left.length > 0; ) {
-      for (const [i, outcome] of (await this.#org.send(operation, left, signal)).entries()) outcomes.set(left[i]!, outcome);
-      const orphans = left.filter((record) => lacksParent(outcomes.get(record)!));
-      if (!waitsForOwnKind || orphans.length === left.length) break;
-      left = orphans;
+  async #send(operation: Operation, records: readonly Outgoing[], signal: AbortSignal): Promise<readonly Outcome[]> {
+    if (records.length === 0) return [];
+    const outcomes = [...(await this.#org.send(operation, records, signal))];
+    if (!this.#plan.columns.some(({ parent }) => parent?.object === this.#plan.object)) return outcomes;
+    const orphansAmong = (indexes: readonly number[]) => indexes.filter((index) => lacksParent(outcomes[index]!));
+    let sent = [...records.keys()];
+    for (let left = orphansAmong(sent); left.length > 0 && left.length < sent.length; left = orphansAmong(sent)) {
+      const again = left.map((index) => records[index]!);
+      for (const [i, outcome] of (await this.#org.send(operation, again, signal)).entries()) outcomes[left[i]!] = outcome;
+      sent = left;
     }
     return outcomes;
   }
@@ -311,6 +310,8 @@ export class SalesforceTarget implements Target {
 }
 
 const nothingKept: Commit = { epoch: 0, settle: async () => null };
+
+const leftAlone = { ok: true, value: undefined } as const;
 
 const numberTypes = new Set(['double', 'int', 'currency', 'percent', 'long']);
 
