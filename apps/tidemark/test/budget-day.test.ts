@@ -25,6 +25,33 @@ const polled = (table: string, every: string) => ({
   every,
 });
 
+interface Held {
+  readonly key: string;
+  readonly value: string | null;
+}
+
+/** Numbers that were written on one side, each higher than the one before, until the other side has the latest of each record. */
+class Owed {
+  readonly #latest = new Map<string, { readonly number: number; readonly sinceMs: number }>();
+  readonly #seen = new Map<string, number>();
+
+  changed(key: string, number: number, nowMs: number): void {
+    this.#latest.set(key, { number, sinceMs: this.#latest.get(key)?.sinceMs ?? nowMs });
+  }
+
+  /** For how long a record has been behind at most, as the other side holds them now. */
+  behindMs(held: readonly Held[], nowMs: number): number {
+    for (const { key, value } of held) {
+      const number = /^\d{1,3}$/.test(value ?? '') ? Number(value) : 0;
+      // What is older never comes after what is newer.
+      expect(number).toBeGreaterThanOrEqual(this.#seen.get(key) ?? 0);
+      this.#seen.set(key, number);
+      if (number === this.#latest.get(key)?.number) this.#latest.delete(key);
+    }
+    return Math.max(0, ...[...this.#latest.values()].map(({ sinceMs }) => nowMs - sinceMs));
+  }
+}
+
 test(`100,000 records, 5,000 calls a day: a day of live changes and a refresh fit, and live never starves ${allowance}`, {
   timeout: 240_000,
 }, async () => {
@@ -108,4 +135,79 @@ test(`another program uses everything up: the org refuses, nothing is lost, and 
   await world.passUntil(() => engine.liveStatus()[0]?.state === 'live', minute);
   await world.pass(minute);
   expect((await engine.status('leads'))[0]!.waiting).toBeNull();
+});
+
+test(`a database side that never rests: what it and the org tell is gathered while calls are short, and nothing stands still ${allowance}`, {
+  timeout: 240_000,
+}, async () => {
+  await using world = await DayWorld.open(1500, { fill: { Account: 20, Lead: 20 }, changeEvents: ['Account'] });
+  world.database.exec(`
+    PRAGMA journal_mode = WAL;
+    CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, phone TEXT, notes TEXT, crm_id TEXT UNIQUE)`);
+  const accounts = {
+    between: [
+      { connection: 'org', object: 'Account' },
+      { connection: 'db', table: 'customers', link: 'crm_id' },
+    ],
+    fields: { name: 'Name', phone: 'Phone', notes: 'Description' },
+    live: true,
+  };
+  const engine = await world.start({ accounts, leads: polled('leads', '5m') });
+  const [ids, leads] = [world.ids('Account'), world.ids('Lead')];
+  const customers = () =>
+    world.database.prepare('SELECT crm_id AS key, notes AS value FROM customers').all() as unknown as Held[];
+  const phones = () => world.rows('SELECT Id, Phone FROM Account').map(({ Id, Phone }) => ({ key: Id, value: Phone }) as Held);
+  await world.passUntil(() => customers().length === ids.length && world.runs.some(({ sync }) => sync === 'leads'));
+
+  const [toOrg, toDatabase] = [new Owed(), new Owed()];
+  const behindMs = () => {
+    const nowMs = world.clock.now();
+    return Math.max(toOrg.behindMs(phones(), nowMs), toDatabase.behindMs(customers(), nowMs));
+  };
+  const write = async (number: number) => {
+    const id = ids[(number * 7) % ids.length]!;
+    await world.edit('UPDATE customers SET phone = ? WHERE crm_id = ?', String(number), id);
+    toOrg.changed(id, number, world.clock.now());
+  };
+  const hours = 9;
+  let gathered = 0;
+  let longestMs = 0;
+  for (let at = 1; at <= hours * 30; at++) {
+    // 90 calls an hour, were each brought as it comes.
+    await write(at);
+    if (at % 5 === 0) {
+      const id = ids[(at * 3) % ids.length]!;
+      world.update('Account', id, { Description: String(at) });
+      toDatabase.changed(id, at, world.clock.now());
+    }
+    if (at % 10 === 0) world.update('Lead', leads[at % leads.length]!, { LastName: `poll ${at}` });
+    await world.pass(2 * minute);
+    // Hardly any time passes until both sides are equal, or it is said that changes are gathered.
+    await world.passUntil(async () => {
+      const ms = behindMs();
+      longestMs = Math.max(longestMs, ms);
+      if (ms === 0) return true;
+      const { waiting } = (await engine.status('accounts'))[0]!;
+      if (ms > 15 * minute || !waiting?.reason.includes('gathered')) return false;
+      gathered++;
+      return true;
+    }, 1000);
+    expect(longestMs).toBeLessThan(20 * minute);
+  }
+  expect(gathered).toBeGreaterThan(hours * 15);
+  const [budget] = await engine.budgets();
+  expect(budget!.share).toBe(750);
+  expect(budget!.byPriority.live).toBeLessThan(hours * 30);
+  expect(world.usedMost).toBeLessThan(750);
+  expect(world.refused).toBe(0);
+  // The others have theirs: 12 times an hour is what they ask for.
+  expect(world.runs.filter(({ sync }) => sync === 'leads').length).toBeGreaterThan(hours * 3);
+
+  for (let passed = 0; passed < 25; passed++) await world.pass(hour);
+  expect(behindMs()).toBe(0);
+  // Calls are ample again.
+  await write(999);
+  const writtenMs = world.clock.now();
+  await world.passUntil(() => behindMs() === 0, 1000);
+  expect(world.clock.now() - writtenMs).toBeLessThan(minute);
 });

@@ -18,6 +18,8 @@ import { loadConnectors } from '../src/connectors.ts';
 
 /** Names the waits that end a request that gets no answer: while there is one, a request is under way. */
 const DEADLINE_S = 149.123;
+/** A transaction of the engine's is open. */
+const SQLITE_BUSY = 5;
 /** Shorter waits are between attempts, and pass by themselves. */
 const SHORT_MS = 1000;
 
@@ -109,6 +111,11 @@ export class DayWorld implements AsyncDisposable {
     return new DayWorld(emulator, await openStore(':memory:'), beginMs);
   }
 
+  get database(): DatabaseSync {
+    this.#database ??= new DatabaseSync(join(this.#folder, 'copy.db'));
+    return this.#database;
+  }
+
   async start(syncs: object, budget?: object): Promise<Engine> {
     const { loginUrl, clientId, clientSecret, pubsubEndpoint } = this.emulator.credentials;
     const { connectors } = await loadConnectors();
@@ -132,6 +139,7 @@ export class DayWorld implements AsyncDisposable {
     const options = { config, store: this.#store, clock: this.clock, random: seededRandom(1), log, fetch: noting };
     const engine = new Engine(options);
     const { signal } = this.#stop;
+    for (const name of config.pairings.keys()) await engine.applySchema(name, signal);
     const ended = engine.start({ stop: signal, signal: new AbortController().signal, onRun: (run) => void this.runs.push(run) });
     this.#life = { engine, ended };
     return engine;
@@ -167,30 +175,45 @@ export class DayWorld implements AsyncDisposable {
     return this.emulator.limits.DailyApiRequests.used();
   }
 
+  /** Somebody writes to the copy, once the engine does not. */
+  async edit(sql: string, ...values: readonly (string | number)[]): Promise<void> {
+    await vi.waitUntil(
+      () => {
+        try {
+          return this.database.prepare(sql).run(...values);
+        } catch (error) {
+          if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return false;
+          throw error;
+        }
+      },
+      { timeout: 90_000, interval: 1 },
+    );
+  }
+
   update(object: string, id: string, values: Record<string, string>): void {
     this.emulator.org.write((transaction) => transaction.update(object, id, values));
   }
 
   ids(object: string): readonly string[] {
-    const found: string[] = [];
-    const query = this.emulator.org.query(`SELECT Id FROM ${object} ORDER BY Id`);
-    for (const row of query.page(0, 1_000_000, 'v62.0') as { Id: string }[]) found.push(row.Id);
-    return found;
+    return this.rows(`SELECT Id FROM ${object} ORDER BY Id`).map(({ Id }) => Id as string);
+  }
+
+  /** As the org holds them. */
+  rows(soql: string): readonly Record<string, unknown>[] {
+    return this.emulator.org.query(soql).page(0, 1_000_000, 'v62.0') as Record<string, unknown>[];
   }
 
   /** Of the copy: one column by key. */
   copied(table: string, column: string, id: string): unknown {
-    this.#database ??= new DatabaseSync(join(this.#folder, 'copy.db'));
-    return this.#database.prepare(`SELECT "${column}" AS value FROM "${table}" WHERE id = ?`).get(id)?.value;
+    return this.database.prepare(`SELECT "${column}" AS value FROM "${table}" WHERE id = ?`).get(id)?.value;
   }
 
   /** Records whose copy is not what the org holds, or is missing, or too much. */
   differences(object: string, table: string, fields: Readonly<Record<string, string>>): number {
     const columns = Object.keys(fields);
     const soql = `SELECT ${Object.values(fields).join(', ')} FROM ${object} ORDER BY Id`;
-    const truth = this.emulator.org.query(soql).page(0, 1_000_000, 'v62.0') as Record<string, unknown>[];
-    this.#database ??= new DatabaseSync(join(this.#folder, 'copy.db'));
-    const rows = this.#database.prepare(`SELECT ${columns.join(', ')} FROM "${table}"`).all();
+    const truth = this.rows(soql);
+    const rows = this.database.prepare(`SELECT ${columns.join(', ')} FROM "${table}"`).all();
     const byId = new Map(rows.map((row) => [row.id, row]));
     const differing = truth.filter((row) => {
       const copy = byId.get(row.Id as string);
