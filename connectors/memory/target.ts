@@ -5,6 +5,7 @@ import {
   type Commit,
   type DatasetSchema,
   decide,
+  type LastWrite,
   type Load,
   type LoadCommit,
   OwnershipLostError,
@@ -96,6 +97,11 @@ export class MemoryTarget implements Target {
       if (stored !== undefined && stored.deletedAtMs === null) found.set(key, stored.row);
     }
     return found;
+  }
+
+  async lastWrite(key: string): Promise<LastWrite | null> {
+    const { stampMs = null, deletedAtMs = null } = this.dataset.get(key) ?? {};
+    return stampMs === null ? null : { stampMs, deletedAtMs };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -1,4 +1,16 @@
-import type { Change, Clock, Commit, Load, LoadCommit, Row, SchemaChange, Target, TargetSpec, WriteResult } from '@tidemark/core';
+import type {
+  Change,
+  Clock,
+  Commit,
+  LastWrite,
+  Load,
+  LoadCommit,
+  Row,
+  SchemaChange,
+  Target,
+  TargetSpec,
+  WriteResult,
+} from '@tidemark/core';
 import type { Collection, Db } from 'mongodb';
 import type { MongodbTo } from './config.ts';
 import { Layout } from './layout.ts';
@@ -59,6 +71,11 @@ export class MongodbTarget implements Target {
       if (deletedAtMs === null) rows.set(key, row);
     }
     return rows;
+  }
+
+  async lastWrite(key: string): Promise<LastWrite | null> {
+    const { stampMs = null, deletedAtMs = null } = (await storedRows(await this.#written(), [key])).get(key) ?? {};
+    return stampMs === null ? null : { stampMs, deletedAtMs };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

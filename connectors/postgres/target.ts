@@ -2,6 +2,7 @@ import {
   type Change,
   type Commit,
   keyOf,
+  type LastWrite,
   type Load,
   type LoadCommit,
   newRow,
@@ -14,9 +15,9 @@ import {
 } from '@tidemark/core';
 import { lockSchema, PostgresCheckpoints } from './checkpoints.ts';
 import type { PostgresConfig, PostgresTo } from './config.ts';
-import { type Pool, query, transaction } from './driver.ts';
+import { type Pool, type QueryResult, query, transaction } from './driver.ts';
 import { NAME_BYTES_MAX } from './identifiers.ts';
-import { DELETED_AT, inScope, type Layout, scopeSettings } from './layout.ts';
+import { DELETED_AT, inScope, type Layout, STAMP, scopeSettings } from './layout.ts';
 import { openLoad } from './load.ts';
 import { makeChange, type Place, type Preparation, planTable, rememberColumns } from './prepare.ts';
 import type { LackingRight } from './rights.ts';
@@ -97,19 +98,8 @@ export class PostgresTarget implements Target {
   async read(keys: readonly string[]): Promise<ReadonlyMap<string, Row>> {
     const layout = await this.layout();
     const keyFields = this.#spec.schema.key;
-    const parts = keys.map((key) => keyTexts(key, layout.key, keyFields));
-    const names = layout.key.map(({ name }) => name).join(', ');
-    const arrays = layout.key.map(({ type }, i) => `$${i + 1}::${type.replace(/\(.*?\)/, '')}[]`);
-    const settings = scopeSettings(layout);
-    const { rows } = await transaction(this.#pool, { readOnly: true, settings }, (client) =>
-      query(
-        client,
-        `SELECT ${layout.columns.map(({ name }) => `t.${name}`).join(', ')} FROM ${layout.target} t
-         JOIN unnest(${arrays.join(', ')}) AS wanted (${names}) USING (${names})
-         WHERE true${layout.marks ? ` AND t.${DELETED_AT} IS NULL` : ''}${inScope(layout, 't')}`,
-        layout.key.map((_, i) => parts.map((part) => part[i])),
-      ),
-    );
+    const live = layout.marks ? ` AND t.${DELETED_AT} IS NULL` : '';
+    const rows = await this.#select(layout.columns.map(({ name }) => `t.${name}`).join(', '), keys, live);
     const found = new Map<string, Row>();
     for (const values of rows) {
       const row = newRow();
@@ -121,7 +111,33 @@ export class PostgresTarget implements Target {
     return found;
   }
 
+  async lastWrite(key: string): Promise<LastWrite | null> {
+    const { marks } = await this.layout();
+    const msOf = (column: string) => `(extract(epoch FROM ${column}) * 1000)::bigint`;
+    const [row] = await this.#select(`${msOf(`t.${STAMP}`)}, ${marks ? msOf(`t.${DELETED_AT}`) : 'NULL'}`, [key]);
+    const [stampMs, deletedAtMs] = row ?? [];
+    if (stampMs == null) return null;
+    return { stampMs: Number(stampMs), deletedAtMs: deletedAtMs == null ? null : Number(deletedAtMs) };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** Of the rows with these keys. @param further  what else has to be true of them */
+  async #select(what: string, keys: readonly string[], further = ''): Promise<QueryResult['rows']> {
+    const layout = await this.layout();
+    const parts = keys.map((key) => keyTexts(key, layout.key, this.#spec.schema.key));
+    const names = layout.key.map(({ name }) => name).join(', ');
+    const arrays = layout.key.map(({ type }, i) => `$${i + 1}::${type.replace(/\(.*?\)/, '')}[]`);
+    const { rows } = await transaction(this.#pool, { readOnly: true, settings: scopeSettings(layout) }, (client) =>
+      query(
+        client,
+        `SELECT ${what} FROM ${layout.target} t JOIN unnest(${arrays.join(', ')}) AS wanted (${names}) USING (${names})
+         WHERE true${further}${inScope(layout, 't')}`,
+        layout.key.map((_, i) => parts.map((part) => part[i])),
+      ),
+    );
+    return rows;
+  }
 
   #planned(): Promise<Preparation> {
     return transaction(this.#pool, { readOnly: true }, (client) => planTable(client, this.#place, this.#spec, this.checkpoints));

@@ -1,11 +1,21 @@
 import { existsSync } from 'node:fs';
-import type { Block, Change, DeleteRule, FieldValue, StreamChange, StreamWriteResult, WriteResult } from '@tidemark/core';
+import type {
+  Block,
+  Change,
+  DeleteRule,
+  FieldValue,
+  LastWrite,
+  StreamChange,
+  StreamWriteResult,
+  WriteResult,
+} from '@tidemark/core';
 import { applyChanges } from './apply-changes.ts';
 import { type CaptureFacts, describeCapture } from './capture/describe.ts';
 import { writingFor, writtenFor } from './capture/own-writes.ts';
 import { countMissing, differentPart, type ListDifference, missingPart, type Part } from './compare-load.ts';
 import { checkEpoch, Database, keepCheckpoint } from './database.ts';
 import { FaultError, rejectionOf } from './fault.ts';
+import { DELETED_AT, STAMP } from './identifiers.ts';
 import type { TableFacts, TableLayout } from './layout.ts';
 import { type Finished, type FinishRequest, finishLoad } from './merge.ts';
 import { type ReadRequest, type RowsRead, readRows } from './read-rows.ts';
@@ -61,6 +71,7 @@ export interface Handlers {
   applyStreamed(request: StreamedRequest): StreamWriteResult[];
   commitStreamed(request: StreamedCommit): void;
   readKeys(layout: TableLayout, keys: readonly string[]): [string, FieldValue[]][];
+  lastWrite(layout: TableLayout, key: string): LastWrite | null;
   beginLoad(identity: LoadIdentity): { position: string | null; rows: number };
   stage(identity: LoadIdentity, block: Block): StagedReject[];
   keepPage(identity: LoadIdentity, position: string): { rows: number };
@@ -250,6 +261,14 @@ export function createHandlers(path: string, busyTimeoutMs: number): Handlers {
         const row = bound === null ? undefined : (read.get(...bound) as unknown as SqlValue[] | undefined);
         return row === undefined ? [] : [[key, valuesOf(own.forms, row)]];
       });
+    },
+    lastWrite: (layout, key) => {
+      const own = statementsFor(layout);
+      const bound = boundKey(own, key);
+      const row = bound === null ? undefined : database.reader.prepare(own.find).get(...bound);
+      const { [STAMP]: stamp = null, [DELETED_AT]: deletedAt = null } = row ?? {};
+      if (stamp === null) return null;
+      return { stampMs: Date.parse(String(stamp)), deletedAtMs: deletedAt === null ? null : Date.parse(String(deletedAt)) };
     },
     beginLoad: (identity) => alone(() => begin(identity).kept),
     stage: (identity, block) => staging(() => loadOf(identity).stage(block)),

@@ -5,6 +5,7 @@ import {
   type Commit,
   type DeleteRule,
   InvariantError,
+  type LastWrite,
   type Load,
   type LoadCommit,
   newRow,
@@ -110,6 +111,10 @@ export class SqliteTarget implements Target {
         return [key, row];
       }),
     );
+  }
+
+  lastWrite(key: string): Promise<LastWrite | null> {
+    return this.#client.call('lastWrite', this.layout, key);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -2,7 +2,8 @@ import { RequestRefusedError } from '../base/errors.ts';
 import { scrub } from '../base/secrets.ts';
 import type { SyncConfig } from '../config/config.ts';
 import type { PairingConfig } from '../config/pairing.ts';
-import type { Source, Target } from '../model/connector.ts';
+import { NO_STAMP } from '../model/change.ts';
+import type { LastWrite, Source, Target } from '../model/connector.ts';
 import type { FieldValue, Row } from '../model/value.ts';
 import { isReady } from '../pipeline/prepare-target.ts';
 import type { Base } from '../pipeline/two-way/merge-record.ts';
@@ -27,8 +28,11 @@ export interface HeldRecord {
 
 export interface StoryEntry {
   readonly atMs: number;
-  /** An event of the source; what a merge has decided; what both sides agree on; a write and its reply that did not go well. */
-  readonly kind: 'event' | 'decision' | 'agreed' | 'refused';
+  /**
+   * An event of the source; what a merge has decided; what both sides agree on; the last that was written; a write and its reply that
+   * did not go well.
+   */
+  readonly kind: 'event' | 'decision' | 'agreed' | 'written' | 'refused';
   readonly title: string;
   readonly detail: string | null;
   readonly values: { readonly [name: string]: unknown };
@@ -76,8 +80,8 @@ export async function recordStory(name: string, key: string, parts: Parts, signa
   }
   const sync = parts.syncs.get(name);
   const { events, lookedThrough } = await eventsOf(sync, key, parts, signal);
-  const sides = await syncSides(sync, key, parts, signal);
-  return { sync: name, key, sides, story: newestFirst([...events, ...failures]), lookedThrough };
+  const { sides, written } = await syncSides(sync, key, parts, signal);
+  return { sync: name, key, sides, story: newestFirst([...events, ...written, ...failures]), lookedThrough };
 }
 
 /** @param story  of the same instant, in the order in which it happened */
@@ -92,15 +96,24 @@ async function linkOf(sync: string, key: string, { store }: Parts): Promise<Link
   return found[0] ?? null;
 }
 
-async function syncSides(sync: SyncConfig, key: string, { syncs, config }: Parts, signal: AbortSignal): Promise<HeldRecord[]> {
-  const { from, to } = endsOf(config, sync.name);
+interface KnownOfRecord {
+  readonly sides: readonly HeldRecord[];
+  readonly written: readonly StoryEntry[];
+}
+
+async function syncSides(sync: SyncConfig, key: string, { syncs, config }: Parts, signal: AbortSignal): Promise<KnownOfRecord> {
+  const ends = endsOf(config, sync.name);
+  const { from, to } = ends;
   try {
-    return await syncs.opening(sync, signal, async ({ source, target }) => [
-      await held(from, () => readSource(source, key, signal)),
-      await held(to, () => readTarget(target, key)),
-    ]);
+    return await syncs.opening(sync, signal, async ({ source, target }) => {
+      const left = await held(from, () => readSource(source, key, signal));
+      const right = await held(to, () => readTarget(target, key));
+      // What could not be read tells nothing of its writes either.
+      const last = right.error === null ? await target.lastWrite?.(key) : null;
+      return { sides: [left, right], written: last == null ? [] : writes(last, ends) };
+    });
   } catch (error) {
-    return [from, to].map((name) => unread(name, error));
+    return { sides: [from, to].map((name) => unread(name, error)), written: [] };
   }
 }
 
@@ -171,6 +184,18 @@ function refusals(failure: Failure): StoryEntry[] {
     values: row ?? {},
   };
   return attempts === 1 ? [last] : [first, last];
+}
+
+/**
+ * What a target knows of its last write by itself. The times are the source's: which run has written it, and when, is kept for no
+ * single record, since that would be one more write for each.
+ */
+function writes({ stampMs, deletedAtMs }: LastWrite, { from, to }: { from: string; to: string }): StoryEntry[] {
+  const entry = { kind: 'written', detail: null, values: {} } as const;
+  if (deletedAtMs !== null) return [{ ...entry, atMs: deletedAtMs, title: `marked as deleted in ${to}` }];
+  return stampMs === NO_STAMP
+    ? []
+    : [{ ...entry, atMs: stampMs, title: `last written to ${to}: as ${from} had it at this time` }];
 }
 
 function decision(

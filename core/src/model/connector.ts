@@ -309,6 +309,14 @@ export interface SchemaChange {
   readonly informational?: boolean;
 }
 
+/** What a target knows of a write beside the values. */
+export interface LastWrite {
+  /** The source's own stamp of what was written, and not the time of the write; `NO_STAMP` where the source keeps none. */
+  readonly stampMs: number;
+  /** When the record went, where `deletes: mark` has kept it. */
+  readonly deletedAtMs: number | null;
+}
+
 export interface Target extends AsyncDisposable {
   /** Most changes in one call of `write`. */
   readonly batchSizeMax: number;
@@ -343,6 +351,8 @@ export interface Target extends AsyncDisposable {
   beginLoad?(commit: LoadCommit, signal: AbortSignal): Promise<Load>;
   /** Rows by key as they stand, for `verify`; those that are absent or marked deleted are left out. */
   read?(keys: readonly string[]): Promise<ReadonlyMap<string, Row>>;
+  /** The last that a sync wrote of a record; null where none has, or nothing is left of it. Absent: it does not tell. */
+  lastWrite?(key: string): Promise<LastWrite | null>;
   /**
    * Fields in which a row that was read back is not what this one would have become here: a system that trims, rounds or spells in a
    * way of its own holds what was sent all the same. Absent: values are compared as they are.

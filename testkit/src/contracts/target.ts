@@ -266,6 +266,21 @@ function describeDeletes(create: CreateTarget, traits: TargetTraits): void {
     }),
   );
 
+  test('it tells of the last write by the stamp of the source, or says that it does not tell', () =>
+    withTarget(create, traits.marks === false ? 'mirror' : 'mark', async ({ write, fixture, target }) => {
+      if (target.lastWrite === undefined) return;
+      await write([upsert(contact('a', { Name: 'A' }), 1000), upsert(contact('b'), 1000)]);
+      expect(await target.lastWrite('a')).toEqual({ stampMs: 1000, deletedAtMs: null });
+      await write([upsert(contact('a', { Name: 'AA' }), 2000), upsert(contact('b', { Name: 'late' }), 500)]);
+      expect(await target.lastWrite('a')).toEqual({ stampMs: 2000, deletedAtMs: null });
+      expect(await target.lastWrite('b')).toEqual({ stampMs: 1000, deletedAtMs: null });
+      await write([remove('a', 3000)]);
+      expect(await target.lastWrite('a')).toEqual(traits.marks === false ? null : { stampMs: 3000, deletedAtMs: 3000 });
+      expect(await target.lastWrite('never was')).toBeNull();
+      await fixture.insertForeign?.(contact('own', { Name: 'mine' }), contactSchema);
+      expect(await target.lastWrite('own')).toBeNull();
+    }));
+
   test('ignore leaves the row alone (P4)', () =>
     withTarget(create, 'ignore', async ({ write, fixture }) => {
       await write([upsert(contact('a'), 1000)]);

@@ -17,14 +17,21 @@ async function run(): Promise<void> {
 
 const record = async (key: string) => (await api.ask('GET', `/api/v1/syncs/s/records/${encodeURIComponent(key)}`)).body;
 
-test('a record that both sides hold, with nothing to tell of it', async () => {
+test('a record that both sides hold, and what of the source was written last', async () => {
+  const stampMs = api.world.clock.at;
   await run();
   const { sides, story } = await record('1');
   expect(sides).toMatchObject([
     { name: 'src people', row: { id: '1', name: 'Ann' }, error: null },
     { name: 'dst copy', row: { id: '1', name: 'Ann' }, error: null },
   ]);
-  expect(story).toEqual([]);
+  const written = { kind: 'written', title: 'last written to dst copy: as src people had it at this time' };
+  expect(story).toMatchObject([{ ...written, atMs: stampMs }]);
+  api.world.put('1', 'Bea', 2);
+  const laterMs = api.world.clock.at;
+  expect((await record('1')).story).toMatchObject([{ ...written, atMs: stampMs }]);
+  await run();
+  expect((await record('1')).story).toMatchObject([{ ...written, atMs: laterMs }]);
 });
 
 test('a record that the target refuses: what it holds still, how often it was tried, and what to do', async () => {
@@ -38,6 +45,8 @@ test('a record that the target refuses: what it holds still, how often it was tr
   expect(story).toMatchObject([
     { kind: 'refused', title: expect.stringMatching(/2 tries/), detail: expect.stringContaining('poison: refused.') },
     { kind: 'refused', title: expect.stringMatching(/first time/) },
+    // What it holds still.
+    { kind: 'written', atMs: api.world.clock.at - 1 },
   ]);
 });
 

@@ -1,18 +1,24 @@
 import { Text, Timeline } from '@mantine/core';
-import { IconAlertTriangle, IconArrowsExchange, IconBolt, IconCircleCheck } from '@tabler/icons-react';
+import { IconAlertTriangle, IconArrowsExchange, IconBolt, IconCircleCheck, IconPencil } from '@tabler/icons-react';
 import type { RecordShape } from '@tidemark/core/api';
 import { NameValues } from '../../parts/NameValues.tsx';
 import { instantText } from '../../parts/texts.ts';
 import { ValueText } from '../../parts/ValueText.tsx';
 
-const icons = { event: IconBolt, decision: IconArrowsExchange, agreed: IconCircleCheck, refused: IconAlertTriangle };
+const icons = {
+  event: IconBolt,
+  decision: IconArrowsExchange,
+  agreed: IconCircleCheck,
+  written: IconPencil,
+  refused: IconAlertTriangle,
+};
 
 /** Events, decisions, writes and replies about one record, the newest first. */
 export function Story({ entries }: { entries: RecordShape['story'] }) {
   if (entries.length === 0) {
     return (
       <Text size="sm">
-        Nothing is kept of it: it was written without trouble, and its sync keeps no events (journal: keeps them).
+        Nothing is kept of it: its target does not tell of single writes, and its sync keeps no events (journal: keeps them).
       </Text>
     );
   }

@@ -51,8 +51,8 @@ export const record = z.object({
   ).describe('as each side holds it now'),
   story: listOf(
     z.object({
-      atMs: instant,
-      kind: z.enum(['event', 'decision', 'agreed', 'refused']),
+      atMs: instant.describe("of an event and of what was written: the source's own time"),
+      kind: z.enum(['event', 'decision', 'agreed', 'written', 'refused']),
       title: z.string(),
       detail: z.string().nullable(),
       values: fields,
