@@ -2,12 +2,8 @@ import { EventEmitter } from 'node:events';
 import type { Random } from '@tidemark/core';
 import type { Emulator } from '@tidemark/emulator';
 import type { Life, Scheduler } from '@tidemark/testkit/simulation';
-import {
-  type FetchRequest,
-  type FetchResponse,
-  faultOf,
-  type GrpcClient,
-} from '../../connectors/salesforce/stream/grpc-client.ts';
+import { type FetchRequest, faultOf, type GrpcClient } from '../../connectors/salesforce/stream/grpc-client.ts';
+import type { StreamMessage } from '../../connectors/salesforce/stream/transport.ts';
 import { authenticate } from '../../emulator/src/pubsub/authenticate.ts';
 import type { PubSubContext } from '../../emulator/src/pubsub/context.ts';
 import { grpcStatus, PubSubError } from '../../emulator/src/pubsub/errors.ts';
@@ -294,13 +290,11 @@ function statusOf(error: unknown): Status {
 
 const statusNames: Record<number, string> = Object.fromEntries(Object.entries(grpcStatus).map(([name, code]) => [code, name]));
 
-function asClient({ events, latestReplayId, pendingNumRequested }: ServerResponse): FetchResponse {
+function asClient({ events, latestReplayId, pendingNumRequested }: ServerResponse): StreamMessage {
+  const text = (replayId: Uint8Array) => Buffer.from(replayId).toString('base64');
   return {
-    events: events.map(({ event, replayId }) => ({
-      event: { ...event, payload: Buffer.from(event.payload) },
-      replayId: Buffer.from(replayId),
-    })),
-    latestReplayId: Buffer.from(latestReplayId),
-    pendingNumRequested,
+    events: events.map(({ event, replayId }) => ({ ...event, payload: Buffer.from(event.payload), replayId: text(replayId) })),
+    latest: latestReplayId.length === 0 ? null : text(latestReplayId),
+    pending: pendingNumRequested,
   };
 }

@@ -33,8 +33,9 @@ type Common = Omit<StreamEvent, 'op' | 'row' | 'untold' | 'stampMs'>;
 
 /** @param datasets  objects and platform events that somebody listens for */
 export function createDecoder(plans: EventPlans, datasets: readonly string[]): EventDecoder {
-  const wanted = new Set(datasets.map((name) => name.toLowerCase()));
-  const isWanted = (name: string) => wanted.has(name.toLowerCase());
+  // Nearly always it is spelled as it was asked for.
+  const wanted = new Set(datasets.flatMap((name) => [name, name.toLowerCase()]));
+  const isWanted = (name: string) => wanted.has(name) || wanted.has(name.toLowerCase());
 
   function decodeAvro(raw: RawEvent, position: string, signal: AbortSignal): StreamEvent | null | Promise<StreamEvent | null> {
     const avro = plans.schema(raw.schemaId);

@@ -1,6 +1,4 @@
-import type { FetchResponse } from './grpc-client.ts';
-
-type ConsumerEvent = FetchResponse['events'][number];
+import type { RawEvent, StreamMessage } from './transport.ts';
 
 /** Wire types (Protocol Buffers, "Encoding"). */
 const VARINT = 0;
@@ -22,48 +20,46 @@ export class FetchResponseReader {
   #schema = { bytes: empty, id: '' };
 
   /** @throws the bytes are no such message */
-  read(bytes: Buffer): FetchResponse {
+  read(bytes: Buffer): StreamMessage {
     this.#bytes = bytes;
     this.#at = 0;
-    const events: ConsumerEvent[] = [];
-    let latestReplayId = empty;
-    let pendingNumRequested = 0;
+    const events: RawEvent[] = [];
+    let latest: string | null = null;
+    let pending = 0;
     while (this.#at < bytes.length) {
       const tag = this.#varint();
-      if (tag === ((1 << 3) | LENGTH)) events.push(this.#event(this.#end()));
-      else if (tag === ((2 << 3) | LENGTH)) latestReplayId = this.#slice();
-      else if (tag === ((4 << 3) | VARINT)) pendingNumRequested = this.#varint() | 0;
+      if (tag === ((1 << 3) | LENGTH)) events.push(this.#consumerEvent(this.#end()));
+      else if (tag === ((2 << 3) | LENGTH)) latest = this.#replayId() || null;
+      else if (tag === ((4 << 3) | VARINT)) pending = this.#varint() | 0;
       else this.#skip(tag);
     }
-    return { events, latestReplayId, pendingNumRequested };
+    return { events, latest, pending };
   }
 
-  #event(end: number): ConsumerEvent {
-    let event: ConsumerEvent['event'] = { id: '', schemaId: '', payload: empty };
-    let replayId = empty;
-    while (this.#at < end) {
-      const tag = this.#varint();
-      if (tag === ((1 << 3) | LENGTH)) event = this.#producerEvent(this.#end());
-      else if (tag === ((2 << 3) | LENGTH)) replayId = this.#slice();
-      else this.#skip(tag);
-    }
-    this.#checkAt(end);
-    return { event, replayId };
-  }
-
-  #producerEvent(end: number): ConsumerEvent['event'] {
+  #consumerEvent(end: number): RawEvent {
+    let replayId = '';
     let id = '';
     let schemaId = '';
     let payload = empty;
     while (this.#at < end) {
       const tag = this.#varint();
-      if (tag === ((1 << 3) | LENGTH)) id = this.#text();
-      else if (tag === ((2 << 3) | LENGTH)) schemaId = this.#schemaId();
-      else if (tag === ((3 << 3) | LENGTH)) payload = this.#slice();
-      else this.#skip(tag);
+      if (tag === ((2 << 3) | LENGTH)) replayId = this.#replayId();
+      else if (tag === ((1 << 3) | LENGTH)) {
+        const eventEnd = this.#end();
+        id = schemaId = '';
+        payload = empty;
+        while (this.#at < eventEnd) {
+          const part = this.#varint();
+          if (part === ((1 << 3) | LENGTH)) id = this.#text();
+          else if (part === ((2 << 3) | LENGTH)) schemaId = this.#schemaId();
+          else if (part === ((3 << 3) | LENGTH)) payload = this.#slice();
+          else this.#skip(part);
+        }
+        this.#checkAt(eventEnd);
+      } else this.#skip(tag);
     }
     this.#checkAt(end);
-    return { id, schemaId, payload };
+    return { replayId, id, schemaId, payload };
   }
 
   #schemaId(): string {
@@ -78,6 +74,14 @@ export class FetchResponseReader {
   #text(): string {
     const end = this.#end();
     const text = this.#bytes.toString('utf8', this.#at, end);
+    this.#at = end;
+    return text;
+  }
+
+  /** Opaque bytes, as text. */
+  #replayId(): string {
+    const end = this.#end();
+    const text = this.#bytes.toString('base64', this.#at, end);
     this.#at = end;
     return text;
   }

@@ -3,22 +3,14 @@ import type { ClientDuplexStream, ServiceClientConstructor, ServiceDefinition, S
 import { isLoopback } from '../config.ts';
 import type { Session } from '../login-flows.ts';
 import { FetchResponseReader } from './fetch-response.ts';
-import { StreamFault } from './transport.ts';
+import { StreamFault, type StreamMessage } from './transport.ts';
 
-/** Messages as proto-loader makes them of `pubsub_api.proto`. */
+/** As proto-loader makes it of `pubsub_api.proto`. */
 export interface FetchRequest {
   readonly topicName: string;
   readonly replayPreset?: 'LATEST' | 'EARLIEST' | 'CUSTOM';
   readonly replayId?: Uint8Array;
   readonly numRequested: number;
-}
-export interface FetchResponse {
-  readonly events: readonly {
-    readonly event: { readonly id: string; readonly schemaId: string; readonly payload: Buffer };
-    readonly replayId: Buffer;
-  }[];
-  readonly latestReplayId: Buffer;
-  readonly pendingNumRequested: number;
 }
 export interface TopicInfo {
   readonly canSubscribe: boolean;
@@ -28,7 +20,7 @@ export interface TopicInfo {
 export interface GrpcClient {
   getTopic(topicName: string, session: Session): Promise<TopicInfo>;
   getSchema(schemaId: string, session: Session): Promise<{ readonly schemaJson: string }>;
-  subscribe(session: Session): ClientDuplexStream<FetchRequest, FetchResponse>;
+  subscribe(session: Session): ClientDuplexStream<FetchRequest, StreamMessage>;
   close(): void;
 }
 
@@ -98,7 +90,7 @@ export async function createGrpcClient(endpoint: string): Promise<GrpcClient> {
     getTopic: (topicName, session) => ask('GetTopic', { topicName }, session),
     getSchema: (schemaId, session) => ask('GetSchema', { schemaId }, session),
     subscribe: (session) =>
-      (client.Subscribe as (...args: unknown[]) => ClientDuplexStream<FetchRequest, FetchResponse>).call(
+      (client.Subscribe as (...args: unknown[]) => ClientDuplexStream<FetchRequest, StreamMessage>).call(
         client,
         metadata(session),
       ),

@@ -1,7 +1,7 @@
 import type { ClientDuplexStream, StatusObject } from '@grpc/grpc-js';
 import type { Clock } from '@tidemark/core';
 import type { Session } from '../login-flows.ts';
-import { createGrpcClient, type FetchRequest, type FetchResponse, faultOf, type GrpcClient } from './grpc-client.ts';
+import { createGrpcClient, type FetchRequest, faultOf, type GrpcClient } from './grpc-client.ts';
 import { MessageQueue } from './message-queue.ts';
 import { earliest } from './position.ts';
 import { StreamFault, type StreamMessage, type Subscription, type Transport } from './transport.ts';
@@ -66,7 +66,7 @@ export function createPubSubTransport(
 
 function subscribe(topic: string, after: string | null, ready: Promise<[GrpcClient, Session]>): Subscription {
   const queue = new MessageQueue<StreamMessage>();
-  let call: ClientDuplexStream<FetchRequest, FetchResponse> | null = null;
+  let call: ClientDuplexStream<FetchRequest, StreamMessage> | null = null;
   let over = false;
   /** Asked for before there was somebody to ask. */
   let waiting = 0;
@@ -91,7 +91,7 @@ function subscribe(topic: string, after: string | null, ready: Promise<[GrpcClie
   function begin([grpc, session]: [GrpcClient, Session]): void {
     if (over) return;
     call = grpc.subscribe(session);
-    call.on('data', (response: FetchResponse) => queue.push(messageOf(response)));
+    call.on('data', (message: StreamMessage) => queue.push(message));
     // The status says the same, and comes after the last message.
     call.on('error', () => {});
     call.on('status', (status: StatusObject) => {
@@ -120,19 +120,6 @@ function subscribe(topic: string, after: string | null, ready: Promise<[GrpcClie
 
 const preset = (replayPreset: 'LATEST' | 'EARLIEST') => ({ replayPreset });
 const custom = (after: string) => ({ replayPreset: 'CUSTOM' as const, replayId: Buffer.from(after, 'base64') });
-
-function messageOf({ events, latestReplayId, pendingNumRequested }: FetchResponse): StreamMessage {
-  return {
-    events: events.map(({ event, replayId }) => ({
-      replayId: replayId.toString('base64'),
-      id: event.id,
-      schemaId: event.schemaId,
-      payload: event.payload,
-    })),
-    latest: latestReplayId.length === 0 ? null : latestReplayId.toString('base64'),
-    pending: pendingNumRequested,
-  };
-}
 
 /** gRPC's statuses by number, which no version changes. */
 const statusNames = [
