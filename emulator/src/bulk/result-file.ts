@@ -59,7 +59,12 @@ export function createResultFile(path: string, seed: number): ResultFile {
 
 /** Cells as results have them: each in quotes (recorded: a failed row of an Opportunity job). */
 export function quotedLine(cells: readonly string[], delimiter: string, lineBreak: string): string {
-  const isPlain = cells.every((cell) => !cell.includes('"'));
-  const escaped = isPlain ? cells : cells.map((cell) => cell.replaceAll('"', '""'));
-  return `"${escaped.join(`"${delimiter}"`)}"${lineBreak}`;
+  const border = `"${delimiter}"`;
+  let line = '"';
+  for (let i = 0; i < cells.length; i++) {
+    const cell = cells[i]!;
+    if (i > 0) line += border;
+    line += cell.includes('"') ? cell.replaceAll('"', '""') : cell;
+  }
+  return `${line}"${lineBreak}`;
 }

@@ -1,5 +1,5 @@
 import type { Schema } from '../schema/types.ts';
-import { fold } from './database.ts';
+import { fold, foldedSql } from './database.ts';
 import type { Store } from './store.ts';
 import type { Stored, StoredRow, Table } from './table.ts';
 import { isDeleted, type TransactionView } from './transaction-view.ts';
@@ -91,7 +91,9 @@ function equals(
   const columns = fields.map((name) => table.column(name)!);
   const same = (a: Stored | undefined, b: Stored) =>
     typeof a === 'string' && typeof b === 'string' ? fold(a) === fold(b) : a === b;
-  const tests = columns.map(({ kind, quotedName }) => (kind === 'text' ? `fold(${quotedName}) = fold(?)` : `${quotedName} = ?`));
+  const tests = columns.map(({ kind, quotedName }) =>
+    kind === 'text' ? `${foldedSql(quotedName)} = fold(?)` : `${quotedName} = ?`,
+  );
   const alive = table.softDeletes ? ' AND "IsDeleted" = 0' : '';
   const sql = `SELECT "Id" FROM ${table.quotedName} WHERE ${tests.join(' AND ')}${alive}`;
   const stored = store.statement(sql).all(...values) as { Id: string }[];

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { FieldDescribe, ObjectDescribe } from '../schema/types.ts';
-import { quoted } from './database.ts';
+import { foldedSql, quoted } from './database.ts';
 
 /** How a value is stored. Datetimes are ISO text ending in `Z`, which sorts as time does and needs no rendering for Bulk. */
 export type ColumnKind = 'id' | 'text' | 'boolean' | 'int' | 'double' | 'date' | 'datetime' | 'time';
@@ -161,11 +161,12 @@ function indexes(table: Table): Map<string, string> {
   }
   for (const column of table.columns) {
     const { field } = column;
-    const expression = column.foldIndexed ? `fold(${column.quotedName})` : column.quotedName;
+    const expression = column.foldIndexed ? foldedSql(column.quotedName) : column.quotedName;
     // Most lookups and external ids are empty in most rows, and nobody looks up what is empty. Names are also sorted by.
     const on = field.nameField ? expression : `${expression}) WHERE (${expression} IS NOT NULL`;
     const lookedUp = column.foldIndexed || field.externalId || field.unique;
-    if (column.name !== 'Id' && (lookedUp || isReferredTo(column))) add(column.name, on);
+    if (column.name !== 'Id' && (lookedUp || isReferredTo(column)))
+      add(column.foldIndexed ? `${column.name} folded` : column.name, on);
   }
   return found;
 }

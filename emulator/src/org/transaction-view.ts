@@ -1,6 +1,6 @@
 import { isPlatformEvent } from '../schema/platform-event.ts';
 import { cachedBy } from './cached-by.ts';
-import { fold } from './database.ts';
+import { fold, foldedSql } from './database.ts';
 import type { Store } from './store.ts';
 import type { Column, Stored, StoredRow, Table } from './table.ts';
 
@@ -206,7 +206,7 @@ const stateSql = cachedBy((table: Table) => {
 const matchingSql = cachedBy((table: Table) =>
   cachedBy((column: Column) => {
     const alive = table.softDeletes ? ' AND "IsDeleted" = 0' : '';
-    const test = column.foldIndexed ? `fold(${column.quotedName}) = ?` : `${column.quotedName} = ?`;
+    const test = `${column.foldIndexed ? foldedSql(column.quotedName) : column.quotedName} = ?`;
     return `SELECT "Id" FROM ${table.quotedName} WHERE ${test}${alive}`;
   }),
 );

@@ -100,9 +100,11 @@ const numbered = cachedBy((table: Table) => table.columns.filter(({ field }) => 
 
 /** @throws {SalesforceError} `REQUIRED_FIELD_MISSING`, naming all of them. */
 export function requireFields(table: Table, row: StoredRow, only?: StoredRow): void {
-  const missing = table.required
-    .filter(({ name, field }) => (only ? only[name] !== undefined : !field.defaultedOnCreate) && (row[name] ?? null) === null)
-    .map(({ name }) => name);
+  const missing: string[] = [];
+  for (const { name, field } of table.required) {
+    const isAsked = only ? only[name] !== undefined : !field.defaultedOnCreate;
+    if (isAsked && (row[name] ?? null) === null) missing.push(name);
+  }
   if (missing.length === 0) return;
   const message = `Required fields are missing: [${missing.join(', ')}]`;
   throw new SalesforceError('REQUIRED_FIELD_MISSING', message, { fields: missing });

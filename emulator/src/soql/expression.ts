@@ -1,3 +1,4 @@
+import { foldedSql } from '../org/database.ts';
 import type { Column, ColumnKind } from '../org/table.ts';
 import { invalidField, malformed } from './errors.ts';
 import { resolvePath, type Scope } from './scope.ts';
@@ -12,6 +13,9 @@ export interface Value {
   /** As written, for messages. */
   readonly text: string;
 }
+
+/** Text without regard to case, in the words of the index where there is one. */
+export const foldedValue = ({ sql, column }: Value) => (column?.foldIndexed ? foldedSql(sql) : `fold(${sql})`);
 
 const aggregates: ReadonlySet<string> = new Set(['COUNT', 'COUNT_DISTINCT', 'SUM', 'AVG', 'MIN', 'MAX']);
 

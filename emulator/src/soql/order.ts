@@ -1,5 +1,5 @@
 import { invalidField } from './errors.ts';
-import { isAggregate, operandSql, type Value } from './expression.ts';
+import { foldedValue, isAggregate, operandSql, type Value } from './expression.ts';
 import type { Order, Select } from './syntax.ts';
 import type { Context } from './where.ts';
 
@@ -44,5 +44,5 @@ function sortKey(context: Context, value: Value): string {
     // Values that the list does not know come last, null stays null.
     return `CASE ${value.sql} ${cases.join(' ')} ELSE iif(${value.sql} IS NULL, NULL, ${cases.length}) END`;
   }
-  return field?.caseSensitive ? value.sql : `fold(${value.sql})`;
+  return field?.caseSensitive ? value.sql : foldedValue(value);
 }

@@ -3,7 +3,7 @@ import { normaliseId } from '../org/ids.ts';
 import type { Stored } from '../org/table.ts';
 import { dateRange } from './date-range.ts';
 import { invalidField, invalidOperator, malformed, unexpectedToken } from './errors.ts';
-import { isAggregate, operandSql, type Value } from './expression.ts';
+import { foldedValue, isAggregate, operandSql, type Value } from './expression.ts';
 import { likePattern } from './literal.ts';
 import { aliveCondition, createScope, fromClause, requireQueryable, type Scope } from './scope.ts';
 import type { Condition, Literal, Operator, Select } from './syntax.ts';
@@ -144,7 +144,7 @@ function equalsSql(context: Context, value: Value, values: readonly Stored[]): s
   if (!value.column?.foldIndexed && texts.every((text) => ascii.test(text))) {
     return test(`${value.sql} COLLATE NOCASE`, texts);
   }
-  return test(`fold(${value.sql})`, texts.map(fold));
+  return test(foldedValue(value), texts.map(fold));
 }
 
 function orderedSql(context: Context, value: Value, operator: Operator, literal: Literal): string {
@@ -161,7 +161,7 @@ function orderedSql(context: Context, value: Value, operator: Operator, literal:
     return `${value.sql} ${operator} ?`;
   }
   context.parameters.push(fold(bound as string));
-  return `fold(${value.sql}) ${operator} ?`;
+  return `${foldedValue(value)} ${operator} ?`;
 }
 
 function likeSql(context: Context, value: Value, literal: Literal): string {
@@ -173,14 +173,15 @@ function likeSql(context: Context, value: Value, literal: Literal): string {
     return `${value.sql} LIKE ? ESCAPE '\\'`;
   }
   const folded = fold(pattern);
+  const text = foldedValue(value);
   // What stands before the first wildcard bounds the search, so that an index serves.
   const prefix = /^[^%_\\]*/.exec(folded)![0];
   if (prefix !== '' && value.column?.foldIndexed) {
     context.parameters.push(prefix, `${prefix}\u{10ffff}`, folded);
-    return `(fold(${value.sql}) >= ? AND fold(${value.sql}) < ? AND fold(${value.sql}) LIKE ? ESCAPE '\\')`;
+    return `(${text} >= ? AND ${text} < ? AND ${text} LIKE ? ESCAPE '\\')`;
   }
   context.parameters.push(folded);
-  return `fold(${value.sql}) LIKE ? ESCAPE '\\'`;
+  return `${text} LIKE ? ESCAPE '\\'`;
 }
 
 /** `'A;B'` asks for A and B together; several texts are alternatives. */
