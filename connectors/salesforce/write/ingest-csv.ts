@@ -78,7 +78,7 @@ export function columnsOf(records: readonly Outgoing[], columns: readonly WriteC
 
 /** Lines as bytes: a text of many megabytes would be kept as its lines, each by itself, until it is sent. */
 export class LineBuffer {
-  #bytes = Buffer.allocUnsafe(64 * 1024);
+  #bytes = Buffer.allocUnsafe(256 * 1024);
   #filled = 0;
 
   add(line: string): void {

@@ -123,7 +123,8 @@ export class SalesforceTarget implements Target {
       for (const [i, { change }] of groups[group].entries()) {
         const outcome = outcomes[i]!;
         const status = group === 'insert' || (outcome.ok && outcome.created) ? 'created' : 'updated';
-        results.set(change, outcome.ok ? { status, ...(outcome.id !== undefined && { id: outcome.id }) } : refused(outcome));
+        if (!outcome.ok) results.set(change, refused(outcome));
+        else results.set(change, outcome.id === undefined ? plainly[status] : { status, id: outcome.id });
       }
     }
   }
@@ -156,7 +157,7 @@ export class SalesforceTarget implements Target {
       else repeated.add(change).add(twin);
     }
     for (const change of changes) {
-      const values: unknown[] = [];
+      const values = new Array<unknown>(plan.columns.length);
       const reason = repeated.has(change)
         ? {
             code: 'DUPLICATE_VALUE',
@@ -172,11 +173,12 @@ export class SalesforceTarget implements Target {
   }
 
   #readValues(change: Change, values: unknown[]): { code: string; message: string } | null {
-    for (const column of this.#plan.columns) {
+    for (const [i, column] of this.#plan.columns.entries()) {
       const value = change.row![column.name];
-      const written = value === undefined ? leftAlone : toWrite(value, column);
+      if (value === undefined) continue;
+      const written = toWrite(value, column);
       if (!written.ok) return { code: 'VALUE_REFUSED', message: written.message };
-      values.push(written.value);
+      values[i] = written.value;
     }
     return null;
   }
@@ -311,7 +313,7 @@ export class SalesforceTarget implements Target {
 
 const nothingKept: Commit = { epoch: 0, settle: async () => null };
 
-const leftAlone = { ok: true, value: undefined } as const;
+const plainly = { created: { status: 'created' }, updated: { status: 'updated' } } as const;
 
 const numberTypes = new Set(['double', 'int', 'currency', 'percent', 'long']);
 
