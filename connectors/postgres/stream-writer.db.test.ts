@@ -197,3 +197,27 @@ test('a process that freezes within a transaction keeps its rows from others for
   await transaction.rollback();
   expect(rows).toEqual([['10s']]);
 });
+
+test('what was expected is written as it is, and nothing else is taken for it (P1)', async () => {
+  const kinds = ['expected', 'another array', 'not expected'] as const;
+  const value = fc.oneof(fc.constant(null), fc.constantFrom('a', 'b', 'c'));
+  const batch = fc.record({ kind: fc.constantFrom(...kinds), values: fc.array(value, { minLength: 1, maxLength: 4 }) });
+  const keys = ['k0', 'k1', 'k2', 'k3'];
+  const world = await open();
+  let stampMs = 1000;
+  await fc.assert(
+    fc.asyncProperty(fc.array(batch, { minLength: 1, maxLength: 4 }), async (batches) => {
+      await world.commit(keys.map((Id) => put({ Id, Name: 'before' }, ++stampMs)));
+      const truth = new Map<string, string | null>(keys.map((key) => [key, 'before']));
+      for (const { kind, values } of batches) {
+        const changes = values.map((Name, i) => set(keys[i]!, { Name }, ++stampMs));
+        if (kind === 'expected') world.writer.expect!(world.target, changes);
+        if (kind === 'another array') world.writer.expect!(world.target, [set('k0', { Name: 'never' }, ++stampMs)]);
+        await world.commit(changes);
+        for (const [i, name] of values.entries()) truth.set(keys[i]!, name);
+      }
+      expect(await column('name')).toEqual([...truth.values()]);
+    }),
+    { numRuns: 40 },
+  );
+});

@@ -14,14 +14,37 @@ import { toSyncError } from './errors.ts';
 import { type Layout, scopeSettings } from './layout.ts';
 import { PostgresTarget } from './target.ts';
 import { UpdateColumns } from './update-columns.ts';
-import { encodeUpdates, onlyUpdates } from './update-rows.ts';
+import { type EncodedUpdates, encodeUpdates, onlyUpdates } from './update-rows.ts';
 import { WRITE_SETTINGS, Writer } from './write.ts';
 
 /** A table that a stream writes. */
-interface Table {
+class Table {
   readonly layout: Layout;
   readonly keyFields: readonly string[];
   readonly updates: UpdateColumns;
+  #expected: { readonly changes: readonly StreamChange[]; readonly encoded: EncodedUpdates | null } | null = null;
+
+  constructor(layout: Layout, keyFields: readonly string[]) {
+    this.layout = layout;
+    this.keyFields = keyFields;
+    this.updates = new UpdateColumns(layout);
+  }
+
+  /** These are asked for next. */
+  expect(changes: readonly StreamChange[]): void {
+    this.#expected = { changes, encoded: this.#encode(changes) };
+  }
+
+  /** Null where they are not updates and nothing else. */
+  encoded(changes: readonly StreamChange[]): EncodedUpdates | null {
+    const expected = this.#expected;
+    this.#expected = null;
+    return expected?.changes === changes ? expected.encoded : this.#encode(changes);
+  }
+
+  #encode(changes: readonly StreamChange[]): EncodedUpdates | null {
+    return onlyUpdates(changes) ? encodeUpdates(this.updates, this.keyFields, changes) : null;
+  }
 }
 
 /** Where a stream's tables lie: looked up before anything is written, because a transaction of ours would stand in the way. */
@@ -36,7 +59,7 @@ export async function openStreamWriter(
     if (!(target instanceof PostgresTarget)) throw new InvariantError('A stream writes targets of its own connection only');
     units.add(target.unit);
     const layout = await target.layout();
-    tables.set(target, { layout, keyFields: target.keyFields, updates: new UpdateColumns(layout) });
+    tables.set(target, new Table(layout, target.keyFields));
   }
   // All that one stream tells is of one org.
   const scope = new Set([...tables.values()].flatMap(({ layout }) => scopeSettings(layout)));
@@ -67,6 +90,10 @@ class PostgresStreamWriter implements StreamWriter {
     return this.#open;
   }
 
+  expect(target: Target, changes: readonly StreamChange[]): void {
+    this.#tables.get(target)?.expect(changes);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#open?.rollback();
   }
@@ -75,6 +102,7 @@ class PostgresStreamWriter implements StreamWriter {
 class PostgresStreamTransaction implements StreamTransaction {
   isOpen = true;
   readonly #opening: Promise<OpenTransaction>;
+  #opened: OpenTransaction | null = null;
   #attempts: Attempts | null = null;
   readonly #checkpoints: PostgresCheckpoints;
   readonly #tables: ReadonlyMap<Target, Table>;
@@ -99,9 +127,10 @@ class PostgresStreamTransaction implements StreamTransaction {
     const table = this.#tables.get(target);
     if (table === undefined) throw new InvariantError('The writer of this stream was not opened for this target');
     const { layout, keyFields, updates } = table;
-    const encoded = onlyUpdates(changes) ? encodeUpdates(updates, keyFields, changes) : null;
+    const encoded = table.encoded(changes);
     return ours(this.#signal, async () => {
-      const { client } = await this.#opening;
+      this.#opened ??= await this.#opening;
+      const { client } = this.#opened;
       this.#attempts ??= new Attempts(client);
       return new Writer(this.#attempts, layout, keyFields, updates).apply(changes, encoded);
     });
@@ -111,8 +140,7 @@ class PostgresStreamTransaction implements StreamTransaction {
     this.#check();
     try {
       await ours(this.#signal, async () => {
-        const opened = await this.#opening;
-        await this.#checkpoints.keepAndCommit(opened, unit, epoch, checkpoint);
+        await this.#checkpoints.keepAndCommit(this.#opened ?? (await this.#opening), unit, epoch, checkpoint);
       });
       this.isOpen = false;
     } finally {

@@ -231,8 +231,8 @@ export const mutations: readonly Mutation[] = [
     promise: 'P3',
     edits: [
       inFile('connectors/salesforce/stream/recent-events.ts')(
-        'if (seen?.includes(event)) return false;',
-        'if (seen?.includes(event)) return true;',
+        'if (seen.id === id && seen.key === key) return false;',
+        'if (seen.id === id && seen.key === key) return true;',
       ),
     ],
   },

@@ -162,6 +162,8 @@ export type StreamWriteResult = WriteResult | { readonly status: 'absent' };
 export interface StreamWriter extends AsyncDisposable {
   /** Opens a transaction. One at a time. */
   begin(signal: AbortSignal): Promise<StreamTransaction>;
+  /** A later transaction is going to apply these very changes to this target: what can be done for that may be done now. */
+  expect?(target: Target, changes: readonly StreamChange[]): void;
 }
 
 export interface StreamTransaction {
@@ -170,7 +172,7 @@ export interface StreamTransaction {
    * others alone; nothing is visible before `commit`.
    */
   apply(target: Target, changes: readonly StreamChange[]): Promise<readonly StreamWriteResult[]>;
-  /** @throws {OwnershipLostError} the epoch is not the latest; nothing was written. */
+  /** Under way when this returns. @throws {OwnershipLostError} the epoch is not the latest; nothing was written. */
   commit(unit: string, epoch: number, checkpoint: string): Promise<void>;
   rollback(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { StreamEvent } from '../../model/stream.ts';
+import type { StreamChange, StreamEvent } from '../../model/stream.ts';
 import type { Folded } from './fold-events.ts';
 import type { Taken } from './inbox.ts';
 import { type Reread, wider } from './live-envelope.ts';
@@ -26,6 +26,8 @@ export interface Batch {
    * folded across what was not told, so that their stamps do not say so (P3).
    */
   readonly rereads: Map<string, Reread>;
+  /** Changes that are ready to be written; with any of them, nothing is added any more. */
+  readonly ready: Map<LiveSync, readonly StreamChange[]>;
 }
 
 export interface GathererParts {
@@ -59,6 +61,7 @@ export class Gatherer {
       position,
       whole,
       rereads: new Map(),
+      ready: new Map(),
     };
     batch.position = position;
     batch.whole = whole;

@@ -171,7 +171,8 @@ export class LiveAttempt implements Listening {
 
   /** So many events wait at most; a part of a large transaction stays apart. */
   get #hasRoom(): boolean {
-    return this.#waiting === null || (this.#waiting.whole && this.#waiting.size + this.#inbox.size < EVENTS_MAX);
+    const batch = this.#waiting;
+    return batch === null || (batch.whole && batch.ready.size === 0 && batch.size + this.#inbox.size < EVENTS_MAX);
   }
 
   async #take(): Promise<void> {
@@ -213,7 +214,9 @@ export class LiveAttempt implements Listening {
       // Of a transaction in parts nobody knows which syncs it will touch.
       await this.#enter(whole && this.#transaction === null ? work.map(([sync]) => sync) : this.#parts.syncs);
       const prepared = [];
-      for (const [sync, folded] of work) prepared.push({ sync, changes: await ofSync(sync.name, () => sync.prepare(folded)) });
+      for (const [sync, folded] of work) {
+        prepared.push({ sync, changes: batch.ready.get(sync) ?? (await ofSync(sync.name, () => sync.prepare(folded))) });
+      }
       this.#transaction ??= await this.#parts.writer.begin(signal);
       const transaction = this.#transaction;
       for (const { sync, changes } of prepared) await ofSync(sync.name, () => sync.apply(transaction, changes));
@@ -237,13 +240,27 @@ export class LiveAttempt implements Listening {
     const transaction = this.#transaction ?? (await this.#parts.writer.begin(new AbortController().signal));
     this.#transaction = transaction;
     const encoded = this.#encoded();
-    await traced('stream.commit', { 'tidemark.stream': unit }, () => transaction.commit(unit, epoch, encoded));
+    const committing = traced('stream.commit', { 'tidemark.stream': unit }, () => transaction.commit(unit, epoch, encoded));
+    this.#makeReady();
+    await committing;
     this.#transaction = null;
     this.#release();
     this.#keptAtMs = clock.now();
     status.keptPosition();
     status.transactions++;
     for (const sync of this.#parts.syncs) status.wroteRecords(sync.name, sync.takeOutcomes());
+  }
+
+  /** While a commit is under way, what waits behind it is made ready as far as nothing has to be asked for. */
+  #makeReady(): void {
+    const batch = this.#waiting;
+    if (batch === null || !batch.whole) return;
+    for (const [sync, folded] of batch.work) {
+      const changes = folded.size === 0 ? null : sync.changesTold(folded);
+      if (changes === null) continue;
+      batch.ready.set(sync, changes);
+      this.#parts.writer.expect?.(sync.opened.target, changes);
+    }
   }
 
   /** Keeps where the stream stands when it is quiet, and that somebody follows it; at once when a hole was mended, and at the end. */

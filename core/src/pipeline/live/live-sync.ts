@@ -1,10 +1,11 @@
 import type { Change } from '../../model/change.ts';
 import { NO_STAMP } from '../../model/change.ts';
 import type { StreamChange, StreamEvent, StreamTransaction } from '../../model/stream.ts';
+import type { NewFailure } from '../../store/store.ts';
 import { newFailure } from '../apply.ts';
 import { decodeEnvelope, reasonForFull } from '../envelope.ts';
 import type { OpenedSync } from '../opened-sync.ts';
-import { type Folded, foldEvent } from './fold-events.ts';
+import { type Folded, foldEvent, type Pending } from './fold-events.ts';
 import { noOutcomes, type Outcomes } from './live-status.ts';
 import type { Partial } from './partial.ts';
 import { ReadAhead } from './read-ahead.ts';
@@ -63,6 +64,16 @@ export class LiveSync {
     return foldEvent(folded, event, this.#partial, this.#keyField);
   }
 
+  /** What is to be written for a batch whose events tell all of it, gate or no gate; null when something is to be read. */
+  changesTold(folded: Folded): readonly StreamChange[] | null {
+    const changes: StreamChange[] = [];
+    for (const [key, pending] of folded) {
+      if (pending.kind !== 'set' || this.#ahead.isDoubtful(key, pending.stampMs)) return null;
+      changes.push(updateOf(key, pending));
+    }
+    return changes;
+  }
+
   /** What is to be written for a batch, records that have to be read included. The sync's gate is held: no poll comes between. */
   async prepare(folded: Folded): Promise<readonly StreamChange[]> {
     const asked: string[] = [];
@@ -85,7 +96,7 @@ export class LiveSync {
     const absent = await this.#write(transaction, changes, failing);
     // A row that should have been there and is not: the record is brought as it is now.
     if (absent.length > 0) await this.#write(transaction, await this.#read(absent), failing);
-    this.gate.touch(changes.map(({ key }) => key));
+    this.gate.touch(changes);
   }
 
   /** What became of records since this was asked last: of those of an open transaction, if it commits. */
@@ -102,7 +113,7 @@ export class LiveSync {
     const whole: Change[] = [];
     for (const [key, pending] of folded) {
       if (pending.kind === 'set') {
-        changes.push({ op: 'update', key, row: pending.row, stampMs: pending.stampMs ?? NO_STAMP });
+        changes.push(updateOf(key, pending));
       } else if (pending.kind === 'put') {
         whole.push({ op: 'upsert', key, row: pending.row, stampMs: pending.stampMs });
       } else if (pending.kind === 'delete' && config.deletes !== 'ignore') {
@@ -137,14 +148,15 @@ export class LiveSync {
     const absent: string[] = [];
     const size = Math.min(config.batchSize ?? Number.POSITIVE_INFINITY, target.batchSizeMax);
     for (let at = 0; at < changes.length; at += size) {
-      const chunk = changes.slice(at, at + size);
+      const chunk = changes.length <= size ? changes : changes.slice(at, at + size);
       const results = await transaction.apply(target, chunk);
-      const rejected = chunk.flatMap((change, i) => {
+      const rejected: NewFailure[] = [];
+      for (const [i, change] of chunk.entries()) {
         const result = results[i]!;
         if (result.status === 'absent') absent.push(change.key);
         else this.#outcomes[result.status]++;
-        return result.status === 'rejected' ? [this.#failureOf(change, result.reason)] : [];
-      });
+        if (result.status === 'rejected') rejected.push(this.#failureOf(change, result.reason));
+      }
       if (rejected.length === 0) continue;
       // Durable before the transaction that goes on without them commits. Their retry reads the records whole.
       await store.putFailures(rejected);
@@ -177,3 +189,10 @@ export class LiveSync {
     return this.#failing;
   }
 }
+
+const updateOf = (key: string, { row, stampMs }: Pending & { kind: 'set' }): StreamChange => ({
+  op: 'update',
+  key,
+  row,
+  stampMs: stampMs ?? NO_STAMP,
+});

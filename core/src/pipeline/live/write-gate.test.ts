@@ -6,10 +6,10 @@ test('P3: a key written after a point counts as touched, and one that was not do
   fc.assert(
     fc.property(fc.array(fc.array(fc.nat(20), { maxLength: 5 }), { maxLength: 20 }), fc.nat(20), (writes, point) => {
       const gate = new WriteGate();
-      gate.touch(['0']);
+      gate.touch(keysOf(['0']));
       const begun = gate.sequence;
       using _watch = gate.watch();
-      for (const keys of writes) gate.touch(keys.map(String));
+      for (const keys of writes) gate.touch(keysOf(keys.map(String)));
       for (let key = 0; key <= 20; key++) {
         expect(gate.touchedSince(begun + point, String(key))).toBe(writes.slice(point).some((keys) => keys.includes(key)));
       }
@@ -21,10 +21,10 @@ test('P3: of what lies too far back to be remembered, every record counts as tou
   const gate = new WriteGate();
   using _watch = gate.watch();
   const many = (name: string) => Array.from({ length: 50_000 }, (_, i) => `${name}${i}`);
-  gate.touch(['first']);
-  gate.touch(many('k'));
+  gate.touch(keysOf(['first']));
+  gate.touch(keysOf(many('k')));
   expect([0, 1, 2].map((point) => gate.touchedSince(point, 'first'))).toEqual([true, false, false]);
-  gate.touch(many('l'));
+  gate.touch(keysOf(many('l')));
   expect(gate.touchedSince(1, 'never')).toBe(true);
   expect(gate.touchedSince(2, 'never')).toBe(false);
   expect(gate.touchedSince(2, 'l0')).toBe(true);
@@ -34,17 +34,17 @@ test('P3: of what lies too far back to be remembered, every record counts as tou
 test('P3: what was written while nobody watched is no news to who watches now, and every record is to who asks about before', () => {
   const gate = new WriteGate();
   const before = gate.sequence;
-  gate.touch(['a']);
+  gate.touch(keysOf(['a']));
   const first = gate.watch();
   const begun = gate.sequence;
   const second = gate.watch();
-  gate.touch(['b']);
+  gate.touch(keysOf(['b']));
   first[Symbol.dispose]();
-  gate.touch(['c']);
+  gate.touch(keysOf(['c']));
   expect(['a', 'b', 'c', 'd'].map((key) => gate.touchedSince(begun, key))).toEqual([false, true, true, false]);
   expect(gate.touchedSince(before, 'd')).toBe(true);
   second[Symbol.dispose]();
-  gate.touch(['d']);
+  gate.touch(keysOf(['d']));
   using _third = gate.watch();
   expect(gate.touchedSince(gate.sequence, 'd')).toBe(false);
   expect(gate.touchedSince(begun, 'b')).toBe(true);
@@ -68,3 +68,5 @@ test('turns are taken one after the other, in the order in which they were asked
   expect(told).toEqual(['stream ends', 'a', 'a ends', 'b']);
   expect(gate.polls).toBe(2);
 });
+
+const keysOf = (keys: readonly string[]) => keys.map((key) => ({ key }));

@@ -61,10 +61,10 @@ export class WriteGate {
   }
 
   /** The stream has written these. */
-  touch(keys: Iterable<string>): void {
+  touch(changes: Iterable<{ readonly key: string }>): void {
     this.#sequence++;
     if (this.#watches === 0) return;
-    for (const key of keys) this.#touched.set(key, this.#sequence);
+    for (const { key } of changes) this.#touched.set(key, this.#sequence);
     if (this.#touched.size < KEYS_MIN) return;
     this.#forgotten = this.#begun;
     this.#begun = this.#sequence;
