@@ -47,6 +47,8 @@ export class LiveAttempt implements Listening {
   #position: string | null;
   /** What waits until what is being written is committed; it is made ready meanwhile, so that two processors are at work. */
   #waiting: Batch | null = null;
+  /** Something is being added to it. */
+  #isAdding = false;
   /** Never fails: what went wrong is the `#failure`. */
   #writing: Promise<void> | null = null;
   /** Events of the batch that is being written. */
@@ -178,7 +180,12 @@ export class LiveAttempt implements Listening {
   async #take(): Promise<void> {
     const taken = this.#inbox.take();
     this.#parted = !taken.whole;
-    this.#waiting = await this.#gatherer.add(this.#waiting, taken);
+    this.#isAdding = true;
+    try {
+      this.#waiting = await this.#gatherer.add(this.#waiting, taken);
+    } finally {
+      this.#isAdding = false;
+    }
   }
 
   /** Begins to write what waits. */
@@ -241,6 +248,8 @@ export class LiveAttempt implements Listening {
     this.#transaction = transaction;
     const encoded = this.#encoded();
     const committing = traced('stream.commit', { 'tidemark.stream': unit }, () => transaction.commit(unit, epoch, encoded));
+    // Awaited below, unless what comes next cannot be made ready.
+    committing.catch(() => {});
     this.#makeReady();
     await committing;
     this.#transaction = null;
@@ -254,7 +263,7 @@ export class LiveAttempt implements Listening {
   /** While a commit is under way, what waits behind it is made ready as far as nothing has to be asked for. */
   #makeReady(): void {
     const batch = this.#waiting;
-    if (batch === null || !batch.whole) return;
+    if (batch === null || this.#isAdding || !batch.whole) return;
     for (const [sync, folded] of batch.work) {
       const changes = folded.size === 0 ? null : sync.changesTold(folded);
       if (changes === null) continue;
