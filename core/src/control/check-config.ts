@@ -69,11 +69,14 @@ async function checkSync(
   await source.estimate(signal);
   // What only takes what is published is never read in full.
   const lacking = (await target.lackingRights?.(sync.channel === null)) ?? [];
-  if (lacking.length > 0) return lacking.map(({ message, hint }) => ({ place, severity: 'error', message, hint }));
-  await target.plan();
+  // Without them it may fail, and would tell the same once more.
+  if (lacking.length === 0) await target.plan();
   const warnings = [...(source.warnings ?? []), ...(target.warnings ?? [])];
-  const problems: Problem[] = warnings.map(({ message, hint }) => ({ place, severity: 'warning', message, hint }));
-  problems.push(...driftProblems(sync, source));
+  const problems: Problem[] = [
+    ...lacking.map(({ message, hint }): Problem => ({ place, severity: 'error', message, hint })),
+    ...warnings.map(({ message, hint }): Problem => ({ place, severity: 'warning', message, hint })),
+    ...driftProblems(sync, source),
+  ];
   if (!sync.live) return problems;
   if (sync.channel !== null) return [...problems, ...(await checkTopic(sync, opened, connection))];
   const dataset = liveDataset(sync, opened, connection);

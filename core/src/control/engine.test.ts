@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { InvariantError } from '../base/errors.ts';
 import { altered, people, World } from './fixture.ts';
 
 const plain = `
@@ -206,6 +207,39 @@ test('what a source warns of is a warning of its sync, and the sync still runs (
   ]);
   world.put('a', 'Ada', 1);
   expect((await world.run()).state).toBe('succeeded');
+});
+
+test('a right that the target lacks hides nothing else that is wrong with its sync (P1)', async () => {
+  const warnings = [{ message: 'the watermark jumps back', hint: 'Name another one.' }];
+  const lacking = { message: 'clerk lacks INSERT on copy', hint: 'GRANT INSERT ON copy TO clerk;' };
+  const plan = () => Promise.reject(new InvariantError('it is planned without the rights for it'));
+  const world = await new World(plain.replace('to: {', 'live: true, to: {'), {
+    source: (opened) => altered(opened, { warnings, driftingFields: ['score'] }),
+    target: (opened) => altered(opened, { lackingRights: async () => [lacking], plan }),
+  }).open();
+  await using engine = world.engine();
+  const place = 'syncs.s';
+  expect(await engine.check(new AbortController().signal)).toMatchObject([
+    { place, severity: 'error', ...lacking },
+    { place, severity: 'warning', ...warnings[0] },
+    { place, severity: 'warning', message: expect.stringContaining('score may change') },
+    { place, severity: 'error', message: expect.stringContaining('live') },
+  ]);
+});
+
+test('what was written last cannot be told: the record is shown all the same (P2)', async () => {
+  const lastWrite = () => Promise.reject(new InvariantError('column t._tidemark_stamp does not exist'));
+  const world = await new World(plain, { target: (opened) => altered(opened, { lastWrite }) }).open();
+  world.put('a', 'Ada', 1);
+  await world.run();
+  await using engine = world.engine();
+  expect(await engine.record('s', 'a', new AbortController().signal)).toMatchObject({
+    sides: [
+      { row: { name: 'Ada' }, error: null },
+      { row: { name: 'Ada' }, error: null },
+    ],
+    story: [],
+  });
 });
 
 test('a schedule runs its syncs though nobody asks to be told (P1)', async () => {
