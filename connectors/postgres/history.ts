@@ -9,6 +9,10 @@ const STAMP_TYPE = 'timestamp with time zone';
 
 export interface PlannedHistory {
   readonly changes: readonly SchemaChange[];
+  /** Whether something of its own is made in the schema for it: the table for the versions, or the routine. */
+  readonly makes: boolean;
+  /** Whether triggers are made, and the rows that are there begin their history. */
+  readonly begins: boolean;
   /** Null when this sync does not ask for it. */
   readonly kept: History | null;
 }
@@ -26,7 +30,7 @@ export async function planHistory(
   wanted: boolean | undefined,
 ): Promise<PlannedHistory> {
   const found = await readState(client, layout);
-  if (wanted !== true) return { changes: ending(layout, found, wanted), kept: null };
+  if (wanted !== true) return { changes: ending(layout, found, wanted), makes: false, begins: false, kept: null };
   const names = historyNames(layout.schema, layout.table);
   const table = await readTable(client, layout.schema, names.rawTable);
   const history = new History(layout, keyNames(layout), keptColumns(layout, existing, table));
@@ -38,19 +42,21 @@ export async function planHistory(
     });
   } else changes.push(...widening(layout, history, table));
   const routine = history.routine();
-  if (found.body?.trim() !== routine.body) {
+  const isOutdated = found.body?.trim() !== routine.body;
+  if (isOutdated) {
     changes.push({
       summary: `function ${names.rawRoutine}: keeps the versions of ${layout.table}`,
       statement: routine.statement,
     });
   }
-  if (!historyTriggers.every((name) => found.triggers.includes(name))) {
+  const begins = !historyTriggers.every((name) => found.triggers.includes(name));
+  if (begins) {
     changes.push({ summary: `triggers that keep the versions of ${layout.table}`, statement: history.createTriggers() });
     if (existing !== null || table !== null) {
       changes.push({ summary: `the rows that are there begin their history in ${names.rawTable}`, statement: history.catchUp() });
     }
   }
-  return { changes, kept: history };
+  return { changes, makes: table === null || isOutdated, begins, kept: history };
 }
 
 interface HistoryState {

@@ -10,7 +10,7 @@ import { type ExistingTable, readTable } from './catalog.ts';
 import type { PostgresCheckpoints } from './checkpoints.ts';
 import { columnType, fit, fittingTypes } from './column-types.ts';
 import { type Client, query } from './driver.ts';
-import { planHistory } from './history.ts';
+import { type PlannedHistory, planHistory } from './history.ts';
 import { NAME_BYTES_MAX, quoteName } from './identifiers.ts';
 import { DELETED_AT, keyNames, type Layout, type LayoutColumn, qualified, STAMP } from './layout.ts';
 
@@ -28,8 +28,10 @@ export interface Preparation {
   readonly layout: Layout;
   /** Of a table that is there: the changes that only its owner may make. */
   readonly alterations: readonly string[];
-  /** What makes the versions of its rows be kept. */
-  readonly historyMade: readonly string[];
+  /** Whether indexes are among them. */
+  readonly indexes: boolean;
+  /** What is done for the versions of its rows. */
+  readonly history: Pick<PlannedHistory, 'makes' | 'begins'>;
 }
 
 /** What has to be done so that the table can take the dataset. Reads the catalog only. */
@@ -65,15 +67,17 @@ export async function planTable(
     const statement = `CREATE SCHEMA IF NOT EXISTS ${quoteName(place.schema)}`;
     changes.push({ summary: `create schema ${place.schema}`, statement });
   }
+  const indexes = existing === null ? [] : missingIndexes(layout, existing);
   if (existing === null) planNew(layout, changes);
-  else planExisting(layout, existing, known, changes);
+  else planExisting(layout, existing, known, indexes, changes);
   const history = await planHistory(client, layout, existing, spec.history);
-  const made = statementsOf(history.changes);
+  const ended = history.kept === null ? statementsOf(history.changes) : [];
   return {
     changes: [...changes, ...history.changes],
     layout: { ...layout, history: history.kept },
-    alterations: existing === null ? [] : [...statementsOf(changes), ...(history.kept === null ? made : [])],
-    historyMade: history.kept === null ? [] : made,
+    alterations: existing === null ? [] : [...statementsOf(changes), ...ended],
+    indexes: indexes.length > 0,
+    history,
   };
 }
 
@@ -182,6 +186,7 @@ function planExisting(
   layout: Layout,
   existing: ExistingTable,
   known: ReadonlyMap<string, string>,
+  indexes: readonly SchemaChange[],
   changes: SchemaChange[],
 ): void {
   if (!['r', 'p'].includes(existing.kind)) {
@@ -204,8 +209,18 @@ function planExisting(
   for (const { rawName, type, field } of layout.columns) if (!existing.columns.has(rawName)) add(rawName, type, field.name);
   if (!existing.columns.has(STAMP)) add(STAMP, 'timestamptz');
   if (layout.marks && !existing.columns.has(DELETED_AT)) add(DELETED_AT, 'timestamptz');
+  changes.push(...indexes);
+  const used = new Set(layout.columns.map(({ rawName }) => rawName));
+  for (const [field, column] of known) {
+    if (used.has(column) || !existing.columns.has(column)) continue;
+    changes.push({ summary: `field ${field} has disappeared; its column ${column} stays as it is`, informational: true });
+  }
+}
 
+/** Of a table that is there. */
+function missingIndexes(layout: Layout, existing: ExistingTable): readonly SchemaChange[] {
   const key = [...(layout.scope === undefined ? [] : [layout.scope.column]), ...layout.key.map(({ rawName }) => rawName)];
+  const changes: SchemaChange[] = [];
   if (!existing.uniques.some((unique) => unique.length === key.length && unique.every((column) => key.includes(column)))) {
     const name = quoteName(shortened(`${layout.table}_${key.join('_')}_key`, NAME_BYTES_MAX));
     changes.push({
@@ -216,11 +231,7 @@ function planExisting(
   for (const { name, column } of referenceIndexes(layout)) {
     if (!existing.indexed.has(column.rawName)) changes.push(indexChange(layout, name, column));
   }
-  const used = new Set(layout.columns.map(({ rawName }) => rawName));
-  for (const [field, column] of known) {
-    if (used.has(column) || !existing.columns.has(column)) continue;
-    changes.push({ summary: `field ${field} has disappeared; its column ${column} stays as it is`, informational: true });
-  }
+  return changes;
 }
 
 /** Makes one of the changes. Rows that are there already may stand against it. */

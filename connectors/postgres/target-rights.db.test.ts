@@ -152,6 +152,30 @@ test('a table that has to be altered names its owner and the statements; once th
   expect(await clerk.lacking({ deletes: 'mirror', history: true })).toEqual([ofTable('TRIGGER', clerk)]);
   await database.script(ofTable('TRIGGER', clerk));
   await clerk.work({ deletes: 'mirror', history: true });
+
+  // What is only widened needs no trigger.
+  await database.script(`REVOKE TRIGGER ON of_${table}.${table} FROM ${clerk.role};
+    ALTER TABLE of_${table}.${table}_history DROP COLUMN name`);
+  await using widened = await clerk.target({ deletes: 'mirror', history: true });
+  expect((await widened.plan()).map(({ summary }) => summary)).toContain(`add column name to ${table}_history`);
+  expect(await clerk.lacking({ deletes: 'mirror', history: true })).toEqual([]);
+  await clerk.work({ deletes: 'mirror', history: true });
+});
+
+test("an index in a table of others is its owner's to make, who needs the right to; nobody else does", async () => {
+  await using clerk = await Clerk.of('name text', { deletes: 'mirror' });
+  await database.script(`ALTER TABLE of_${table}.${table} DROP CONSTRAINT ${table}_pkey; GRANT USAGE ON SCHEMA of_${table} TO ${clerk.role};
+    GRANT SELECT, INSERT, UPDATE ON _tidemark_checkpoints TO ${clerk.role}; GRANT ALL ON of_${table}.${table} TO ${clerk.role};
+    DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO ${clerk.role}', current_database()); END $$`);
+  expect(await clerk.lacking({ deletes: 'mirror' }, false)).toEqual([
+    expect.stringContaining('Let its owner run: CREATE UNIQUE'),
+  ]);
+  await database.script(`ALTER TABLE of_${table}.${table} OWNER TO ${clerk.role}`);
+  const create = `GRANT CREATE ON SCHEMA "of_${table}" TO "${clerk.role}"`;
+  expect(await clerk.lacking({ deletes: 'mirror' }, false)).toEqual([create]);
+  await expect(clerk.work({ deletes: 'mirror' }, false)).rejects.toMatchObject({ code: 'access_denied' });
+  await database.script(create);
+  await clerk.work({ deletes: 'mirror' }, false);
 });
 
 test('what is still to be made needs the right to make it, and to keep how far it has come (P1)', async () => {

@@ -87,7 +87,7 @@ class Planned {
   async lacking(client: Client): Promise<LackingRight[]> {
     const { schema, table } = this.#preparation.layout;
     const rights = await readRelationRights(client, schema, table, ['DELETE', 'TRIGGER']);
-    const makes = this.#makes(rights !== null);
+    const makes = this.#makes(rights);
     return [
       // A large batch is copied into a temporary table, and so is a record that was refused, to find out why.
       ...(await lackingInDatabase(client, 'TEMPORARY', 'which large batches need', this.#role)),
@@ -98,22 +98,23 @@ class Planned {
   }
 
   /** What something has to be made in the schema for; null when nothing has. */
-  #makes(isThere: boolean): string | null {
-    const { layout, alterations, historyMade } = this.#preparation;
-    if (!isThere) return `which making the table ${layout.target} needs`;
+  #makes(rights: RelationRights | null): string | null {
+    const { layout, indexes, history } = this.#preparation;
+    if (rights === null) return `which making the table ${layout.target} needs`;
     if (this.#loads) return 'which full runs need: they stage rows in a table of their own';
-    if (historyMade.length > 0) return 'which the table for the versions of its rows needs';
-    return alterations.some((statement) => statement.startsWith('CREATE')) ? 'which an index needs' : null;
+    if (history.makes) return 'which the table for the versions of its rows needs';
+    // In a table of others its owner makes it.
+    return indexes && rights.isOwner ? 'which an index needs' : null;
   }
 
   /** A right may have been given for some columns only. */
   async #lackingInColumns(client: Client): Promise<LackingRight[]> {
-    const { layout, historyMade } = this.#preparation;
+    const { layout, history } = this.#preparation;
     const { schema, table, target } = layout;
     const columns = await readColumnRights(client, schema, table, null);
     const used = columnsUsed(layout);
     // Triggers that keep versions read all of a row, with the rights of whoever made them.
-    if (historyMade.length > 0) used.SELECT = columns.map(({ name }) => name);
+    if (history.begins) used.SELECT = columns.map(({ name }) => name);
     const lacking = COLUMN_RIGHTS.flatMap((right): LackingRight[] => {
       const needed = columns.filter(({ name }) => used[right].includes(name));
       const without = needed.filter(({ may }) => !may.has(right)).map(({ name }) => quoteName(name));
@@ -125,7 +126,7 @@ class Planned {
   }
 
   #lackingInTable({ owner, isOwner, may }: RelationRights): LackingRight[] {
-    const { layout, alterations, historyMade } = this.#preparation;
+    const { layout, alterations, history } = this.#preparation;
     const { target, deletes } = layout;
     const lacking: LackingRight[] = [];
     if (deletes === 'mirror' && !may.has('DELETE')) {
@@ -133,7 +134,7 @@ class Planned {
       lacking.push({ message, hint: `${hint} Or choose deletes: mark or ignore.` });
     }
     if (alterations.length > 0 && !isOwner) lacking.push(ownersOnly(this.#role, target, owner, alterations));
-    if (historyMade.length > 0 && !may.has('TRIGGER')) {
+    if (history.begins && !may.has('TRIGGER')) {
       lacking.push(lacks(this.#role, 'TRIGGER', target, 'which history: true needs'));
     }
     return lacking;
