@@ -9,19 +9,30 @@ import { ParkedClock, settle } from './live-fixture.ts';
 const event = { op: 'update', dataset: 'Account', keys: ['1'], position: '1' } as unknown as StreamEvent;
 const delivery = (more: Partial<Delivery>): Delivery => ({ events: [], position: '1', caughtUp: true, reset: false, ...more });
 
+interface Followed {
+  readonly waitForCalls?: Promise<void>;
+  readonly calls?: Promise<void>;
+  /** The other side has a change log. */
+  waitForChange?(position: string, signal: AbortSignal): Promise<void>;
+}
+
 class Following implements AsyncDisposable {
   readonly done: string[] = [];
   /** Of events that the stream was given room for. */
   granted = 0;
   /** Touched records are brought across once it resolves. */
   touched = Promise.resolve();
-  /** There are calls for what comes next once it resolves. */
-  calls = Promise.resolve();
-  readonly #waiting: ((next: Delivery) => void)[] = [];
+  /** How often both sides were opened. */
+  opened = 0;
+  readonly clock = new ParkedClock();
+  /** What comes next may be done once it resolves. */
+  calls: Promise<void>;
+  readonly #waiting: PromiseWithResolvers<Delivery>[] = [];
   readonly #stop = new AbortController();
   readonly #following: Promise<void>;
 
-  constructor(store: Store) {
+  constructor(store: Store, { waitForCalls = Promise.resolve(), calls = Promise.resolve(), waitForChange }: Followed = {}) {
+    this.calls = calls;
     const { signal: stop } = this.#stop;
     const waiting = this.#waiting;
     const grant = (events: number) => {
@@ -31,21 +42,29 @@ class Following implements AsyncDisposable {
       origin: 'org',
       grant,
       async *deliveries() {
-        while (!stop.aborted) yield await new Promise<Delivery>((resolve) => waiting.push(resolve));
+        while (!stop.aborted) {
+          const next = Promise.withResolvers<Delivery>();
+          waiting.push(next);
+          yield await next.promise;
+        }
       },
       async [Symbol.asyncDispose]() {},
     };
-    const pairing = { left: { source: { streamDataset: 'Account' } }, right: { source: {} } };
+    const pairing = { left: { source: { streamDataset: 'Account' } }, right: { source: { waitForChange } } };
     this.#following = followPairing({
       config: { name: 'pair', left: { connection: 'org' }, right: { connection: 'app' } },
       store,
-      clock: new ParkedClock(),
+      clock: this.clock,
       random: seededRandom(1),
       log: { debug() {}, info() {}, warn() {}, error() {} },
       ...{ stop, signal: stop },
       connection: () => ({ openStream: async () => stream }),
+      waitForCalls: () => waitForCalls,
       gather: () => this.calls,
-      inTurn: (work: (opened: unknown) => Promise<unknown>) => work(pairing),
+      inTurn: (work: (opened: unknown) => Promise<unknown>) => {
+        this.opened++;
+        return work(pairing);
+      },
       touch: async (side: string, keys: readonly string[]) => {
         this.done.push(`touch ${side} ${keys.join()}`);
         await this.touched;
@@ -56,14 +75,23 @@ class Following implements AsyncDisposable {
 
   async tell(next: Delivery): Promise<string[]> {
     await settle();
-    this.#waiting.shift()!(next);
+    this.#waiting.shift()!.resolve(next);
     await settle();
     return this.done.splice(0);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async break(): Promise<void> {
+    this.#waiting.shift()!.reject(new Error('the stream broke'));
+    await settle();
+  }
+
+  stop(): void {
     this.#stop.abort();
-    this.#waiting.shift()!(delivery({}));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stop();
+    this.#waiting.shift()?.resolve(delivery({}));
     await this.#following;
   }
 }
@@ -112,4 +140,52 @@ test('P8: while calls are short the stream is heard on, and what it tells goes a
   await settle();
   expect(following.done).toEqual([`touch left ${hundreds.flat().join()}`]);
   expect(await store.getValue('stream of pair, org')).toBe('3.99');
+});
+
+test('P1: a stop while it waits for calls opens neither side any more', async () => {
+  await using store = await openStore(':memory:');
+  const short = Promise.withResolvers<void>();
+  await using following = new Following(store, { waitForCalls: short.promise });
+  await settle();
+  following.stop();
+  short.resolve();
+  await settle();
+  expect(following.opened).toBe(0);
+});
+
+test('P8: only work that was done is followed by a gathering: a stream that broke meanwhile is opened anew without another', async () => {
+  await using store = await openStore(':memory:');
+  const gathering = Promise.withResolvers<void>();
+  await using following = new Following(store, { calls: gathering.promise });
+  const tell = (key: string) => following.tell(delivery({ events: [{ ...event, keys: [key] }], position: key }));
+  expect(await tell('1')).toEqual(['delta', 'touch left 1']);
+  await following.break();
+  const next = Promise.withResolvers<void>();
+  following.calls = next.promise;
+  gathering.resolve();
+  await following.clock.advance(60_000);
+  expect(await tell('2')).toEqual(['touch left 2']);
+  expect(await tell('3')).toEqual([]);
+  next.resolve();
+  await settle();
+  expect(following.done).toEqual(['touch left 3']);
+});
+
+test('P8: what a change log tells goes across at once, and what it tells after that once it was gathered', async () => {
+  await using store = await openStore(':memory:');
+  const { epoch } = await store.checkpoints.acquire('pair');
+  await store.checkpoints.write('pair', epoch, JSON.stringify({ positions: { left: '1', right: '1' } }));
+  let told = 2;
+  const waitForChange = (_: string, signal: AbortSignal) =>
+    new Promise<void>((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+      if (told-- > 0) resolve();
+    });
+  const gathering = Promise.withResolvers<void>();
+  await using following = new Following(store, { calls: gathering.promise, waitForChange });
+  await settle();
+  expect(following.done.splice(0)).toEqual(['delta']);
+  gathering.resolve();
+  await settle();
+  expect(following.done).toEqual(['delta']);
 });

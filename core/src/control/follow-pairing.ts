@@ -19,7 +19,9 @@ export interface FollowPairing {
   readonly stop: AbortSignal;
   readonly signal: AbortSignal;
   connection(name: string): Connection<unknown, unknown>;
-  /** Returns when what was told may go across; while calls are short, so late that more of it goes together (P8). */
+  /** Returns when there are calls, or `ended` aborts. */
+  waitForCalls(ended: AbortSignal): Promise<void>;
+  /** Follows work that was done. Returns when the next may be; while calls run short, so late that more of it goes together (P8). */
   gather(ended: AbortSignal): Promise<void>;
   /** Work with both sides open, while no run is under way. */
   inTurn<T>(work: (pairing: OpenedPairing) => Promise<T>): Promise<T>;
@@ -30,9 +32,11 @@ export interface FollowPairing {
 }
 
 const RECONNECT: RetryPolicy = { attemptsMax: Number.POSITIVE_INFINITY, delayMs: 500, delayMsMax: 60_000 };
-/** Events that are on their way at most, and those that have come and wait to go across together: the records of one query of an org. */
+/** Events that are on their way at most. */
 const CREDIT = 100;
-const TOGETHER: GatherLimit<Delivery> = { max: 400, sizeOf: ({ events }) => Math.max(1, events.length) };
+/** Events that wait to go across together, the records of one query of an org, until no more is read; what is on its way comes on top. */
+const GATHERED_MAX = 400;
+const TOGETHER: GatherLimit<Delivery> = { max: GATHERED_MAX, sizeOf: ({ events }) => Math.max(1, events.length) };
 /** Another process has the sync, for one run perhaps: it is left to finish, for so long at most, looked at so often. */
 const OTHERS_RUN_MS = 10 * 60_000;
 const OTHERS_LOOK_MS = 2000;
@@ -54,7 +58,8 @@ async function followSide(side: SideName, options: FollowPairing): Promise<void>
   let lost = false;
   for (let failures = 0; !ended.aborted; ) {
     try {
-      await options.gather(ended);
+      await options.waitForCalls(ended);
+      if (ended.aborted) return;
       // What the other one has not come to is read as it takes the sync over again.
       if (lost) await options.run({ full: false });
       lost = false;
@@ -152,7 +157,9 @@ async function followLog(side: SideName, options: FollowPairing, ended: AbortSig
   await wait(positions[side], quiet).catch((error) => {
     if (!quiet.aborted) throw error;
   });
-  if (!ended.aborted && !quiet.aborted) await options.run({ full: false, only: side });
+  if (quiet.aborted) return true;
+  await options.run({ full: false, only: side });
+  await options.gather(ended);
   return true;
 }
 

@@ -31,7 +31,7 @@ import { closePairing, openPairing } from './open-pairing.ts';
 import { pairingSchema } from './schema-changes.ts';
 import type { SyncPlan } from './sync-plan.ts';
 
-export interface FollowOptions extends Pick<FollowPairing, 'gather'> {
+export interface FollowOptions extends Pick<FollowPairing, 'waitForCalls' | 'gather'> {
   readonly stop: AbortSignal;
   readonly signal: AbortSignal;
   readonly onRun?: ((report: RunReport) => void) | undefined;
@@ -114,7 +114,7 @@ export class Pairings implements AsyncDisposable {
 
   /** Brings changes across as soon as either side tells of them, until `stop` aborts. */
   follow(config: PairingConfig, options: FollowOptions): Promise<void> {
-    const { stop, signal, gather, onRun } = options;
+    const { stop, signal, waitForCalls, gather, onRun } = options;
     const { name } = config;
     const paused = () => this.#options.store.paused(name);
     // What a side tells is brought at once, and a hole in what it told is mended.
@@ -122,7 +122,7 @@ export class Pairings implements AsyncDisposable {
     return onBehalfOf(live, () =>
       followPairing({
         ...this.#options,
-        ...{ config, stop, signal, gather },
+        ...{ config, stop, signal, waitForCalls, gather },
         inTurn: (work) => this.#inTurn(name, async () => work(await this.#reuseOrOpen(name, signal))),
         touch: (side, keys) =>
           this.#inTurn(name, async () => {

@@ -48,7 +48,7 @@ export function runUnit(
   parts: UnitParts,
   { stop, signal, onRun }: UnitOptions,
 ): { readonly live: readonly LiveProgress[]; readonly ended: Promise<void> } {
-  const { clock, syncs, pairings, holdBack, slots } = parts;
+  const { clock, syncs, pairings, slots } = parts;
   const broken = new AbortController();
   const options = { stop, signal: AbortSignal.any([signal, broken.signal]), onRun };
   const either = AbortSignal.any([stop, options.signal]);
@@ -60,9 +60,7 @@ export function runUnit(
     schedule(scheduled, { clock, stop: either, slots }),
     // It only tells: what a stream needs comes first.
     onBehalfOf({ priority: 'delta' }, () => watchAllowances(streamed(own), parts, either)),
-    ...(pairing?.live
-      ? [pairings.follow(pairing, { ...options, gather: (ended) => holdBack.gather(schedulingOfPairing(pairing), ended) })]
-      : []),
+    ...(pairing?.live ? [followLivePairing(pairing, parts, options)] : []),
   ];
   for (const part of work) part.catch((error) => broken.abort(error));
   const end = async () => {
@@ -137,6 +135,15 @@ function scheduledSync(sync: SyncConfig, parts: UnitParts, options: UnitOptions)
         return (await holdBack.ended(schedulingOf(sync), kindOf(isFull), report)) ? 'again' : undefined;
       }),
   };
+}
+
+function followLivePairing(pairing: PairingConfig, { pairings, holdBack }: UnitParts, options: UnitOptions): Promise<void> {
+  const scheduling = schedulingOfPairing(pairing);
+  return pairings.follow(pairing, {
+    ...options,
+    waitForCalls: (ended) => holdBack.wait(scheduling, 'live', ended),
+    gather: (ended) => holdBack.gather(scheduling, ended),
+  });
 }
 
 function scheduledPairing(

@@ -31,7 +31,7 @@ export class HoldBack {
   readonly #clock: Clock;
   /** Syncs whose next delta is a load of everything, because the last one was and could not be made to its end. */
   readonly #loading = new Set<string>();
-  /** When syncs that are spaced may begin, as they were first told: what others do meanwhile does not put them off again. */
+  /** When scheduled deltas that are spaced may begin, as they were first told: what others do meanwhile does not put them off again. */
   readonly #pacedUntilMs = new Map<string, number>();
   readonly #told = new Map<string, string>();
 
@@ -47,15 +47,13 @@ export class HoldBack {
     this.#clock = clock;
   }
 
-  /** When a run may begin, or it is to be looked again, epoch ms; null for now. */
+  /** When a scheduled run may begin, or it is to be looked again, epoch ms; null for now. */
   async untilMs(work: Scheduling, kind: Kind): Promise<number | null> {
-    const { sync, connections, org } = work;
-    const priority = work.priority ?? (kind !== 'refresh' && this.#loading.has(sync) ? 'full' : kind);
-    const alone = org === undefined ? null : (this.#circuits?.wait(org) ?? null);
-    const wait = alone === null ? await this.#budgets.shortage(connections, priority) : { connection: org!, priority, ...alone };
-    await this.#tell(`${sync} ${kind}`, wait);
+    const shortMs = await this.#shortUntilMs(work, kind);
+    if (shortMs !== null) return shortMs;
+    const { sync, connections } = work;
     const nowMs = this.#clock.now();
-    if (wait !== null) return Math.min(Math.max(wait.untilMs, nowMs + 1000), nowMs + LOOK_MS);
+    const priority = this.#priority(work, kind);
     if (priority !== 'delta') return null;
     const pacedMs = this.#pacedUntilMs.get(sync) ?? (await this.#budgets.spacing(connections, priority))?.untilMs ?? nowMs;
     if (pacedMs <= nowMs) {
@@ -67,10 +65,10 @@ export class HoldBack {
     return Math.min(pacedMs, nowMs + LOOK_MS);
   }
 
-  /** Returns when it may begin, or `ended` aborts. */
+  /** Returns when there are calls for it, or `ended` aborts. */
   async wait(work: Scheduling, kind: Kind, ended: AbortSignal): Promise<void> {
     while (!ended.aborted) {
-      const untilMs = await this.untilMs(work, kind);
+      const untilMs = await this.#shortUntilMs(work, kind);
       if (untilMs === null) return;
       await this.#clock.sleep(Math.max(1, untilMs - this.#clock.now()), ended).catch(() => {});
     }
@@ -101,8 +99,23 @@ export class HoldBack {
     if (!isShort) this.#loading.delete(sync);
     else if (kind !== 'refresh' && report.kind === 'full') this.#loading.add(sync);
     // Whoever asks is told from now on, and not only when it is looked again.
-    if (isShort) await this.untilMs(work, kind);
+    if (isShort) await this.#shortUntilMs(work, kind);
     return isShort;
+  }
+
+  /** When there may be calls for it, or it is to be looked again; null when there are some. */
+  async #shortUntilMs(work: Scheduling, kind: Kind): Promise<number | null> {
+    const { sync, connections, org } = work;
+    const priority = this.#priority(work, kind);
+    const alone = org === undefined ? null : (this.#circuits?.wait(org) ?? null);
+    const wait = alone === null ? await this.#budgets.shortage(connections, priority) : { connection: org!, priority, ...alone };
+    await this.#tell(`${sync} ${kind}`, wait);
+    const nowMs = this.#clock.now();
+    return wait === null ? null : Math.min(Math.max(wait.untilMs, nowMs + 1000), nowMs + LOOK_MS);
+  }
+
+  #priority({ sync, priority }: Scheduling, kind: Kind): Priority {
+    return priority ?? (kind !== 'refresh' && this.#loading.has(sync) ? 'full' : kind);
   }
 
   async #tell(name: string, wait: Wait | null): Promise<void> {

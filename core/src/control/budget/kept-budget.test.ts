@@ -185,7 +185,7 @@ test('live work that can be gathered goes on at once, and when calls run short a
   await holdBack.gather(work, ended.signal);
   expect(time.nowMs).toBe(beganMs);
   expect(await waitOf('accounts', store, beganMs)).toBeNull();
-  // What others do is none of its own.
+  // What deltas spend is no debt of live work.
   await spend(budget, 'delta', 10);
   await holdBack.gather(work, ended.signal);
   expect(time.nowMs).toBe(beganMs);
@@ -206,4 +206,25 @@ test('live work that can be gathered goes on at once, and when calls run short a
   const laterMs = time.nowMs;
   await holdBack.gather(work, ended.signal);
   expect(time.nowMs).toBe(laterMs);
+});
+
+test('live work that the user calls a delta is spaced once a piece, and never puts off the scheduled delta', async () => {
+  const { store, time, clock, parts, spend } = await world();
+  const budgets = new Budgets(parts);
+  const budget = budgets.open('crm', rules) as KeptBudget;
+  const holdBack = new HoldBack(budgets, { store, clock });
+  const work = { sync: 'accounts', connections: ['crm'], priority: 'delta' } as const;
+  const ended = new AbortController().signal;
+  await spend(budget, 'delta', 60);
+  const beganMs = time.nowMs;
+  const dueMs = budget.spacing('delta')!.untilMs;
+  // There are calls: nothing else is waited for before work.
+  await holdBack.wait(work, 'live', ended);
+  expect(time.nowMs).toBe(beganMs);
+  expect(await holdBack.untilMs(work, 'delta')).toBe(beganMs + minute);
+  await holdBack.gather(work, ended);
+  expect(time.nowMs).toBe(dueMs);
+  // The side that was told first works on: the delta begins when it was told to.
+  await spend(budget, 'delta', 1);
+  expect(await holdBack.untilMs(work, 'delta')).toBeNull();
 });
