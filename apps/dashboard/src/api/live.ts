@@ -4,6 +4,7 @@ import { useEffect, useSyncExternalStore } from 'react';
 import { ApiError, send } from './ask.ts';
 import { keys } from './queries.ts';
 import { readEvents } from './read-events.ts';
+import { refreshList } from './refresh-list.ts';
 import { refreshRuns } from './runs.ts';
 
 type Syncs = readonly SyncOverviewShape[];
@@ -108,6 +109,6 @@ function refreshSyncs(client: QueryClient, names: ReadonlySet<string>): void {
 }
 
 function refreshRecords(client: QueryClient, which: { failures: boolean; conflicts: boolean }): void {
-  if (which.failures) void client.invalidateQueries({ queryKey: keys.failures });
-  if (which.conflicts) void client.invalidateQueries({ queryKey: keys.conflicts });
+  if (which.failures) void refreshList(client, keys.failures[0]);
+  if (which.conflicts) void refreshList(client, keys.conflicts[0]);
 }

@@ -17,7 +17,7 @@ interface PagedProps<Item> {
   readonly children: (items: readonly Item[], rest: Rest) => ReactNode;
 }
 
-/** A list that is asked for a page at a time. A page that could not be had is asked for again by hand only. */
+/** A list that is asked for a page at a time. A page that could not be had is asked for again by hand, or once the list has changed. */
 export function Paged<Item>({ query, counted = 0, children }: PagedProps<Item>) {
   const { hasNextPage, isFetching, isFetchNextPageError, fetchNextPage, error } = query;
   const more = useCallback(() => {
