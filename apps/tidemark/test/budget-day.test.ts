@@ -204,7 +204,8 @@ test(`a database side that never rests: what it and the org tell is gathered whi
   expect(world.runs.filter(({ sync }) => sync === 'leads').length).toBeGreaterThan(hours * 3);
 
   for (let passed = 0; passed < 25; passed++) await world.pass(hour);
-  expect(behindMs()).toBe(0);
+  // What passes at once is more than a busy machine gets done meanwhile.
+  await world.passUntil(() => behindMs() === 0, 1000);
   // Calls are ample again.
   await write(999);
   const writtenMs = world.clock.now();
