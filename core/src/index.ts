@@ -70,6 +70,7 @@ export * from './model/gathering-writer.ts';
 export * from './model/inbox.ts';
 export * from './model/json-value.ts';
 export * from './model/lazy-connection.ts';
+export * from './model/log.ts';
 export * from './model/lookup.ts';
 export * from './model/object-definition.ts';
 export * from './model/org-kind.ts';

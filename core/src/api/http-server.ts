@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { RequestRefusedError } from '../base/errors.ts';
 import { scrub } from '../base/secrets.ts';
-import type { Log } from '../model/connector.ts';
+import type { Log } from '../model/log.ts';
 import { hostGuard, isLoopbackAddress } from './host-guard.ts';
 
 /** A path, and what answers it. One file each. */

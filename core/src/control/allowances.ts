@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Problem } from '../base/errors.ts';
-import type { Allowance, Connection, Log } from '../model/connector.ts';
+import type { Allowance, Connection } from '../model/connector.ts';
+import type { Log } from '../model/log.ts';
 import type { Store } from '../store/store.ts';
 
 /** An allowance of a connection, and how it will fare if use goes on as it did lately. */

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { Config } from '../config/config.ts';
-import type { Connection, Log } from '../model/connector.ts';
+import type { Connection } from '../model/connector.ts';
+import type { Log } from '../model/log.ts';
 import type { Store } from '../store/store.ts';
 import type { Budgets } from './budget/budgets.ts';
 import type { Hooks } from './hooks.ts';

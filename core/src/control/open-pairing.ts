@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import { ConfigError, InvariantError, type Problem, RequestRefusedError } from '../base/errors.ts';
 import type { PairingConfig, PolicyConfig } from '../config/pairing.ts';
-import type { Connection, Log } from '../model/connector.ts';
+import type { Connection } from '../model/connector.ts';
+import type { Log } from '../model/log.ts';
 import type { FieldSchema } from '../model/schema.ts';
 import type { Side } from '../model/side.ts';
 import type { PolicyModule } from '../model/user-modules.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { RequestRefusedError, SyncError } from '../base/errors.ts';
 import { scrub } from '../base/secrets.ts';
-import type { Log } from '../model/connector.ts';
+import type { Log } from '../model/log.ts';
 import type { Progress } from '../pipeline/opened-sync.ts';
 
 export type OperationKind = 'run' | 'retry' | 'refetch' | 'verify' | 'replay' | 'resolve' | 'plan' | 'write';

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { RequestRefusedError } from '../base/errors.ts';
 import type { SyncConfig } from '../config/config.ts';
-import type { Log } from '../model/connector.ts';
+import type { Log } from '../model/log.ts';
 import type { LiveProgress } from '../pipeline/live/live-status.ts';
 
 /** While a stream is down, what it would have told is read this often; a sync whose own deltas are no rarer is left to them. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import type { Log } from '../model/connector.ts';
+import type { Log } from '../model/log.ts';
 import type { Store } from '../store/store.ts';
 
 /** A poll every ten seconds makes 260,000 of them in that time. */

@@ -18,8 +18,6 @@ import type { Side, SideSpec } from './side.ts';
 import type { EventReader, EventStream, StreamSpec, StreamStart, StreamWriter } from './stream.ts';
 import type { Row } from './value.ts';
 
-export type { Log };
-
 /** One type of external system. A connector folder default-exports exactly one of these. */
 export interface Connector<Config = never, From = never, To = never> {
   /** Folder name, config `type` and metrics label: a lowercase noun, e.g. `postgres`. */

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { SyncConfig } from '../config/config.ts';
-import type { Checkpoints, Log, Source, Target } from '../model/connector.ts';
+import type { Checkpoints, Source, Target } from '../model/connector.ts';
+import type { Log } from '../model/log.ts';
 import type { Store } from '../store/store.ts';
 import type { WriteGate } from './live/write-gate.ts';
 import type { Outcomes } from './outcomes.ts';

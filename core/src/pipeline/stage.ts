@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { Block } from '../model/block.ts';
-import type { Log } from '../model/connector.ts';
+import type { Log } from '../model/log.ts';
 import type { DatasetSchema } from '../model/schema.ts';
 import type { Row } from '../model/value.ts';
 

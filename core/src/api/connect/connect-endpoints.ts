@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SyncError } from '../../base/errors.ts';
 import { ConnectRefusedError } from '../../control/orgs/connect-flow.ts';
 import type { Orgs } from '../../control/orgs/orgs.ts';
-import type { Log } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import type { Endpoint } from '../http-server.ts';
 import { sendPage } from './page.ts';
 

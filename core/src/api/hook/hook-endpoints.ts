@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SyncError } from '../../base/errors.ts';
 import type { Hooks } from '../../control/hooks.ts';
-import type { Log } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import { errorOf } from '../error-of.ts';
 import type { Endpoint } from '../http-server.ts';
 import type { Metrics } from '../metrics.ts';

@@ -4,7 +4,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Configuration } from '../../control/configuration.ts';
 import type { Engine } from '../../control/engine.ts';
 import type { Operations } from '../../control/operations.ts';
-import type { Log } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import { refusal } from './shapes/common.ts';
 
 export type Api = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;

@@ -11,7 +11,7 @@ import {
   TransientError,
 } from '../../base/errors.ts';
 import { scrub } from '../../base/secrets.ts';
-import type { Log } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import { errorOf } from '../error-of.ts';
 
 /** There is nothing of that name. */

@@ -2,7 +2,7 @@ import { currentCaller, type Priority } from '../../base/caller.ts';
 import type { Clock } from '../../base/clock.ts';
 import { OverBudgetError } from '../../base/errors.ts';
 import type { BudgetRules, CallBudget, CallUsage } from '../../model/call-budget.ts';
-import type { Log } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import type { Store } from '../../store/store.ts';
 import { Budget, type Shortage } from './budget.ts';
 import { STRETCH_MS, WINDOW_MS } from './call-ledger.ts';

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { backoffMs, type RetryPolicy } from '../../base/retry.ts';
-import type { Log } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import type { NotificationStore } from '../../store/notification-store.ts';
 import type { Notification } from './notification.ts';
 import type { Receiver } from './receiver.ts';

@@ -4,7 +4,7 @@ import { AccessDeniedError, CredentialRevokedError, TransientError } from '../..
 import type { Random } from '../../base/random.ts';
 import { retrying } from '../../base/retry.ts';
 import type { OrgRef } from '../../config/config.ts';
-import type { Log } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import type { Credential } from '../../model/org-kind.ts';
 import type { OrgStore, SealedCredential } from '../../store/org-store.ts';
 import type { Vault } from '../../store/vault.ts';

@@ -2,7 +2,7 @@ import { ConfigError } from '../../base/errors.ts';
 import type { Config, ConnectionConfig, OrgRef, SyncConfig } from '../../config/config.ts';
 import { nameAt, type OrgParts } from '../../config/orgs.ts';
 import type { PairingConfig } from '../../config/pairing.ts';
-import type { Log } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import type { OrgStore, StoredOrg } from '../../store/org-store.ts';
 
 export interface DirectoryOptions {

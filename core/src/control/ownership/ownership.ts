@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { RequestRefusedError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { backoffMs, isRetryable, type RetryPolicy } from '../../base/retry.ts';
-import type { Log } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import { BEAT_MS, type Peer, SILENT_MS_MAX, type Worker, type WorkerSession, type WorkerStore } from '../../store/workers.ts';
 import { Fence } from './fence.ts';
 import { type Share, sharesOf } from './shares.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import type { Log } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import type { EventStream, StreamEvent } from '../../model/stream.ts';
 import type { JournalEvent, JournalHead, JournalStore } from '../../store/journal-store.ts';
 

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { backoffMs, type RetryPolicy } from '../../base/retry.ts';
-import type { Log } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import { type Reread, wider } from './live-envelope.ts';
 
 export interface RereadsOptions {

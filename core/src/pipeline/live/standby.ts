@@ -2,7 +2,8 @@ import type { Clock } from '../../base/clock.ts';
 import type { OwnershipLostError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { backoffMs, type RetryPolicy } from '../../base/retry.ts';
-import type { Checkpoints, Log } from '../../model/connector.ts';
+import type { Checkpoints } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import type { LiveProgress } from './live-status.ts';
 
 /** Whoever follows a stream says so this often, in the row that holds its position. */

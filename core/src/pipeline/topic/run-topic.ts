@@ -9,7 +9,8 @@ import {
 } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { backoffMs, isRetryable, type RetryPolicy } from '../../base/retry.ts';
-import type { Checkpoints, Log } from '../../model/connector.ts';
+import type { Checkpoints } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import type { EventStream, StreamEvent, StreamStart, StreamWriter } from '../../model/stream.ts';
 import type { Journal } from '../live/journal.ts';
 import type { LiveProgress } from '../live/live-status.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { InvariantError } from '../../base/errors.ts';
-import type { Log } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import type { Side, SideResult, SideRow } from '../../model/side.ts';
 import { newRow, type Row } from '../../model/value.ts';
 import type { LinkOwner, NewConflict } from '../../store/links.ts';
