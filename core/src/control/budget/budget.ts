@@ -49,6 +49,7 @@ export class Budget {
   #askedAtMs = Number.NEGATIVE_INFINITY;
   /** Admitted, and not ended yet: the system's number may not hold them. */
   #underWay = 0;
+  /** One debt for all work of a priority, what cannot be gathered included: the calls that are left are the same for all of it. */
   readonly #spacings = new Map(Object.keys(paces).map((priority) => [priority, new Spacing()]));
 
   constructor(rules: BudgetRules) {

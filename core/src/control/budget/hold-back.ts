@@ -81,7 +81,7 @@ export class HoldBack {
   async gather(work: Scheduling, ended: AbortSignal): Promise<void> {
     await this.wait(work, 'live', ended);
     const { sync, connections, priority } = work;
-    // Asked once: what others do meanwhile does not put it off again.
+    // Asked once: the debt is that of all such work, but what others do meanwhile does not put it off again.
     const wait = await this.#budgets.spacing(connections, priority ?? 'live');
     if (wait === null || ended.aborted) return;
     await this.#tell(`${sync} gathering`, wait);

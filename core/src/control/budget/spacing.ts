@@ -4,7 +4,8 @@ const BURST_MS = 3_600_000;
 export const PACED_MS_MAX = 900_000;
 
 /**
- * Spaces work before its calls run short: each piece of it is followed by a wait in proportion to what it cost, and to what is left.
+ * Spaces work before its calls run short: each piece of it is followed by a wait in proportion to what such work has cost, and to what
+ * is left. The debt is the connection's: whoever does such work there adds to it, and whoever can wait waits for it to be paid.
  * A pace is the calls that may be made in a millisecond in the long run; null for as many as are asked for.
  */
 export class Spacing {
