@@ -29,21 +29,18 @@ export async function refuseWithoutReading(client: Client, table: Named): Promis
   if (lacking.length > 0) throw deniedFor(lacking);
 }
 
-/** Whether it can be told which tables are captured. */
-export async function maySeeCaptures(client: Client, { schema, table }: Named): Promise<boolean> {
-  const rights = await readRelationRights(client, schema, rawCaptureNames(table).captures, ['SELECT']);
-  return rights === null || rights.may.has('SELECT');
+/** @throws {AccessDeniedError} nobody could tell which tables are captured. */
+export async function refuseWithoutCaptures(client: Client, table: Named): Promise<void> {
+  const rights = await readRelationRights(client, table.schema, rawCaptureNames(table.table).captures, ['SELECT']);
+  if (rights === null || rights.may.has('SELECT')) return;
+  throw deniedFor([lacks(await currentRole(client), 'SELECT', captureNames(table).captures, 'where captures are noted')]);
 }
 
-/** What a user lacks to run these statements, or, null, all that make a capture: rights on what is there already. What they make belongs to whoever runs them. */
-export async function lackingForCapture(
-  client: Client,
-  table: Named,
-  statements: readonly Statement[] | null,
-): Promise<LackingRight[]> {
+/** What a user lacks to run these statements: rights on what is there already. What they make belongs to whoever runs them. */
+export async function lackingForCapture(client: Client, table: Named, statements: readonly Statement[]): Promise<LackingRight[]> {
   const role = await currentRole(client);
   const names = captureNames(table);
-  const runs = (text: string) => statements?.some(({ sql }) => sql.includes(text)) ?? true;
+  const runs = (text: string) => statements.some(({ sql }) => sql.includes(text));
   const lacking: LackingRight[] = [];
   if ((await readSchemaRights(client, table.schema))?.has('CREATE') === false) {
     lacking.push(lacks(role, 'CREATE', `SCHEMA ${quoteName(table.schema)}`, 'which making the change log needs'));
@@ -52,19 +49,17 @@ export async function lackingForCapture(
   if (runs('CREATE TRIGGER') && onTable?.may.has('TRIGGER') === false) {
     lacking.push(lacks(role, 'TRIGGER', names.table, 'which writing the change log needs'));
   }
+  // To pass rights on there takes none to do so: PostgreSQL warns whoever has some of them, and goes on.
+  const used = {
+    captures: ['INSERT', 'UPDATE'],
+    consumers: runs(`DELETE FROM ${names.consumers}`) ? ['SELECT', 'DELETE'] : [],
+  };
   for (const what of ['captures', 'consumers'] as const) {
-    // They are noted there, and the rights to read them are passed on.
-    const needed = [...READER_RIGHTS[what], ...(what === 'captures' ? ['INSERT'] : [])];
-    const rights = await readRelationRights(client, table.schema, rawCaptureNames(table.table)[what], needed.map(passedOn));
-    if (rights === null || needed.every((right) => rights.may.has(passedOn(right)))) continue;
-    const { message } = lacks(role, `${needed.join(', ')} WITH GRANT OPTION`, names[what], 'where captures are noted');
-    lacking.push({ message, hint: `GRANT ${needed.join(', ')} ON ${names[what]} TO ${role} WITH GRANT OPTION;` });
+    const rights = await readRelationRights(client, table.schema, rawCaptureNames(table.table)[what], used[what]);
+    const withheld = used[what].filter((right) => rights?.may.has(right) === false);
+    if (withheld.length > 0) lacking.push(lacks(role, withheld.join(', '), names[what], 'where captures are noted'));
   }
   return lacking;
-}
-
-function passedOn(right: string): string {
-  return `${right} WITH GRANT OPTION`;
 }
 
 /** @param otherwise  what helps instead of the grants */

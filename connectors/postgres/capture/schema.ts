@@ -13,7 +13,7 @@ import {
   sharedTables,
   triggersOf,
 } from './definition.ts';
-import { deniedFor, lackingForCapture, maySeeCaptures, READER_RIGHTS } from './rights.ts';
+import { deniedFor, lackingForCapture, READER_RIGHTS, refuseWithoutCaptures } from './rights.ts';
 import { describeCaptured, isOutdated, keySignature, readState, whatIsMissing } from './state.ts';
 
 /** A trigger is made under a lock that writers wait behind: better to give up than to stand in the application's way. */
@@ -70,7 +70,7 @@ export function byHand(statements: readonly Statement[]): string {
 
 export async function planned(client: Client, schema: string, table: string): Promise<Statement[]> {
   const captured = await describeCaptured(client, schema, table);
-  if (!(await maySeeCaptures(client, captured))) throw deniedFor(await lackingForCapture(client, captured, null));
+  await refuseWithoutCaptures(client, captured);
   const names = captureNames(captured);
   const state = await readState(client, captured);
   const missing = whatIsMissing(state, captured);
