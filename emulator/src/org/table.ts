@@ -220,8 +220,15 @@ export function ensureTable(database: DatabaseSync, table: Table): void {
   createIndexes(database, table);
 }
 
+/** Those that the table needs, and no others: what a changed field left behind would keep its column from being dropped. */
 export function createIndexes(database: DatabaseSync, table: Table): void {
-  for (const sql of indexes(table).values()) database.exec(sql);
+  const needed = indexes(table);
+  const existing = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL");
+  for (const { name } of existing.all(table.name)) {
+    const index = quoted(String(name));
+    if (!needed.has(index)) database.exec(`DROP INDEX ${index}`);
+  }
+  for (const sql of needed.values()) database.exec(sql);
 }
 
 /** For a large load: an index built at once is far cheaper than one kept row by row. */

@@ -130,6 +130,24 @@ test('objects and fields come and go', async () => {
   ).toBe(400);
 });
 
+test.each([
+  ['is told apart by case from then on', { unique: true }, { unique: true, caseSensitive: true }],
+  ['is no longer looked up', { externalId: true }, {}],
+])('a field that %s can be removed', async (_, before, after) => {
+  const declare = (attributes: object) =>
+    org.backdoor('POST', '/schema/fields', { object: 'Contact', fields: [{ name: 'F__c', type: 'string', ...attributes }] });
+  await declare(before);
+  await declare(after);
+  const [id] = org.insert('Contact', { LastName: 'f', F__c: 'x' });
+  expect((await org.call('GET', soql("SELECT Id FROM Contact WHERE F__c = 'x'"))).json.records).toMatchObject([{ Id: id }]);
+  expect((await org.backdoor('DELETE', '/schema/fields/Contact/F__c')).status).toBe(200);
+  await declare(before);
+  expect((await org.call('GET', soql(`SELECT F__c FROM Contact WHERE Id = '${id}'`))).json.records).toMatchObject([
+    { F__c: null },
+  ]);
+  expect((await org.backdoor('DELETE', '/schema/fields/Contact/F__c')).status).toBe(200);
+});
+
 test('faults by HTTP, counted', async () => {
   const { id } = (await org.backdoor('POST', '/faults', { kind: 'unavailable', match: { pattern: '/limits', times: 1 } })).json;
   expect((await org.call('GET', '/limits')).status).toBe(503);
