@@ -61,7 +61,6 @@ export function createLocks(store: Store, transactionId: string, origin: string)
     take,
     takeForWrite(table, id, kind, row, before) {
       const links = parentLinks(store, table);
-      if (links.length === 0 && store.contenders.size === 0 && store.locks.size === held.length) return hold(id);
       if (links.length === 0) {
         if (isContended(table, id)) throw unableToLock([id]);
         return hold(id);
