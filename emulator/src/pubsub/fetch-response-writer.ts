@@ -11,7 +11,7 @@ const id = (1 << 3) | 2;
 const schemaId = (2 << 3) | 2;
 const payload = (3 << 3) | 2;
 
-const lengthBytesMax = 5;
+const varintBytesMax = 5;
 
 /**
  * Writes `FetchResponse` as it goes over the wire. Of all messages this one goes tens of thousands of times a second, and the
@@ -41,15 +41,21 @@ export class FetchResponseWriter {
     }
     this.#raw(latestReplayId, response.latestReplayId);
     this.#text(rpcId, response.rpcId, response.rpcId.length);
-    this.#begin(pendingNumRequested, response.pendingNumRequested);
+    this.#room(1 + varintBytesMax);
+    this.#varint(pendingNumRequested, response.pendingNumRequested);
     return this.#bytes.subarray(0, this.#at);
   }
 
-  /** A tag, and the length or the number after it. Makes room for what is that long. */
+  /** A tag, and the length after it. Makes room for what is that long. */
   #begin(tag: number, length: number): void {
-    this.#room(1 + lengthBytesMax + length);
+    this.#room(1 + varintBytesMax + length);
+    this.#varint(tag, length);
+  }
+
+  /** A tag, and the number after it, for which there is room. */
+  #varint(tag: number, value: number): void {
     this.#bytes[this.#at++] = tag;
-    let rest = length;
+    let rest = value;
     while (rest >= 128) {
       this.#bytes[this.#at++] = (rest & 127) | 128;
       rest >>>= 7;
