@@ -2,7 +2,7 @@ import { ConfigError, type Problem } from '@tidemark/core';
 import type { Client } from './driver.ts';
 import { quoteName } from './identifiers.ts';
 import { qualified } from './layout.ts';
-import { currentRole, lackingSequences, lacks, readColumnRights, readRelationRights } from './rights.ts';
+import { currentRole, type LackingRight, lackingSequences, lacks, readColumnRights, readRelationRights } from './rights.ts';
 
 export interface SideColumns {
   readonly schema: string;
@@ -11,30 +11,22 @@ export interface SideColumns {
   /** Those that a two-way sync sets, its link among them. */
   readonly written: readonly string[];
   readonly link: string | null;
-  /** Whether rows are deleted here because the other side's are gone. */
-  readonly deletes: boolean;
   /** The sync. */
   readonly unit: string;
 }
 
 /**
  * What cannot be read or written would stop the sync at its first change: it is named before.
- * @throws {ConfigError} each column that the database computes, and each right that the user lacks, with its remedy.
+ * @throws {ConfigError} each column that the database computes, or that the user may not use, with its remedy.
  */
-export async function refuseLackingRights(client: Client, side: SideColumns): Promise<void> {
-  const role = await currentRole(client);
-  const problems = [...(await columnProblems(client, side, role)), ...(await rowProblems(client, side, role))];
-  if (problems.length > 0) throw new ConfigError(problems);
-}
-
-async function columnProblems(
+export async function refuseUnusableColumns(
   client: Client,
   { schema, table, read, written, link, unit }: SideColumns,
-  role: string,
-): Promise<Problem[]> {
+): Promise<void> {
+  const role = await currentRole(client);
   const relation = qualified(schema, table);
   const columns = await readColumnRights(client, schema, table, [...read, ...written]);
-  return columns.flatMap(({ name, generated, may }): Problem[] => {
+  const problems = columns.flatMap(({ name, generated, may }): Problem[] => {
     const column = quoteName(name);
     const place = name === link ? `syncs.${unit}.between` : `syncs.${unit}.fields.${name}`;
     const otherwise = name === link ? 'name another link:' : 'let it flow the other way only (to:)';
@@ -54,22 +46,25 @@ async function columnProblems(
     const message = `${role} may not ${may.has('SELECT') ? 'set' : 'read'} ${relation}.${column}`;
     return [{ place, severity, message, hint: may.has('SELECT') ? `${grant}; or ${otherwise}` : grant }];
   });
+  if (problems.length > 0) throw new ConfigError(problems);
 }
 
-/** What is needed beside the columns: to delete rows, and to make new ones. */
-async function rowProblems(
+/**
+ * What a user lacks beside the columns, to delete rows and to make new ones: a sync whose other side does neither goes on without.
+ *
+ * @param deletes  whether rows are deleted here because the other side's are gone
+ */
+export async function lackingForRows(
   client: Client,
-  { schema, table, written, deletes, unit }: SideColumns,
-  role: string,
-): Promise<Problem[]> {
-  const problems: Problem[] = [];
+  { schema, table, written }: Pick<SideColumns, 'schema' | 'table' | 'written'>,
+  deletes: boolean,
+): Promise<LackingRight[]> {
+  const role = await currentRole(client);
+  const lacking: LackingRight[] = [];
   const rights = await readRelationRights(client, schema, table, ['DELETE']);
   if (deletes && rights?.may.has('DELETE') === false) {
     const { message, hint } = lacks(role, 'DELETE', qualified(schema, table), 'which rows need whose other side is deleted');
-    problems.push({ place: `syncs.${unit}.deletes`, severity: 'error', message, hint: `${hint} or deletes: ignore` });
+    lacking.push({ message, hint: `${hint} or deletes: ignore` });
   }
-  for (const lacking of await lackingSequences(client, schema, table, written, role)) {
-    problems.push({ place: `syncs.${unit}.between`, severity: 'error', ...lacking });
-  }
-  return problems;
+  return [...lacking, ...(await lackingSequences(client, schema, table, written, role))];
 }

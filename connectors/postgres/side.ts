@@ -20,7 +20,8 @@ import { type Client, type Pool, query, transaction } from './driver.ts';
 import { isAboutARecord, rejectionOf } from './errors.ts';
 import { quoteName } from './identifiers.ts';
 import { qualified } from './layout.ts';
-import { refuseLackingRights } from './side-rights.ts';
+import type { LackingRight } from './rights.ts';
+import { lackingForRows, refuseUnusableColumns } from './side-rights.ts';
 import { describeRelation, type SourceColumn } from './source-schema.ts';
 import { fromPostgres, toPostgresText } from './values.ts';
 import { WRITE_SETTINGS } from './write.ts';
@@ -37,7 +38,7 @@ export interface SideParts {
 
 /** One table as a side of a two-way sync: rows are locked from the reading to the commit. */
 export async function openSide({ pool, config, spec, openSource }: SideParts, signal: AbortSignal): Promise<Side> {
-  const { side, link, unit, writes, deletes = false } = spec;
+  const { side, link, unit } = spec;
   const fields = [...new Set([...spec.fields, ...(link === null ? [] : [link])])];
   const read = { from: side, where: undefined, fields, exclude: [], startAtMs: null };
   const source = await openSource({ ...read, ...(unit === null ? {} : { unit }) });
@@ -49,12 +50,23 @@ export async function openSide({ pool, config, spec, openSource }: SideParts, si
     }
     if (unit !== null) {
       const read = described.columns.map(({ field }) => field.name);
-      const written = [...writes, ...(link === null ? [] : [link])];
-      await refuseLackingRights(client, { schema: config.schema, table: side.table, read, written, link, deletes, unit });
+      await refuseUnusableColumns(client, {
+        schema: config.schema,
+        table: side.table,
+        read,
+        written: writtenOf(spec),
+        link,
+        unit,
+      });
     }
     const isUnique = link === null || (await hasUniqueIndex(client, config.schema, side.table, link));
     return new PostgresSide({ pool, config, spec, source, link, isUnique, unit, ...described });
   });
+}
+
+/** Columns that the sync sets. */
+function writtenOf({ writes, link }: PostgresSideUse): readonly string[] {
+  return [...writes, ...(link === null ? [] : [link])];
 }
 
 interface Opened {
@@ -99,6 +111,12 @@ class PostgresSide implements Side {
           message: `the link ${link} of ${name} is not unique, so that a record could be made twice`,
           hint: `CREATE UNIQUE INDEX ON ${qualified(config.schema, spec.side.table)} (${quoteName(link!)})`,
         };
+  }
+
+  lackingRights(signal: AbortSignal): Promise<readonly LackingRight[]> {
+    const { pool, config, spec } = this.#opened;
+    const rows = { schema: config.schema, table: spec.side.table, written: writtenOf(spec) };
+    return transaction(pool, { readOnly: true, signal }, (client) => lackingForRows(client, rows, spec.deletes ?? false));
   }
 
   async now(signal: AbortSignal): Promise<number> {

@@ -225,6 +225,26 @@ describe.each([
     expect(accounts()).toEqual([['Acme', 'ACME', null]]);
   });
 
+  test.runIf(name === 'PostgreSQL')('a right that only a delete needs is named by check, and nothing waits for it', async () => {
+    const role = `clerk_${process.pid}`;
+    await app.exec(`CREATE ROLE ${role} LOGIN PASSWORD 'r'; GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role};
+      REVOKE DELETE ON customers FROM ${role}`);
+    await engine[Symbol.asyncDispose]();
+    const { url } = app.connection as { url: string };
+    Object.assign(app.connection, { url: Object.assign(new URL(url), { username: role, password: 'r' }).href });
+    engine = await open();
+    const place = 'syncs.accounts.between[1]';
+    const errors = async () => (await engine.check(signal)).filter(({ severity }) => severity === 'error');
+    const lacking = { place, hint: `GRANT DELETE ON "public"."customers" TO "${role}"; or deletes: ignore` };
+    expect(await errors()).toMatchObject([lacking]);
+    crm.exec("INSERT INTO account (Name) VALUES ('Acme')");
+    await settle();
+    expect(await customers()).toEqual([['Acme', null, null]]);
+    await app.exec(lacking.hint.split(';')[0]!);
+    expect(await errors()).toEqual([]);
+    await app.exec(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+  });
+
   test('verify: no difference after a clean run, what comes late is brought, and what is lost is found and mended', async () => {
     const verify = (repair = false) => engine.verify('accounts', { repair, signal });
     await expect(verify()).rejects.toMatchObject({ hint: 'tidemark run accounts' });

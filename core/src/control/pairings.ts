@@ -71,14 +71,18 @@ export class Pairings implements AsyncDisposable {
     const pairing = await openPairing(config, this.#options, signal);
     try {
       live.push(...this.#listenedFor(config, pairing));
-      return (['left', 'right'] as const).flatMap((side): Problem[] => {
-        const { creates, source } = pairing[side];
-        const place = `syncs.${config.name}.between[${side === 'left' ? 0 : 1}]`;
-        const warnings = (source.warnings ?? []).map((warning): Problem => ({ place, severity: 'warning', ...warning }));
-        return creates.ok
-          ? warnings
-          : [...warnings, { place, severity: 'warning', message: creates.message, hint: creates.hint }];
-      });
+      const problems: Problem[] = [];
+      for (const [i, side] of [pairing.left, pairing.right].entries()) {
+        const { creates, source } = side;
+        const place = `syncs.${config.name}.between[${i}]`;
+        const lacking = (await side.lackingRights?.(signal)) ?? [];
+        const warnings = [...(source.warnings ?? []), ...(creates.ok ? [] : [creates])];
+        problems.push(
+          ...lacking.map(({ message, hint }): Problem => ({ place, severity: 'error', message, hint })),
+          ...warnings.map(({ message, hint }): Problem => ({ place, severity: 'warning', message, hint })),
+        );
+      }
+      return problems;
     } finally {
       await closePairing(pairing);
     }

@@ -1,3 +1,4 @@
+import type { Problem } from '../base/errors.ts';
 import type { Rejection } from './change.ts';
 import type { Source } from './connector.ts';
 import type { WriteCalls } from './preview.ts';
@@ -26,6 +27,11 @@ export interface Side extends AsyncDisposable {
   readonly link: string | null;
   /** Whether records can be made here: a link field, or a key that the other side can fill. Otherwise why not, with the remedy. */
   readonly creates: { readonly ok: true } | { readonly ok: false; readonly message: string; readonly hint: string };
+  /**
+   * Rights that the sync may come to need here and the user lacks, each with the statement that gives it; for `check`. What no change
+   * could do without is refused when the side is opened.
+   */
+  lackingRights?(signal: AbortSignal): Promise<readonly Pick<Problem, 'message' | 'hint'>[]>;
   /**
    * Has these records decided upon and writes what was decided. Where the system has locks, they are held from the reading to the
    * commit, so that nobody changes a record in between; `rows` lacks what is not there. Result i is about write i.
