@@ -189,3 +189,23 @@ test('P8: what a change log tells goes across at once, and what it tells after t
   await settle();
   expect(following.done).toEqual(['delta']);
 });
+
+test('P9: while a sync is paused, what its change log holds is not asked for again and again, and goes across once it is resumed', async () => {
+  await using store = await openStore(':memory:');
+  const { epoch } = await store.checkpoints.acquire('pair');
+  await store.checkpoints.write('pair', epoch, JSON.stringify({ positions: { left: '1', right: '1' } }));
+  await store.setPaused('pair', true);
+  let asked = 0;
+  await using following = new Following(store, {
+    async waitForChange(_, signal) {
+      asked++;
+      // There is news, and none once it was brought across.
+      if (following.done.length > 0) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    },
+  });
+  await following.clock.advance(60_000);
+  expect(asked).toBe(0);
+  await store.setPaused('pair', false);
+  await following.clock.advance(2000);
+  expect(following.done).toEqual(['delta']);
+});

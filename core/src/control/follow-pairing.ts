@@ -41,6 +41,8 @@ const TOGETHER: GatherLimit<Delivery> = { max: GATHERED_MAX, sizeOf: ({ events }
 /** Another process has the sync, for one run perhaps: it is left to finish, for so long at most, looked at so often. */
 const OTHERS_RUN_MS = 10 * 60_000;
 const OTHERS_LOOK_MS = 2000;
+/** How often it is looked whether a paused sync goes on. */
+const PAUSED_LOOK_MS = 2000;
 /** How long a side may be quiet before its opened source is looked for anew. */
 const LOOK_AGAIN_MS = 60_000;
 
@@ -143,10 +145,14 @@ async function take(side: SideName, events: readonly StreamEvent[], { touch, run
 
 /** Returns whether the side has a log that can be waited for. */
 async function followLog(side: SideName, options: FollowPairing, ended: AbortSignal): Promise<boolean> {
-  const { clock, config, inTurn } = options;
-  const { store } = options;
+  const { clock, config, store, inTurn } = options;
   const wait = await inTurn(async (pairing) => pairing[side].source.waitForChange?.bind(pairing[side].source));
   if (wait === undefined) return false;
+  if (await store.paused(config.name)) {
+    // Nothing is brought across, so that what the log holds stays news for as long.
+    await clock.sleep(PAUSED_LOOK_MS, ended);
+    return true;
+  }
   const checkpoint = await store.checkpoints.read(config.name);
   if (checkpoint === null) {
     // The first run makes one; it may be the other side's, or the schedule's.
