@@ -33,6 +33,8 @@ const BUSY_RUNS = 50_000;
 /** Of two syncs; more than the API gives at once. */
 const FAILURES = 1_145;
 const CONFLICTS = 150;
+/** As many as one page holds. */
+const SETTLED = 100;
 /** In sight, and a few beside. */
 const ROWS_DRAWN_MAX = 60;
 
@@ -153,17 +155,24 @@ describe.skipIf(missing !== null)(`a thousand syncs${missing === null ? '' : ` (
     await page.getByText(/^200 of 1,145 failures/).waitFor();
   });
 
-  test('conflicts come a page at a time, the newest first', async () => {
+  test('conflicts come a page at a time, the newest first, and no pair of records is shown in part (P7)', async () => {
     await page.goto(`${server.url}/conflicts`);
     const list = page.getByRole('list', { name: 'open conflicts' });
-    await page.getByText('100 of 150 open conflicts; more come as you scroll').waitFor();
+    // Of the 100 that were asked for, the last is the first of three of its pair.
+    await page.getByText('99 of 150 open conflicts; more come as you scroll').waitFor();
     expect(await list.getByRole('listitem').first().getAttribute('aria-setsize')).toBe('-1');
     expect(await barriers(page)).toEqual([]);
     await scrollToEnd();
     await page.getByText(/^150 open conflicts\./).waitFor();
-    expect(await list.getByRole('listitem').first().getAttribute('aria-setsize')).toBe('150');
+    expect(await list.getByRole('listitem').first().getAttribute('aria-setsize')).toBe('50');
     await scrollToEnd();
     await page.getByRole('article', { name: 'conflict of left-0 and right-0' }).waitFor();
+  });
+
+  test('a list that ends with its page does not promise more', async () => {
+    await page.goto(`${server.url}/conflicts`);
+    await page.getByText('Settled', { exact: true }).click();
+    await page.getByText(/^100 settled conflicts\./).waitFor();
   });
 });
 
@@ -201,12 +210,18 @@ function fillFailures(file: string): void {
   ).run(FAILURES);
 }
 
-/** Each of another pair of records. */
+/** Three fields of each pair of records that wait for somebody, one of each that has been decided. */
 function fillConflicts(file: string): void {
   using db = new DatabaseSync(file);
-  db.prepare(
-    `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ? - 1)
-     INSERT INTO conflicts (sync, left_key, right_key, field, base_value, left_value, right_value, state, outcome, why, at_ms)
-     SELECT 'sync-0000', 'left-' || i, 'right-' || i, 'city', '"a"', '"b"', '"c"', 'open', 'null', 'manual', 1700000000000 + i FROM n`,
-  ).run(CONFLICTS);
+  const fill = (count: number, each: number, state: string) =>
+    db
+      .prepare(
+        `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${count} - 1)
+         INSERT INTO conflicts (sync, left_key, right_key, field, base_value, left_value, right_value, state, outcome, why, at_ms)
+         SELECT 'sync-0000', 'left-' || (i / ${each}), 'right-' || (i / ${each}), 'field_' || (i % ${each}), '"a"', '"b"', '"c"', ?,
+           'null', 'manual', 1700000000000 + i FROM n`,
+      )
+      .run(state);
+  fill(CONFLICTS, 3, 'open');
+  fill(SETTLED, 1, 'settled');
 }

@@ -3,20 +3,20 @@ import type { ConflictShape, FailureShape } from '@tidemark/core/api';
 import { ask, query } from './ask.ts';
 import { keys } from './queries.ts';
 
-/** Failures and conflicts asked for at once. */
-export const PAGE = 100;
+/** Failures and conflicts of a page. One more is asked for: only that tells whether there are more. */
+const PAGE = 100;
 
 /** Those that were refused first come first: when one is tried next changes, and with it the border between two pages. */
 export function useFailures(sync?: string) {
   const page = (after: string | undefined, signal: AbortSignal) =>
-    ask<readonly FailureShape[]>(`/failures${query({ sync, after: after ?? '0', limit: PAGE })}`, { signal });
+    ask<readonly FailureShape[]>(`/failures${query({ sync, after: after ?? '0', limit: PAGE + 1 })}`, { signal });
   return usePages([...keys.failures, sync ?? null], page);
 }
 
 /** The newest first. */
 export function useConflicts(state: 'open' | 'settled', sync?: string) {
   const page = (before: string | undefined, signal: AbortSignal) =>
-    ask<readonly ConflictShape[]>(`/conflicts${query({ sync, state, before, limit: PAGE })}`, { signal });
+    ask<readonly ConflictShape[]>(`/conflicts${query({ sync, state, before, limit: PAGE + 1 })}`, { signal });
   return usePages([...keys.conflicts, sync ?? null, state], page);
 }
 
@@ -29,8 +29,8 @@ function usePages<Item extends { readonly id: string }>(
     queryKey,
     initialPageParam: undefined as string | undefined,
     queryFn: ({ pageParam, signal }) => page(pageParam, signal),
-    getNextPageParam: (last) => (last.length < PAGE ? undefined : last.at(-1)!.id),
-    select: ({ pages }) => pages.flat(),
+    getNextPageParam: (last) => (last.length > PAGE ? last[PAGE - 1]!.id : undefined),
+    select: ({ pages }) => pages.flatMap((each) => each.slice(0, PAGE)),
     // Whoever comes back begins at the first page.
     gcTime: 0,
   });

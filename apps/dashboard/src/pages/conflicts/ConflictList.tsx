@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useConflicts } from '../../api/pages.ts';
 import { useOpenCount } from '../../api/use-open-count.ts';
 import { HowMany } from '../../parts/HowMany.tsx';
-import { Paged } from '../../parts/Paged.tsx';
+import { Paged, type Rest } from '../../parts/Paged.tsx';
 import { Nothing } from '../../parts/states.tsx';
 import { VirtualList } from '../../parts/VirtualList.tsx';
 import { ConflictCard } from './ConflictCard.tsx';
@@ -29,25 +29,35 @@ export function ConflictList({ sync }: { sync?: string }) {
         />
       </Group>
       <Paged query={useConflicts(state, sync)} counted={state === 'open' ? open : undefined}>
-        {(conflicts, { total, more }) =>
-          conflicts.length === 0 ? (
-            <NoConflicts state={state} />
-          ) : (
-            <>
-              <HowMany shown={conflicts.length} total={total} of={`${state} conflict`} order="The newest come first." />
-              <VirtualList
-                label={`${state} conflicts`}
-                items={pairsOf(conflicts)}
-                isPart={total !== conflicts.length}
-                keyOf={([first]) => first!.id}
-                render={(pair) => <ConflictCard conflicts={pair} />}
-                onEnd={more}
-              />
-            </>
-          )
+        {(conflicts, rest) =>
+          conflicts.length === 0 ? <NoConflicts state={state} /> : <Pairs of={state} {...{ conflicts, rest }} />
         }
       </Paged>
     </Stack>
+  );
+}
+
+interface PairsProps {
+  readonly of: State;
+  readonly conflicts: readonly ConflictShape[];
+  readonly rest: Rest;
+}
+
+function Pairs({ of, conflicts, rest: { total, more } }: PairsProps) {
+  const isPart = total !== conflicts.length;
+  const pairs = wholePairs(conflicts, isPart);
+  return (
+    <>
+      <HowMany shown={pairs.flat().length} total={total} of={`${of} conflict`} order="The newest come first." />
+      <VirtualList
+        label={`${of} conflicts`}
+        items={pairs}
+        isPart={isPart}
+        keyOf={([first]) => first!.id}
+        render={(pair) => <ConflictCard conflicts={pair} />}
+        onEnd={more}
+      />
+    </>
   );
 }
 
@@ -61,7 +71,8 @@ function NoConflicts({ state }: { state: State }) {
   );
 }
 
-/** Fields of the same pair of records belong together. */
-function pairsOf(conflicts: readonly ConflictShape[]): readonly (readonly ConflictShape[])[] {
-  return [...Map.groupBy(conflicts, ({ sync, leftKey, rightKey }) => JSON.stringify([sync, leftKey, rightKey])).values()];
+/** Fields of the same pair of records belong together, and are decided together: of the last pair some may be on the next page. */
+function wholePairs(conflicts: readonly ConflictShape[], isPart: boolean): readonly (readonly ConflictShape[])[] {
+  const pairs = [...Map.groupBy(conflicts, ({ sync, leftKey, rightKey }) => JSON.stringify([sync, leftKey, rightKey])).values()];
+  return isPart && pairs.length > 1 ? pairs.slice(0, -1) : pairs;
 }
