@@ -18,7 +18,7 @@ export function Story({ entries }: { entries: RecordShape['story'] }) {
   if (entries.length === 0) {
     return (
       <Text size="sm">
-        Nothing is kept of it: its target does not tell of single writes, and its sync keeps no events (journal: keeps them).
+        Nothing is kept of it: no event, no write that its target tells of, no failure (journal: keeps events).
       </Text>
     );
   }
