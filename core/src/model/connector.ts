@@ -311,7 +311,7 @@ export interface SchemaChange {
 export interface LastWrite {
   /** The source's own stamp of what was written, and not the time of the write; `NO_STAMP` where the source keeps none. */
   readonly stampMs: number;
-  /** When the record went, where `deletes: mark` has kept it. */
+  /** When the record went, where `deletes: mark` has kept it; when it was marked, where the source did not tell when it went. */
   readonly deletedAtMs: number | null;
 }
 

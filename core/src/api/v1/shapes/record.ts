@@ -51,7 +51,9 @@ export const record = z.object({
   ).describe('as each side holds it now'),
   story: listOf(
     z.object({
-      atMs: instant.describe("of an event and of what was written: the source's own time"),
+      atMs: instant.describe(
+        "of an event and of what was written: the source's own time; of a record that was found gone: when it was marked as deleted",
+      ),
       kind: z.enum(['event', 'decision', 'agreed', 'written', 'refused']),
       title: z.string(),
       detail: z.string().nullable(),
