@@ -38,18 +38,19 @@ function packageFolder(id: string): string | null {
 /** `react 19.3.1 (MIT)`, and below it all that the package says of rights. */
 function noticeOf(folder: string): string {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, string>;
-  const own = readdirSync(folder)
-    .filter((file) => LICENCE_FILE.test(file))
+  const own = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && LICENCE_FILE.test(entry.name))
+    .map((entry) => entry.name)
     .sort();
   const files = own.length > 0 ? own.map((file) => join(folder, file)) : [join(forgotten, `${name}.txt`)];
   const texts = files.map((file) => {
-    if (existsSync(file)) return ownPart(readFileSync(file, 'utf8')).trim();
+    if (existsSync(file)) return ownPart(name!, readFileSync(file, 'utf8')).trim();
     throw new Error(`${name} ${version} brings no licence (${license}): put the text that its authors publish into ${file}`);
   });
   return `${name} ${version} (${license})\n\n${texts.join('\n\n')}\n`;
 }
 
-/** Vite lists what it is itself made of, too: that is not in what it builds. */
-function ownPart(licence: string): string {
-  return licence.split('\n# Licenses of bundled dependencies\n')[0]!;
+/** Vite lists what it is itself made of, too: that is not in what it builds. What another package is made of is. */
+function ownPart(name: string, licence: string): string {
+  return name !== 'vite' ? licence : licence.split('\n# Licenses of bundled dependencies\n')[0]!;
 }

@@ -52,6 +52,16 @@ test('what is compiled in is named with its version and all that it says of righ
   ]);
 });
 
+test('what a package is made of goes along with it; what Vite is made of does not, since it is not in what it builds', async () => {
+  const LICENSE = 'You may use it.\n\n# Licenses of bundled dependencies\n\nYou may use its parts.';
+  const notices = await noticesOf("import { value } from 'made'; import { value as own } from 'vite'; console.log(value, own);", {
+    made: { LICENSE, 'licenses/part.txt': 'A folder is no licence.' },
+    vite: { LICENSE },
+  });
+  expect(notices).toContain(`made 1.2.3 (MIT)\n\n${LICENSE}\n`);
+  expect(notices).toMatch(/vite 1\.2\.3 \(MIT\)\n\nYou may use it\.\n$/);
+});
+
 test('a package without a licence is not compiled in', async () => {
   const built = noticesOf("import { value } from 'bare'; console.log(value);", { bare: {} });
   await expect(built).rejects.toThrow(/bare 1\.2\.3 brings no licence \(MIT\): put .* into .*licenses.bare\.txt/);
