@@ -148,8 +148,9 @@ async function readSource(source: Source, key: string, signal: AbortSignal): Pro
 
 async function readTarget(target: Target, key: string): Promise<Row | null> {
   if (target.read === undefined) throw new RequestRefusedError('it does not tell what it holds');
-  // A table that is there as it should be is read as it is; one that would have to be made or widened is left alone.
-  if (isReady(await target.plan())) await target.prepare();
+  // Whoever looks changes nothing: to prepare what is as it should be only finds out where the fields lie.
+  if (!isReady(await target.plan())) throw new RequestRefusedError('the next run has to make it, or to widen it, first');
+  await target.prepare();
   return (await target.read([key])).get(key) ?? null;
 }
 

@@ -57,3 +57,9 @@ test('a record that nobody knows is on neither side, whatever its key is made of
     expect([asked, sides[0].row, sides[1].row]).toEqual([key, null, null]);
   }
 });
+
+test('who looks at a record makes nothing: a target that no run has made yet is said to be none', async () => {
+  const { sides } = await record('1');
+  expect(sides).toMatchObject([{ row: { name: 'Ann' } }, { row: null, error: expect.stringContaining('the next run') }]);
+  expect(api.world.target.datasets.get('copy')?.schema ?? null).toBeNull();
+});
