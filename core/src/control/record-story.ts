@@ -188,8 +188,8 @@ function refusals(failure: Failure): StoryEntry[] {
 }
 
 /**
- * What a target knows of its last write by itself. The times are the source's, but for a mark of what it does not tell the end of:
- * which run has written a record, and when, is kept for no single one, since that would be one more write for each.
+ * What a target knows of its last write by itself. The times are the source's; of a record that was found gone, when it was marked.
+ * Which run has written a record, and when, is kept for no single one, since that would be one more write for each.
  */
 function writes({ stampMs, deletedAtMs }: LastWrite, { from, to }: { from: string; to: string }): StoryEntry[] {
   const entry = { kind: 'written', detail: null, values: {} } as const;
