@@ -6,6 +6,7 @@ import { checkStreams, type LiveDataset, liveDataset } from './check-streams.ts'
 import { driftProblems } from './drift-problems.ts';
 import type { EngineParts } from './engine-options.ts';
 import type { Pairings } from './pairings.ts';
+import { problemsAt } from './problems-at.ts';
 import { streamed } from './streamed.ts';
 import type { Syncs } from './syncs.ts';
 
@@ -72,11 +73,7 @@ async function checkSync(
   // Without them it may fail, and would tell the same once more.
   if (lacking.length === 0) await target.plan();
   const warnings = [...(source.warnings ?? []), ...(target.warnings ?? [])];
-  const problems: Problem[] = [
-    ...lacking.map(({ message, hint }): Problem => ({ place, severity: 'error', message, hint })),
-    ...warnings.map(({ message, hint }): Problem => ({ place, severity: 'warning', message, hint })),
-    ...driftProblems(sync, source),
-  ];
+  const problems = [...problemsAt(place, lacking, warnings), ...driftProblems(sync, source)];
   if (!sync.live) return problems;
   if (sync.channel !== null) return [...problems, ...(await checkTopic(sync, opened, connection))];
   const dataset = liveDataset(sync, opened, connection);

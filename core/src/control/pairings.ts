@@ -28,6 +28,7 @@ import type { LiveDataset } from './check-streams.ts';
 import type { EngineParts } from './engine-options.ts';
 import { type FollowPairing, followPairing } from './follow-pairing.ts';
 import { closePairing, openPairing } from './open-pairing.ts';
+import { problemsAt } from './problems-at.ts';
 import { pairingSchema } from './schema-changes.ts';
 import type { SyncPlan } from './sync-plan.ts';
 
@@ -77,10 +78,7 @@ export class Pairings implements AsyncDisposable {
         const place = `syncs.${config.name}.between[${i}]`;
         const lacking = (await side.lackingRights?.(signal)) ?? [];
         const warnings = [...(source.warnings ?? []), ...(creates.ok ? [] : [creates])];
-        problems.push(
-          ...lacking.map(({ message, hint }): Problem => ({ place, severity: 'error', message, hint })),
-          ...warnings.map(({ message, hint }): Problem => ({ place, severity: 'warning', message, hint })),
-        );
+        problems.push(...problemsAt(place, lacking, warnings));
       }
       return problems;
     } finally {

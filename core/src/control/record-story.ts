@@ -108,7 +108,7 @@ async function syncSides(sync: SyncConfig, key: string, { syncs, config }: Parts
     return await syncs.opening(sync, signal, async ({ source, target }) => {
       const left = await held(from, () => readSource(source, key, signal));
       const right = await held(to, () => readTarget(target, key));
-      // What could not be read tells nothing of its writes either, and what keeps no stamp yet can be read all the same.
+      // What could not be read tells nothing of its writes either, and what does not tell them was read all the same.
       const last = right.error === null ? await target.lastWrite?.(key).catch(() => null) : null;
       return { sides: [left, right], written: last == null ? [] : writes(last, ends) };
     });
