@@ -316,6 +316,24 @@ export const mutations: readonly Mutation[] = [
     ],
   },
   {
+    name: 'nobody looks whether another process has run a sync beside its stream',
+    promise: 'P3',
+    test: {
+      file: 'core/src/control/other-runs.test.ts',
+      name: 'P3: a run of a process beside it (delta) that brings what is older than the stream has told is followed by another read',
+    },
+    edits: [inFile('core/src/pipeline/live/other-runs.ts')('return !isOurs && isOver;', 'return false;')],
+  },
+  {
+    name: 'what was in hand while another process followed the stream counts as read',
+    promise: 'P3',
+    test: {
+      file: 'core/src/control/other-runs.test.ts',
+      name: 'P3: what was in hand while another process followed the stream is asked for again',
+    },
+    edits: [inFile('core/src/pipeline/live/write-gate.ts')('    this.#forgotten = ++this.#sequence;\n', '')],
+  },
+  {
     // The simulated org stamps what it takes out of the bin; whether the real one always does is not documented.
     name: 'an undelete is written from its event',
     promise: 'P4',

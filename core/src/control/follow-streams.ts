@@ -20,6 +20,8 @@ import { pollWhileDown } from './poll-while-down.ts';
 
 export interface FollowOptions {
   readonly syncs: readonly SyncConfig[];
+  /** This process. */
+  readonly owner: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

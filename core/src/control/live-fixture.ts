@@ -146,6 +146,19 @@ export class StreamWorld implements AsyncDisposable {
 
   /** A process begins. @param more  what syncs are besides; null: there is none of this name */
   async start(more: Record<string, object | null> = {}): Promise<Engine> {
+    const engine = this.engineOf(more);
+    const stop = new AbortController();
+    const onRun = ({ sync: name, kind, state }: { sync: string; kind: string; state: string }) =>
+      void this.runs.push(`${name} ${kind} ${state}`);
+    const killed = new AbortController();
+    const ended = engine.start({ stop: stop.signal, signal: killed.signal, onRun });
+    this.#lives.push({ engine, stop, killed, ended });
+    await this.clock.advance(0);
+    return engine;
+  }
+
+  /** A process that follows nothing, and does what is asked of it. */
+  engineOf(more: Record<string, object | null> = {}): Engine {
     const sync = (name: string) => ({
       from: { connection: 'src', dataset: name },
       to: { connection: 'dst', dataset: `${name}_copy` },
@@ -163,15 +176,7 @@ export class StreamWorld implements AsyncDisposable {
     const config = parseConfig(yaml, { file: '/tidemark.yaml', env: {}, connectors: connectors as unknown as AnyConnector[] });
     const warn = (data: object) => void this.warnings.push(data);
     const log = { debug() {}, info() {}, warn, error: warn };
-    const engine = new Engine({ config, store: this.store, clock: this.clock, random: seededRandom(++this.#seed), log, fetch });
-    const stop = new AbortController();
-    const onRun = ({ sync: name, kind, state }: { sync: string; kind: string; state: string }) =>
-      void this.runs.push(`${name} ${kind} ${state}`);
-    const killed = new AbortController();
-    const ended = engine.start({ stop: stop.signal, signal: killed.signal, onRun });
-    this.#lives.push({ engine, stop, killed, ended });
-    await this.clock.advance(0);
-    return engine;
+    return new Engine({ config, store: this.store, clock: this.clock, random: seededRandom(++this.#seed), log, fetch });
   }
 
   /** The one that began last ends. */
@@ -228,7 +233,7 @@ export class StreamWorld implements AsyncDisposable {
   }
 
   /** Reads of the dataset wait until the answer is called: before they begin, with what they have read in hand, or when that was all. */
-  holdReads(name: string, kind: 'full' | 'delta', at: 'begin' | 'in hand' | 'end' = 'begin'): () => void {
+  holdReads(name: string, kind: 'full' | 'delta' | 'keys', at: 'begin' | 'in hand' | 'end' = 'begin'): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#reads.set(`${name} ${kind} ${at}`, promise);
     return resolve;
@@ -373,6 +378,11 @@ export class StreamWorld implements AsyncDisposable {
           yield batch;
         }
         await reads.get(`${name} delta end`);
+      },
+      async readKeys(keys, signal) {
+        const read = await source.readKeys!(keys, signal);
+        await reads.get(`${name} keys in hand`);
+        return read;
       },
     });
   }

@@ -53,7 +53,9 @@ export function runUnit(
   const options = { stop, signal: AbortSignal.any([signal, broken.signal]), onRun };
   const either = AbortSignal.any([stop, options.signal]);
   const streams = followUnit(own, parts, options);
-  const scheduled = own.map((sync) => scheduledSync(sync, parts, options));
+  // Who has the stream makes the deltas as well.
+  const isLeft = (sync: string) => streams.some(({ status }) => status.some((of) => of.isAway && of.syncs.includes(sync)));
+  const scheduled = own.map((sync) => scheduledSync(sync, isLeft, parts, options));
   if (pairing !== null) scheduled.push(scheduledPairing(pairing, parts, options));
   const work: readonly Promise<unknown>[] = [
     ...streams.map(({ ended }) => ended),
@@ -77,7 +79,7 @@ function followUnit(own: readonly SyncConfig[], parts: UnitParts, { stop, signal
   const live = own.filter((sync) => sync.live);
   const shared = {
     ...parts,
-    ...{ stop, signal },
+    ...{ stop, signal, owner: syncs.owner },
     open: (sync: SyncConfig, whileOpening: AbortSignal) => syncs.openAnew(sync, whileOpening),
     // A thousand that ask the store and the target at once wait in their queues until they are given up there.
     opening: <T>(sync: SyncConfig, open: () => Promise<T>) =>
@@ -114,7 +116,7 @@ function followUnit(own: readonly SyncConfig[], parts: UnitParts, { stop, signal
   ];
 }
 
-function scheduledSync(sync: SyncConfig, parts: UnitParts, options: UnitOptions): Scheduled {
+function scheduledSync(sync: SyncConfig, isLeft: (sync: string) => boolean, parts: UnitParts, options: UnitOptions): Scheduled {
   const { syncs, store, clock, log, holdBack, circuits } = parts;
   const { name, channel, full, startDelayMs } = sync;
   const hasFailureDue = async () => (await store.failures({ sync: name, dueAtMs: clock.now(), limit: 1 })).length > 0;
@@ -123,7 +125,7 @@ function scheduledSync(sync: SyncConfig, parts: UnitParts, options: UnitOptions)
     ...turnOf(sync, circuits),
     // Nobody runs a topic: what of it was refused is tried again by and by.
     schedule: channel === null ? sync.schedule : RETRY_SCHEDULE,
-    paused: () => store.paused(name),
+    paused: async () => isLeft(name) || (await store.paused(name)),
     work: (signal) => somethingChanged(syncs.keptOpen(name), signal),
     heldUntilMs: async (isFull) => (channel === null ? holdBack.untilMs(schedulingOf(sync), kindOf(isFull)) : null),
     run: (isFull) =>

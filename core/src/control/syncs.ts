@@ -43,9 +43,12 @@ export class Syncs implements AsyncDisposable {
   readonly #opened = new Map<string, { readonly sync: OpenedSync; readonly openedAtMs: number }>();
   readonly #running = new Set<string>();
   readonly #gates = new Map<string, WriteGate>();
+  /** This process, among those that may run and follow the same syncs. */
+  readonly owner: string;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
+    this.owner = Math.floor(parts.random() * 2 ** 48).toString(36);
   }
 
   all(): readonly SyncConfig[] {
@@ -179,7 +182,7 @@ export class Syncs implements AsyncDisposable {
   /** Who holds back the writes of a live sync's runs while its stream writes; null for one that is not live. */
   gate(sync: SyncConfig): WriteGate | null {
     if (!sync.live) return null;
-    const gate = this.#gates.get(sync.name) ?? new WriteGate();
+    const gate = this.#gates.get(sync.name) ?? new WriteGate(this.owner);
     this.#gates.set(sync.name, gate);
     return gate;
   }

@@ -5,6 +5,7 @@ import type { Change, WriteResult } from '../model/change.ts';
 import { NO_STAMP } from '../model/change.ts';
 import type { NewFailure } from '../store/store.ts';
 import { differing } from './compare-target.ts';
+import { signedAnew } from './envelope.ts';
 import type { OpenedSync, RunScope } from './opened-sync.ts';
 import { outcomeOf, tellLeftOut } from './outcomes.ts';
 import { Overtaken } from './overtaken.ts';
@@ -124,6 +125,7 @@ async function writeChunk(
   failing: Set<string>,
 ): Promise<void> {
   const { config, target, store } = sync;
+  const unmoved = checkpoint === null || scope.tally.heldBy !== null ? await signedAnew(sync) : null;
   let settled: readonly WriteResult[] | null = null;
   let recovered: string[] = [];
   const settle = async (results: readonly WriteResult[]): Promise<string | null> => {
@@ -143,7 +145,7 @@ async function writeChunk(
       .filter((change, i) => results[i]!.status !== 'rejected' && failing.has(change.key))
       .map((change) => change.key);
     settled = results;
-    return scope.tally.heldBy === null ? checkpoint : null;
+    return (scope.tally.heldBy === null ? checkpoint : null) ?? unmoved;
   };
   const written = { 'tidemark.connection': config.to.connection, 'tidemark.changes': chunk.length };
   const results = await traced('write', written, () => target.write(chunk, { epoch: scope.epoch, settle }, scope.signal));

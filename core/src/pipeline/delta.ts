@@ -38,7 +38,7 @@ export async function runDelta(sync: OpenedSync, scope: RunScope, from: Envelope
   await sync.outcomes?.reached(from.position);
   const limits = { changes: Math.min(CHANGES_MAX, config.batchSize ?? CHANGES_MAX, target.batchSizeMax), size: SIZE_MAX };
   for await (const { batches, checkpoint: position } of readAhead(read, limits, scope.reading)) {
-    const checkpoint = position === null ? null : encodeEnvelope({ ...from, position });
+    const checkpoint = position === null ? null : encodeEnvelope({ ...from, position }, sync);
     for (const batch of batches) scope.tally.window(batch.window);
     const changes = batches.reduce((sum, batch) => sum + batch.changes.length, 0);
     const apply = async () => {

@@ -15,10 +15,20 @@ export interface Envelope {
   readonly fingerprint: string;
   /** Fields of the target and their types when it was made: a new one means that old rows lack it. */
   readonly fields: Readonly<Record<string, string>>;
+  /** Of a live sync: which process's run has written it, and a number that no other write has. See `WriteGate.sign`. */
+  readonly by?: string;
 }
 
-export function encodeEnvelope(envelope: Envelope): string {
-  return JSON.stringify({ v: 1, ...envelope });
+/** Of a live sync it is signed: whoever follows the stream finds what another process has written beside it. */
+export function encodeEnvelope(envelope: Envelope, { gate }: Pick<OpenedSync, 'gate'>): string {
+  return JSON.stringify({ v: 1, ...envelope, ...(gate === null ? {} : { by: gate.sign() }) });
+}
+
+/** What is kept with a write that moves no checkpoint: the same one signed anew, or null for nothing. */
+export async function signedAnew(sync: Pick<OpenedSync, 'gate' | 'checkpoints' | 'config'>): Promise<string | null> {
+  if (sync.gate === null) return null;
+  const envelope = decodeEnvelope(await sync.checkpoints.read(sync.config.watermarkKey));
+  return envelope === null ? null : encodeEnvelope(envelope, sync);
 }
 
 export function decodeEnvelope(text: string | null): Envelope | null {

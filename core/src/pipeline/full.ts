@@ -5,7 +5,7 @@ import type { Change } from '../model/change.ts';
 import type { Load, Page, RejectedRow } from '../model/connector.ts';
 import { applyChanges, keepFailures, newFailure } from './apply.ts';
 import { runDelta } from './delta.ts';
-import { type Envelope, encodeEnvelope } from './envelope.ts';
+import { type Envelope, encodeEnvelope, signedAnew } from './envelope.ts';
 import { inTurn, type OpenedSync, type RunScope, StoppedError } from './opened-sync.ts';
 import { Overtaken } from './overtaken.ts';
 import { untilStopped } from './until-stopped.ts';
@@ -88,10 +88,11 @@ async function fullByLoad(
   // Before the merge that keeps the checkpoint: a crash in between must not pass these over, and one that is refused holds it.
   if (sweep.alive.length > 0) await inTurn(sync, () => applyChanges(sync, scope, sweep.alive, null, failing));
   tally.progress('merging', load.rows, load.rows);
-  const checkpoint = end === null || tally.heldBy !== null ? null : encodeEnvelope({ ...base, position: end.checkpoint });
+  const checkpoint = end === null || tally.heldBy !== null ? null : encodeEnvelope({ ...base, position: end.checkpoint }, sync);
   await letGo(sync, epoch);
   const [staged, failedBefore] = [load.rows, tally.failed];
-  const finish = () => load.finish({ gone: sweep.gone, checkpoint, reject: rejecting(sync, scope, failing), signal });
+  const kept = checkpoint ?? (await signedAnew(sync));
+  const finish = () => load.finish({ gone: sweep.gone, checkpoint: kept, reject: rejecting(sync, scope, failing), signal });
   const counts = await inTurn(sync, () => traced('merge', { 'tidemark.sync': sync.config.name }, finish));
   if (sync.target.checkpoints === undefined && checkpoint !== null) {
     await sync.checkpoints.write(sync.config.watermarkKey, epoch, checkpoint);
@@ -283,6 +284,6 @@ async function fullByWrites(
   await inTurn(sync, () => applyChanges(sync, scope, changes, null, failing, options));
   const checkpoint = cursor ?? mark;
   if (checkpoint === null || scope.tally.heldBy !== null) return null;
-  await applyChanges(sync, scope, [], encodeEnvelope({ ...base, position: checkpoint }), failing);
+  await applyChanges(sync, scope, [], encodeEnvelope({ ...base, position: checkpoint }, sync), failing);
   return { checkpoint, closing: cursor === null };
 }

@@ -1,6 +1,7 @@
 import type { Change } from '../model/change.ts';
 import type { Failure } from '../store/store.ts';
 import { forgetFailures, newFailure, remember, tellResults } from './apply.ts';
+import { signedAnew } from './envelope.ts';
 import { inTurn, type OpenedSync, type RunScope } from './opened-sync.ts';
 import { UNREAD } from './unread.ts';
 
@@ -71,13 +72,14 @@ async function retryBatch(sync: OpenedSync, scope: RunScope, all: readonly Failu
     ),
   );
   const changes = [...ready.values()].filter((change) => config.deletes !== 'ignore' || change.op === 'upsert');
+  const kept = await signedAnew(sync);
   const size = Math.min(config.batchSize ?? Number.POSITIVE_INFINITY, target.batchSizeMax);
   const pending = new Set([...changes, ...stepped.failures].map(({ key }) => key));
   // What needs no write any more is done: a delete that is ignored, a record that its steps let go.
   const done = keys.filter((key) => !pending.has(key));
   for (let at = 0; at < changes.length; at += size) {
     const chunk = changes.slice(at, at + size);
-    const results = await target.write(chunk, { epoch: scope.epoch, settle: async () => null }, scope.signal);
+    const results = await target.write(chunk, { epoch: scope.epoch, settle: async () => kept }, scope.signal);
     if (!target.compares) await remember(sync, chunk, results);
     tellResults(sync, chunk, results);
     const again = chunk.flatMap((change, i) => {

@@ -191,7 +191,7 @@ async function runFromOldest(
   if (position === null) throw new InvariantError('a source that holds nothing but changes has no mark');
   const envelope = { ...base, position };
   if (scope.tally.heldBy === null) {
-    await sync.checkpoints.write(sync.config.watermarkKey, scope.epoch, encodeEnvelope(envelope));
+    await sync.checkpoints.write(sync.config.watermarkKey, scope.epoch, encodeEnvelope(envelope, sync));
   }
   await runDelta(sync, scope, envelope, failing);
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { RequestRefusedError } from '../../base/errors.ts';
 import { traced } from '../../base/tracing.ts';
 import type { Checkpoints } from '../../model/connector.ts';
+import type { Log } from '../../model/log.ts';
 import type { EventStream, StreamEvent, StreamTransaction, StreamWriter } from '../../model/stream.ts';
 import { ofSync } from './aside.ts';
 import { type Batch, Gatherer } from './gather.ts';
@@ -9,6 +10,7 @@ import { EVENTS_MAX, Inbox } from './inbox.ts';
 import { encodeLive, type LiveEnvelope } from './live-envelope.ts';
 import type { LiveProgress } from './live-status.ts';
 import type { LiveSync } from './live-sync.ts';
+import type { OtherRuns } from './other-runs.ts';
 import type { Listening, Rereads } from './rereads.ts';
 import { ALIVE_MS } from './standby.ts';
 
@@ -29,8 +31,10 @@ export interface LiveParts {
   /** How often it says that it follows; every 15 s unless told otherwise. */
   readonly aliveMs?: number | undefined;
   readonly clock: Clock;
+  readonly log: Log;
   readonly status: LiveProgress;
   readonly rereads: Rereads;
+  readonly otherRuns: OtherRuns;
   /** Told of every batch before it is written: the journal. */
   readonly onEvents?: ((events: readonly StreamEvent[]) => Promise<void>) | undefined;
   /** Stretches of the journal that are being written. */
@@ -58,6 +62,7 @@ export class LiveAttempt implements Listening {
   #parted = false;
   #transaction: StreamTransaction | null = null;
   #keptAtMs = 0;
+  #lookedAtMs = 0;
   /** When the source has told a position last. */
   #toldAtMs: number;
   /** Something besides the position is to be kept: first of all, who follows from now on. */
@@ -164,10 +169,23 @@ export class LiveAttempt implements Listening {
         await clock.sleep(IDLE_KEEP_MS, signal).catch(() => {});
         for (const sync of syncs) rereads.setPaused(sync.name, await sync.paused());
         status.paused = syncs.every(({ name }) => rereads.isPaused(name));
+        await this.#lookForOtherRuns();
         this.#inbox.wake();
       }
     } catch (error) {
       this.#inbox.fail(error);
+    }
+  }
+
+  /** As often as three times between two signs of life: of a thousand streams, more would be many. */
+  async #lookForOtherRuns(): Promise<void> {
+    const { clock, syncs, rereads, otherRuns, unit, log, aliveMs = ALIVE_MS } = this.#parts;
+    if (clock.now() - this.#lookedAtMs < aliveMs / 3) return;
+    this.#lookedAtMs = clock.now();
+    for (const sync of syncs) {
+      if (!otherRuns.look(sync.name, await sync.kept())) continue;
+      log.info({ stream: unit, sync: sync.name }, 'another process has run this sync beside its stream: it is read again');
+      rereads.mark(sync.name, 'delta');
     }
   }
 

@@ -48,13 +48,18 @@ export class LiveSync {
     return this.opened.paused();
   }
 
+  /** What its runs have kept of it. */
+  kept(): Promise<string | null> {
+    const { checkpoints, config } = this.opened;
+    return checkpoints.read(config.watermarkKey);
+  }
+
   /**
-   * What is kept of it: nothing while its first load is still to come, or under way; stale when that lacks a field, or was in a
+   * What that comes to: nothing while its first load is still to come, or under way; stale when that lacks a field, or was in a
    * table that is gone.
    */
-  async standing(): Promise<'new' | 'stale' | 'good'> {
-    const { checkpoints, config } = this.opened;
-    const envelope = decodeEnvelope(await checkpoints.read(config.watermarkKey));
+  standing(kept: string | null): 'new' | 'stale' | 'good' {
+    const envelope = decodeEnvelope(kept);
     if (envelope === null) return this.#isMadeAnew ? 'stale' : 'new';
     return reasonForFull(this.opened, envelope, false) === null ? 'good' : 'stale';
   }

@@ -12,6 +12,7 @@ import { LiveAttempt } from './live-attempt.ts';
 import { decodeLive, encodeLive, type LiveEnvelope } from './live-envelope.ts';
 import type { LiveProgress } from './live-status.ts';
 import type { LiveSync } from './live-sync.ts';
+import { OtherRuns } from './other-runs.ts';
 import { Rereads, type RereadsOptions } from './rereads.ts';
 import { standBy } from './standby.ts';
 
@@ -31,6 +32,8 @@ export interface OpenedLive extends AsyncDisposable {
 
 export interface LiveOptions {
   readonly unit: string;
+  /** This process, among those that may follow the same stream. */
+  readonly owner: string;
   readonly status: LiveProgress;
   /** Of one stream among a thousand: how often it is said that it is followed. */
   readonly aliveMs?: number | undefined;
@@ -75,8 +78,8 @@ async function followWhileOurs(options: LiveOptions): Promise<void> {
   const ended = new AbortController();
   const onMended = (sync: string) => options.status.mended(sync);
   const rereads = new Rereads({ ...options, onMended, signal: AbortSignal.any([options.stop, options.signal, ended.signal]) });
-  const owner = Math.floor(options.random() * 2 ** 48).toString(36);
-  const life: Life = { rereads, aside: new Aside(options.clock), owner, owners: new Set([owner]), datasets: new Map() };
+  const otherRuns = new OtherRuns(options.owner);
+  const life: Life = { rereads, aside: new Aside(options.clock), owners: new Set(), otherRuns, datasets: new Map() };
   try {
     await followUntilStopped(options, life);
   } finally {
@@ -89,9 +92,9 @@ async function followWhileOurs(options: LiveOptions): Promise<void> {
 interface Life {
   readonly rereads: Rereads;
   readonly aside: Aside;
-  readonly owner: string;
   /** Whose traces are nothing new: ours, and those that we have found. */
   readonly owners: Set<string | undefined>;
+  readonly otherRuns: OtherRuns;
   /** Of each sync that was ever opened, by this process or the one before it. */
   readonly datasets: Map<string, string>;
 }
@@ -141,8 +144,8 @@ async function followUntilStopped(options: LiveOptions, life: Life): Promise<voi
 }
 
 /** One connection's life. Returns when it is stopped, or when it is time to discover anew. */
-async function follow(options: LiveOptions, { rereads, aside, owner, owners, datasets }: Life): Promise<void> {
-  const { unit, stop, signal, clock, status, log } = options;
+async function follow(options: LiveOptions, { rereads, aside, owners, otherRuns, datasets }: Life): Promise<void> {
+  const { unit, owner, stop, signal, clock, status, log } = options;
   const ended = new AbortController();
   const within = AbortSignal.any([signal, ended.signal]);
   await using opened = await options.open(within, aside.waiting());
@@ -152,7 +155,7 @@ async function follow(options: LiveOptions, { rereads, aside, owner, owners, dat
   }
   status.aside = aside.reasons;
   const { syncs, checkpoints } = opened;
-  refuseTakenOver(unit, decodeLive(await checkpoints.read(unit)), owners);
+  refuseTakenOver(options, decodeLive(await checkpoints.read(unit)), owners);
   const { epoch, checkpoint } = await checkpoints.acquire(unit, signal);
   let kept = decodeLive(checkpoint);
   const isTooOld = kept !== null && kept.position !== null && clock.now() - kept.keptAtMs > POSITION_MS;
@@ -160,7 +163,10 @@ async function follow(options: LiveOptions, { rereads, aside, owner, owners, dat
   // A sync that follows no more has nobody who would read it again.
   for (const name of status.syncs) if (kept?.rereads[name] !== undefined) rereads.remember(name, kept.rereads[name]);
   for (const name of status.syncs) if (kept?.datasets?.[name] !== undefined) datasets.set(name, kept.datasets[name]);
-  for (const { name, dataset } of syncs) datasets.set(name, dataset);
+  for (const { name, dataset, gate } of syncs) {
+    datasets.set(name, dataset);
+    if (kept?.owner !== owner) gate.followedElsewhere();
+  }
   let stream: EventStream;
   try {
     stream = await opened.openStream(kept?.position ?? null, [...new Set(datasets.values())]);
@@ -179,15 +185,16 @@ async function follow(options: LiveOptions, { rereads, aside, owner, owners, dat
     const onEvents = journal === undefined ? undefined : (events: readonly StreamEvent[]) => journal.keep(stream, events, within);
     const attempt = new LiveAttempt(
       {
-        ...{ unit, syncs, datasets, stream, writer, checkpoints, epoch, owner, clock, status, rereads, onEvents, journals },
-        aliveMs: options.aliveMs,
+        ...{ unit, syncs, datasets, stream, writer, checkpoints, epoch, owner, clock, log, status, rereads, otherRuns },
+        ...{ onEvents, journals, aliveMs: options.aliveMs },
       },
       kept,
     );
     for (const sync of syncs) {
       rereads.setPaused(sync.name, await sync.paused());
-      const standing = await sync.standing();
-      if (standing === 'stale') rereads.mark(sync.name, 'delta');
+      const own = await sync.kept();
+      const standing = sync.standing(own);
+      if (otherRuns.begin(sync.name, own, kept?.owner) || standing === 'stale') rereads.mark(sync.name, 'delta');
       if (standing === 'new') rereads.setLoading(sync.name);
     }
     // From here on the attempt ends it.
@@ -212,10 +219,10 @@ async function follow(options: LiveOptions, { rereads, aside, owner, owners, dat
 }
 
 /** Who follows a stream writes its name to the position. A process that was away finds so that another one has begun (P11). */
-function refuseTakenOver(unit: string, kept: LiveEnvelope | null, owners: Set<string | undefined>): void {
-  const isFirst = owners.size === 1;
+function refuseTakenOver({ unit, owner }: LiveOptions, kept: LiveEnvelope | null, owners: Set<string | undefined>): void {
+  const isFirst = owners.size === 0;
   if (!isFirst && kept !== null && !owners.has(kept.owner)) throw new OwnershipLostError(`another process follows ${unit} now`);
-  owners.add(kept?.owner);
+  owners.add(owner).add(kept?.owner);
 }
 
 /** Whether the user has had every sync forget the other system, or read this one already: the stream may then begin anew. */

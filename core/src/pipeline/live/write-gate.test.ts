@@ -5,7 +5,7 @@ import { WriteGate } from './write-gate.ts';
 test('P3: a key written after a point counts as touched, and one that was not does not while keys are few', () => {
   fc.assert(
     fc.property(fc.array(fc.array(fc.nat(20), { maxLength: 5 }), { maxLength: 20 }), fc.nat(20), (writes, point) => {
-      const gate = new WriteGate();
+      const gate = new WriteGate('a');
       gate.touch(keysOf(['0']));
       const begun = gate.sequence;
       using _watch = gate.watch();
@@ -18,7 +18,7 @@ test('P3: a key written after a point counts as touched, and one that was not do
 });
 
 test('P3: of what lies too far back to be remembered, every record counts as touched', () => {
-  const gate = new WriteGate();
+  const gate = new WriteGate('a');
   using _watch = gate.watch();
   const many = (name: string) => Array.from({ length: 50_000 }, (_, i) => `${name}${i}`);
   gate.touch(keysOf(['first']));
@@ -32,7 +32,7 @@ test('P3: of what lies too far back to be remembered, every record counts as tou
 });
 
 test('P3: what was written while nobody watched is no news to who watches now, and every record is to who asks about before', () => {
-  const gate = new WriteGate();
+  const gate = new WriteGate('a');
   const before = gate.sequence;
   gate.touch(keysOf(['a']));
   const first = gate.watch();
@@ -51,7 +51,7 @@ test('P3: what was written while nobody watched is no news to who watches now, a
 });
 
 test('turns are taken one after the other, in the order in which they were asked for, and one that fails ends as well', async () => {
-  const gate = new WriteGate();
+  const gate = new WriteGate('a');
   const told: string[] = [];
   const leave = await gate.enter();
   const failing = gate.exclusive(async () => {

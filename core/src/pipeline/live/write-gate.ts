@@ -6,6 +6,8 @@ const KEYS_MIN = 50_000;
  * records that it has read were written by the stream since: what it holds of them may be older, and is read again (P3).
  */
 export class WriteGate {
+  readonly #process: string;
+  #signed = 0;
   /** Polls that read. What the stream writes while there is none need not be remembered. */
   #watches = 0;
   /** The last sequence at which the stream wrote a key. Full, it becomes the older of the two, and the older is forgotten. */
@@ -20,6 +22,16 @@ export class WriteGate {
 
   /** Turns that polls have had: what they may have changed beside the data is to be looked at again. */
   polls = 0;
+
+  /** @param process  this one, among those that may run the same sync */
+  constructor(process: string) {
+    this.#process = process;
+  }
+
+  /** What a poll keeps with all that it writes. Never the same again, so that nothing is taken for what it was before. */
+  sign(): string {
+    return `${this.#process}.${++this.#signed}`;
+  }
 
   /** A poll's turn: `work` runs when everything that came before it has ended. Not reentrant. */
   async exclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -53,6 +65,11 @@ export class WriteGate {
         this.#touchedBefore = new Map();
       },
     };
+  }
+
+  /** Another process has followed the stream: whatever a poll has read by now, that one may have written since. */
+  followedElsewhere(): void {
+    this.#forgotten = ++this.#sequence;
   }
 
   /** A point in the order of the stream's writes. */
