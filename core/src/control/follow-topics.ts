@@ -52,6 +52,7 @@ async function openTopic(sync: SyncConfig, options: TopicOptions, signal: AbortS
       sync: new TopicSync(opened, options.gate(sync)),
       checkpoints,
       start: eventsOnly.start,
+      inTransactions,
       openStream: (position, start) =>
         from.openStream!(
           { channel: sync.channel, datasets: [streamDataset], position, start, raw: journal !== undefined },

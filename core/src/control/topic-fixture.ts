@@ -4,8 +4,10 @@ import { CheckpointExpiredError, TransientError } from '../base/errors.ts';
 import { seededRandom } from '../base/random.ts';
 import type { AnyConnector } from '../config/config.ts';
 import { parseConfig } from '../config/load-config.ts';
+import type { Change } from '../model/change.ts';
 import type { Connection, Source, Target } from '../model/connector.ts';
-import type { Delivery, EventStream, StreamEvent, StreamSpec } from '../model/stream.ts';
+import { gatheringWriter } from '../model/gathering-writer.ts';
+import type { Delivery, EventStream, StreamEvent, StreamSpec, StreamWriter } from '../model/stream.ts';
 import { newRow } from '../model/value.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
@@ -31,7 +33,10 @@ interface Life {
   readonly ended: Promise<void>;
 }
 
-/** A bus on which somebody publishes, and a process that brings it to a target: a table in memory, or a log that takes everything twice. */
+/** A table in memory; a log that takes everything twice; a queue, which does so too and is appended to in transactions. */
+export type TopicTarget = 'table' | 'log' | 'queue';
+
+/** A bus on which somebody publishes, and a process that brings it to a target. */
 export class TopicWorld implements AsyncDisposable {
   readonly clock = new ParkedClock();
   readonly target = new Memory();
@@ -40,7 +45,7 @@ export class TopicWorld implements AsyncDisposable {
   readonly poison = new Set<string>();
   /** Asked at each place where something may break. */
   breaks: (at: TopicFault) => boolean = () => false;
-  readonly #kind: 'table' | 'log';
+  readonly #kind: TopicTarget;
   readonly #store: Store;
   readonly #events: StreamEvent[] = [];
   readonly #streams = new Set<BusStream>();
@@ -49,7 +54,7 @@ export class TopicWorld implements AsyncDisposable {
   #life: Life | null = null;
   #seed = 0;
 
-  private constructor(kind: 'table' | 'log', store: Store) {
+  private constructor(kind: TopicTarget, store: Store) {
     this.#kind = kind;
     this.#store = store;
     const { putSeen } = store;
@@ -64,7 +69,7 @@ export class TopicWorld implements AsyncDisposable {
     };
   }
 
-  static async open(kind: 'table' | 'log'): Promise<TopicWorld> {
+  static async open(kind: TopicTarget): Promise<TopicWorld> {
     return new TopicWorld(kind, await openStore(':memory:'));
   }
 
@@ -82,7 +87,7 @@ export class TopicWorld implements AsyncDisposable {
 
   /** What the target holds: keys in the order in which they came, each as often as it came. */
   held(): readonly string[] {
-    return this.#kind === 'log' ? this.log : [...this.target.dataset('copy').rows()].map(([key]) => key);
+    return this.#kind === 'table' ? [...this.target.dataset('copy').rows()].map(([key]) => key) : this.log;
   }
 
   async publish(count: number): Promise<void> {
@@ -110,11 +115,11 @@ export class TopicWorld implements AsyncDisposable {
 
   async start(): Promise<void> {
     const yaml = JSON.stringify({
-      connections: { bus: { type: 'bus' }, dst: { type: this.#kind === 'log' ? 'log' : 'memory' } },
+      connections: { bus: { type: 'bus' }, dst: { type: this.#kind === 'table' ? 'memory' : 'log' } },
       syncs: {
         events: {
           from: { connection: 'bus', topic: 'news' },
-          to: { connection: 'dst', ...(this.#kind === 'log' ? {} : { dataset: 'copy' }) },
+          to: { connection: 'dst', ...(this.#kind === 'table' ? { dataset: 'copy' } : {}) },
         },
       },
     });
@@ -232,26 +237,45 @@ export class TopicWorld implements AsyncDisposable {
 
   /** A target that can only be written. */
   #log(): AnyConnector {
+    const append = (changes: readonly Change[]) => {
+      this.log.push(...changes.map(({ key }) => key));
+      this.#mayBreak('acknowledged');
+    };
+    const resultOf = ({ key }: Pick<Change, 'key'>) =>
+      this.poison.has(key)
+        ? ({ status: 'rejected', reason: { code: 'poison', message: 'refused' } } as const)
+        : ({ status: 'created' } as const);
+    const { checkpoints } = this.#store;
     const target: Target = {
       batchSizeMax: 7,
       compares: false,
+      ...(this.#kind === 'queue' ? { checkpoints } : {}),
       plan: async () => [],
       prepare: async () => [],
       write: async (changes) => {
         this.#mayBreak('write');
-        const results = changes.map(({ key }) => {
-          if (this.poison.has(key)) return { status: 'rejected', reason: { code: 'poison', message: 'refused' } } as const;
-          this.log.push(key);
-          return { status: 'created' } as const;
-        });
-        this.#mayBreak('acknowledged');
-        return results;
+        append(changes.filter(({ key }) => !this.poison.has(key)));
+        return changes.map(resultOf);
       },
       async [Symbol.asyncDispose]() {},
     };
+    const openStreamWriter = async (): Promise<StreamWriter> =>
+      gatheringWriter({
+        isOwn: (one): one is Target => one === target,
+        take: (_, change) => {
+          const result = resultOf(change);
+          return { result, appended: result.status === 'rejected' ? [] : [change as Change] };
+        },
+        commit: async (gathered, { unit, epoch, checkpoint }) => {
+          this.#mayBreak('commit');
+          await checkpoints.write(unit, epoch, checkpoint);
+          append([...gathered.values()].flat());
+        },
+      });
     const open = (): Connection<unknown, unknown> => ({
       check: async () => [],
       openTarget: async () => target,
+      ...(this.#kind === 'queue' ? { openStreamWriter } : {}),
       async [Symbol.asyncDispose]() {},
     });
     return { name: 'log', summary: 'A log', config: z.strictObject({}), to: z.strictObject({}), open };

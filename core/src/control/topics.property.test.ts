@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type TopicFault, TopicWorld } from './topic-fixture.ts';
+import { type TopicFault, type TopicTarget, TopicWorld } from './topic-fixture.ts';
 
 // Nobody can read an event again. So whatever befalls a process that brings events, each of them is in the target in the end, or in a
 // stretch of time that it names as lost; and it is there once, but where the target had done what nobody could note.   (P1, P2)
@@ -123,7 +123,9 @@ test('P5, P11: who has lost a topic to another process goes on with it when that
   expect(world.held()).toEqual(['e0', 'e1']);
 });
 
-test.each(['table', 'log'] as const)('no event is lost without a word, whatever befalls the process, into a %s', (kind) =>
+const kinds: readonly TopicTarget[] = ['table', 'log', 'queue'];
+
+test.each(kinds)('no event is lost without a word, whatever befalls the process, into a %s', (kind) =>
   fc.assert(
     fc.asyncProperty(fc.array(action, { maxLength: 25 }), async (actions) => {
       await using world = await TopicWorld.open(kind);

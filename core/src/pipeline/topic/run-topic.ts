@@ -27,6 +27,8 @@ export interface OpenedTopic extends AsyncDisposable {
   readonly start: StreamStart;
   openStream(position: string | null, start: StreamStart): Promise<EventStream>;
   openWriter(epoch: number): Promise<StreamWriter>;
+  /** What the writer is given is in the target once it is committed, and not before. */
+  readonly inTransactions: boolean;
   /** Keeps events as they came; absent when the sync does not ask for it. */
   readonly journal?: Journal | undefined;
 }
@@ -116,11 +118,12 @@ async function follow(options: TopicOptions): Promise<void> {
     await using unheard = new AsyncDisposableStack();
     unheard.use(stream);
     await using writer = await opened.openWriter(epoch);
-    const { journal } = opened;
+    const { journal, inTransactions } = opened;
     // What is lost of a topic is a hole in the journal as well; each event stands for itself.
     await journal?.begin(undefined, false);
     const onEvents = journal === undefined ? undefined : (events: readonly StreamEvent[]) => journal.keep(stream, events, within);
-    const attempt = new TopicAttempt({ unit, sync, stream, writer, checkpoints, epoch, clock, status, onEvents }, kept);
+    const parts = { unit, sync, stream, writer, inTransactions, checkpoints, epoch, clock, status, onEvents };
+    const attempt = new TopicAttempt(parts, kept);
     // From here on the attempt ends it.
     unheard.move();
     await attempt.run(stop, signal, clock.now() + REOPEN_MS);

@@ -19,6 +19,8 @@ export interface TopicParts {
   readonly sync: TopicSync;
   readonly stream: EventStream;
   readonly writer: StreamWriter;
+  /** Its writes count when they are committed; otherwise each when it is acknowledged, before the position is kept. */
+  readonly inTransactions: boolean;
   readonly checkpoints: Checkpoints;
   readonly epoch: number;
   readonly clock: Clock;
@@ -138,7 +140,7 @@ export class TopicAttempt {
   }
 
   async #writeTogether(events: readonly StreamEvent[], position: string, signal: AbortSignal): Promise<void> {
-    const { sync, writer, status, unit, epoch } = this.#parts;
+    const { sync, writer, inTransactions, status, unit, epoch } = this.#parts;
     const prepared = await sync.prepare(events);
     const { committedAtMs } = events.at(-1)!;
     if (committedAtMs > 0) this.#publishedMs = committedAtMs;
@@ -150,6 +152,7 @@ export class TopicAttempt {
     const transaction = await writer.begin(signal);
     try {
       await sync.apply(transaction, prepared);
+      if (!inTransactions) await sync.note(prepared);
       await traced('stream.commit', { 'tidemark.stream': unit, 'tidemark.events': events.length }, () =>
         transaction.commit(unit, epoch, this.#encoded(position)),
       );
@@ -157,6 +160,7 @@ export class TopicAttempt {
       await transaction.rollback().catch(() => {});
       throw error;
     }
+    if (inTransactions) await sync.note(prepared);
     this.#keep(position);
     status.transactions++;
   }
