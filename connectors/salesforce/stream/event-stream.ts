@@ -6,6 +6,7 @@ import {
   type EventStream,
   isRetryable,
   NotConnectedError,
+  RateLimitedError,
   type RetryPolicy,
   type StreamState,
   type SyncError,
@@ -69,7 +70,7 @@ export function createEventStream(parts: EventStreamParts): EventStream {
     reason: null,
     nextTryAtMs: null,
   };
-  /** Tries since something was heard. */
+  /** Tries since something was heard and read. */
   let attempt = 0;
   let logins = 0;
   let unreachableSinceMs: number | null = null;
@@ -127,8 +128,6 @@ export function createEventStream(parts: EventStreamParts): EventStream {
         watchdog.heard();
         heard++;
         connects();
-        attempt = 0;
-        logins = 0;
         unreachableSinceMs = null;
         tell({ lastHeardAtMs: clock.now() });
         // The next events are on their way while these are decoded.
@@ -141,7 +140,14 @@ export function createEventStream(parts: EventStreamParts): EventStream {
           yield told({ ...standing, events: [], caughtUp: false });
           isDoubtful = true;
         }
-        const { delivery, unused } = await reading;
+        const { delivery, unused } = await reading.catch((error: unknown) => {
+          // Nobody gets them: they come once more.
+          credit.grant(message.events.length);
+          throw error;
+        });
+        // Not before: each connection that brings what cannot be read is paid for with deliveries of the day.
+        attempt = 0;
+        logins = 0;
         credit.grant(unused);
         ask();
         if (delivery === null) continue;
@@ -173,7 +179,7 @@ export function createEventStream(parts: EventStreamParts): EventStream {
   /** Waits as the failure asks for. @throws what no new connection will mend */
   async function recover(error: unknown, signal: AbortSignal): Promise<void> {
     const fault = error instanceof StreamFault ? error : null;
-    if (fault === null && !isRetryable(error)) throw error;
+    if (fault === null && (!isRetryable(error) || error instanceof RateLimitedError)) throw error;
     const action: StreamAction = fault === null ? 'again' : reactionTo(fault).action;
     if (fault !== null && (action === 'lost' || action === 'refused' || action === 'spent' || action === 'ours')) {
       throw errorOfFault(fault, about);

@@ -1,4 +1,11 @@
-import { CheckpointExpiredError, type Clock, RequestRefusedError, systemClock, UnexpectedReplyError } from '@tidemark/core';
+import {
+  CheckpointExpiredError,
+  type Clock,
+  RateLimitedError,
+  RequestRefusedError,
+  systemClock,
+  UnexpectedReplyError,
+} from '@tidemark/core';
 import { evidence } from '@tidemark/emulator';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -135,6 +142,44 @@ describe(`a stream by pubsub mends itself ${documented}`, () => {
     expect(listener.events).toHaveLength(1);
     manual.pass(300_001);
     await listener.until((events) => events.length === 2);
+  });
+
+  test('events that cannot be read yet come again, each time after a longer wait, and what was granted for them still counts (P5, P8)', async () => {
+    await using org = await streamOrg('pubsub');
+    const waits: number[] = [];
+    const quick = testContext().clock;
+    const clock: Clock = {
+      now: () => quick.now(),
+      sleep: (ms, signal) => {
+        if (ms % 1000 === 999 || ms === 499) waits.push(ms);
+        return quick.sleep(ms < 20_000 ? Math.min(ms, 2) : ms, signal);
+      },
+    };
+    await using listener = await org.listen({ grant: 3, replenish: false, over: { clock, random: () => 0.9999 } });
+    const unreadable = {
+      kind: 'rpc-error',
+      match: { rpc: 'GetSchema', times: 5 },
+      params: { code: 'schema.api.unavailable' },
+    } as const;
+    org.emulator.faults.add(unreadable);
+    org.emulator.org.write((tx) => {
+      for (const Name of ['a', 'b', 'c']) tx.insert('Account', { Name });
+    });
+    await listener.until((events) => events.length === 3);
+    expect(nameOf(listener)).toEqual(['a', 'b', 'c']);
+    expect(waits).toEqual([499, 999, 1999, 3999, 7999]);
+  });
+
+  test('an org that takes no more requests is left alone, as long as it says: its events wait there (P8)', async () => {
+    await using org = await streamOrg('pubsub');
+    const spent: typeof fetch = async (input, init) =>
+      String(input).endsWith('/describe')
+        ? Response.json([{ errorCode: 'REQUEST_LIMIT_EXCEEDED', message: 'TotalRequests Limit exceeded.' }], { status: 403 })
+        : fetch(input, init);
+    await using listener = await org.listen({ over: { fetch: spent } });
+    org.emulator.org.write((tx) => tx.insert('Account', { Name: 'a' }));
+    expect(await listener.failure()).toBeInstanceOf(RateLimitedError);
+    expect(listener.events).toEqual([]);
   });
 
   test('an hour of faults does not make the stream give up', async () => {

@@ -12,7 +12,7 @@ export interface EventStream extends AsyncDisposable {
    * At most `grant`ed events are on their way: none before the first grant.
    * @throws {CheckpointExpiredError} the position is older than what the system retains, or none of its own.
    * @throws {RequestRefusedError} no right to subscribe, no such channel.
-   * @throws {RateLimitedError} the system delivers no more events today; deltas go on.
+   * @throws {RateLimitedError} the system delivers no more events today, or takes no more requests; deltas go on.
    * @throws {NotConnectedError} sessions are refused one after the other.
    */
   deliveries(signal: AbortSignal): AsyncIterable<Delivery>;
