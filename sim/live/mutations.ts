@@ -92,14 +92,7 @@ export const mutations: readonly Mutation[] = [
         "if (known !== sync.opened.config.fingerprint || this.#position === null) parts.rereads.mark(sync.name, 'delta');",
         "if (known !== sync.opened.config.fingerprint) parts.rereads.mark(sync.name, 'delta');",
       ),
-      runLive(
-        'return { ...kept, position: null, rereads };',
-        'return { ...kept, position: null, rereads: { ...rereads, ...kept.rereads } };',
-      ),
-      runLive(
-        "kept.rereads[sync] ?? ('delta' as const)]),",
-        'kept.rereads[sync]!] as const).filter(([, kind]) => kind !== undefined),',
-      ),
+      runLive('rereads: { ...missed, ...kept.rereads } };', 'rereads: kept.rereads };'),
     ],
   },
   {

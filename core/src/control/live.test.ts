@@ -366,6 +366,27 @@ test('P5: a change of all records of a sync that stands aside is read when it is
   }
 });
 
+test('P5: a change of all records of a sync that stands aside is read when it is back, though the position was lost meanwhile', async () => {
+  await using world = await StreamWorld.open();
+  await world.start();
+  await world.clock.advance(minute);
+  world.shut.set('people', noRight());
+  await world.lose(new TransientError('lost'));
+  await world.clock.advance(minute);
+  await world.publish({ op: 'gap', dataset: 'people', keys: ['*'] });
+  await world.stop();
+  // Passed by the retention.
+  await world.clock.advance(80 * 60 * minute);
+  await world.start();
+  await world.clock.advance(minute);
+  expect(world.status).toMatchObject({ aside: { people: 'no right to people' } });
+  expect(world.kept!.rereads).toEqual({ people: 'full' });
+  world.runs.length = 0;
+  world.shut.clear();
+  await world.clock.advance(11 * minute);
+  expect(world.runs).toEqual(['people full succeeded']);
+});
+
 test('P5: what a change of all records of a kind has made of them is in the copy, though no stamp tells of it', async () => {
   await using world = await StreamWorld.open();
   await world.start();

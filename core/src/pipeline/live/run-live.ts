@@ -234,12 +234,10 @@ async function areReset(syncs: OpenedLive['syncs'], origin: string): Promise<boo
   return true;
 }
 
-/** Without its position, and with every sync to be read from its own checkpoint. */
+/** Without its position, and with every sync to be read from its own checkpoint, or as it was to be, whether it follows or not. */
 function lost(kept: LiveEnvelope): LiveEnvelope {
-  const rereads = Object.fromEntries(
-    Object.keys(kept.fingerprints).map((sync) => [sync, kept.rereads[sync] ?? ('delta' as const)]),
-  );
-  return { ...kept, position: null, rereads };
+  const missed = Object.fromEntries(Object.keys(kept.fingerprints).map((sync) => [sync, 'delta' as const]));
+  return { ...kept, position: null, rereads: { ...missed, ...kept.rereads } };
 }
 
 async function forgetPosition(
