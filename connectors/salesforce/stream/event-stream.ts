@@ -31,8 +31,8 @@ export interface EventStreamParts {
   readonly context: Pick<ConnectorContext, 'clock' | 'random' | 'log' | 'connection'>;
   /** A new session, because the one in use was refused. */
   renew(): Promise<void>;
-  /** Another transport may do when this one cannot be reached for so long; null when there is none. */
-  readonly giveUpMs: number | null;
+  /** Another transport may do when this one alone cannot be reached for so long; null when there is none. */
+  readonly giveUp: { readonly afterMs: number; orgAnswers(signal: AbortSignal): Promise<boolean> } | null;
   /** Events carry what they were made of, and this tells how to read it. */
   readonly keepSchema?: EventStream['keepSchema'] | undefined;
 }
@@ -74,6 +74,8 @@ export function createEventStream(parts: EventStreamParts): EventStream {
   let attempt = 0;
   let logins = 0;
   let unreachableSinceMs: number | null = null;
+  /** And it has been so for long, while the org itself answers. */
+  let isOrgThere = false;
   /** What the consumer was told last: first of all, that it is subscribed. */
   let standing: Omit<Delivery, 'reset'> | null = null;
   let isReconnected = false;
@@ -129,6 +131,7 @@ export function createEventStream(parts: EventStreamParts): EventStream {
         heard++;
         connects();
         unreachableSinceMs = null;
+        isOrgThere = false;
         tell({ lastHeardAtMs: clock.now() });
         // The next events are on their way while these are decoded.
         credit.received(message.events.length);
@@ -193,16 +196,23 @@ export function createEventStream(parts: EventStreamParts): EventStream {
       await parts.renew();
       if (logins === 1) return;
     }
-    giveUpIfUnreachable(fault);
+    await giveUpIfUnreachable(fault, signal);
     const waitMs = backoffMs(attempt, action === 'crowded' ? crowdedPolicy : againPolicy, random);
     tell({ nextTryAtMs: clock.now() + waitMs });
     await clock.sleep(waitMs, signal);
   }
 
-  function giveUpIfUnreachable(fault: StreamFault | null): void {
-    if (parts.giveUpMs === null || !isUnreachable(fault)) return;
+  async function giveUpIfUnreachable(fault: StreamFault | null, signal: AbortSignal): Promise<void> {
+    if (parts.giveUp === null || !isUnreachable(fault)) return;
     unreachableSinceMs ??= clock.now();
-    if (clock.now() - unreachableSinceMs < parts.giveUpMs) return;
+    if (clock.now() - unreachableSinceMs < parts.giveUp.afterMs) return;
+    if (!isOrgThere) {
+      // Where nothing at all gets through, no other way would do better, and the position is good for days. Where the org is just
+      // back, the next try finds the rest of it too.
+      isOrgThere = await parts.giveUp.orgAnswers(signal);
+      if (!isOrgThere) unreachableSinceMs = null;
+      return;
+    }
     const message = `${about}: the Pub/Sub API cannot be reached (${fault!.message})`;
     const hint = 'CometD takes over; set `stream: cometd` if the Pub/Sub API is not meant to be reached from here';
     throw reader.after === null

@@ -36,7 +36,7 @@ export interface StreamConnection {
 /** Tries of a first question; whoever opens the stream tries again too. */
 const probePolicy: RetryPolicy = { attemptsMax: 3, delayMs: 500, delayMsMax: 5_000 };
 
-/** How long Pub/Sub may be out of reach before CometD takes over, which costs a reread. */
+/** How long Pub/Sub alone may be out of reach before CometD takes over, which costs a reread. */
 const giveUpMs = 10 * 60_000;
 
 /** `Connection.openStream`: by Pub/Sub or CometD, as the configuration and a kept position say. */
@@ -81,7 +81,10 @@ export async function openStream(connection: StreamConnection, spec: StreamSpec,
       nowMs: () => client.time.now(),
       context,
       renew: parts.renew,
-      giveUpMs: config.stream === 'auto' && transport.name === 'pubsub' ? giveUpMs : null,
+      giveUp:
+        config.stream === 'auto' && transport.name === 'pubsub'
+          ? { afterMs: giveUpMs, orgAnswers: (abort) => orgAnswers(client, abort) }
+          : null,
       keepSchema: spec.raw ? (id, dataset, abort) => plans.keep(id, dataset, abort) : undefined,
     });
   } catch (error) {
@@ -147,6 +150,15 @@ async function probe(parts: TransportParts, transport: Transport, topic: string,
       if (action === 'login') await parts.renew();
       else await clock.sleep(backoffMs(attempt, probePolicy, random), signal);
     }
+  }
+}
+
+async function orgAnswers(client: Client, signal: AbortSignal): Promise<boolean> {
+  try {
+    await client.request({ method: 'GET', path: '/services/data', about: 'asking whether the org answers', signal });
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -182,6 +182,33 @@ describe(`a stream by pubsub mends itself ${documented}`, () => {
     expect(listener.events).toEqual([]);
   });
 
+  test('a network that is down for long costs no position: the stream goes on behind the last event, the way it came (P5)', async () => {
+    await using org = await streamOrg('pubsub');
+    let isDown = false;
+    const network: typeof fetch = (input, init) => (isDown ? Promise.reject(new TypeError('no network')) : fetch(input, init));
+    const { clock, elapsedMs } = swiftClock();
+    await using listener = await org.listen({ settings: { stream: 'auto' }, over: { fetch: network, clock } });
+    org.emulator.org.write((tx) => tx.insert('Account', { Name: 'a' }));
+    await listener.until((events) => events.length === 1);
+    isDown = true;
+    closePubSub(org);
+    org.emulator.org.write((tx) => tx.insert('Account', { Name: 'b' }));
+    await expect.poll(elapsedMs).toBeGreaterThan(15 * 60_000);
+    isDown = false;
+    org.emulator.faults.clear();
+    await listener.until((events) => events.length === 2);
+    expect(listener.stream.state!().transport).toBe('pubsub');
+  });
+
+  test('where the org answers and Pub/Sub does not for long, its position is given up, so that CometD can take over (P5)', async () => {
+    await using org = await streamOrg('pubsub');
+    const { clock, elapsedMs } = swiftClock();
+    await using listener = await org.listen({ settings: { stream: 'auto' }, over: { clock } });
+    closePubSub(org);
+    expect(await listener.failure()).toBeInstanceOf(CheckpointExpiredError);
+    expect(elapsedMs()).toBeGreaterThan(10 * 60_000);
+  });
+
   test('an hour of faults does not make the stream give up', async () => {
     await using org = await streamOrg('pubsub');
     await using listener = await org.listen();
@@ -247,6 +274,27 @@ function writeTransactions(org: StreamOrg, run: string, sizes: readonly number[]
     });
     return names;
   });
+}
+
+function closePubSub({ emulator }: StreamOrg): void {
+  emulator.faults.add({ kind: 'rpc-error', params: { status: 'UNAVAILABLE' } });
+  emulator.faults.add({ kind: 'stream-drop', match: { rpc: 'Subscribe', times: 1 }, params: { events: 0 } });
+}
+
+/** Waits between tries are over at once, and their time has passed. */
+function swiftClock(): { clock: Clock; elapsedMs(): number } {
+  let aheadMs = 0;
+  return {
+    elapsedMs: () => aheadMs,
+    clock: {
+      now: () => systemClock.now() + aheadMs,
+      async sleep(ms, signal) {
+        const isBetweenTries = ms % 1000 !== 0;
+        await systemClock.sleep(isBetweenTries ? 1 : ms, signal);
+        if (isBetweenTries) aheadMs += ms;
+      },
+    },
+  };
 }
 
 /** Long sleeps end when time is said to pass; short ones as in other tests. */
