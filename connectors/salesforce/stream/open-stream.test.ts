@@ -2,7 +2,7 @@ import { CheckpointExpiredError, RequestRefusedError } from '@tidemark/core';
 import { type EmulatorOptions, evidence } from '@tidemark/emulator';
 import { describe, expect, test } from 'vitest';
 import { pubsubEndpointOf } from './open-stream.ts';
-import { streamOrg } from './stream-fixture.ts';
+import { streamOrg, swiftClock } from './stream-fixture.ts';
 
 describe('which way events come', () => {
   test('auto takes Pub/Sub where it answers, and CometD where it cannot be reached', async () => {
@@ -23,6 +23,14 @@ describe('which way events come', () => {
     await using kept = await org.listen({ settings: { stream: 'auto', pubsubEndpoint } });
     expect(kept.stream.state!().transport).toBe('cometd');
     await expect(org.listen({ settings: { stream: 'pubsub', pubsubEndpoint } })).rejects.toThrow(CheckpointExpiredError);
+  });
+
+  test('with a kept position too, a Pub/Sub that cannot be reached for long is left to CometD (P5)', async () => {
+    await using org = await streamOrg('pubsub');
+    const settings = { stream: 'auto', pubsubEndpoint: '127.0.0.1:9' };
+    const { clock } = swiftClock();
+    await using kept = await org.listen({ settings, over: { clock } });
+    expect(await kept.failure()).toBeInstanceOf(CheckpointExpiredError);
   });
 
   test('an emulator without an endpoint is not looked for at Salesforce: no token leaves this machine (P10)', async () => {

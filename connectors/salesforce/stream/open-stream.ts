@@ -65,7 +65,9 @@ export async function openStream(connection: StreamConnection, spec: StreamSpec,
   const transport = wanted === 'auto' ? await chooseTransport(parts, topic, signal) : makeTransport(parts, wanted);
   try {
     if (transport === null) throw noEndpoint();
-    if (wanted !== 'auto') await probe(parts, transport, topic, signal);
+    const mayGiveUp = config.stream === 'auto' && transport.name === 'pubsub';
+    // Who goes on where another way may do in the end is not stopped here: the stream counts for how long this one is closed.
+    if (wanted !== 'auto' && !mayGiveUp) await probe(parts, transport, topic, signal);
     const plans = createEventPlans({
       loadSchema: (id, abort) => transport.schema(id, abort),
       needsSchema: transport.name === 'pubsub',
@@ -81,10 +83,7 @@ export async function openStream(connection: StreamConnection, spec: StreamSpec,
       nowMs: () => client.time.now(),
       context,
       renew: parts.renew,
-      giveUp:
-        config.stream === 'auto' && transport.name === 'pubsub'
-          ? { afterMs: giveUpMs, orgAnswers: (abort) => orgAnswers(client, abort) }
-          : null,
+      giveUp: mayGiveUp ? { afterMs: giveUpMs, orgAnswers: (abort) => orgAnswers(client, abort) } : null,
       keepSchema: spec.raw ? (id, dataset, abort) => plans.keep(id, dataset, abort) : undefined,
     });
   } catch (error) {

@@ -10,7 +10,7 @@ import { evidence } from '@tidemark/emulator';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { testContext } from '../fixture.ts';
-import { type Listener, type StreamOrg, streamOrg } from './stream-fixture.ts';
+import { type Listener, type StreamOrg, streamOrg, swiftClock } from './stream-fixture.ts';
 
 const documented = evidence('documented', 'Pub/Sub API guide, "Handle Errors" and "Pull Subscription and Flow Control"');
 
@@ -279,22 +279,6 @@ function writeTransactions(org: StreamOrg, run: string, sizes: readonly number[]
 function closePubSub({ emulator }: StreamOrg): void {
   emulator.faults.add({ kind: 'rpc-error', params: { status: 'UNAVAILABLE' } });
   emulator.faults.add({ kind: 'stream-drop', match: { rpc: 'Subscribe', times: 1 }, params: { events: 0 } });
-}
-
-/** Waits between tries are over at once, and their time has passed. */
-function swiftClock(): { clock: Clock; elapsedMs(): number } {
-  let aheadMs = 0;
-  return {
-    elapsedMs: () => aheadMs,
-    clock: {
-      now: () => systemClock.now() + aheadMs,
-      async sleep(ms, signal) {
-        const isBetweenTries = ms % 1000 !== 0;
-        await systemClock.sleep(isBetweenTries ? 1 : ms, signal);
-        if (isBetweenTries) aheadMs += ms;
-      },
-    },
-  };
 }
 
 /** Long sleeps end when time is said to pass; short ones as in other tests. */

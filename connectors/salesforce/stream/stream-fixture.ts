@@ -1,4 +1,11 @@
-import { type ConnectorContext, type Delivery, type EventStream, type StreamEvent, systemClock } from '@tidemark/core';
+import {
+  type Clock,
+  type ConnectorContext,
+  type Delivery,
+  type EventStream,
+  type StreamEvent,
+  systemClock,
+} from '@tidemark/core';
 import { type TestOrg, testOrg } from '../fixture.ts';
 import type { TransportName } from './transport.ts';
 
@@ -129,6 +136,22 @@ function collect(stream: EventStream, abort: AbortController, grant: number, rep
       abort.abort();
       await stream[Symbol.asyncDispose]();
       await ended;
+    },
+  };
+}
+
+/** Waits between tries are over at once, and their time has passed. */
+export function swiftClock(): { clock: Clock; elapsedMs(): number } {
+  let aheadMs = 0;
+  return {
+    elapsedMs: () => aheadMs,
+    clock: {
+      now: () => systemClock.now() + aheadMs,
+      async sleep(ms, signal) {
+        const isBetweenTries = ms % 1000 !== 0;
+        await systemClock.sleep(isBetweenTries ? 1 : ms, signal);
+        if (isBetweenTries) aheadMs += ms;
+      },
     },
   };
 }
