@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { AccessDeniedError, NotConnectedError, RequestRefusedError, TransientError } from '../base/errors.ts';
+import { newRow } from '../model/value.ts';
 import { StreamWorld, type Write } from './live-fixture.ts';
 
 const minute = 60_000;
@@ -544,6 +545,28 @@ test('P3: what has the stamp of a record that was read ahead of the stream does 
   // A newer one is no doubt, and nothing is read for it.
   await world.publish({ op: 'update', row: { city: 'Gotham' }, stampMs: stampMs + 1000, ...about });
   expect(world.copied('people')).toEqual({ 1: 'El Gotham' });
+});
+
+test('P1: a change that tells no stamp is not taken for as old as the one before it, with which it is written', async () => {
+  await using world = await StreamWorld.open();
+  await world.write(['people', '1', { name: 'Kent', city: 'Smallville' }]);
+  await world.start();
+  await world.clock.advance(minute);
+  const renamed = world.writeUntold(['people', '1', { name: 'El' }]);
+  // By the system, of which no event tells; a poll brings the record with the stamp that it got so.
+  world.writeUntold(['people', '1', {}]);
+  await world.engine.run('people', { signal: new AbortController().signal });
+  // By the system too, as an address gets its place: the event has no stamp, and the record's stays.
+  const record = world.source.dataset('people').get('1')!.row;
+  record.city = 'Metropolis';
+  const placed = { op: 'update', dataset: 'people', keys: ['1'], row: Object.assign(newRow(), { city: 'Metropolis' }) } as const;
+  // Both come while something else is written, and are written together then.
+  const commit = world.holdCommits();
+  await world.write(['places', '1', { name: 'Metropolis' }]);
+  await world.publish(...renamed, placed);
+  commit();
+  await world.clock.advance(minute);
+  expect(world.copied('people')).toEqual({ 1: 'El Metropolis' });
 });
 
 test('P1: what was committed while a silent stream was only taken to listen is read at its first word', async () => {

@@ -58,13 +58,15 @@ function foldUpdate(folded: Folded, { keys, row, stampMs }: StreamEvent, meaning
     if (before?.kind === 'read') continue;
     // An update of what was deleted in the same batch: the order was not what it seems, or an undelete was not told.
     if (meaning.kind === 'read' || before?.kind === 'delete') folded.set(key, { kind: 'read' });
+    // Under the stamp of what came before it, it would be taken for older than a row that is newer than that and older than this.
+    else if (stampMs === null && before !== undefined && before.stampMs !== null) folded.set(key, { kind: 'read' });
     else if (before === undefined) folded.set(key, { kind: 'set', row: newRowOf(meaning.row, keys), stampMs });
     else if (before.kind === 'put') {
       Object.assign(before.row, row);
-      before.stampMs = Math.max(before.stampMs, stampMs ?? 0);
+      before.stampMs = Math.max(before.stampMs, stampMs!);
     } else {
       Object.assign(before.row, meaning.row);
-      before.stampMs = stampMs === null ? before.stampMs : Math.max(before.stampMs ?? 0, stampMs);
+      before.stampMs = stampMs === null ? null : Math.max(before.stampMs ?? 0, stampMs);
     }
   }
 }
