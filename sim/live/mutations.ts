@@ -139,7 +139,7 @@ export const mutations: readonly Mutation[] = [
     test: liveTest(
       'P5: a change of all records of a sync that stands aside is read when it is back, in another life too, whatever no delta shows',
     ),
-    edits: [gather('if (isWildcard) for (const [sync, dataset] of aside)', 'if (!event) for (const [sync, dataset] of aside)')],
+    edits: [gather('for (const [sync, dataset] of aside)', 'for (const [sync, dataset] of new Map<string, string>())')],
   },
   {
     name: 'who has lost a stream does not come back to it',

@@ -136,14 +136,19 @@ function unreadableEvent(raw: RawEvent, object: string, position: string): Strea
 const objectOf = ({ name, isChangeEvent }: { readonly name: string; readonly isChangeEvent: boolean }): string =>
   isChangeEvent ? name.replace(/__ChangeEvent$/, '__c').replace(/ChangeEvent$/, '') : name;
 
-const tellsValues = ({ changeType }: ChangeEventHeader): boolean =>
-  changeType === 'UPDATE' || changeType === 'CREATE' || changeType === 'UNDELETE';
+const tellsValues = ({ changeType, recordIds }: ChangeEventHeader): boolean =>
+  (changeType === 'UPDATE' || changeType === 'CREATE' || changeType === 'UNDELETE') && !recordIds.some(isWildcard);
+
+/** All records of an object, whose field was converted (Change Data Capture Developer Guide, "Gap Events"). */
+const isWildcard = (id: string): boolean => id.endsWith('*');
 
 function untoldEvent(header: ChangeEventHeader, common: Common): StreamEvent {
   const nothing = { row: null, untold: [], stampMs: null };
   const op = ops[header.changeType] ?? 'gap';
   const anyRecord = op === 'overflow' || header.recordIds.some((id) => overflowId.test(id));
-  return anyRecord ? { ...common, ...nothing, op: 'overflow', keys: [] } : { ...common, ...nothing, op };
+  if (anyRecord) return { ...common, ...nothing, op: 'overflow', keys: [] };
+  if (!header.recordIds.some(isWildcard)) return { ...common, ...nothing, op };
+  return { ...common, ...nothing, op: 'wildcard', keys: header.recordIds.map((id) => id.replace(/\*$/, '')) };
 }
 
 function toldEvent(

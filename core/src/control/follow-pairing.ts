@@ -139,7 +139,7 @@ async function* deliveriesOf(stream: EventStream, signal: AbortSignal): AsyncGen
 async function take(side: SideName, events: readonly StreamEvent[], { touch, run }: FollowPairing): Promise<void> {
   const keys = new Set(events.flatMap((event) => event.keys));
   // An event that does not name its records: only a look at all of them tells.
-  if (events.some(({ op }) => op === 'overflow') || [...keys].some((key) => key.endsWith('*'))) await run({ full: true });
+  if (events.some(({ op }) => op === 'overflow' || op === 'wildcard')) await run({ full: true });
   else if (keys.size > 0) await touch(side, [...keys]);
 }
 

@@ -79,19 +79,20 @@ export interface Delivery {
  * - `delete`: keys only.
  * - `gap`: these records changed in some way that is not told; read them.
  * - `overflow`: any record of the dataset may have changed; read it whole.
+ * - `wildcard`: all records whose keys begin so have changed, and no stamp tells of it; read the dataset whole.
  */
-export type StreamOp = 'create' | 'update' | 'delete' | 'undelete' | 'gap' | 'overflow';
+export type StreamOp = 'create' | 'update' | 'delete' | 'undelete' | 'gap' | 'overflow' | 'wildcard';
 
 export interface StreamEvent {
   /** Where to go on once this event and all before it are kept. */
   readonly position: string;
   readonly dataset: string;
   readonly op: StreamOp;
-  /** Records that it is about, in the source's key form. A key ending in `*` stands for all that begin so. */
+  /** Records that it is about, in the source's key form; of a `wildcard` beginnings of keys. */
   readonly keys: readonly string[];
   /**
-   * Values by field name, in canonical form, without the key, which `keys` tells; null for `delete`, `gap` and `overflow`, and for a
-   * published event whose content cannot be read: `unread` is that.
+   * Values by field name, in canonical form, without the key, which `keys` tells; null for `delete`, `gap`, `overflow` and `wildcard`, and
+   * for a published event whose content cannot be read: `unread` is that.
    */
   readonly row: Row | null;
   readonly unread?: UnreadContent;

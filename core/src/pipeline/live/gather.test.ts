@@ -31,8 +31,8 @@ function gatherer(paused = false) {
 test.each([
   ['overflow', 'x', [['accounts', { sinceMs: 1 }]]],
   [
-    'gap',
-    '001*',
+    'wildcard',
+    '001',
     [
       ['copies', 'full'],
       ['accounts', 'full'],
@@ -49,7 +49,11 @@ test.each([
 
 test('a full read is not made a delta by what comes after it', async () => {
   const { gatherer: gathers } = gatherer();
-  const batch = await gathers.add(null, { events: [event('gap', '001*'), event('overflow', 'x')], position: 'p', whole: true });
+  const batch = await gathers.add(null, {
+    events: [event('wildcard', '001'), event('overflow', 'x')],
+    position: 'p',
+    whole: true,
+  });
   expect(batch.rereads.get('accounts')).toBe('full');
 });
 

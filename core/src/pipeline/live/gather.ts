@@ -69,14 +69,15 @@ export class Gatherer {
     const { rereads, keepsEvents, aside } = this.#parts;
     for (const event of events) {
       if (keepsEvents) batch.events.push(event);
-      const isWildcard = event.keys.some(standsForMany);
-      if (event.op === 'gap' && !isWildcard) batch.gaps++;
+      if (event.op === 'gap') batch.gaps++;
       // One of which not even the header could be read tells no time.
       batch.lastCommittedAtMs = event.committedAtMs;
-      if (isWildcard) for (const [sync, dataset] of aside) if (dataset === event.dataset) mark(batch, sync, 'full');
+      if (event.op === 'wildcard') {
+        for (const [sync, dataset] of aside) if (dataset === event.dataset) mark(batch, sync, 'full');
+      }
       for (const sync of this.#byDataset.get(event.dataset) ?? []) {
         // First of all the hole: not even a first load that is under way is sure to have read behind it.
-        if (this.#isHole(batch, event, sync, isWildcard) || rereads.isLoading(sync.name)) continue;
+        if (this.#isHole(batch, event, sync) || rereads.isLoading(sync.name)) continue;
         if (rereads.isPaused(sync.name)) {
           mark(batch, sync.name, 'delta');
           continue;
@@ -89,12 +90,12 @@ export class Gatherer {
   }
 
   /** An event that does not name its records: the sync is read again, and that is kept with the position that passes the event. */
-  #isHole(batch: Batch, event: StreamEvent, sync: LiveSync, isWildcard: boolean): boolean {
+  #isHole(batch: Batch, event: StreamEvent, sync: LiveSync): boolean {
     if (event.op === 'overflow') {
       this.#tellHole('overflow', event, sync);
       // Its deltas may have passed it while older events were still to come, which then came over what they had read.
       mark(batch, sync.name, { sinceMs: event.committedAtMs });
-    } else if (isWildcard) {
+    } else if (event.op === 'wildcard') {
       // A change of all records of a kind, by the system itself: no stamp tells of it.
       this.#tellHole('gap', event, sync);
       mark(batch, sync.name, 'full');
@@ -114,8 +115,6 @@ export class Gatherer {
 function mark({ rereads }: Batch, sync: string, kind: Reread): void {
   rereads.set(sync, wider(rereads.get(sync) ?? kind, kind));
 }
-
-const standsForMany = (key: string): boolean => key.endsWith('*');
 
 function foldedOf({ work }: Batch, sync: LiveSync): Folded {
   const known = work.get(sync);

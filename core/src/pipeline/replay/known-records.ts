@@ -65,11 +65,11 @@ export class KnownRecords {
       this.tearAll();
       return 'all';
     }
+    if (event.op === 'wildcard') {
+      for (const beginning of event.keys) this.tearAll(beginning);
+      return 'all';
+    }
     for (const key of event.keys) {
-      if (key.endsWith('*')) {
-        this.tearAll(key.slice(0, -1));
-        return 'all';
-      }
       const record = this.#isComplete ? this.#records.get(key) : this.#isOurs(key) ? this.#recordOf(key) : undefined;
       if (record !== undefined) this.#addTo(record, key, event, selected);
     }
@@ -84,7 +84,7 @@ export class KnownRecords {
   /** This record is to be replayed, and nothing is known of it. */
   select(keys: readonly string[]): void {
     for (const key of keys) {
-      if (this.#isOurs(key) && !key.endsWith('*')) {
+      if (this.#isOurs(key)) {
         const record = this.#recordOf(key);
         record.selected = true;
         tear(record);

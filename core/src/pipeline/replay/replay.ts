@@ -136,7 +136,7 @@ class Pass {
       } else if (kept.seq >= this.#sinceSeq) this.records.add(event, inRange);
       else {
         // A hole follows it: whatever it told may have changed since.
-        if (inRange) this.records.select(event.keys);
+        if (inRange && event.op !== 'wildcard') this.records.select(event.keys);
         outcome.holeBeforeMs = Math.max(outcome.holeBeforeMs ?? 0, kept.committedAtMs);
       }
       if (++read % EVENTS === 0) this.#scope.tally.progress('reading', read, estimate);
