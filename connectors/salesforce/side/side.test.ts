@@ -1,6 +1,6 @@
-import { type Side, type SideWrite, TransientError } from '@tidemark/core';
+import { type Side, type SideResult, type SideWrite, TransientError } from '@tidemark/core';
 import { evidence } from '@tidemark/emulator';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { side as settings } from '../config.ts';
 import { signal } from '../fixture.ts';
 import { emptyOrg, type WriteOrg, writeOrg } from '../write/write-fixture.ts';
@@ -18,6 +18,8 @@ beforeEach(() => emptyOrg(org));
 /** Replies that come in place of the org's, to the next changes of records: one of each. */
 type Mishap = 'lost after it was done' | 'busy';
 
+const fields = ['Text__c', 'Account__c'];
+
 async function sideOf(mishaps: Mishap[]): Promise<{ readonly side: Side; readonly sent: string[] }> {
   const sent: string[] = [];
   const fetch: typeof globalThis.fetch = async (input, init) => {
@@ -34,7 +36,7 @@ async function sideOf(mishaps: Mishap[]): Promise<{ readonly side: Side; readonl
     throw new TypeError('fetch failed', { cause: new Error('the connection was reset') });
   };
   const side = await org.connect({ fetch }).openSide!(
-    { side: settings.parse({ object: 'Enrichment__c' }), link: 'Key__c', fields: ['Text__c'], writes: ['Text__c'], unit: 'both' },
+    { side: settings.parse({ object: 'Enrichment__c' }), link: 'Key__c', fields, writes: fields, unit: 'both' },
     signal,
   );
   return { side, sent };
@@ -73,5 +75,34 @@ test.each(Object.keys(kinds) as SideWrite['op'][])(
     const { side, sent, write, call } = await prepared(kind, ['busy']);
     expect(await merge(side, write)).toMatchObject([{ status: 'written' }]);
     expect(sent).toEqual([call, call]);
+  },
+);
+
+// The org has one and the same code for a record that is not there and for one that a lookup names and is not there.
+describe.each([
+  ['was never there', 'INVALID_CROSS_REFERENCE_KEY'],
+  ['was deleted', 'ENTITY_IS_DELETED'],
+] as const)(
+  `a lookup to a record that %s ${evidence('documented', 'REST API Developer Guide, Status Codes and Error Responses')}`,
+  (how, code) => {
+    const lookup = (): string => {
+      const { emulator } = org;
+      if (how === 'was never there') return '001000000000001AAA';
+      const { id } = emulator.org.write((tx) => tx.insert('Account', { Name: 'gone' }));
+      emulator.org.write((tx) => tx.delete('Account', id!));
+      return id!;
+    };
+
+    test('is refused with its reason, in an update as in a create (P2)', async () => {
+      const { side } = await sideOf([]);
+      const refused = [{ status: 'rejected', reason: { code } }];
+      const row = { Account__c: lookup() };
+      expect(await merge(side, { op: 'create', row: { Key__c: 'new', ...row } })).toMatchObject(refused);
+      const [made] = await merge(side, { op: 'create', row: { Key__c: 'k', Text__c: 'before' } });
+      const { key } = made as Extract<SideResult, { status: 'written' }>;
+      expect(await merge(side, { op: 'update', key, row })).toMatchObject(refused);
+      org.emulator.org.write((tx) => tx.delete('Enrichment__c', key));
+      expect(await merge(side, { op: 'update', key, row: { Text__c: 'after' } })).toEqual([{ status: 'gone' }]);
+    });
   },
 );

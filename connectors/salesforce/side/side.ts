@@ -165,7 +165,20 @@ class SalesforceSide implements Side {
     if (writes.length === 0) return;
     const changes = writes.map(({ key, row }): Change => ({ op: 'upsert', key, row, stampMs: NO_STAMP }));
     const answers = await this.#opened.updates.write(changes, nothingKept, signal);
-    for (const [i, write] of writes.entries()) results.set(write, resultOf(answers[i]!, write.key));
+    // By the same codes the org refuses a lookup to a record that is gone: only a look tells which of the two it is.
+    const doubtful = writes.filter((_, i) => tellsOfGone(answers[i]!));
+    const there = new Set(
+      (
+        await this.#rows(
+          doubtful.map(({ key }) => key),
+          signal,
+        )
+      ).map(({ key }) => key),
+    );
+    for (const [i, write] of writes.entries()) {
+      const isGone = doubtful.includes(write) && !there.has(write.key);
+      results.set(write, isGone ? { status: 'gone' } : resultOf(answers[i]!, write.key));
+    }
   }
 
   async #create(writes: readonly Extract<SideWrite, { op: 'create' }>[], results: Results, signal: AbortSignal): Promise<void> {
@@ -199,7 +212,8 @@ class SalesforceSide implements Side {
     for (const [i, write] of writes.entries()) {
       const outcome = outcomes[i]!;
       if (outcome.ok) results.set(write, { status: 'written', key: write.key });
-      else results.set(write, isGone(outcome.reason.code) ? { status: 'gone' } : { status: 'rejected', reason: outcome.reason });
+      else
+        results.set(write, gone.has(outcome.reason.code) ? { status: 'gone' } : { status: 'rejected', reason: outcome.reason });
     }
   }
 }
@@ -213,11 +227,14 @@ function of<Op extends SideWrite['op']>(writes: readonly SideWrite[], op: Op): E
 /** Links and bases are the sync's to keep. */
 const nothingKept: Commit = { epoch: 0, settle: async () => null };
 
+/** @param key  of the record, null where it is not there */
 function resultOf(answer: WriteResult, key: string | null): SideResult {
-  if (answer.status === 'rejected') return isGone(answer.reason.code) ? { status: 'gone' } : answer;
+  if (answer.status === 'rejected') return answer;
   return key === null ? { status: 'gone' } : { status: 'written', key };
 }
 
-function isGone(code: string): boolean {
-  return code === 'ENTITY_IS_DELETED' || code === 'INVALID_CROSS_REFERENCE_KEY' || code === 'NOT_FOUND';
+const gone = new Set(['ENTITY_IS_DELETED', 'INVALID_CROSS_REFERENCE_KEY', 'NOT_FOUND']);
+
+function tellsOfGone(answer: WriteResult): boolean {
+  return answer.status === 'rejected' && gone.has(answer.reason.code);
 }
