@@ -46,7 +46,7 @@ export interface LinkStore {
   linksByLeft(sync: string, keys: readonly string[]): Promise<readonly Link[]>;
   linksByRight(sync: string, keys: readonly string[]): Promise<readonly Link[]>;
   /**
-   * By both keys: a link to a record that had another one before takes its place.
+   * By both keys: a link to a record that had another one before, in the store or among these, takes its place.
    * @throws {OwnershipLostError} the epoch is not the latest; nothing was written (P11).
    */
   putLinks(owner: LinkOwner, links: readonly Link[]): Promise<void>;

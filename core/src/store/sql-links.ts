@@ -70,9 +70,12 @@ export function sqlLinks(database: Database): LinkStore {
         await refuseFormerOwner(transaction, owner);
         // Whoever had one of these records as its partner loses it.
         await removeLinksOf(transaction, sync, links);
-        for (let at = 0; at < links.length; at += ROWS_MAX) {
-          const rows = links.slice(at, at + ROWS_MAX).map((link) => rowOfLink(sync, link));
-          await transaction.insertInto('links').values(rows).execute();
+        const rows = lastOfEach(links).map((link) => rowOfLink(sync, link));
+        for (let at = 0; at < rows.length; at += ROWS_MAX) {
+          await transaction
+            .insertInto('links')
+            .values(rows.slice(at, at + ROWS_MAX))
+            .execute();
         }
       });
     },
@@ -229,6 +232,15 @@ function conflictsAbout(transaction: Kysely<Tables>, row: Insertable<Tables['con
     .where('state', '=', row.state)
     .orderBy('id', 'desc')
     .limit(1);
+}
+
+/** A record may lose one partner and get another at once. */
+function lastOfEach(links: readonly Link[]): readonly Link[] {
+  const last = {
+    left: new Map(links.map((link) => [link.leftKey, link])),
+    right: new Map(links.map((link) => [link.rightKey, link])),
+  };
+  return links.filter((link) => last.left.get(link.leftKey) === link && last.right.get(link.rightKey) === link);
 }
 
 function rowOfLink(sync: string, { leftKey, rightKey, base, gone, changedAtMs }: Link): Insertable<Tables['links']> {

@@ -139,3 +139,22 @@ describe.each(['left', 'right'] as const)('a record that the %s side names as a 
     expect([...right.rows.keys()]).toEqual(['R1']);
   });
 });
+
+// We died before we knew that it was made, and then its partner went: two records of one side have to do with one of the other.
+test('a record that was made for a partner that is gone since stops no other record of its batch (P2)', async () => {
+  left.create({ f: 'a', g: 'b' });
+  await sync();
+  right.edit('R1', 'f', 'mine');
+  left.delete('L1');
+  await sync();
+  left.create({ f: 'mine', g: 'b', partner: 'R1' });
+  right.delete('R1');
+  left.create({ f: 'other', g: 'x' });
+  const { signal } = new AbortController();
+  await reconcile(pairing, { left: ['L1', 'L2', 'L3'], right: ['R1'] }, { signal, tally: new PairingTally() });
+  expect(await store.links.linksAfter('accounts', '', 10)).toMatchObject([
+    { leftKey: 'L2', rightKey: 'R1', gone: 'right' },
+    { leftKey: 'L3', rightKey: 'R2', gone: null },
+  ]);
+  expect(await open()).toMatchObject([{ leftKey: 'L2', rightKey: 'R1', field: null }]);
+});
