@@ -17,6 +17,8 @@ let emulator: Emulator;
 let app: DatabaseSync;
 const signal = new AbortController().signal;
 
+const customersTable =
+  'CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, phone TEXT, revenue REAL, notes TEXT, crm_id TEXT UNIQUE)';
 const fieldXml = (name: string, content: string) =>
   `<?xml version="1.0" encoding="UTF-8"?>\n<CustomField xmlns="http://soap.sforce.com/2006/04/metadata"><fullName>${name}</fullName><label>${name}</label>${content}</CustomField>\n`;
 
@@ -63,9 +65,7 @@ beforeEach(async () => {
   emulator = await startEmulator({ source: join(folder, 'source'), records: 0, clock: createClock(), changeEvents: ['Account'] });
   store = await openStore(join(folder, 'state.db'));
   app = new DatabaseSync(join(folder, 'app.db'));
-  app.exec(
-    'CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, phone TEXT, revenue REAL, notes TEXT, crm_id TEXT UNIQUE)',
-  );
+  app.exec(customersTable);
   engine = await open();
   await engine.applySchema(undefined, signal);
 });
@@ -159,6 +159,25 @@ test('deletes go both ways; an undelete in the org makes the record anew and onc
   await settle();
   expect(customers().map(([name]) => name)).toEqual(['a', 'c']);
   expectEqual();
+});
+
+// A table that was made anew, or records that the user may not see any more, look like deletes.
+test('so many records missing that something else must have happened are deleted on the other side on request only (P4)', async () => {
+  for (const name of ['a', 'b', 'c']) insert({ Name: name });
+  await settle();
+  app.exec('DROP TABLE customers');
+  app.exec(customersTable);
+  await engine.applySchema(undefined, signal);
+  const { state, error } = await engine.run('accounts', { signal });
+  expect({ state, error }).toMatchObject({ state: 'failed', error: { code: 'sweep_refused' } });
+  expect(error).toMatchObject({
+    message: expect.stringContaining('3 of 3 records are not in app any more'),
+    hint: expect.stringContaining('tidemark run accounts --full --sweep-max 100%'),
+  });
+  expect(accounts().map(({ Name }) => Name)).toEqual(['a', 'b', 'c']);
+  expect((await engine.planPairing('accounts', { signal, full: true })).left).toMatchObject({ deleted: 3 });
+  expect(await engine.run('accounts', { signal, full: true, sweepMax: 1 })).toMatchObject({ state: 'succeeded' });
+  expect(accounts()).toEqual([]);
 });
 
 test('a reply that is lost after the org has made a record does not make it twice', async () => {

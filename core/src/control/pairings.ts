@@ -134,7 +134,7 @@ export class Pairings implements AsyncDisposable {
             // Only a run takes a sync over that another process has: it reads what that one may have left.
             signal.throwIfAborted();
             if (pairing.ownership.epoch === null) await takeOver(pairing);
-            await reconcile(pairing, { left: [], right: [], [side]: keys }, { signal, tally: new PairingTally() });
+            await reconcile(pairing, { left: [], right: [], [side]: keys }, { signal, tally: new PairingTally(), told: true });
           }),
         run: async (run) => {
           if (await paused()) return;
@@ -160,7 +160,7 @@ export class Pairings implements AsyncDisposable {
         const pairing = await this.#reuseOrOpen(name, signal);
         if (pairing.ownership.epoch === null) await takeOver(pairing);
         const tally = new PairingTally();
-        const across = () => reconcile(pairing, { left: [], right: [], [side]: [key] }, { signal, tally });
+        const across = () => reconcile(pairing, { left: [], right: [], [side]: [key] }, { signal, tally, told: true });
         await across().catch(async (error) => {
           if (!(error instanceof OwnershipLostError)) throw error;
           // Another process had it meanwhile, and keeps what it has done.

@@ -11,7 +11,7 @@ import { Overtaken } from './overtaken.ts';
 import { untilStopped } from './until-stopped.ts';
 
 /** A sweep of so few rows never asks. */
-const SWEEP_ROWS_FREE = 10;
+export const SWEEP_ROWS_FREE = 10;
 /** Rows of one write where the target has no loader: so many at least, and at most, as the target takes them; memory holds them (P9). */
 const ROWS_IN_A_WRITE = { min: 2000, max: 50_000 };
 

@@ -28,7 +28,8 @@ export class ModelSide implements Side {
   readonly creates = { ok: true } as const;
   readonly source: Source;
   spell: (value: string) => string = (value) => value;
-  refuses: (row: Row) => Rejection | null = () => null;
+  /** Null is a delete. */
+  refuses: (row: Row | null) => Rejection | null = () => null;
   /** As when the reply of a first try is lost, and the second meets a lock: it is written, and said to be refused. */
   refusesWritten: Rejection | null = null;
   fate: () => Fate = () => null;
@@ -103,10 +104,8 @@ export class ModelSide implements Side {
   }
 
   #write(write: SideWrite): SideResult {
-    if (write.op !== 'delete') {
-      const reason = this.refuses(write.row);
-      if (reason !== null) return { status: 'rejected', reason };
-    }
+    const reason = this.refuses(write.op === 'delete' ? null : write.row);
+    if (reason !== null) return { status: 'rejected', reason };
     if (write.op === 'create') {
       // The partner's key is unique: to make it again is to find it.
       const known = [...this.rows].find(([, { row }]) => row.partner === write.row.partner);

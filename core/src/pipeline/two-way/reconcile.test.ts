@@ -158,3 +158,35 @@ test('a record that was made for a partner that is gone since stops no other rec
   ]);
   expect(await open()).toMatchObject([{ leftKey: 'L2', rightKey: 'R1', field: null }]);
 });
+
+// A user who loses the right to see a record finds it just as little as if it were gone.                              (P4)
+describe('a record that is not there any more, as its partner is told of', () => {
+  const { signal } = new AbortController();
+  const tell = (touched: Record<SideName, string[]>) =>
+    reconcile(pairing, touched, { signal, tally: new PairingTally(), told: true });
+  beforeEach(async () => {
+    left.create({ f: 'a', g: 'b' });
+    await sync();
+    left.delete('L1');
+  });
+
+  test('takes its partner with it only once its own side has told', async () => {
+    await tell({ left: [], right: ['R1'] });
+    expect([...right.rows.keys()]).toEqual(['R1']);
+    await tell({ left: ['L1'], right: [] });
+    expect([...right.rows.keys()]).toEqual([]);
+  });
+
+  test('and whose partner refuses to go stays a failure, whatever is told of the partner (P2)', async () => {
+    right.refuses = (row) => (row === null ? { code: 'no', message: 'refused' } : null);
+    await tell({ left: ['L1'], right: [] });
+    await tell({ left: [], right: ['R1'] });
+    expect(await store.failures({})).toMatchObject([{ key: 'L1', op: 'delete' }]);
+  });
+
+  test('is asked about when the partner was changed', async () => {
+    right.edit('R1', 'f', 'mine');
+    await tell({ left: [], right: ['R1'] });
+    expect(await open()).toMatchObject([{ field: null, left: null, right: { f: 'mine' } }]);
+  });
+});

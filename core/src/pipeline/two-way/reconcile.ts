@@ -16,6 +16,13 @@ export interface ReconcileOptions {
   readonly tally: PairingTally;
   /** Takes keys of the right side whose partners have been looked at. */
   readonly paired?: Set<string>;
+  /** What is touched was told by its side. What is not there and was not told does not take its partner with it: a side may hide it (P4). */
+  readonly told?: true;
+  /**
+   * Takes pairs that have lost the record of this side since they were last looked at, by their left keys. They are not decided upon:
+   * how many there are says whether to believe it (P4).
+   */
+  readonly bereft?: Readonly<Record<SideName, Set<string>>>;
   /** What people decided about open conflicts. */
   readonly decisions?: readonly { readonly conflict: Conflict; readonly policy: Policy }[];
 }
@@ -33,10 +40,11 @@ export async function reconcile(
   options: ReconcileOptions,
 ): Promise<void> {
   let keys = { left: [...new Set(touched.left)], right: [...new Set(touched.right)] };
+  const told = options.told ? { left: new Set(keys.left), right: new Set(keys.right) } : null;
   for (let round = 0; round < ROUNDS_MAX && keys.left.length + keys.right.length > 0; round++) {
     options.signal.throwIfAborted();
-    const told = { 'tidemark.sync': pairing.name, 'tidemark.records': keys.left.length + keys.right.length };
-    keys = await traced('batch', told, () => reconcileOnce(pairing, keys, options));
+    const facts = { 'tidemark.sync': pairing.name, 'tidemark.records': keys.left.length + keys.right.length };
+    keys = await traced('batch', facts, () => reconcileOnce(pairing, keys, told, options));
   }
 }
 
@@ -44,13 +52,15 @@ export async function reconcile(
 async function reconcileOnce(
   pairing: OpenedPairing,
   touched: Readonly<Record<SideName, readonly string[]>>,
+  told: Told | null,
   options: ReconcileOptions,
 ): Promise<{ left: string[]; right: string[] }> {
-  const { signal, tally } = options;
+  const { signal, tally, bereft } = options;
   const { partners, unpaired } = await findPartners(pairing, touched, signal);
   tally.read += partners.length + unpaired.length;
   tally.failed += unpaired.length;
   let works: readonly Work[] = [];
+  let decided = touched;
   let writes = { left: noWrites, right: noWrites };
   let records: Records = { writing: [], moot: [] };
 
@@ -62,7 +72,12 @@ async function reconcileOnce(
     async (rows) => {
       const pairs = partners.map((pair) => ({ ...pair, right: rows.get(pair.rightKey ?? '') ?? null }));
       const open = await openConflicts(pairs, pairing);
-      works = pairs.map((pair) => decide(pair, pairing, options));
+      const all = pairs.map((pair) => decide(pair, pairing, options));
+      const putOff = new Set(all.filter((work) => (bereft === undefined ? isDoubtful(work, told) : isBereft(work))));
+      for (const { leftKey, left } of putOff) bereft?.[left === null ? 'left' : 'right'].add(leftKey!);
+      works = all.filter((work) => !putOff.has(work));
+      decided = without([...putOff], touched);
+      tally.read -= putOff.size;
       writes = { left: writesTo('left', works, pairing), right: writesTo('right', works, pairing) };
       for (const { link, left, right } of works) {
         if (link === null && left !== null && right !== null) tally.link({ left: left.key, right: right.key });
@@ -82,12 +97,36 @@ async function reconcileOnce(
   const done: Done = { left: resultsOf(writes.left, leftResults), right };
   records = await conclude(records, pairing, done, ['right', 'left']);
   if (writes.left.size > 0) await keepLinks(works, pairing, done, writes);
-  await keepFailures(works, { touched, unpaired }, pairing, done, writes);
+  await keepFailures(works, { touched: decided, unpaired }, pairing, done, writes);
   await concludeRefused(records, pairing, signal);
   for (const side of ['left', 'right'] as const) {
     for (const [{ action }, result] of done[side]) tally.count(side, action, result);
   }
   return lookAgain(works, done);
+}
+
+/** Whether one of two records that were both there is not any more. */
+function isBereft({ link, left, right }: Work): boolean {
+  return link?.gone === null && (left === null) !== (right === null);
+}
+
+/** Whether a record would go because its partner is not there, of which nobody has told, now or before. */
+function isDoubtful({ action, link, leftKey, rightKey }: Work, told: Told | null): boolean {
+  if (action.kind !== 'delete' || told === null) return false;
+  const gone = otherSide(action.on);
+  return link?.gone !== gone && !told[gone].has((gone === 'left' ? leftKey : rightKey)!);
+}
+
+type Told = Readonly<Record<SideName, ReadonlySet<string>>>;
+
+/** The touched records but for those of these pairs. */
+function without(
+  pairs: readonly Partners[],
+  touched: Readonly<Record<SideName, readonly string[]>>,
+): Readonly<Record<SideName, readonly string[]>> {
+  const left = new Set(pairs.map(({ leftKey }) => leftKey));
+  const right = new Set(pairs.map(({ rightKey }) => rightKey));
+  return { left: touched.left.filter((key) => !left.has(key)), right: touched.right.filter((key) => !right.has(key)) };
 }
 
 /** What is open of these pairs. What an earlier attempt has left half done among their conflicts is concluded first. */

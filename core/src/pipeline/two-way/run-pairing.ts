@@ -1,16 +1,17 @@
 import { withPriority } from '../../base/caller.ts';
-import { CheckpointExpiredError, RequestRefusedError, UnexpectedReplyError } from '../../base/errors.ts';
+import { CheckpointExpiredError, RequestRefusedError, SweepRefusedError, UnexpectedReplyError } from '../../base/errors.ts';
 import { rowsOfBlock } from '../../model/block.ts';
 import type { WriteCalls } from '../../model/preview.ts';
 import { keyOf } from '../../model/value.ts';
 import type { RunKind } from '../../store/store.ts';
 import type { PlannedWrite } from '../dry-run.ts';
+import { SWEEP_ROWS_FREE } from '../full.ts';
 import { type RunScope, StoppedError, Tally } from '../opened-sync.ts';
 import { type Recording, type RunOptions, type RunReport, recorded, type ScopeOf, scopeWith } from '../recorded-run.ts';
 import { UNKNOWN } from './conflicts.ts';
 import { callsOf, DrySide } from './dry-side.ts';
 import { touchedBy } from './failures.ts';
-import type { SideName } from './merge-record.ts';
+import { otherSide, type SideName } from './merge-record.ts';
 import { type FoundPair, type OpenedPairing, ownerOf, PairingTally, takeOver } from './opened-pairing.ts';
 import { type ReconcileOptions, reconcile } from './reconcile.ts';
 
@@ -18,6 +19,8 @@ import { type ReconcileOptions, reconcile } from './reconcile.ts';
 const RECORDS_MAX = 500;
 /** What is gone on both sides is remembered for so long that no outage brings it back. */
 const TOMBSTONES_MS = 30 * 86_400_000;
+/** Share of the records that a run over everything may delete on one side without asking. */
+const SWEEP_MAX = 0.1;
 
 const sides = ['left', 'right'] as const;
 
@@ -67,7 +70,7 @@ async function attempt(
     await concludeAll(pairing, { signal: scope.signal, tally });
     const why = reasonForFull(fingerprint, pairing, kept, options.full ?? false);
     decide(why === null ? 'delta' : 'full', why);
-    const run: PairingRun = { pairing, scope, tally, fingerprint };
+    const run: PairingRun = { pairing, scope, tally, fingerprint, sweepMax: options.sweepMax };
     // As of a one-way sync: what was to be a delta, and is a load, has no claim to what deltas may use.
     if (why !== null) await (options.full === true ? readEverything(run) : withPriority('full', () => readEverything(run)));
     else {
@@ -120,7 +123,8 @@ export async function planPairing(fingerprint: string, open: OpenPairing, option
   const [left, right] = [dry('left'), dry('right')];
   const decide = (kind: RunKind, reason: string | null) => (decided = { kind, reason });
   const scopeOf = scopeWith(options, new Tally(options.onProgress));
-  await attempt(fingerprint, async () => ({ ...pairing, left, right }), options, scopeOf, decide, tally);
+  // What a run would refuse to delete is what somebody wants to see.
+  await attempt(fingerprint, async () => ({ ...pairing, left, right }), { ...options, sweepMax: 1 }, scopeOf, decide, tally);
   const { read, linked, failed, conflicts, shown } = tally;
   const counts = { read, linked, left: tally.left, right: tally.right, failed, conflicts, shown };
   return { ...decided, ...counts, calls: callsOf([left, right]) };
@@ -157,6 +161,7 @@ interface PairingRun {
   readonly scope: RunScope;
   readonly tally: PairingTally;
   readonly fingerprint: string;
+  readonly sweepMax: number | undefined;
 }
 
 async function readChanges(run: PairingRun, kept: PairingCheckpoint, from: readonly SideName[]): Promise<void> {
@@ -184,7 +189,7 @@ async function readEverything(run: PairingRun): Promise<void> {
     left: await pairing.left.source.mark(scope.signal),
     right: await pairing.right.source.mark(scope.signal),
   };
-  await everyRecord(pairing, optionsOf(run), () => {
+  await everyRecord(run, () => {
     scope.tally.progress('reading', run.tally.read);
     return scope.stopping();
   });
@@ -193,25 +198,59 @@ async function readEverything(run: PairingRun): Promise<void> {
   await keep(run, { left: positions.left, right: positions.right });
 }
 
-/** Every record of both sides once, and then the links whose records neither side showed. */
-async function everyRecord(pairing: OpenedPairing, options: ReconcileOptions, stopping: () => boolean): Promise<void> {
-  const { store, name } = pairing;
+/** Every record of both sides once, then the links whose records neither side showed, and at last what is gone on one of them. */
+async function everyRecord(run: PairingRun, stopping: () => boolean): Promise<void> {
+  const { pairing } = run;
+  const { store, name, deletes } = pairing;
   const paired = new Set<string>();
+  const shown = { left: 0, right: 0 };
+  const bereft = { left: new Set<string>(), right: new Set<string>() };
+  const options = optionsOf(run);
+  const reading = deletes === 'propagate' ? { ...options, bereft } : options;
   for (const side of sides) {
     for await (const keys of keysOf(pairing, side, options.signal)) {
+      shown[side] += keys.length;
       // The partners of the left side's records have been looked at with them.
       const open = side === 'left' ? keys : keys.filter((key) => !paired.has(key));
-      await reconcile(pairing, { left: [], right: [], [side]: open }, { ...options, paired });
+      await reconcile(pairing, { left: [], right: [], [side]: open }, { ...reading, paired });
       if (stopping()) throw new StoppedError();
     }
   }
   for (let after = ''; ; ) {
     const links = await store.links.linksAfter(name, after, RECORDS_MAX);
-    if (links.length === 0) return;
+    if (links.length === 0) break;
     after = links.at(-1)!.leftKey;
     // What was looked at from either side was looked at with its partner.
     const missing = links.filter(({ gone, rightKey }) => gone !== 'both' && !paired.has(rightKey));
-    await reconcile(pairing, { left: missing.map(({ leftKey }) => leftKey), right: [] }, options);
+    await reconcile(pairing, { left: missing.map(({ leftKey }) => leftKey), right: [] }, reading);
+  }
+  await refuseLargeSweep(run, bereft, shown);
+  const gone = [...bereft.left, ...bereft.right];
+  for (let at = 0; at < gone.length; at += RECORDS_MAX) {
+    if (stopping()) throw new StoppedError();
+    await reconcile(pairing, { left: gone.slice(at, at + RECORDS_MAX), right: [] }, options);
+  }
+}
+
+/** Absence alone proves nothing: a lost permission, or a table that was emptied, looks just like deletes (P4). */
+async function refuseLargeSweep(
+  { pairing, sweepMax }: PairingRun,
+  bereft: Readonly<Record<SideName, ReadonlySet<string>>>,
+  shown: Readonly<Record<SideName, number>>,
+): Promise<void> {
+  const { names, name, store } = pairing;
+  const total = await store.links.countLinks(name);
+  const share = sweepMax ?? SWEEP_MAX;
+  for (const side of sides) {
+    const missing = bereft[side].size;
+    const free = shown[side] > 0 && sweepMax === undefined ? SWEEP_ROWS_FREE : 0;
+    if (missing <= Math.max(free, share * total)) continue;
+    throw new SweepRefusedError(
+      `${missing} of ${total} records are not in ${names[side]} any more: more than ${Math.round(share * 100)} % are not deleted in ${names[otherSide(side)]} unasked`,
+      {
+        hint: `nothing was deleted. When this is right: tidemark run ${name} --full --sweep-max ${Math.ceil((missing / total) * 100)}%. Otherwise look for a lost permission, or a table that was emptied`,
+      },
+    );
   }
 }
 
@@ -235,8 +274,9 @@ async function* keysOf(pairing: OpenedPairing, side: SideName, signal: AbortSign
 
 async function reconcileKeys(run: PairingRun, side: SideName, keys: readonly string[]): Promise<void> {
   const { pairing, scope } = run;
+  const options = { ...optionsOf(run), told: true } as const;
   for (let at = 0; at < keys.length; at += RECORDS_MAX) {
-    await reconcile(pairing, { left: [], right: [], [side]: keys.slice(at, at + RECORDS_MAX) }, optionsOf(run));
+    await reconcile(pairing, { left: [], right: [], [side]: keys.slice(at, at + RECORDS_MAX) }, options);
     scope.tally.progress('delta', run.tally.read);
     if (scope.stopping()) throw new StoppedError();
   }
