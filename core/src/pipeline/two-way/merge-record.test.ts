@@ -83,6 +83,20 @@ describe('one field', () => {
     const [open] = mergeRecord({}, seen({ f: 'l' }), seen({ f: 'r' }), [thrower]).conflicts;
     expect([open!.state, open!.why(names)]).toEqual(['open', 'the function that decides failed: no idea']);
   });
+  test.each([
+    ['nothing', () => undefined, 'it answered nothing (null is what empties a field)'],
+    ['a promise', async () => 'late', 'it is asynchronous, and has to answer at once'],
+    ['a promise that fails', async () => Promise.reject(new Error('no idea')), 'it is asynchronous, and has to answer at once'],
+  ])('a function that answers with %s leaves the conflict open, and both sides as they are', (_, answer, why) => {
+    const decide = answer as unknown as () => string;
+    const { left, right, agreed, conflicts } = mergeRecord({}, seen({ f: 'l' }), seen({ f: 'r' }), [
+      rule('f', { kind: 'decide', decide }),
+    ]);
+    expect([{ ...left }, { ...right }, agreed]).toEqual([{}, {}, []]);
+    expect(conflicts.map((conflict) => [conflict.state, conflict.why(names)])).toEqual([
+      ['open', `the function that decides failed: ${why}`],
+    ]);
+  });
   test('why is said in the names of the systems', () => {
     const told = (policy: Policy, flows?: FieldRule['flows']) =>
       mergeRecord(agreed({ f: 'o' }), seen({ f: 'l' }), seen({ f: 'r' }), [rule('f', policy, flows)]).conflicts.map(({ why }) =>

@@ -169,7 +169,7 @@ export function mergeRecord(base: Base, left: Seen, right: Seen, rules: readonly
     function decided(decide: (conflict: FieldClash) => FieldValue): void {
       let outcome: FieldValue;
       try {
-        outcome = decide(clash);
+        outcome = answered(decide(clash));
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         record('open', () => `the function that decides failed: ${message}`);
@@ -186,6 +186,17 @@ export function mergeRecord(base: Base, left: Seen, right: Seen, rules: readonly
     }
   }
   return { ...writes, agreed, conflicts };
+}
+
+/** A module in JavaScript may answer with what is no value: both sides would get whatever a text made of it is. */
+function answered(answer: unknown): FieldValue {
+  if (answer === undefined) throw new Error('it answered nothing (null is what empties a field)');
+  if (answer instanceof Promise) {
+    // What becomes of it is nobody's.
+    answer.catch(() => {});
+    throw new Error('it is asynchronous, and has to answer at once');
+  }
+  return answer as FieldValue;
 }
 
 function oneWay(to: SideName): FieldConflict['why'] {
