@@ -232,6 +232,21 @@ test('what was decided and refused stays open', async () => {
   expect((await store.links.conflicts({})).map(({ id, state }) => [id, state])).toEqual(open.map(({ id }) => [id, 'open']));
 });
 
+test('whether a record exists is not asked any more once it is back, though its side refuses what has changed', async () => {
+  left.create({ f: 'f', g: 'g' });
+  await sync(wins('left'));
+  const { row, atMs } = left.rows.get('L1')!;
+  left.delete('L1');
+  right.edit('R1', 'f', 'refused');
+  await sync(wins('left'));
+  expect(await store.links.conflicts({ state: 'open' })).toMatchObject([{ field: null }]);
+  left.rows.set('L1', { row, atMs });
+  left.refuses = () => ({ code: 'no', message: 'refused' });
+  await sync(wins('left'));
+  expect(await store.links.conflicts({ state: 'open' })).toEqual([]);
+  expect(await store.failures({})).toMatchObject([{ code: 'no' }]);
+});
+
 test('when nobody can tell any more, it is told with just that', async () => {
   await clash();
   right.fate = () => 'breaks before';

@@ -106,8 +106,9 @@ export async function conclude(
   await links.dropConflicts(over.filter((each) => !inDoubt.includes(each)).map(({ id }) => id));
   if (!sides.every((side) => written.includes(side))) return { writing: left, moot };
   for (const { conflict, work } of moot) {
-    // What somebody decided and a side refused is as open as before.
-    if (sides.some((side) => (done[side].get(work)?.status ?? 'written') !== 'written')) continue;
+    const isBack = conflict.field === null && work.action.kind === 'merge';
+    // What somebody decided and a side refused is as open as before; only whether a record exists is plain once it is there again.
+    if (!isBack && sides.some((side) => (done[side].get(work)?.status ?? 'written') !== 'written')) continue;
     const why = 'it was decided, or the two sides became equal';
     await links.settleConflicts([conflict.id], { why, value: standing(work, conflict.field, pairing) });
   }
