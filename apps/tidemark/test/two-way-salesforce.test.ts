@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Engine, openStore, parseConfig, type Store, seededRandom, systemClock } from '@tidemark/core';
-import { createClock, type Emulator, startEmulator } from '@tidemark/emulator';
+import { createClock, type Emulator, evidence, startEmulator } from '@tidemark/emulator';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { loadConnectors } from '../src/connectors.ts';
 
@@ -197,6 +197,32 @@ test('what the org refuses is a failure with its reason; mended, it goes through
   await settle();
   expect(await engine.failures({})).toEqual([]);
   expectEqual();
+});
+
+// An external id disregards capitals unless it is marked as case-sensitive, and keeps no blanks around it.
+describe(`keys of the app that the org spells otherwise ${evidence('documented', 'Salesforce Help, Custom Field Attributes: External ID, Unique')}`, () => {
+  beforeEach(() => {
+    app.exec('DROP TABLE customers');
+    app.exec(customersTable.replace('INTEGER', 'TEXT'));
+    return engine.applySchema(undefined, signal);
+  });
+
+  test('that are one key to it do not stand for one record: the second is a failure, and the first stays as it is (P7)', async () => {
+    app.exec("INSERT INTO customers (id, name) VALUES ('ABC', 'Acme')");
+    await settle();
+    app.exec("INSERT INTO customers (id, name) VALUES ('abc', 'Globex')");
+    await engine.run('accounts', { signal });
+    expect(await engine.failures({})).toMatchObject([
+      { key: ':abc', code: 'DUPLICATE_VALUE', message: 'App_Id__c does not tell abc from ABC, which another record has' },
+    ]);
+    expect(accounts()).toMatchObject([{ Name: 'Acme', App_Id__c: 'ABC' }]);
+  });
+
+  test('are not told to it again and again (P8)', async () => {
+    app.exec("INSERT INTO customers (id, name) VALUES (' a ', 'Acme')");
+    await settle();
+    expect(accounts()).toMatchObject([{ Name: 'Acme', App_Id__c: 'a' }]);
+  });
 });
 
 test('check says what a side lacks', async () => {

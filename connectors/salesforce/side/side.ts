@@ -93,6 +93,8 @@ class SalesforceSide implements Side {
   readonly link: string | null;
   readonly creates: Side['creates'];
   readonly #opened: Opened;
+  /** Links that were looked for and found since the last merge, as the org spells them. */
+  readonly #spelled = new Map<string, string>();
 
   constructor(opened: Opened) {
     this.#opened = opened;
@@ -117,18 +119,22 @@ class SalesforceSide implements Side {
     decide: (rows: ReadonlyMap<string, SideRow>) => Promise<readonly SideWrite[]>,
     signal: AbortSignal,
   ): Promise<readonly SideResult[]> {
-    const rows = await this.#rows(keys, signal);
-    const writes = await decide(new Map(rows.map((row) => [row.key, row])));
-    const results = new Map<SideWrite, SideResult>();
-    await this.#delete(of(writes, 'delete'), results, signal);
-    await this.#update(of(writes, 'update'), results, signal);
-    await this.#create(of(writes, 'create'), results, signal);
-    return writes.map((write) => results.get(write)!);
+    try {
+      const rows = await this.#rows(keys, signal);
+      const writes = await decide(new Map(rows.map((row) => [row.key, row])));
+      const results = new Map<SideWrite, SideResult>();
+      await this.#delete(of(writes, 'delete'), results, signal);
+      await this.#update(of(writes, 'update'), results, signal);
+      await this.#create(of(writes, 'create'), results, signal);
+      return writes.map((write) => results.get(write)!);
+    } finally {
+      this.#spelled.clear();
+    }
   }
 
   async find(wanted: readonly Row[], signal: AbortSignal): Promise<readonly SideRow[]> {
     const ids = new Set<string>();
-    const { describe, parts } = this.#opened;
+    const { describe, parts, link } = this.#opened;
     for (const each of Map.groupBy(wanted, (row) => Object.keys(row)[0] ?? '')) {
       const [name, rows] = each;
       const field = describe.fields.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase());
@@ -136,6 +142,7 @@ class SalesforceSide implements Side {
       const values = rows.map((row) => textOf(row[name]) ?? '');
       const found = await findRecords({ client: parts.client, object: describe.name, key: field, fields: [], signal }, values);
       for (const record of [...found.values()].flat()) ids.add(String(record.Id));
+      if (field === link) for (const [key, [record]] of found) this.#spelled.set(key, String(record![link.name]));
     }
     // Whoever asked compares the other fields: they are read as any record is.
     return this.#rows([...ids], signal);
@@ -189,7 +196,16 @@ class SalesforceSide implements Side {
       for (const write of writes) results.set(write, { status: 'rejected', reason: { code: 'cannot_create', message } });
       return;
     }
-    const keyed = writes.map((write) => ({ write, key: textOf(write.row[link.name])! }));
+    const keyed = writes
+      .map((write) => ({ write, key: textOf(write.row[link.name])! }))
+      .filter(({ write, key }) => {
+        const taken = this.#takenSpelling(key, link);
+        // To make it would be to overwrite that record.
+        const message = `${link.name} does not tell ${key} from ${taken}, which another record has`;
+        if (taken !== null) results.set(write, { status: 'rejected', reason: { code: 'DUPLICATE_VALUE', message } });
+        return taken === null;
+      });
+    if (keyed.length === 0) return;
     const changes = keyed.map(({ write, key }): Change => ({ op: 'upsert', key, row: write.row, stampMs: NO_STAMP }));
     const answers = await creates.write(changes, nothingKept, signal);
     const made = keyed.filter((_, i) => answers[i]!.status !== 'rejected').map(({ key }) => key);
@@ -199,6 +215,13 @@ class SalesforceSide implements Side {
       const id = found.get(foldKey(key, link))?.[0]?.Id;
       results.set(write, id === undefined ? resultOf(answers[i]!, null) : resultOf(answers[i]!, String(id)));
     }
+  }
+
+  /** How a record spells this link, if the org takes another one for it. */
+  #takenSpelling(key: string, link: DescribeField): string | null {
+    const known = this.#spelled.get(foldKey(key, link));
+    const exactly = (text: string) => foldKey(text, { ...link, caseSensitive: true });
+    return link.type !== 'string' || known === undefined || exactly(known) === exactly(key) ? null : known;
   }
 
   async #delete(writes: readonly Extract<SideWrite, { op: 'delete' }>[], results: Results, signal: AbortSignal): Promise<void> {

@@ -197,8 +197,8 @@ function writeOf({ action, leftKey, rightKey, left, right }: Work, side: SideNam
   if (action.kind !== 'merge') return null;
   const row = sideRow(pairing, side, action.merge[side]);
   const { link } = pairing[side];
-  // Told once who its partner is, a record finds it again whatever becomes of our own memory.
-  if (link !== null && own.row !== undefined && String(own.row[link] ?? '') !== otherKey) row[link] = otherKey;
+  // Told once who its partner is, a record finds it again whatever becomes of our own memory. An org keeps no blanks around a text.
+  if (link !== null && own.row !== undefined && String(own.row[link] ?? '').trim() !== otherKey!.trim()) row[link] = otherKey;
   return Object.keys(row).length === 0 ? null : { op: 'update', key: own.key!, row };
 }
 
