@@ -47,7 +47,7 @@ export interface LinkStore {
   linksByRight(sync: string, keys: readonly string[]): Promise<readonly Link[]>;
   /**
    * By both keys: a link to a record that had another one before, in the store or among these, takes its place.
-   * @throws {OwnershipLostError} the epoch is not the latest; nothing was written (P11).
+   * @throws {OwnershipLostError} the epoch is not the latest, even when there is nothing to keep; nothing was written (P11).
    */
   putLinks(owner: LinkOwner, links: readonly Link[]): Promise<void>;
   /** All of them, by their left keys, some at a time. */

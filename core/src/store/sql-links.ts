@@ -64,7 +64,7 @@ export function sqlLinks(database: Database): LinkStore {
     linksByLeft: (sync, keys) => linksBy('left_key', sync, keys),
     linksByRight: (sync, keys) => linksBy('right_key', sync, keys),
     async putLinks(owner, links) {
-      if (links.length === 0) return;
+      if (links.length === 0) return refuseFormerOwner(db, owner);
       const { sync } = owner;
       await db.transaction().execute(async (transaction) => {
         await refuseFormerOwner(transaction, owner);

@@ -147,6 +147,7 @@ export function describeLinks(place: () => { store: Store; newSync(): string }):
       await store.links.putLinks(former, [link('l', 'r')]);
       await owner(sync);
       await expect(store.links.putLinks(former, [link('l', 'other')])).rejects.toThrow(OwnershipLostError);
+      await expect(store.links.putLinks(former, [])).rejects.toThrow(OwnershipLostError);
       await expect(store.links.putConflicts(former, [conflict(sync)])).rejects.toThrow(OwnershipLostError);
       await expect(store.links.putConflicts(former, [])).rejects.toThrow(OwnershipLostError);
       expect(await store.links.linksByLeft(sync, ['l'])).toMatchObject([{ rightKey: 'r' }]);

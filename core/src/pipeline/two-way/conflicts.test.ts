@@ -284,6 +284,21 @@ describe('a former owner that wakes up', () => {
     expect(await told()).toEqual([]);
   });
 
+  test('with nothing to write on the right leaves the left alone, too', async () => {
+    left.create({ f: 'f', g: 'g' });
+    await sync(wins('left'));
+    right.edit('R1', 'f', 'old news');
+    const { writes } = left;
+    const merge = right.merge.bind(right);
+    right.merge = async (keys, decide) => {
+      const results = await merge(keys, decide);
+      await store.checkpoints.acquire('accounts');
+      return results;
+    };
+    await expect(sync(wins('left'))).rejects.toThrow(OwnershipLostError);
+    expect(left.writes).toBe(writes);
+  });
+
   test('after it has written one side leaves the other alone, and the new owner makes good what it has left', async () => {
     const before = await between('right');
     expect(left.writes).toBe(before.left);

@@ -98,6 +98,21 @@ export async function findPartners(
   return { partners: [...known, ...made], unpaired };
 }
 
+/** The same, with the left records as they are by now. Who has gone meanwhile and was never linked is told so by the write. */
+export async function withLeftAnew(
+  pairing: OpenedPairing,
+  partners: readonly Partners[],
+  signal: AbortSignal,
+): Promise<readonly Partners[]> {
+  const latest = await read(
+    pairing,
+    'left',
+    partners.flatMap(({ leftKey }) => leftKey ?? []),
+    signal,
+  );
+  return partners.map((pair) => ({ ...pair, left: latest.get(pair.leftKey ?? '') ?? (pair.link === null ? pair.left : null) }));
+}
+
 /**
  * Records that were gone on both sides and are back on one get a partner anew. Who was made for them is found by naming them, should we
  * have died before we knew: to make it once more would be refused, or overwrite what has been changed in it since.

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { TransientError } from '../../base/errors.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
 import type { FieldRule, SideName } from './merge-record.ts';
@@ -13,11 +14,13 @@ let store: Store;
 let left: ModelSide;
 let right: ModelSide;
 let pairing: OpenedPairing;
+let nowMs: number;
 
 beforeEach(async () => {
+  nowMs = 1;
   store = await openStore('sqlite::memory:');
-  left = new ModelSide('L', ['f', 'g'], () => 1);
-  right = new ModelSide('R', ['f', 'g'], () => 1);
+  left = new ModelSide('L', ['f', 'g'], () => nowMs);
+  right = new ModelSide('R', ['f', 'g'], () => nowMs);
   const field = (name: string, flows: FieldRule['flows']): PairField => ({
     ...{ field: { name, type: 'text', nullable: true }, left: name, right: name, flows },
     policy: { kind: 'latest' },
@@ -31,7 +34,7 @@ beforeEach(async () => {
     deletes: 'propagate',
     rightAheadMs: 0,
     ownership: { epoch: null },
-    clock: { now: () => 1, sleep: async () => {} },
+    clock: { now: () => nowMs, sleep: async () => {} },
     log: { debug() {}, info() {}, warn() {}, error() {} },
   };
   await takeOver(pairing);
@@ -88,6 +91,34 @@ test('an edit on the left that is made while partners of other records are looke
   };
   await sync();
   expect(left.rows.get('L1')?.row).toMatchObject({ f: 'theirs' });
+  expect(right.rows.get('R1')?.row).toMatchObject({ f: 'theirs' });
+  expect(await store.links.conflicts({})).toMatchObject([{ field: 'f', left: 'theirs', right: 'mine', outcome: 'theirs' }]);
+});
+
+// The left side may have no locks: what it held a minute ago it need not hold any more.
+test.each([
+  ['before the right side is decided upon', 'a lock', true],
+  ['before the left side is written', 'a commit', false],
+] as const)('an edit on the left that is made %s, while %s is waited for, is seen (P7)', async (_, __, before) => {
+  left.create({ f: 'a', g: 'b' });
+  await sync();
+  right.edit('R1', 'f', 'mine');
+  const merge = right.merge.bind(right);
+  const wait = () => {
+    right.merge = merge;
+    nowMs += 60_000;
+    left.edit('L1', 'f', 'theirs');
+  };
+  right.merge = async (keys, decide) => {
+    if (before) wait();
+    const results = await merge(keys, decide);
+    if (!before) wait();
+    return results;
+  };
+  // Under its lock it is read once more; later all is begun anew.
+  if (before) await sync();
+  else await expect(sync()).rejects.toThrow(TransientError);
+  await sync();
   expect(right.rows.get('R1')?.row).toMatchObject({ f: 'theirs' });
   expect(await store.links.conflicts({})).toMatchObject([{ field: 'f', left: 'theirs', right: 'mine', outcome: 'theirs' }]);
 });

@@ -1,3 +1,4 @@
+import { TransientError } from '../../base/errors.ts';
 import { traced } from '../../base/tracing.ts';
 import { sameValue } from '../../model/compare.ts';
 import type { Side, SideResult, SideWrite } from '../../model/side.ts';
@@ -6,7 +7,7 @@ import type { Conflict, Link } from '../../store/links.ts';
 import { conclude, concludeLeftBehind, concludeRefused, conflictsOf, keepConflicts, type Records } from './conflicts.ts';
 import { decidePair } from './decide-pair.ts';
 import { keepFailures } from './failures.ts';
-import { findPartners, type Partners } from './find-partners.ts';
+import { findPartners, type Partners, withLeftAnew } from './find-partners.ts';
 import { type Base, otherSide, type Policy, type SideName } from './merge-record.ts';
 import { type OpenedPairing, ownerOf, type PairField, type PairingTally, shared, sideRow } from './opened-pairing.ts';
 import type { Done, Work, Writes } from './work.ts';
@@ -29,6 +30,9 @@ export interface ReconcileOptions {
 
 /** How often a pair is looked at again at once; what still moves after that is told by its next change. */
 const ROUNDS_MAX = 3;
+
+/** What was read so long ago is read again: who waited for a lock, or slept, would put back what somebody has changed since. */
+const FRESH_MS = 15_000;
 
 /**
  * Brings both sides of the touched records together (P7). Whatever touched a record, both sides are read, compared with what they
@@ -57,6 +61,8 @@ async function reconcileOnce(
 ): Promise<{ left: string[]; right: string[] }> {
   const { signal, tally, bereft } = options;
   const { partners, unpaired } = await findPartners(pairing, touched, signal);
+  let readAtMs = pairing.clock.now();
+  const isStale = () => pairing.clock.now() - readAtMs > FRESH_MS;
   tally.read += partners.length + unpaired.length;
   tally.failed += unpaired.length;
   let works: readonly Work[] = [];
@@ -70,7 +76,12 @@ async function reconcileOnce(
   const rightResults = await pairing.right.merge(
     rightKeys,
     async (rows) => {
-      const pairs = partners.map((pair) => ({ ...pair, right: rows.get(pair.rightKey ?? '') ?? null }));
+      let current = partners;
+      if (isStale()) {
+        current = await withLeftAnew(pairing, partners, signal);
+        readAtMs = pairing.clock.now();
+      }
+      const pairs = current.map((pair) => ({ ...pair, right: rows.get(pair.rightKey ?? '') ?? null }));
       const open = await openConflicts(pairs, pairing);
       const all = pairs.map((pair) => decide(pair, pairing, options));
       const putOff = new Set(all.filter((work) => (bereft === undefined ? isDoubtful(work, told) : isBereft(work))));
@@ -91,8 +102,11 @@ async function reconcileOnce(
   );
   const right = resultsOf(writes.right, rightResults);
   records = await conclude(records, pairing, { left: new Map(), right }, ['right']);
-  // What was agreed with the right side must not be forgotten by a crash before the left is written.
+  // What was agreed with the right side must not be forgotten by a crash before the left is written; a former owner writes it no more.
   await keepLinks(works, pairing, { left: new Map(), right }, writes);
+  if (writes.left.size > 0 && isStale()) {
+    throw new TransientError(`it took so long to write to ${pairing.names.right} that the records have to be read again first`);
+  }
   const leftResults = writes.left.size === 0 ? [] : await pairing.left.merge([], async () => [...writes.left.values()], signal);
   const done: Done = { left: resultsOf(writes.left, leftResults), right };
   records = await conclude(records, pairing, done, ['right', 'left']);
