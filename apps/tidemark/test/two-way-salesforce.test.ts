@@ -180,6 +180,26 @@ test('so many records missing that something else must have happened are deleted
   expect(accounts()).toEqual([]);
 });
 
+test.each([
+  ['by a delta', () => app.exec('UPDATE customers SET id = id + 100')],
+  [
+    'by a run over everything, in a table that was made anew',
+    () =>
+      app.exec(
+        `ALTER TABLE customers RENAME TO former; ${customersTable}; INSERT INTO customers SELECT id + 100, name, phone, revenue, notes, crm_id FROM former; DROP TABLE former`,
+      ),
+  ],
+])('rows whose keys were changed stay with the records that they name, found %s (P7)', async (_, change) => {
+  const ids = Array.from({ length: 30 }, (_, i) => insert({ Name: `${10 + i}` }));
+  await settle();
+  change();
+  await engine.applySchema(undefined, signal);
+  await settle();
+  expect(accounts().map(({ Id, App_Id__c }) => [Id, App_Id__c])).toEqual(ids.map((id, i) => [id, String(101 + i)]));
+  expectEqual();
+  expect([await engine.failures({}), await engine.conflicts({})]).toEqual([[], []]);
+});
+
 test('a reply that is lost after the org has made a record does not make it twice', async () => {
   app.exec("INSERT INTO customers (name) VALUES ('Acme'), ('Globex')");
   emulator.faults.add({ kind: 'lost-response', match: { path: '/composite/sobjects', times: 1 } });

@@ -54,6 +54,8 @@ export async function findPartners(
   const found: Partners[] = [];
   const unpaired: Unpaired[] = [];
   const taken = { left: new Set<string>(), right: new Set<string>() };
+  /** Links of which one record goes by another key now, by their left keys. */
+  const renewed = new Set<string>();
   for (const side of ['left', 'right'] as const) {
     const lonely = alone[side].flatMap((key) => rows[side].get(key) ?? []).filter(({ key }) => !taken[side].has(key));
     const { likely, owners } = await candidates(pairing, side, lonely, signal);
@@ -63,7 +65,13 @@ export async function findPartners(
       other,
       [...likely.values()].flatMap((rows) => rows.map(({ key }) => key)),
     );
+    const former = await formerLinks(pairing, side, lonely, { likely, kept }, signal);
     for (const row of lonely) {
+      const link = former.get(row.key);
+      if (link !== undefined) {
+        kept.delete(link[`${other}Key`]);
+        renewed.add(link.leftKey);
+      }
       const partner = choose(likely.get(row.key) ?? [], kept, taken[other], other, owners.get(row.key));
       if (typeof partner === 'object' && partner !== null && 'code' in partner) {
         unpaired.push({ side, row, ...partner });
@@ -78,7 +86,8 @@ export async function findPartners(
       const keys = { [side]: row.key, [other]: partner?.key ?? named } as Record<SideName, string | null>;
       const pair = { [side]: row, [other]: partner } as Record<SideName, SideRow | null>;
       const orphaned = isNamed ? { orphaned: true as const } : {};
-      found.push({ leftKey: keys.left, rightKey: keys.right, link: null, base: {}, ...orphaned, ...pair });
+      const base = link === undefined ? {} : (JSON.parse(link.base) as Base);
+      found.push({ leftKey: keys.left, rightKey: keys.right, link: null, base, ...orphaned, ...pair });
     }
   }
   // The left side has no locks: the shorter the time from its reading to the writing, the fewer edits fall in between.
@@ -90,6 +99,7 @@ export async function findPartners(
     const own = anew.get(link);
     // It has been met with its new partner already.
     if (link.gone === 'both' && (taken.left.has(link.leftKey) || taken.right.has(link.rightKey))) return [];
+    if (renewed.has(link.leftKey)) return [];
     if (own !== undefined) return [{ ...own, left: own.left ?? left, right: null, link: null, orphaned: true, base: {} }];
     return [{ ...link, link, base: JSON.parse(link.base) as Base, left, right: null }];
   });
@@ -149,6 +159,24 @@ async function madeAnew(
     }
   }
   return anew;
+}
+
+/** A record that names a partner whose own one is not there any more is that one, by another key: an application may change keys. */
+async function formerLinks(
+  pairing: OpenedPairing,
+  side: SideName,
+  lonely: readonly SideRow[],
+  { likely, kept }: { readonly likely: ReadonlyMap<string, readonly SideRow[]>; readonly kept: ReadonlyMap<string, Link> },
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Link>> {
+  const claims = lonely.flatMap((row) => {
+    const [only, ...others] = likely.get(row.key) ?? [];
+    const link = only === undefined || others.length > 0 ? undefined : kept.get(only.key);
+    return link?.gone === null && partnerNamed(pairing, side, row) === only!.key ? [{ key: row.key, link }] : [];
+  });
+  const keys = claims.map(({ link }) => link[`${side}Key`]);
+  const there = await read(pairing, side, keys, signal);
+  return new Map(claims.flatMap(({ key, link }) => (there.has(link[`${side}Key`]) ? [] : [[key, link] as const])));
 }
 
 /** The key of the partner that a record itself tells. A key that is its own as well (one key on both sides) tells of nobody. */

@@ -221,3 +221,33 @@ describe('a record that is not there any more, as its partner is told of', () =>
     expect(await open()).toMatchObject([{ field: null, left: null, right: { f: 'mine' } }]);
   });
 });
+
+// Nothing else tells that a row is the same one: its key is another, and the former one is deleted for all that is told.
+describe('a record whose key was changed stays with its partner, whom it names (P7)', () => {
+  const { signal } = new AbortController();
+  const tell = (right: string[]) => reconcile(pairing, { left: [], right }, { signal, tally: new PairingTally(), told: true });
+  beforeEach(async () => {
+    left.create({ f: 'a', g: 'b' });
+    await sync();
+    const { row, atMs } = right.rows.get('R1')!;
+    right.rows.delete('R1');
+    right.rows.set('R9', { row, atMs });
+  });
+
+  test.each([[[['R1', 'R9']]], [[['R9', 'R1']]], [[['R9'], ['R1']]]])('told as %j', async (batches) => {
+    left.edit('L1', 'g', 'c');
+    for (const keys of batches) await tell(keys);
+    expect([...left.rows]).toMatchObject([['L1', { row: { f: 'a', g: 'c', partner: 'R9' } }]]);
+    expect([...right.rows]).toMatchObject([['R9', { row: { f: 'a', g: 'c', partner: 'L1' } }]]);
+    expect(await store.links.linksAfter('accounts', '', 10)).toMatchObject([{ leftKey: 'L1', rightKey: 'R9', gone: null }]);
+    expect(await store.links.conflicts({})).toEqual([]);
+    expect(await store.failures({})).toEqual([]);
+  });
+
+  test('and one that still has its own record does not take the place of it', async () => {
+    right.rows.set('R1', { row: { f: 'a', g: 'b', partner: null }, atMs: 1 });
+    await tell(['R9']);
+    expect(await store.links.linksAfter('accounts', '', 10)).toMatchObject([{ leftKey: 'L1', rightKey: 'R1' }]);
+    expect(await store.failures({})).toMatchObject([{ key: ':R9', code: 'match_is_taken' }]);
+  });
+});

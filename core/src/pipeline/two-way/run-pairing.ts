@@ -170,10 +170,12 @@ async function readChanges(run: PairingRun, kept: PairingCheckpoint, from: reado
   for (const side of from) {
     for await (const { changes, checkpoint, window } of pairing[side].source.readDelta!(positions[side], scope.signal)) {
       scope.tally.window(window);
+      // A record whose key was changed comes before what looks like its delete.
+      const { upsert = [], delete: gone = [] } = Object.groupBy(changes, ({ op }) => op);
       await reconcileKeys(
         run,
         side,
-        changes.map(({ key }) => key),
+        [...upsert, ...gone].map(({ key }) => key),
       );
       if (checkpoint === null) continue;
       positions = { ...positions, [side]: checkpoint };
@@ -204,7 +206,7 @@ async function everyRecord(run: PairingRun, stopping: () => boolean): Promise<vo
   const { store, name, deletes } = pairing;
   const paired = new Set<string>();
   const shown = { left: 0, right: 0 };
-  const bereft = { left: new Set<string>(), right: new Set<string>() };
+  const bereft = nobody();
   const options = optionsOf(run);
   const reading = deletes === 'propagate' ? { ...options, bereft } : options;
   for (const side of sides) {
@@ -224,18 +226,27 @@ async function everyRecord(run: PairingRun, stopping: () => boolean): Promise<vo
     const missing = links.filter(({ gone, rightKey }) => gone !== 'both' && !paired.has(rightKey));
     await reconcile(pairing, { left: missing.map(({ leftKey }) => leftKey), right: [] }, reading);
   }
-  await refuseLargeSweep(run, bereft, shown);
-  const gone = [...bereft.left, ...bereft.right];
-  for (let at = 0; at < gone.length; at += RECORDS_MAX) {
-    if (stopping()) throw new StoppedError();
-    await reconcile(pairing, { left: gone.slice(at, at + RECORDS_MAX), right: [] }, options);
-  }
+  const lookAt = async (found: Bereft, how: ReconcileOptions) => {
+    const keys = [...found.left, ...found.right];
+    for (let at = 0; at < keys.length; at += RECORDS_MAX) {
+      if (stopping()) throw new StoppedError();
+      await reconcile(pairing, { left: keys.slice(at, at + RECORDS_MAX), right: [] }, how);
+    }
+  };
+  // Some have been met since, by another key.
+  const still = nobody();
+  await lookAt(bereft, { ...options, bereft: still });
+  await refuseLargeSweep(run, still, shown);
+  await lookAt(still, options);
 }
+
+type Bereft = NonNullable<ReconcileOptions['bereft']>;
+const nobody = (): Bereft => ({ left: new Set(), right: new Set() });
 
 /** Absence alone proves nothing: a lost permission, or a table that was emptied, looks just like deletes (P4). */
 async function refuseLargeSweep(
   { pairing, sweepMax }: PairingRun,
-  bereft: Readonly<Record<SideName, ReadonlySet<string>>>,
+  bereft: Bereft,
   shown: Readonly<Record<SideName, number>>,
 ): Promise<void> {
   const { names, name, store } = pairing;
