@@ -1,11 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { TransientError } from '../../base/errors.ts';
+import { seededRandom } from '../../base/random.ts';
+import { defaultRetry } from '../../base/retry.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
 import type { FieldRule, SideName } from './merge-record.ts';
 import { ModelSide } from './model-side-fixture.ts';
 import { type OpenedPairing, type PairField, PairingTally, takeOver } from './opened-pairing.ts';
 import { type ReconcileOptions, reconcile } from './reconcile.ts';
+import { retryPairing } from './run-pairing.ts';
 
 // What goes with a deleted record is what both sides had agreed upon, what somebody was shown and gave up, or told (P7). Found by
 // the simulation of two-way syncs.
@@ -250,4 +253,26 @@ describe('a record whose key was changed stays with its partner, whom it names (
     expect(await store.links.linksAfter('accounts', '', 10)).toMatchObject([{ leftKey: 'L1', rightKey: 'R1' }]);
     expect(await store.failures({})).toMatchObject([{ key: ':R9', code: 'match_is_taken' }]);
   });
+});
+
+// One transaction of a database holds the locks of a batch, and the org's records are read just before it.
+test('records that were refused are tried again some at a time, however many there are (P7, P9)', async () => {
+  for (let i = 0; i < 1200; i++) right.create({ f: `${i}`, g: null });
+  left.refuses = () => ({ code: 'no', message: 'refused' });
+  await sync();
+  expect(await store.countFailures('accounts')).toBe(1200);
+  left.refuses = () => null;
+  const merge = right.merge.bind(right);
+  let most = 0;
+  right.merge = (keys, decide) => {
+    most = Math.max(most, keys.length);
+    return merge(keys, decide);
+  };
+  const { clock, log } = pairing;
+  const config = { name: 'accounts', retry: defaultRetry, onFailure: 'quarantine', warnAfterMs: 0 } as const;
+  const prepared = { store, clock, log, random: seededRandom(1), config, fingerprint: '' };
+  const { signal } = new AbortController();
+  expect(await retryPairing(prepared, async () => pairing, { signal })).toMatchObject({ state: 'succeeded', openFailures: 0 });
+  expect(left.rows.size).toBe(1200);
+  expect(most).toBeLessThanOrEqual(500);
 });

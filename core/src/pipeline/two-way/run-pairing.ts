@@ -144,12 +144,14 @@ export function retryPairing(
     const scope = scopeOf(ownerOf(pairing).epoch);
     const tally = new PairingTally();
     try {
-      if (options.decisions === undefined) {
+      const { decisions } = options;
+      if (decisions === undefined) {
         await retryDue(pairing, { signal: scope.signal, tally }, options.ids ?? 'all');
         return;
       }
-      const left = options.decisions.map(({ conflict }) => conflict.leftKey);
-      await reconcile(pairing, { left, right: [] }, { signal: scope.signal, tally, decisions: options.decisions });
+      for (const left of batchesOf([...new Set(decisions.map(({ conflict }) => conflict.leftKey))])) {
+        await reconcile(pairing, { left, right: [] }, { signal: scope.signal, tally, decisions });
+      }
     } finally {
       report(pairing, tally, scope);
     }
@@ -227,10 +229,9 @@ async function everyRecord(run: PairingRun, stopping: () => boolean): Promise<vo
     await reconcile(pairing, { left: missing.map(({ leftKey }) => leftKey), right: [] }, reading);
   }
   const lookAt = async (found: Bereft, how: ReconcileOptions) => {
-    const keys = [...found.left, ...found.right];
-    for (let at = 0; at < keys.length; at += RECORDS_MAX) {
+    for (const left of batchesOf([...found.left, ...found.right])) {
       if (stopping()) throw new StoppedError();
-      await reconcile(pairing, { left: keys.slice(at, at + RECORDS_MAX), right: [] }, how);
+      await reconcile(pairing, { left, right: [] }, how);
     }
   };
   // Some have been met since, by another key.
@@ -283,11 +284,15 @@ async function* keysOf(pairing: OpenedPairing, side: SideName, signal: AbortSign
   if (keys.length > 0) yield keys;
 }
 
+function* batchesOf(keys: readonly string[]): Generator<readonly string[]> {
+  for (let at = 0; at < keys.length; at += RECORDS_MAX) yield keys.slice(at, at + RECORDS_MAX);
+}
+
 async function reconcileKeys(run: PairingRun, side: SideName, keys: readonly string[]): Promise<void> {
   const { pairing, scope } = run;
   const options = { ...optionsOf(run), told: true } as const;
-  for (let at = 0; at < keys.length; at += RECORDS_MAX) {
-    await reconcile(pairing, { left: [], right: [], [side]: keys.slice(at, at + RECORDS_MAX) }, options);
+  for (const batch of batchesOf(keys)) {
+    await reconcile(pairing, { left: [], right: [], [side]: batch }, options);
     scope.tally.progress('delta', run.tally.read);
     if (scope.stopping()) throw new StoppedError();
   }
@@ -301,7 +306,10 @@ async function retryDue(
   const { store, clock, name } = pairing;
   const filter = which === 'due' ? { dueAtMs: clock.now() } : which === 'all' ? {} : { ids: which };
   const failures = await store.failures({ sync: name, ...filter });
-  if (failures.length > 0) await reconcile(pairing, touchedBy(failures.map(({ key }) => key)), options);
+  const touched = touchedBy(failures.map(({ key }) => key));
+  for (const side of sides) {
+    for (const keys of batchesOf(touched[side])) await reconcile(pairing, { left: [], right: [], [side]: keys }, options);
+  }
 }
 
 /** Looks at every pair that was about to be overwritten when something broke off, whatever it was that had touched it. */
