@@ -46,7 +46,8 @@ export interface LinkStore {
   linksByLeft(sync: string, keys: readonly string[]): Promise<readonly Link[]>;
   linksByRight(sync: string, keys: readonly string[]): Promise<readonly Link[]>;
   /**
-   * By both keys: a link to a record that had another one before, in the store or among these, takes its place.
+   * By both keys: a link to a record that had another one before, in the store or among these, takes its place. What is open about
+   * two records that are parted so is settled.
    * @throws {OwnershipLostError} the epoch is not the latest, even when there is nothing to keep; nothing was written (P11).
    */
   putLinks(owner: LinkOwner, links: readonly Link[]): Promise<void>;

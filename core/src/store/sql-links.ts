@@ -31,12 +31,29 @@ export function sqlLinks(database: Database): LinkStore {
     return found.map(linkOf);
   }
 
-  async function removeLinksOf(transaction: Kysely<Tables>, sync: string, links: readonly Link[]): Promise<void> {
+  /** Answers those that were there. */
+  async function removeLinksOf(transaction: Kysely<Tables>, sync: string, links: readonly Link[]): Promise<readonly Pair[]> {
+    const removed: Pair[] = [];
     for (const [column, keys] of [
       ['left_key', links.map(({ leftKey }) => toStored(leftKey))],
       ['right_key', links.map(({ rightKey }) => toStored(rightKey))],
     ] as const) {
-      await transaction.deleteFrom('links').where('sync', '=', toStored(sync)).where(among(column, keys)).execute();
+      const own = transaction.deleteFrom('links').where('sync', '=', toStored(sync)).where(among(column, keys));
+      removed.push(...(await own.returning(['left_key', 'right_key']).execute()));
+    }
+    return removed;
+  }
+
+  async function settleParted(transaction: Kysely<Tables>, sync: string, pairs: readonly Pair[]): Promise<void> {
+    for (const { left_key, right_key } of pairs) {
+      await transaction
+        .updateTable('conflicts')
+        .set({ state: 'settled', why: 'one of the two records belongs to another one by now' })
+        .where('sync', '=', toStored(sync))
+        .where('left_key', '=', left_key)
+        .where('right_key', '=', right_key)
+        .where('state', '=', 'open')
+        .execute();
     }
   }
 
@@ -69,8 +86,14 @@ export function sqlLinks(database: Database): LinkStore {
       await db.transaction().execute(async (transaction) => {
         await refuseFormerOwner(transaction, owner);
         // Whoever had one of these records as its partner loses it.
-        await removeLinksOf(transaction, sync, links);
+        const former = await removeLinksOf(transaction, sync, links);
         const rows = lastOfEach(links).map((link) => rowOfLink(sync, link));
+        const kept = new Set(rows.map(pairText));
+        await settleParted(
+          transaction,
+          sync,
+          former.filter((pair) => !kept.has(pairText(pair))),
+        );
         for (let at = 0; at < rows.length; at += ROWS_MAX) {
           await transaction
             .insertInto('links')
@@ -233,6 +256,9 @@ function conflictsAbout(transaction: Kysely<Tables>, row: Insertable<Tables['con
     .orderBy('id', 'desc')
     .limit(1);
 }
+
+type Pair = Pick<Selectable<Tables['links']>, 'left_key' | 'right_key'>;
+const pairText = ({ left_key, right_key }: Pair) => JSON.stringify([left_key, right_key]);
 
 /** A record may lose one partner and get another at once. */
 function lastOfEach(links: readonly Link[]): readonly Link[] {

@@ -45,6 +45,20 @@ export function describeLinks(place: () => { store: Store; newSync(): string }):
         { numRuns: 30 },
       ));
 
+    test('what is open about two records is no question any more once one of them belongs to another (P7)', async () => {
+      const { store, newSync } = place();
+      const sync = newSync();
+      const ours = await owner(sync);
+      await store.links.putLinks(ours, [link('l', 'r'), link('l2', 'r2')]);
+      const of = (leftKey: string, rightKey: string) => conflict(sync, { leftKey, rightKey });
+      await store.links.putConflicts(ours, [of('l', 'r'), of('l2', 'r2')]);
+      await store.links.putLinks(ours, [link('l', 'new'), link('l2', 'r2', { changedAtMs: 2 })]);
+      expect(await store.links.conflicts({ sync, state: 'open' })).toMatchObject([{ leftKey: 'l2', rightKey: 'r2' }]);
+      expect(await store.links.conflicts({ sync, state: 'settled' })).toMatchObject([
+        { leftKey: 'l', rightKey: 'r', why: 'one of the two records belongs to another one by now' },
+      ]);
+    });
+
     test('thousands are kept in one call; those gone on both sides are forgotten in time', async () => {
       const { store, newSync } = place();
       const sync = newSync();

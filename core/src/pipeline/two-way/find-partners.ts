@@ -98,7 +98,7 @@ export async function findPartners(
     const left = latest.get(link.leftKey) ?? null;
     const own = anew.get(link);
     // It has been met with its new partner already.
-    if (link.gone === 'both' && (taken.left.has(link.leftKey) || taken.right.has(link.rightKey))) return [];
+    if (link.gone !== null && (taken.left.has(link.leftKey) || taken.right.has(link.rightKey))) return [];
     if (renewed.has(link.leftKey)) return [];
     if (own !== undefined) return [{ ...own, left: own.left ?? left, right: null, link: null, orphaned: true, base: {} }];
     return [{ ...link, link, base: JSON.parse(link.base) as Base, left, right: null }];

@@ -225,6 +225,19 @@ describe('a record that is not there any more, as its partner is told of', () =>
   });
 });
 
+test('whether a record exists is not asked for ever when we died before we knew that it had been made anew (P7)', async () => {
+  left.create({ f: 'a', g: 'b' });
+  await sync();
+  right.edit('R1', 'f', 'mine');
+  left.delete('L1');
+  await sync();
+  expect(await open()).toMatchObject([{ leftKey: 'L1', rightKey: 'R1', field: null }]);
+  left.create({ f: 'mine', g: 'b', partner: 'R1' });
+  await sync();
+  expect(await store.links.linksAfter('accounts', '', 10)).toMatchObject([{ leftKey: 'L2', rightKey: 'R1', gone: null }]);
+  expect(await open()).toEqual([]);
+});
+
 // Nothing else tells that a row is the same one: its key is another, and the former one is deleted for all that is told.
 describe('a record whose key was changed stays with its partner, whom it names (P7)', () => {
   const { signal } = new AbortController();
