@@ -7,7 +7,8 @@ export interface Exchange {
   readonly method: Method;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array<ArrayBuffer>;
+  /** Pieces are asked for anew with each try, and made while those before them are on their way. */
+  readonly body?: string | (() => Iterable<Uint8Array>);
   /** What is being done, for errors. Never holds the URL's query: it may carry values. */
   readonly about: string;
   readonly timeoutMs: number;
@@ -28,7 +29,7 @@ export async function exchange(context: ConnectorContext, request: Exchange): Pr
       headers: request.headers,
       redirect: 'manual',
       signal,
-      ...(request.body === undefined ? {} : { body: request.body }),
+      ...bodyOf(request),
     });
   // Of the address no more than the host: a path may name a record by a value of its own.
   const told = {
@@ -43,6 +44,11 @@ export async function exchange(context: ConnectorContext, request: Exchange): Pr
   };
   const response = await traced('call', told, call, 'client');
   return { response, sentAtMs };
+}
+
+function bodyOf({ body }: Exchange): RequestInit {
+  if (body === undefined || typeof body === 'string') return body === undefined ? {} : { body };
+  return { body: ReadableStream.from(body()), duplex: 'half' };
 }
 
 export function readText(context: ConnectorContext, response: Response, request: Exchange): Promise<string> {

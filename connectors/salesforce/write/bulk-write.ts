@@ -1,21 +1,9 @@
 import { RequestRefusedError, retrying, TruncatedReplyError } from '@tidemark/core';
 import { lostField } from './collections.ts';
-import {
-  columnsOf,
-  emptiedBy,
-  type JobColumn,
-  JobResults,
-  jobColumns,
-  LineBuffer,
-  lineOf,
-  type SetColumn,
-} from './ingest-csv.ts';
+import { columnsOf, emptiedBy, type JobColumn, JobFile, JobResults, jobColumns, lineOf, type SetColumn } from './ingest-csv.ts';
 import { awaitJob, type IngestContext, type JobOperation, type JobState, resultFile, uploadJob } from './ingest-job.ts';
 import { isWorthFewer, type Outcome, type Outgoing } from './outcome.ts';
 import { writtenText } from './write-values.ts';
-
-/** Raw bytes in a job: 150 MB are allowed, after they have been encoded in base64. UTF-8 takes up to three bytes a character. */
-const charactersInJob = 33_000_000;
 
 /** Reading a result again costs less than writing the records again. */
 const resultRetry = { attemptsMax: 4, delayMs: 500, delayMsMax: 10_000 };
@@ -32,18 +20,18 @@ export async function writeByBulk(
   signal: AbortSignal,
 ): Promise<Map<Outgoing, Outcome> | null> {
   const outcomes = new Map<Outgoing, Outcome>();
-  for (const { csv, inJob, header } of jobFiles(ingest, operation, records)) {
-    if (!(await runJob(ingest, operation, header, csv, inJob, outcomes, signal))) return null;
+  for (const file of jobFiles(ingest, operation, records)) {
+    if (!(await runJob(ingest, operation, file, outcomes, signal))) return null;
   }
   return outcomes;
 }
 
-/** The file of each job, and the records that go by it. Those that are in none are sent another way. */
+/** The file of each job. Records that are in none are sent another way. */
 export function* jobFiles(
   { plan, to }: Pick<IngestContext, 'plan' | 'to'>,
   operation: JobOperation,
   records: readonly Outgoing[],
-) {
+): Generator<JobFile> {
   const columns = operation === 'delete' ? [] : columnsOf(records, plan.columns);
   const keyName = operation === 'upsert' || operation === 'insert' ? plan.key!.name : 'Id';
   const lookups = columns.filter(({ column }) => column.parent !== null);
@@ -64,43 +52,29 @@ export function* jobFiles(
 }
 
 /** Files of no more than a job takes. Records that no CSV can say are in none. */
-function* files(records: readonly Outgoing[], columns: readonly JobColumn[]) {
-  const header = columns.map(({ name }) => name);
-  const begun = () => {
-    const lines = new LineBuffer();
-    lines.add(`${header.join(',')}\n`);
-    return lines;
-  };
-  let lines = begun();
-  let inJob: Outgoing[] = [];
-  let characters = 0;
-  const file = () => ({ csv: lines.bytes(), inJob, header });
-  for (const record of records) {
-    const line = lineOf(record, columns);
-    if (line === null) continue;
-    if (characters + line.length > charactersInJob && inJob.length > 0) {
-      yield file();
-      [lines, inJob, characters] = [begun(), [], 0];
+function* files(records: readonly Outgoing[], columns: readonly JobColumn[]): Generator<JobFile> {
+  for (let at = 0; at < records.length; ) {
+    if (lineOf(records[at]!, columns) === null) {
+      at++;
+      continue;
     }
-    lines.add(line);
-    inJob.push(record);
-    characters += line.length;
+    const file = new JobFile(records, at, columns);
+    yield file;
+    at = file.end;
   }
-  if (inJob.length > 0) yield file();
 }
 
 async function runJob(
   ingest: IngestContext,
   operation: JobOperation,
-  header: readonly string[],
-  csv: Uint8Array<ArrayBuffer>,
-  records: readonly Outgoing[],
+  file: JobFile,
   outcomes: Map<Outgoing, Outcome>,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const id = await uploadJob(ingest, operation, csv, signal);
+  const id = await uploadJob(ingest, operation, () => file.pieces(), signal);
   if (id === null) return false;
   // The org works meanwhile.
+  const { inJob: records, header } = file;
   const keys = records.map(({ key }) => writtenText(key)!);
   const results = new JobResults(`Bulk job ${id}`, keys);
   const job = await awaitJob(ingest, id, signal, records.length);

@@ -120,6 +120,13 @@ describe('what may befall a job', () => {
     }
   });
 
+  test('the session ends while the file is on its way: it is sent again, from its first record on', async () => {
+    org.emulator.faults.add({ kind: 'unauthorized', match: { method: 'PUT', times: 1 }, params: { revoke: true } });
+    const target = await org.target({ names: ['Key__c', 'Text__c'], to: bulk });
+    expect(new Set(statuses(await write(target, rows(20_000))))).toEqual(new Set(['created']));
+    expect(jobs()).toMatchObject([{ state: 'JobComplete', recordsProcessed: 20_000 }]);
+  });
+
   test('the id of a job is durable before its first row is uploaded', async () => {
     org.emulator.ingest.pace = 'manual';
     const kept = memory();

@@ -3,8 +3,8 @@ import { evidence } from '@tidemark/emulator';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { scanCsv } from '../csv-scanner.ts';
-import { cellOf, JobResults, readResults } from './ingest-csv.ts';
-import type { Outcome } from './outcome.ts';
+import { cellOf, JobFile, JobResults, readResults } from './ingest-csv.ts';
+import type { Outcome, Outgoing } from './outcome.ts';
 
 // What goes into a job's file and what comes out of its results is the same record, whatever its values hold; and a result file that
 // is not whole is never taken for one.                                                                             (P2, P13)
@@ -79,3 +79,24 @@ test('a cell holds any text, and says which it cannot hold', () =>
       },
     ),
   ));
+
+test('a file holds what one job takes, the next begins where it ends; read again, it is the same', () => {
+  const records = Array.from({ length: 100 }, (_, key) => ({ key, values: [] }) as unknown as Outgoing);
+  const long = 'x'.repeat(130_000);
+  const columns = [
+    { name: 'Key__c', cell: ({ key }: Outgoing) => (key === 3 ? null : String(key)) },
+    ...['A__c', 'B__c', 'C__c'].map((name) => ({ name, cell: () => long })),
+  ];
+  const first = new JobFile(records, 0, columns);
+  const second = new JobFile(records, first.end, columns);
+  expect(second.end).toBe(100);
+  // No CSV can say the fourth.
+  expect([...first.inJob, ...second.inJob]).toEqual(records.filter(({ key }) => key !== 3));
+  const read = (file: JobFile) => Buffer.concat([...file.pieces()]);
+  expect(read(first).length).toBeLessThan(100_000_000);
+  for (const file of [first, second]) {
+    const lines = file.inJob.map(({ key }) => `${key},${long},${long},${long}\n`);
+    for (let again = 0; again < 2; again++)
+      expect(read(file).equals(Buffer.from(`Key__c,A__c,B__c,C__c\n${lines.join('')}`))).toBe(true);
+  }
+});

@@ -76,23 +76,63 @@ export function columnsOf(records: readonly Outgoing[], columns: readonly WriteC
   return columns.map((column, at) => ({ column, at })).filter(({ at }) => records.some(({ values }) => values[at] !== undefined));
 }
 
-/** Lines as bytes: a text of many megabytes would be kept as its lines, each by itself, until it is sent. */
-export class LineBuffer {
-  #bytes = Buffer.allocUnsafe(256 * 1024);
-  #filled = 0;
+/** Raw bytes in a job: 150 MB are allowed, after they have been encoded in base64. UTF-8 takes up to three bytes a character. */
+const charactersInJob = 33_000_000;
 
-  add(line: string): void {
-    const most = this.#filled + line.length * 3;
-    if (most > this.#bytes.length) {
-      const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, most));
-      this.#bytes.copy(larger, 0, 0, this.#filled);
-      this.#bytes = larger;
-    }
-    this.#filled += this.#bytes.write(line, this.#filled);
+/** Of a file that goes out at once. */
+const pieceCharacters = 128 * 1024;
+
+/** The file of one job. It is never there as a whole: each piece is made when the one before it is on its way. */
+export class JobFile {
+  readonly header: readonly string[];
+  readonly #records: readonly Outgoing[];
+  readonly #from: number;
+  readonly #columns: readonly JobColumn[];
+  #made: { readonly inJob: readonly Outgoing[]; readonly end: number } | undefined;
+
+  /** @param from  The first record that goes by it. */
+  constructor(records: readonly Outgoing[], from: number, columns: readonly JobColumn[]) {
+    this.header = columns.map(({ name }) => name);
+    this.#records = records;
+    this.#from = from;
+    this.#columns = columns;
   }
 
-  bytes(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray(0, this.#filled);
+  /** From the beginning, each time. */
+  *pieces(): Generator<Uint8Array> {
+    const inJob: Outgoing[] = [];
+    let text = `${this.header.join(',')}\n`;
+    let characters = 0;
+    let at = this.#from;
+    for (; at < this.#records.length; at++) {
+      const record = this.#records[at]!;
+      const line = lineOf(record, this.#columns);
+      if (line === null) continue;
+      if (inJob.length > 0 && characters + line.length > charactersInJob) break;
+      inJob.push(record);
+      characters += line.length;
+      text += line;
+      if (text.length < pieceCharacters) continue;
+      yield Buffer.from(text);
+      text = '';
+    }
+    if (text !== '') yield Buffer.from(text);
+    this.#made = { inJob, end: at };
+  }
+
+  /** The records that go by it, in the order of its lines. */
+  get inJob(): readonly Outgoing[] {
+    return this.#whole().inJob;
+  }
+
+  /** Where among the records the next file begins. */
+  get end(): number {
+    return this.#whole().end;
+  }
+
+  #whole() {
+    if (this.#made === undefined) for (const _ of this.pieces());
+    return this.#made!;
   }
 }
 

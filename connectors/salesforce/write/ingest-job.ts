@@ -35,14 +35,15 @@ const uploadsMax = 3;
 export type JobOperation = 'insert' | 'update' | 'upsert' | 'delete';
 
 /**
- * Makes a job, and brings it the file. Its id is durable before the first row is uploaded: a job that a crash leaves behind could
+ * Makes a job, and brings it the file, which is made on the way: its length is not known before (HTTP/1.1 sends it in chunks, as
+ * Salesforce's own command line does). Its id is durable before the first row is uploaded: a job that a crash leaves behind could
  * otherwise go on after its records have been written anew, and put old values over new ones (P3).
  * Null when the Bulk API does not know the object.
  */
 export async function uploadJob(
   ingest: IngestContext,
   operation: JobOperation,
-  csv: Uint8Array<ArrayBuffer>,
+  csv: () => Iterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<string | null> {
   for (let attempt = 1; ; attempt++) {
@@ -90,7 +91,7 @@ async function createJob(
 async function upload(
   { client, plan }: IngestContext,
   id: string,
-  csv: Uint8Array<ArrayBuffer>,
+  csv: () => Iterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<void> {
   const about = `uploading ${plan.object} records to Bulk job ${id}`;

@@ -17,19 +17,21 @@ const rows = (count: number, more: object = {}) =>
 const insert = (object: string, ...records: object[]) =>
   org.emulator.org.write((transaction) => records.map((record) => transaction.insert(object, record as never).id));
 
-/** What a request says: JSON is a text, the file of a job comes as bytes. */
-const textOf = (init: RequestInit | undefined) =>
-  typeof init?.body === 'string' || Buffer.isBuffer(init?.body) ? String(init.body) : '';
+/** What a request says, and the request that may still be sent: JSON is a text, the file of a job is there once. */
+async function listen(init: RequestInit | undefined): Promise<{ said: string; init: RequestInit | undefined }> {
+  if (!(init?.body instanceof ReadableStream)) return { said: typeof init?.body === 'string' ? init.body : '', init };
+  const said = await new Response(init.body).text();
+  return { said, init: { ...init, body: said } };
+}
 
 /** The org behind a machine that refuses a whole call on records when it finds the word in it. What signs in is random, and may hold any word. */
 const refusing = (word: string, status: number, errorCode: string): typeof fetch => {
-  return async (input, init) =>
-    String(input).includes('/services/data/') && textOf(init).includes(word)
-      ? new Response(JSON.stringify([{ errorCode, message: `cannot take ${word}` }]), {
-          status,
-          headers: { date: new Date().toUTCString() },
-        })
-      : fetch(input, init);
+  return async (input, request) => {
+    const { said, init } = await listen(request);
+    if (!String(input).includes('/services/data/') || !said.includes(word)) return fetch(input, init);
+    const told = JSON.stringify([{ errorCode, message: `cannot take ${word}` }]);
+    return new Response(told, { status, headers: { date: new Date().toUTCString() } });
+  };
 };
 
 test('a call that is refused as a whole is halved until the bad record is named (P2)', async () => {
@@ -265,9 +267,9 @@ const refusingOne: typeof fetch = async (input, init) => {
 
 /** The org after an admin renamed a field: it is described as it was. */
 function renaming(from: string, to: string): typeof fetch {
-  return async (input, init) => {
-    const body = textOf(init).replaceAll(from, to);
-    const response = await fetch(input, body === '' ? init : { ...init, body });
+  return async (input, request) => {
+    const { said, init } = await listen(request);
+    const response = await fetch(input, said === '' ? init : { ...init, body: said.replaceAll(from, to) });
     if (!/composite|jobs/.test(String(input))) return response;
     return new Response((await response.text()).replaceAll(to, from) || null, response);
   };
@@ -275,8 +277,9 @@ function renaming(from: string, to: string): typeof fetch {
 
 test(`a lookup is emptied by its own name, since by its parent's external id nobody says how ${evidence('documented', 'REST API Developer Guide and Bulk API 2.0 Developer Guide name parents by external id, and clear fields by null or #N/A')}`, async () => {
   const sent: string[] = [];
-  const watching: typeof fetch = (input, init) => {
-    sent.push(textOf(init));
+  const watching: typeof fetch = async (input, request) => {
+    const { said, init } = await listen(request);
+    sent.push(said);
     return fetch(input, init);
   };
   for (const bulkAbove of [0, 1000]) {
