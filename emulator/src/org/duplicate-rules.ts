@@ -96,6 +96,7 @@ function equals(
   );
   const alive = table.softDeletes ? ' AND "IsDeleted" = 0' : '';
   const sql = `SELECT "Id" FROM ${table.quotedName} WHERE ${tests.join(' AND ')}${alive}`;
+  for (const column of columns) store.index(table, column);
   const stored = store.statement(sql).all(...values) as { Id: string }[];
   const found = stored.map((row) => row.Id).filter((id) => !view.pending.has(id));
   for (const [id, entry] of view.pending) {

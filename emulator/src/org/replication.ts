@@ -16,6 +16,7 @@ export function readUpdated(store: Store, object: string, startMs: number, endMs
   const span = checkSpan(store, startMs, endMs, updatedDaysMax);
   const alive = table.softDeletes ? ' AND "IsDeleted" = 0' : '';
   const sql = `SELECT "Id" FROM ${table.quotedName} WHERE "SystemModstamp" >= ? AND "SystemModstamp" < ?${alive} ORDER BY "SystemModstamp", "Id" LIMIT ?`;
+  store.index(table, table.column('SystemModstamp'));
   const rows = store.statement(sql).all(stampOf(span.startMs), stampOf(span.endMs), idsMax + 1);
   refuseTooMany(rows.length);
   return { ids: rows.map((row) => String(row.Id)), latestDateCovered: latestDateCovered(store, span.endMs) };

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { isPlatformEvent } from '../schema/platform-event.ts';
-import type { Schema } from '../schema/types.ts';
+import type { ObjectDescribe, Schema } from '../schema/types.ts';
 import { cachedBy } from './cached-by.ts';
 import { type CalculationStore, createCalculations } from './calculations.ts';
 import { type CommitLog, createCommitLog } from './commit-log.ts';
@@ -9,7 +9,7 @@ import { createDuplicateRules, type DuplicateRuleSet } from './duplicate-rules.t
 import { instanceOf, makeId } from './ids.ts';
 import type { WantedRow } from './locks.ts';
 import { createRowReader } from './row-reader.ts';
-import { type Column, describeTable, dropLostColumns, ensureTable, type StoredRow, type Table } from './table.ts';
+import { type Column, createIndexes, describeTable, dropLostColumns, ensureTable, type StoredRow, type Table } from './table.ts';
 import { type Automation, type InsertedEvent, type OrgClock, SalesforceError } from './types.ts';
 
 /** What the parts of an org share: its tables, its counters, and who holds which row. */
@@ -42,6 +42,11 @@ export interface Store {
   tableOfId(id: string): Table | undefined;
   /** A prepared statement, kept. For `get`, `all` and `run` only: an iteration needs a statement of its own. */
   statement(sql: string): StatementSync;
+  /**
+   * Before records are looked up by something else than their id: by `column`, or by whatever a query may ask for. What nobody has
+   * looked up by yet has no index, which every write would pay for.
+   */
+  index(table: Table, column?: Column): void;
   /** Orders rows by their making. Given once, never again. */
   nextCounter(table: Table): number;
   makeId(table: Table, counter: number): string;
@@ -69,6 +74,9 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
   const statements = new Map<string, StatementSync>();
   const counters = new Map<string, number>();
   const moved = new Set<string>();
+  /** Columns by which there are indexes, by the table as it is described now. */
+  const indexed = new WeakMap<ObjectDescribe, Set<string> | 'all'>();
+  let peeking = false;
   const readerOf = cachedBy((table: Table) => createRowReader(table, (sql) => store.statement(sql)));
   for (const row of database.prepare('SELECT object, next FROM "_Counter"').all()) {
     counters.set(String(row.object), Number(row.next));
@@ -125,6 +133,14 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
       }
       return statement;
     },
+    index({ name }, column) {
+      const table = tables.get(name)!;
+      const made = indexed.get(table.object);
+      // What is made while changes are looked at is undone with them.
+      if (peeking || made === 'all' || (column && made?.has(column.name)) || isPlatformEvent(name)) return;
+      createIndexes(database, table, column && [column.name]);
+      indexed.set(table.object, column ? new Set(made).add(column.name) : 'all');
+    },
     nextCounter(table) {
       const counter = counters.get(table.name) ?? 1;
       counters.set(table.name, counter + 1);
@@ -136,7 +152,10 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
       if (isPlatformEvent(table.name)) return undefined;
       return readerOf(table).byId(id);
     },
-    rowsReferringTo: (table, column, id) => readerOf(table).referringTo(column, id),
+    rowsReferringTo(table, column, id) {
+      store.index(table, column);
+      return readerOf(table).referringTo(column, id);
+    },
     atomically(work) {
       database.exec('BEGIN IMMEDIATE');
       try {
@@ -156,10 +175,12 @@ export function openStore(options: { schema: Schema; clock: OrgClock; seed: numb
     },
     peek(change, read) {
       database.exec('BEGIN');
+      peeking = true;
       try {
         change();
         return read();
       } finally {
+        peeking = false;
         database.exec('ROLLBACK');
       }
     },

@@ -149,13 +149,20 @@ export function isReferredTo({ field }: Column): boolean {
   return field.type === 'reference' && !field.referenceTo.every((name) => unindexedTargets.has(name));
 }
 
-function indexes(table: Table): Map<string, string> {
-  const found = new Map<string, string>();
-  const add = (suffix: string, on: string, unique = '') => {
-    const name = quoted(`${table.name}.${suffix}`);
-    found.set(name, `CREATE ${unique}INDEX IF NOT EXISTS ${name} ON ${table.quotedName} (${on})`);
+interface Index {
+  readonly name: string;
+  readonly sql: string;
+  /** The column that is looked up by it. */
+  readonly column: string;
+}
+
+function indexes(table: Table): Index[] {
+  const found: Index[] = [];
+  const add = (column: string, on: string, suffix = '', unique = '') => {
+    const name = `${table.name}.${column}${suffix}`;
+    found.push({ name, column, sql: `CREATE ${unique}INDEX IF NOT EXISTS ${quoted(name)} ON ${table.quotedName} (${on})` });
   };
-  add('Id', '"Id"', 'UNIQUE ');
+  add('Id', '"Id"', '', 'UNIQUE ');
   if (table.column('SystemModstamp')) {
     add('SystemModstamp', table.softDeletes ? '"SystemModstamp", "Id", "IsDeleted"' : '"SystemModstamp", "Id"');
   }
@@ -165,8 +172,7 @@ function indexes(table: Table): Map<string, string> {
     // Most lookups and external ids are empty in most rows, and nobody looks up what is empty. Names are also sorted by.
     const on = field.nameField ? expression : `${expression}) WHERE (${expression} IS NOT NULL`;
     const lookedUp = column.foldIndexed || field.externalId || field.unique;
-    if (column.name !== 'Id' && (lookedUp || isReferredTo(column)))
-      add(column.foldIndexed ? `${column.name} folded` : column.name, on);
+    if (column.name !== 'Id' && (lookedUp || isReferredTo(column))) add(column.name, on, column.foldIndexed ? ' folded' : '');
   }
   return found;
 }
@@ -184,8 +190,8 @@ export function dropLostColumns(database: DatabaseSync, before: Table, after: Ta
   for (const { name, kind, quotedName } of before.columns) {
     const now = after.column(name);
     if (now?.kind === kind) continue;
-    for (const [index, sql] of indexes(before)) {
-      if (sql.includes(quotedName)) database.exec(`DROP INDEX IF EXISTS ${index}`);
+    for (const index of indexes(before)) {
+      if (index.sql.includes(quotedName)) database.exec(`DROP INDEX IF EXISTS ${quoted(index.name)}`);
     }
     const isKept = now !== undefined && keepsValues(kind, now.kind);
     const old = quoted(`${name} before`);
@@ -217,21 +223,25 @@ export function ensureTable(database: DatabaseSync, table: Table): void {
       }
     }
   }
-  createIndexes(database, table);
+  dropLostIndexes(database, table);
+  createIndexes(database, table, ['Id']);
 }
 
-/** Those that the table needs, and no others: what a changed field left behind would keep its column from being dropped. */
-export function createIndexes(database: DatabaseSync, table: Table): void {
-  const needed = indexes(table);
+/** What a changed field left behind would keep its column from being dropped. */
+function dropLostIndexes(database: DatabaseSync, table: Table): void {
+  const needed = new Set(indexes(table).map(({ name }) => name));
   const existing = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL");
   for (const { name } of existing.all(table.name)) {
-    const index = quoted(String(name));
-    if (!needed.has(index)) database.exec(`DROP INDEX ${index}`);
+    if (!needed.has(String(name))) database.exec(`DROP INDEX ${quoted(String(name))}`);
   }
-  for (const sql of needed.values()) database.exec(sql);
+}
+
+/** @param columns  By which records are looked up; all that may be, unless told. */
+export function createIndexes(database: DatabaseSync, table: Table, columns?: readonly string[]): void {
+  for (const { column, sql } of indexes(table)) if (columns?.includes(column) ?? true) database.exec(sql);
 }
 
 /** For a large load: an index built at once is far cheaper than one kept row by row. */
 export function dropIndexes(database: DatabaseSync, table: Table): void {
-  for (const name of indexes(table).keys()) database.exec(`DROP INDEX IF EXISTS ${name}`);
+  for (const { name } of indexes(table)) database.exec(`DROP INDEX IF EXISTS ${quoted(name)}`);
 }

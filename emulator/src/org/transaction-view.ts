@@ -102,6 +102,7 @@ export function createView(store: Store): TransactionView {
     matching(table, column, value) {
       const found: string[] = [];
       for (const [id, entry] of own(table, column, value)) if (!isDeleted(entry.row)) found.push(id);
+      store.index(table, column);
       const stored = store.statement(matchingSql(table)(column)).all(keyOf(column, value));
       for (const { Id: id } of stored) if (!pending.has(id as string)) found.push(id as string);
       return found;

@@ -39,6 +39,7 @@ const relationshipsMax = 55;
 let aliases = 0;
 
 export function createScope(store: Store, table: Table, soql: string, includeDeleted: boolean): Scope {
+  store.index(table);
   // Nested statements must not shadow each other's tables; numbers only need to differ within one statement.
   const alias = `t${++aliases}`;
   const root: Node = { tables: [{ table, alias }], polymorphic: false, path: '', parents: new Map() };
@@ -107,6 +108,7 @@ export function parentOf(scope: Scope, node: Node, relationship: string, token: 
   if (countOf(scope.root) >= relationshipsMax)
     throw malformed(`a query has at most ${relationshipsMax} relationships to parents`);
   for (const { table, alias } of tables) {
+    scope.store.index(table);
     const alive = table.softDeletes && !scope.includeDeleted ? ` AND ${alias}."IsDeleted" = 0` : '';
     const join = ` LEFT JOIN ${table.quotedName} ${alias} ON ${alias}."Id" = ${from!.alias}.${column.quotedName}${alive}`;
     (scope as Scope & { clauses: string[] }).clauses.push(join);
