@@ -25,7 +25,7 @@ async function renderUnprocessed(entry: IngestEntry): Promise<FilePage> {
   const file = createResultFile(`${entry.path}.unprocessed`, entry.seed + 2);
   const from = progress ?? { processed: 0, failed: 0, batches: upload.batches, batchesDone: 0, recordsDone: 0 };
   for (const lines of unprocessedLines(upload, job, from)) {
-    for (const line of lines) file.add(line);
+    file.add(lines);
     file.flush();
     await letOthersRun();
   }

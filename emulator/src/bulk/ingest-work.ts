@@ -61,13 +61,16 @@ export function* work(order: WorkOrder): Generator<'slice' | 'batch', void> {
     for (let from = 0; from < ends.length; from += transactionRecords) {
       const rows = slice(bytes, ends, from, Math.min(from + transactionRecords, ends.length), delimiter);
       const outcomes = writeRows(rows, plan, job, object, org, refuse);
-      for (const [index, outcome] of outcomes.entries()) {
-        const { cells } = rows[index]!;
+      const lines = { successful: [] as string[], failed: [] as string[] };
+      for (let index = 0; index < rows.length; index++) {
+        const outcome = outcomes[index]!;
         const failed = 'error' in outcome;
-        const facts = failed ? [outcome.id, outcome.error] : [outcome.id, String(outcome.created)];
-        files[failed ? 'failed' : 'successful'].add(quotedLine([...facts, ...cells], delimiter, lineBreak));
-        if (failed) progress.failed += 1;
+        const facts = quotedLine([outcome.id, failed ? outcome.error : String(outcome.created)], delimiter, delimiter);
+        lines[failed ? 'failed' : 'successful'].push(facts + quotedLine(rows[index]!.cells, delimiter, lineBreak));
       }
+      files.successful.add(lines.successful);
+      files.failed.add(lines.failed);
+      progress.failed += lines.failed.length;
       progress.processed += rows.length;
       progress.recordsDone += rows.length;
       if (from + transactionRecords < ends.length) yield 'slice';

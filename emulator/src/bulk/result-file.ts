@@ -5,7 +5,8 @@ import { shuffledIndexes } from './shuffle.ts';
 
 /** One of a job's result files: rows only, in an order of their own within each batch. */
 export interface ResultFile {
-  add(line: string): void;
+  /** Lines of one transaction. */
+  add(lines: string[]): void;
   /** Writes what was added since the last time, shuffled. */
   flush(): void;
   page(head: Buffer): FilePage;
@@ -17,33 +18,20 @@ export function createResultFile(path: string, seed: number): ResultFile {
   const file = openSync(path, 'w');
   const random = seededRandom(seed);
   // Bytes and not texts: thousands of texts that live until a batch is over cost the collector more than it takes to write them.
-  let lines = Buffer.alloc(0);
-  let filled = 0;
-  let ends: number[] = [];
+  let pieces: Buffer[] = [];
   let bytes = 0;
   let closed = false;
   const flush = () => {
-    if (ends.length === 0) return;
-    const shuffled = Buffer.allocUnsafe(filled);
-    let at = 0;
-    for (const index of shuffledIndexes(ends.length, random)) {
-      at += lines.copy(shuffled, at, index === 0 ? 0 : ends[index - 1]!, ends[index]!);
-    }
-    for (let written = 0; written < at; ) written += writeSync(file, shuffled, written);
-    bytes += at;
-    filled = 0;
-    ends = [];
+    if (pieces.length === 0) return;
+    const shuffled = Buffer.concat(shuffledIndexes(pieces.length, random).map((index) => pieces[index]!));
+    for (let written = 0; written < shuffled.length; ) written += writeSync(file, shuffled, written);
+    bytes += shuffled.length;
+    pieces = [];
   };
   return {
-    add(line) {
-      const most = filled + line.length * 3;
-      if (most > lines.length) {
-        const larger = Buffer.allocUnsafe(Math.max(lines.length * 2, most));
-        lines.copy(larger, 0, 0, filled);
-        lines = larger;
-      }
-      filled += lines.write(line, filled);
-      ends.push(filled);
+    add(lines) {
+      const shuffled = shuffledIndexes(lines.length, random).map((index) => lines[index]);
+      if (shuffled.length > 0) pieces.push(Buffer.from(shuffled.join('')));
     },
     flush,
     page: (head) => ({ path, head, start: 0, end: bytes }),
@@ -51,7 +39,6 @@ export function createResultFile(path: string, seed: number): ResultFile {
       if (closed) return;
       flush();
       closed = true;
-      lines = Buffer.alloc(0);
       closeSync(file);
     },
   };
