@@ -25,8 +25,10 @@ export function cellOf(value: unknown): string | null {
   const text = writtenText(value);
   if (text === null) return nullCell;
   if (text.length <= fieldCharactersMax && !remarkable.test(text)) return text;
-  if (text.length > fieldCharactersMax || text.trim().toUpperCase() === nullCell || unspeakable.test(text)) return null;
-  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const isNull = text.includes('#') && text.trim().toUpperCase() === nullCell;
+  if (text.length > fieldCharactersMax || isNull || unspeakable.test(text)) return null;
+  if (text.includes('"')) return `"${text.replaceAll('"', '""')}"`;
+  return /[,\r\n]|^\s|\s$/.test(text) ? `"${text}"` : text;
 }
 
 /** A column of a job's file. */
@@ -57,10 +59,10 @@ export function emptiedBy({ values }: Outgoing, lookups: readonly SetColumn[]): 
 /** One line of CSV with its end; null when the Bulk API cannot take this record. */
 export function lineOf(record: Outgoing, columns: readonly JobColumn[]): string | null {
   let line = '';
-  for (const [index, { cell }] of columns.entries()) {
-    const text = cell(record);
+  for (let i = 0; i < columns.length; i++) {
+    const text = columns[i]!.cell(record);
     if (text === null) return null;
-    line += index === 0 ? text : `,${text}`;
+    line += i === 0 ? text : `,${text}`;
   }
   return line.length > recordCharactersMax ? null : `${line}\n`;
 }
@@ -136,6 +138,8 @@ export class JobFile {
   }
 }
 
+const letterT = 0x74;
+
 const created: Outcome = { ok: true, created: true };
 const updated: Outcome = { ok: true, created: false };
 
@@ -155,12 +159,12 @@ export async function readResults(
   const stride = columns.length * 2;
   let rows = 0;
   for await (const { rowCount, bytes: buffer, spans, offset, release } of scanCsv(bytes, columns)) {
-    const cell = (row: number, column: number): string => {
-      const at = offset + row * stride + column * 2;
-      return spans[at]! < 0 ? '' : buffer.toString('utf8', spans[at]!, spans[at + 1]!);
-    };
-    for (let row = 0; row < rowCount; row++) {
-      take(cell(row, 2), kind === 'failed' ? readError(cell(row, 1)) : cell(row, 1) === 'true' ? created : updated);
+    const textAt = (at: number): string => (spans[at]! < 0 ? '' : buffer.toString('utf8', spans[at]!, spans[at + 1]!));
+    for (let row = 0, at = offset; row < rowCount; row++, at += stride) {
+      const told = at + 2;
+      // Of `true` and `false` the first letter is enough.
+      const outcome = kind === 'failed' ? readError(textAt(told)) : buffer[spans[told]!] === letterT ? created : updated;
+      take(textAt(at + 4), outcome);
     }
     rows += rowCount;
     release();
@@ -191,7 +195,7 @@ export class JobResults {
   /** @param keys  of the records, in their order */
   constructor(about: string, keys: readonly string[]) {
     this.#about = about;
-    this.#outcomes = keys.map(() => undefined);
+    this.#outcomes = new Array(keys.length);
     for (const [index, key] of keys.entries()) {
       if (!this.#indexes.has(key)) this.#indexes.set(key, index);
       else this.#twins.set(key, [...(this.#twins.get(key) ?? []), index]);

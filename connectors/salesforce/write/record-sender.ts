@@ -59,8 +59,9 @@ export class RecordSender implements OrgWrites {
     const bulk = this.#bulkKnowsObject && isForBulk(this.#ingest, operation, records.length);
     const done = bulk ? await writeByBulk(this.#ingest, operation, byParent(plan, records), signal) : null;
     if (bulk && done === null) this.#bulkKnowsObject = false;
-    const left = done === null ? records : records.filter((record) => !done.has(record));
-    if (done !== null && left.length === 0) return records.map((record) => done.get(record)!);
+    const outcomes = records.map((record) => done?.get(record));
+    const left = records.filter((_, i) => outcomes[i] === undefined);
+    if (left.length === 0) return outcomes as Outcome[];
     const sent = await sendPatiently(left, {
       context: this.#context,
       callMax: to.recordsPerCall,
@@ -77,9 +78,8 @@ export class RecordSender implements OrgWrites {
             )
           : writeCollection(this.#ingest, operation, chunk, abort),
     });
-    if (done === null) return sent;
-    const late = new Map(left.map((record, i) => [record, sent[i]!]));
-    return records.map((record) => done.get(record) ?? late.get(record)!);
+    let late = 0;
+    return outcomes.map((outcome) => outcome ?? sent[late++]!);
   }
 }
 

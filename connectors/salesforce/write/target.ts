@@ -148,14 +148,7 @@ export class SalesforceTarget implements Target {
   #readable(changes: readonly Change[], results: Map<Change, WriteResult>): Outgoing[] {
     const plan = this.#plan;
     const records: Outgoing[] = [];
-    const byKey = new Map<string, Change>();
-    const repeated = new Set<Change>();
-    for (const change of plan.operation === 'insert' ? [] : changes) {
-      const folded = this.#fold(change);
-      const twin = byKey.get(folded);
-      if (twin === undefined) byKey.set(folded, change);
-      else repeated.add(change).add(twin);
-    }
+    const repeated = this.#repeated(changes);
     for (const change of changes) {
       const values = new Array<unknown>(plan.columns.length);
       const reason = repeated.has(change)
@@ -172,8 +165,26 @@ export class SalesforceTarget implements Target {
     return records;
   }
 
+  /** Those that stand for the same record as another. */
+  #repeated(changes: readonly Change[]): ReadonlySet<Change> {
+    const repeated = new Set<Change>();
+    if (this.#plan.operation === 'insert') return repeated;
+    const keys = changes.map((change) => this.#fold(change));
+    // Mostly there are none.
+    if (new Set(keys).size === keys.length) return repeated;
+    const byKey = new Map<string, Change>();
+    for (const [i, change] of changes.entries()) {
+      const twin = byKey.get(keys[i]!);
+      if (twin === undefined) byKey.set(keys[i]!, change);
+      else repeated.add(change).add(twin);
+    }
+    return repeated;
+  }
+
   #readValues(change: Change, values: unknown[]): { code: string; message: string } | null {
-    for (const [i, column] of this.#plan.columns.entries()) {
+    const { columns } = this.#plan;
+    for (let i = 0; i < columns.length; i++) {
+      const column = columns[i]!;
       const value = change.row![column.name];
       if (value === undefined) continue;
       const written = toWrite(value, column);
