@@ -14,6 +14,8 @@ const LOWER_T = 116;
 const LOWER_F = 102;
 
 const TWO_32 = 4294967296;
+/** Longer cells are copied by the runtime, shorter ones are done before it has been called. */
+export const CALL_BYTES = 96;
 /** Digits that a double holds exactly. */
 const EXACT_DIGITS = 15;
 /** From 1 March of the year 0 to 2000-01-01, where PostgreSQL's calendar begins. */
@@ -46,6 +48,18 @@ export function writeBoolean(out: Uint8Array, at: number, bytes: Uint8Array, fro
   writeInt32(out, at, 1);
   out[at + 4] = isTrue ? 1 : 0;
   return at + 5;
+}
+
+/** A call to the runtime takes longer than a short text; whatever is not ASCII is its own to encode. */
+export function writeString(out: Buffer, at: number, text: string): number {
+  const { length } = text;
+  if (length > CALL_BYTES) return at + out.write(text, at, 'utf8');
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127) return at + out.write(text, at, 'utf8');
+    out[at + i] = code;
+  }
+  return at + length;
 }
 
 /** NaN when it is not a plain integer of few enough digits. */

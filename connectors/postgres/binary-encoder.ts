@@ -1,5 +1,6 @@
 import { type Block, type FieldType, type FieldValue, textOf } from '@tidemark/core';
 import {
+  CALL_BYTES,
   numericRoom,
   UNPLAIN,
   writeBoolean,
@@ -12,6 +13,7 @@ import {
   writeInteger4,
   writeInteger8,
   writeNumeric,
+  writeString,
   writeTime,
 } from './binary-cells.ts';
 import { type Cells, cellsOf, type EncodedColumn, type Refusal } from './copy-encoder.ts';
@@ -54,8 +56,6 @@ function formOf(column: EncodedColumn, baseType: string): number | undefined {
   return TEXT_TYPES.includes(baseType) ? TEXT : forms[column.field.type][baseType];
 }
 
-/** Longer cells are copied by the runtime, shorter ones are done before it has been called. */
-const CALL_BYTES = 96;
 /** Of a cell of anything but text, with its length. */
 const CELL_BYTES = 16;
 
@@ -281,16 +281,4 @@ function copyBytes(
     for (let i = from; i < to; i++) out[i + shift] = bytes[i]!;
   }
   return at + to - from;
-}
-
-/** A call to the runtime takes longer than a short text; whatever is not ASCII is its own to encode. */
-function writeString(out: Buffer, at: number, text: string): number {
-  const { length } = text;
-  if (length > CALL_BYTES) return at + out.write(text, at, 'utf8');
-  for (let i = 0; i < length; i++) {
-    const code = text.charCodeAt(i);
-    if (code > 127) return at + out.write(text, at, 'utf8');
-    out[at + i] = code;
-  }
-  return at + length;
 }

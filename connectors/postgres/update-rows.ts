@@ -1,9 +1,9 @@
 import type { StreamChange } from '@tidemark/core';
-import { arrayText, numbersText, timesBinary } from './array-text.ts';
+import { integersBinary, textArray, timesBinary } from './array-text.ts';
 import type { Attempts } from './attempts.ts';
 import { CopyText } from './copy-encoder.ts';
 import { copyIn, type QueryResult, query } from './driver.ts';
-import type { Layout } from './layout.ts';
+import { arrayType, type Layout } from './layout.ts';
 import { keyTexts, type Placed, stampText, textFor } from './row-texts.ts';
 import { restOfUpdates, type UpdateColumns, type UpdateShape } from './update-columns.ts';
 
@@ -30,7 +30,7 @@ export function encodeUpdates(
   const { layout } = updates;
   const size = changes.length;
   const { columns, places, masks, statement } = updates.shapeFor(changes);
-  const bits = Array.from({ length: masks }, () => new Array<number>(size).fill(0));
+  const bits = Array.from({ length: masks }, () => new Int32Array(size));
   // Most are null: what is not set has no text.
   const texts = columns.map(() => new Array<string | null>(size).fill(null));
   for (let i = 0; i < size; i++) {
@@ -44,9 +44,9 @@ export function encodeUpdates(
   }
   const values = [
     timesBinary(changes.map(({ stampMs }) => stampMs)),
-    ...bits.map(numbersText),
+    ...bits.map(integersBinary),
     ...keyArrays(layout, keyFields, changes),
-    ...texts.map(arrayText),
+    ...texts.map((column, i) => textArray(column, arrayType(columns[i]!.type))),
   ];
   return { statement, values, size };
 }
@@ -128,9 +128,14 @@ async function updateByCopy(
 }
 
 /** The parts of the key. */
-function keyArrays(layout: Layout, keyFields: readonly string[], changes: readonly StreamChange[]): string[] {
+function keyArrays(layout: Layout, keyFields: readonly string[], changes: readonly StreamChange[]): (string | Buffer)[] {
   const keys = changes.map(({ key }) => keyTexts(key, layout.key, keyFields));
-  return layout.key.map((_, part) => arrayText(keys.map((texts) => texts[part]!)));
+  return layout.key.map(({ type }, part) =>
+    textArray(
+      keys.map((texts) => texts[part]!),
+      arrayType(type),
+    ),
+  );
 }
 
 function changedOf(rows: QueryResult['rows'], size: number): true | number[] {
