@@ -1,4 +1,5 @@
 import avro from 'avsc';
+import { AvroBytes, type AvroType, arrayReader, passerOf, type Read, readerOf, repeatedText } from './avro-reader.ts';
 import type { SchemaField } from './event-fields.ts';
 
 /** Values of an event in the order of its schema's fields, with the change event's header apart. */
@@ -8,7 +9,7 @@ export interface AvroEvent {
   readonly values: readonly unknown[];
 }
 
-/** As Avro has it; `commitNumber` is left out: it is larger than a number holds and nobody needs it. */
+/** What is read of it. */
 export interface ChangeEventHeader {
   readonly entityName: string;
   readonly recordIds: readonly string[];
@@ -29,40 +30,24 @@ export interface AvroPlan {
   readonly fields: readonly SchemaField[];
   /** @throws the bytes are not of this schema */
   header(payload: Buffer): { readonly header: ChangeEventHeader | null; readonly bodyAt: number };
-  /** @throws the bytes are not of this schema */
-  values(payload: Buffer, bodyAt: number): unknown[];
+  /** Good until they are read of another event. @throws the bytes are not of this schema */
+  values(payload: Buffer, bodyAt: number): readonly unknown[];
 }
-
-/** Public members of avsc's types that its declarations leave out. */
-interface AvroType {
-  readonly typeName: string;
-  readonly name: string | undefined;
-  readonly fields?: readonly { readonly name: string; readonly type: AvroType }[];
-  readonly types?: readonly AvroType[];
-  decode(buffer: Buffer, position: number): { value: unknown; offset: number };
-}
-
-/** `commitNumber` needs all of 64 bits, over which avsc stumbles: its bytes are read and forgotten. */
-const forgottenLong = avro.types.LongType.__with({
-  fromBuffer: () => 0,
-  toBuffer: () => Buffer.alloc(8),
-  fromJSON: Number,
-  toJSON: Number,
-  isValid: () => true,
-  compare: () => 0,
-} as never);
 
 /** @param json  An event schema as `GetSchema` answers it. @throws it is none */
 export function createAvroPlan(json: string): AvroPlan {
   const schema = JSON.parse(json) as { name: string; fields: { name: string; doc?: string }[] };
-  const type = avro.Type.forSchema(schema as never, { typeHook: forgetCommitNumber() }) as unknown as AvroType;
+  const type = avro.Type.forSchema(schema as never) as unknown as AvroType;
   if (type.typeName !== 'record') throw new TypeError(`the schema of ${schema.name} is no record`);
   const types = type.fields!.map((field) => field.type);
   const isChangeEvent = type.fields![0]?.name === 'ChangeEventHeader';
-  const headerType = isChangeEvent ? types[0]! : null;
+  const readHeader = isChangeEvent ? headerReader(types[0]!) : null;
   const first = isChangeEvent ? 1 : 0;
+  const readers = types.map(readerOf);
   // The branch of null comes first in every union, so that an absent value is one zero byte, which is quicker seen than decoded.
   const nullFirst = types.map((each) => each.types?.[0]?.typeName === 'null');
+  const from = new AvroBytes();
+  const values: unknown[] = new Array(types.length).fill(null);
   return {
     name: type.name!.slice(type.name!.lastIndexOf('.') + 1),
     isChangeEvent,
@@ -73,31 +58,77 @@ export function createAvroPlan(json: string): AvroPlan {
       parts: index < first ? null : (recordBranch(field.type)?.fields?.map((part) => part.name) ?? null),
     })),
     header(payload) {
-      if (headerType === null) return { header: null, bodyAt: 0 };
-      const { value, offset } = headerType.decode(payload, 0);
-      if (offset < 0) throw new RangeError('the payload ends inside its header');
-      return { header: value as ChangeEventHeader, bodyAt: offset };
+      if (readHeader === null) return { header: null, bodyAt: 0 };
+      from.bytes = payload;
+      from.at = 0;
+      const header = readHeader(from);
+      if (from.at > payload.length) throw new RangeError('the payload ends inside its header');
+      return { header, bodyAt: from.at };
     },
     values(payload, bodyAt) {
-      const values: unknown[] = new Array(types.length);
-      values[0] = null;
-      let at = bodyAt;
+      from.bytes = payload;
+      from.at = bodyAt;
       for (let index = first; index < types.length; index++) {
-        if (nullFirst[index] && payload[at] === 0) {
+        if (nullFirst[index] && payload[from.at] === 0) {
           values[index] = null;
-          at++;
-          continue;
-        }
-        const { value, offset } = types[index]!.decode(payload, at);
-        if (offset < 0) throw new RangeError('the payload ends inside a field');
-        values[index] = value;
-        at = offset;
+          from.at++;
+        } else values[index] = readers[index]!(from);
       }
-      if (at !== payload.length) throw new RangeError('the payload is longer than its schema says');
+      if (from.at !== payload.length) throw new RangeError('the payload is not as long as its schema says');
       return values;
     },
   };
 }
+
+/** In the order of `headerOf`. */
+const headerFields: readonly (keyof ChangeEventHeader)[] = [
+  'entityName',
+  'recordIds',
+  'changeType',
+  'changeOrigin',
+  'transactionKey',
+  'commitTimestamp',
+  'changedFields',
+  'nulledFields',
+  'diffFields',
+];
+
+/** The schema may have its fields in any order, and more of them. */
+function headerReader(type: AvroType): Read<ChangeEventHeader> {
+  const found: unknown[] = headerFields.map(() => undefined);
+  const reads = type.fields!.map(({ name, type: each }) => {
+    const place = (headerFields as readonly string[]).indexOf(name);
+    return { place, read: place < 0 ? passerOf(each) : headerFieldReader(name, each) };
+  });
+  return (from) => {
+    for (const { place, read } of reads) {
+      const value = read(from);
+      if (place >= 0) found[place] = value;
+    }
+    return headerOf(found);
+  };
+}
+
+/** Neighbours are mostly of one transaction, and change the same fields. */
+function headerFieldReader(name: string, type: AvroType): Read {
+  if (name === 'recordIds') return readerOf(type);
+  if (type.typeName === 'string') return repeatedText();
+  if (type.itemsType?.typeName === 'string') return arrayReader(repeatedText());
+  return readerOf(type);
+}
+
+/** A literal, so that all headers are alike. */
+const headerOf = (found: readonly unknown[]): ChangeEventHeader => ({
+  entityName: found[0] as string,
+  recordIds: found[1] as readonly string[],
+  changeType: found[2] as string,
+  changeOrigin: found[3] as string,
+  transactionKey: found[4] as string,
+  commitTimestamp: found[5] as number,
+  changedFields: found[6] as readonly string[],
+  nulledFields: found[7] as readonly string[],
+  diffFields: found[8] as readonly string[],
+});
 
 function plainBranch(type: AvroType): AvroType {
   return type.types?.find((branch) => branch.typeName !== 'null') ?? type;
@@ -105,15 +136,4 @@ function plainBranch(type: AvroType): AvroType {
 
 function recordBranch(type: AvroType): AvroType | undefined {
   return type.types?.find((branch) => branch.typeName === 'record');
-}
-
-/** Types are made inside out: the header's record is seen before its fields, and they are changed before they are made. */
-function forgetCommitNumber() {
-  return (schema: unknown): never => {
-    const record = schema as { name?: string; fields?: { name: string; type: unknown }[] };
-    if (record.name === 'ChangeEventHeader' && Array.isArray(record.fields)) {
-      for (const field of record.fields) if (field.name === 'commitNumber') field.type = forgottenLong;
-    }
-    return undefined as never;
-  };
 }
