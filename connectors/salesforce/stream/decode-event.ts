@@ -53,8 +53,7 @@ export function createDecoder(plans: EventPlans, datasets: readonly string[]): E
     }
     const { header, bodyAt } = parts;
     if (!isWanted(header?.entityName ?? avro.name)) return null;
-    const common = commonOf(header, position);
-    if (header !== null && !tellsValues(header)) return untoldEvent(header, common);
+    if (header !== null && !tellsValues(header)) return untoldEvent(header, commonOf(header, position));
     const plan = plans.plan(raw.schemaId);
     if (plan === undefined) {
       return plans.loadPlan(raw.schemaId, header?.entityName ?? avro.name, signal).then(() => decodeAvro(raw, position, signal));
@@ -71,10 +70,10 @@ export function createDecoder(plans: EventPlans, datasets: readonly string[]): E
       const lastModified = values[plan.lastModifiedAt] ?? (header.changeType === 'UPDATE' ? null : values[plan.createdAt]);
       const told =
         header.changeType === 'UPDATE' ? readChanges(shapeOf(plan, header), values) : readWhole(plan.fields, values, 'fromAvro');
-      return toldEvent(header, common, plan, told, typeof lastModified === 'number' ? lastModified : null);
+      return toldEvent(header, position, plan, told, typeof lastModified === 'number' ? lastModified : null);
     } catch {
       // Which record it is about is known, and what happened to it can be read.
-      return { ...common, op: 'gap', row: null, untold: [], stampMs: null };
+      return { ...commonOf(header, position), op: 'gap', row: null, untold: [], stampMs: null };
     }
   }
 
@@ -84,8 +83,7 @@ export function createDecoder(plans: EventPlans, datasets: readonly string[]): E
     const name = header?.entityName ?? raw.name ?? (await plans.loadSchema(raw.schemaId, signal)).name;
     const schemaId = raw.schemaId === '' ? name : raw.schemaId;
     if (!isWanted(name)) return null;
-    const common = commonOf(header, position);
-    if (header !== null && !tellsValues(header)) return untoldEvent(header, common);
+    if (header !== null && !tellsValues(header)) return untoldEvent(header, commonOf(header, position));
     const plan = plans.plan(schemaId) ?? (await plans.loadPlan(schemaId, name, signal));
     if (header === null) {
       return platformEvent(
@@ -106,7 +104,7 @@ export function createDecoder(plans: EventPlans, datasets: readonly string[]): E
         );
     const stamp = payload.LastModifiedDate ?? (isUpdate ? undefined : payload.CreatedDate);
     const stampMs = typeof stamp === 'string' ? Date.parse(stamp) : Number.NaN;
-    return toldEvent(header, common, plan, told, Number.isNaN(stampMs) ? null : stampMs);
+    return toldEvent(header, position, plan, told, Number.isNaN(stampMs) ? null : stampMs);
   }
 
   return {
@@ -153,15 +151,27 @@ function untoldEvent(header: ChangeEventHeader, common: Common): StreamEvent {
 
 function toldEvent(
   header: ChangeEventHeader,
-  common: Common,
+  position: string,
   plan: EventPlan,
   { row, untold }: { row: Row; untold: readonly string[] },
   stampMs: number | null,
 ): StreamEvent {
   const op = ops[header.changeType]!;
   if (op !== 'update' && plan.hasIsDeleted) row.IsDeleted = false;
-  // The record's own stamps have whole seconds.
-  return { ...common, op, row, untold, stampMs: stampMs === null ? null : Math.floor(stampMs / 1000) * 1000 };
+  // Most events are made here: a literal is cheaper than spreading what all kinds have in common.
+  return {
+    position,
+    dataset: header.entityName,
+    op,
+    keys: header.recordIds ?? [],
+    row,
+    untold,
+    transaction: header.transactionKey ?? '',
+    committedAtMs: header.commitTimestamp ?? 0,
+    // The record's own stamps have whole seconds.
+    stampMs: stampMs === null ? null : Math.floor(stampMs / 1000) * 1000,
+    writer: header.changeOrigin ?? '',
+  };
 }
 
 function shapeOf(plan: EventPlan, header: ChangeEventHeader): ChangeShape {
