@@ -8,20 +8,25 @@ import { writtenText } from './write-values.ts';
 /** Reading a result again costs less than writing the records again. */
 const resultRetry = { attemptsMax: 4, delayMs: 500, delayMsMax: 10_000 };
 
+/** Where a record stands, what became of it; nothing of one that is to be sent another way. */
+export type Outcomes = (Outcome | undefined)[];
+
 /**
- * Writes records by jobs of the Bulk API. Answers the outcomes of those that it has done; what is absent is to be sent another
- * way: records that no CSV can say, that a job did not get to, that were locked, or that only REST may save as duplicates.
- * Null when the Bulk API does not know the object.
+ * Writes records by jobs of the Bulk API. What it has not done is to be sent another way: records that no CSV can say, that a job
+ * did not get to, that were locked, or that only REST may save as duplicates. Null when the Bulk API does not know the object.
+ *
+ * @param order  where the records stand, in the order in which they go
  */
 export async function writeByBulk(
   ingest: IngestContext,
   operation: JobOperation,
   records: readonly Outgoing[],
+  order: readonly number[],
   signal: AbortSignal,
-): Promise<Map<Outgoing, Outcome> | null> {
-  const outcomes = new Map<Outgoing, Outcome>();
-  for (const file of jobFiles(ingest, operation, records)) {
-    if (!(await runJob(ingest, operation, file, outcomes, signal))) return null;
+): Promise<Outcomes | null> {
+  const outcomes = records.map((): Outcome | undefined => undefined);
+  for (const file of jobFiles(ingest, operation, records, order)) {
+    if (!(await runJob(ingest, operation, records, file, outcomes, signal))) return null;
   }
   return outcomes;
 }
@@ -31,34 +36,35 @@ export function* jobFiles(
   { plan, to }: Pick<IngestContext, 'plan' | 'to'>,
   operation: JobOperation,
   records: readonly Outgoing[],
+  order: readonly number[],
 ): Generator<JobFile> {
   const columns = operation === 'delete' ? [] : columnsOf(records, plan.columns);
   const keyName = operation === 'upsert' || operation === 'insert' ? plan.key!.name : 'Id';
   const lookups = columns.filter(({ column }) => column.parent !== null);
-  if (lookups.length === 0) return yield* files(records, jobColumns(keyName, columns, new Set()));
-  const alike = new Map<string, { readonly emptied: ReadonlySet<SetColumn>; readonly records: Outgoing[] }>();
-  for (const record of records) {
-    const emptied = emptiedBy(record, lookups);
+  if (lookups.length === 0) return yield* files(records, order, jobColumns(keyName, columns, new Set()));
+  const alike = new Map<string, { readonly emptied: ReadonlySet<SetColumn>; readonly order: number[] }>();
+  for (const index of order) {
+    const emptied = emptiedBy(records[index]!, lookups);
     const name = emptied.map(({ at }) => at).join();
-    const group = alike.get(name) ?? { emptied: new Set(emptied), records: [] };
+    const group = alike.get(name) ?? { emptied: new Set(emptied), order: [] };
     alike.set(name, group);
-    group.records.push(record);
+    group.order.push(index);
   }
-  for (const { emptied, records: group } of alike.values()) {
+  for (const { emptied, order: group } of alike.values()) {
     // Few of a kind are not worth a job of their own.
     if (alike.size > 1 && group.length <= to.bulkAbove) continue;
-    yield* files(group, jobColumns(keyName, columns, emptied));
+    yield* files(records, group, jobColumns(keyName, columns, emptied));
   }
 }
 
 /** Files of no more than a job takes. Records that no CSV can say are in none. */
-function* files(records: readonly Outgoing[], columns: readonly JobColumn[]): Generator<JobFile> {
-  for (let at = 0; at < records.length; ) {
-    if (lineOf(records[at]!, columns) === null) {
+function* files(records: readonly Outgoing[], order: readonly number[], columns: readonly JobColumn[]): Generator<JobFile> {
+  for (let at = 0; at < order.length; ) {
+    if (lineOf(records[order[at]!]!, columns) === null) {
       at++;
       continue;
     }
-    const file = new JobFile(records, at, columns);
+    const file = new JobFile(records, order, at, columns);
     yield file;
     at = file.end;
   }
@@ -67,17 +73,18 @@ function* files(records: readonly Outgoing[], columns: readonly JobColumn[]): Ge
 async function runJob(
   ingest: IngestContext,
   operation: JobOperation,
+  records: readonly Outgoing[],
   file: JobFile,
-  outcomes: Map<Outgoing, Outcome>,
+  outcomes: Outcomes,
   signal: AbortSignal,
 ): Promise<boolean> {
   const id = await uploadJob(ingest, operation, () => file.pieces(), signal);
   if (id === null) return false;
   // The org works meanwhile.
-  const { inJob: records, header } = file;
-  const keys = records.map(({ key }) => writtenText(key)!);
+  const { inJob, header } = file;
+  const keys = inJob.map((index) => writtenText(records[index]!.key)!);
   const results = new JobResults(`Bulk job ${id}`, keys);
-  const job = await awaitJob(ingest, id, signal, records.length);
+  const job = await awaitJob(ingest, id, signal, inJob.length);
   refuseWrongHeader(ingest, job);
   const { context } = ingest;
   if (job.state !== 'JobComplete') {
@@ -87,13 +94,12 @@ async function runJob(
   const policy = { clock: context.clock, random: context.random, policy: resultRetry, signal };
   await retrying(() => readJob(ingest, operation, header, job, results, signal), policy);
   await ingest.memory?.set(null);
-  const processed = job.numberRecordsProcessed ?? 0;
-  for (const [index, record] of records.entries()) {
-    const told = results.of(index);
+  const untold =
+    operation === 'update' || operation === 'delete' ? doneWhenAll(job.numberRecordsProcessed === inJob.length) : undefined;
+  for (const [line, index] of inJob.entries()) {
     // An update that is not among the failed has been done, when the job has got to all.
-    const outcome =
-      told ?? (operation === 'update' || operation === 'delete' ? doneWhenAll(processed === records.length) : undefined);
-    if (outcome !== undefined && !isForRest(outcome, ingest)) outcomes.set(record, outcome);
+    const outcome = results.of(line) ?? untold;
+    if (outcome !== undefined && !isForRest(outcome, ingest)) outcomes[index] = outcome;
   }
   return true;
 }

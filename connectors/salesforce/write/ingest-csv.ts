@@ -17,14 +17,21 @@ const unspeakable = /[\u0001-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 
 /** What most values have none of. Whatever of it a text has, it is looked at more closely. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const remarkable = /[",#\u0001-\u001f\ufffe\uffff]|^\s|\s$/;
+const remarkable = /[",#\u0001-\u001f\ufffe\uffff]/;
+
+/** Whether a text goes out as it stands: surely no blank at either end, and nothing remarkable between. */
+function isPlain(text: string): boolean {
+  const first = text.charCodeAt(0);
+  const last = text.charCodeAt(text.length - 1);
+  return first > 0x20 && first < 0x7f && last > 0x20 && last < 0x7f && !remarkable.test(text);
+}
 
 /** A written value as a cell; null when no cell can hold it. */
 export function cellOf(value: unknown): string | null {
   if (value === undefined) return '';
   const text = writtenText(value);
   if (text === null) return nullCell;
-  if (text.length <= fieldCharactersMax && !remarkable.test(text)) return text;
+  if (text.length <= fieldCharactersMax && isPlain(text)) return text;
   const isNull = text.includes('#') && text.trim().toUpperCase() === nullCell;
   if (text.length > fieldCharactersMax || isNull || unspeakable.test(text)) return null;
   if (text.includes('"')) return `"${text.replaceAll('"', '""')}"`;
@@ -88,30 +95,35 @@ const pieceCharacters = 128 * 1024;
 export class JobFile {
   readonly header: readonly string[];
   readonly #records: readonly Outgoing[];
+  readonly #order: readonly number[];
   readonly #from: number;
   readonly #columns: readonly JobColumn[];
-  #made: { readonly inJob: readonly Outgoing[]; readonly end: number } | undefined;
+  #made: { readonly inJob: readonly number[]; readonly end: number } | undefined;
 
-  /** @param from  The first record that goes by it. */
-  constructor(records: readonly Outgoing[], from: number, columns: readonly JobColumn[]) {
+  /**
+   * @param order  where the records stand that may go by it
+   * @param from   the first of `order` that does
+   */
+  constructor(records: readonly Outgoing[], order: readonly number[], from: number, columns: readonly JobColumn[]) {
     this.header = columns.map(({ name }) => name);
     this.#records = records;
+    this.#order = order;
     this.#from = from;
     this.#columns = columns;
   }
 
   /** From the beginning, each time. */
   *pieces(): Generator<Uint8Array> {
-    const inJob: Outgoing[] = [];
+    const inJob: number[] = [];
     let text = `${this.header.join(',')}\n`;
     let characters = 0;
     let at = this.#from;
-    for (; at < this.#records.length; at++) {
-      const record = this.#records[at]!;
-      const line = lineOf(record, this.#columns);
+    for (; at < this.#order.length; at++) {
+      const index = this.#order[at]!;
+      const line = lineOf(this.#records[index]!, this.#columns);
       if (line === null) continue;
       if (inJob.length > 0 && characters + line.length > charactersInJob) break;
-      inJob.push(record);
+      inJob.push(index);
       characters += line.length;
       text += line;
       if (text.length < pieceCharacters) continue;
@@ -122,12 +134,12 @@ export class JobFile {
     this.#made = { inJob, end: at };
   }
 
-  /** The records that go by it, in the order of its lines. */
-  get inJob(): readonly Outgoing[] {
+  /** Where the records stand that go by it, in the order of its lines. */
+  get inJob(): readonly number[] {
     return this.#whole().inJob;
   }
 
-  /** Where among the records the next file begins. */
+  /** Where in the order the next file begins. */
   get end(): number {
     return this.#whole().end;
   }

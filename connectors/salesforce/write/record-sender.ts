@@ -57,17 +57,16 @@ export class RecordSender implements OrgWrites {
   async send(operation: JobOperation, records: readonly Outgoing[], signal: AbortSignal): Promise<readonly Outcome[]> {
     const { plan, to, momentary = false } = this.#ingest;
     const bulk = this.#bulkKnowsObject && isForBulk(this.#ingest, operation, records.length);
-    const done = bulk ? await writeByBulk(this.#ingest, operation, byParent(plan, records), signal) : null;
+    const done = bulk ? await writeByBulk(this.#ingest, operation, records, byParent(plan, records), signal) : null;
     if (bulk && done === null) this.#bulkKnowsObject = false;
-    const outcomes = records.map((record) => done?.get(record));
-    const left = records.filter((_, i) => outcomes[i] === undefined);
-    if (left.length === 0) return outcomes as Outcome[];
+    const left = done === null ? records : records.filter((_, i) => done[i] === undefined);
+    if (done !== null && left.length === 0) return done as Outcome[];
     const sent = await sendPatiently(left, {
       context: this.#context,
       callMax: to.recordsPerCall,
       signal,
       momentary,
-      ...(operation === 'insert' ? { once: { begun: done !== null && done.size > 0 } } : {}),
+      ...(operation === 'insert' ? { once: { begun: done !== null && left.length < records.length } } : {}),
       lockOf: (record) => parentsOf(plan, record),
       call: (chunk, abort) =>
         operation === 'delete'
@@ -78,8 +77,9 @@ export class RecordSender implements OrgWrites {
             )
           : writeCollection(this.#ingest, operation, chunk, abort),
     });
+    if (done === null) return sent;
     let late = 0;
-    return outcomes.map((outcome) => outcome ?? sent[late++]!);
+    return done.map((outcome) => outcome ?? sent[late++]!);
   }
 }
 
@@ -93,7 +93,7 @@ export function callsToSend(
   let bulkJobs = 0;
   let inJobs = 0;
   if (isForBulk(ingest, operation, records.length)) {
-    for (const { inJob } of jobFiles(ingest, operation, byParent(plan, records))) {
+    for (const { inJob } of jobFiles(ingest, operation, records, byParent(plan, records))) {
       bulkJobs++;
       inJobs += inJob.length;
     }
@@ -113,11 +113,12 @@ function isForBulk({ plan, to }: Pick<IngestContext, 'plan' | 'to'>, operation: 
   return operation !== 'insert' || plan.key !== null;
 }
 
-/** Pieces of a job are worked on at once: records of one parent had better be in the same piece. */
-function byParent(plan: WritePlan, records: readonly Outgoing[]): readonly Outgoing[] {
-  if (!plan.columns.some(isLookup)) return records;
-  const parents = new Map(records.map((record) => [record, parentsOf(plan, record)]));
-  return records.toSorted((a, b) => compareTexts(parents.get(a)!, parents.get(b)!));
+/** Where the records stand. Pieces of a job are worked on at once: records of one parent had better be in the same piece. */
+function byParent(plan: WritePlan, records: readonly Outgoing[]): readonly number[] {
+  const order = [...records.keys()];
+  if (!plan.columns.some(isLookup)) return order;
+  const parents = records.map((record) => parentsOf(plan, record));
+  return order.sort((a, b) => compareTexts(parents[a]!, parents[b]!));
 }
 
 /** Records with the same parents lock each other. */
