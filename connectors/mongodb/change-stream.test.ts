@@ -10,8 +10,8 @@ const insert = (key: string) => ({ operationType: 'insert', ns: { db: 'app', col
 
 class Oplog {
   readonly entries: object[] = [];
-  /** What the next looks throw. */
-  readonly faults: Error[] = [];
+  /** What the next looks throw; null: nothing. */
+  readonly faults: (Error | null)[] = [];
   /** What each cursor was opened with. */
   readonly opened: (number | null)[] = [];
   now = 0;
@@ -24,7 +24,7 @@ class Oplog {
       return {
         tryNext: async () => {
           const fault = this.faults.shift();
-          if (fault !== undefined) throw fault;
+          if (fault != null) throw fault;
           if (at === this.entries.length) return null;
           at++;
           return { _id: { at }, ...this.entries[at - 1] };
@@ -117,6 +117,47 @@ test('a cursor that breaks is opened anew behind the last event, and says so', a
   expect(oplog.opened).toEqual([0, 1, 1]);
   expect(all.map(({ reset }) => reset)).toEqual([false, true]);
   expect(stream.state()).toMatchObject({ connected: true, reconnects: 2, reason: null });
+});
+
+test('what a cursor had read when it broke comes again, and what was granted for it still counts (P5)', async () => {
+  const oplog = new Oplog();
+  const stream = oplog.open({ position: encodeToken({ at: 0 }) });
+  stream.grant(2);
+  oplog.entries.push(insert('a'), insert('b'));
+  oplog.faults.push(null, new MongoNetworkError('closed'));
+  const all = await take(stream, (so) => so.flatMap(keysOf).length === 2);
+  expect(all.flatMap(keysOf)).toEqual(['a', 'b']);
+});
+
+test('where a delivery ends for want of credit, or because it is full, more may be there; that there is none is said at once (P6)', async () => {
+  const oplog = new Oplog();
+  const stream = oplog.open({ position: encodeToken({ at: 0 }) });
+  oplog.entries.push(...Array.from({ length: 103 }, (_, i) => insert(`k${i}`)));
+  stream.grant(2);
+  const all = await take(
+    stream,
+    (so) => so.at(-1)!.caughtUp,
+    () => void setImmediate(() => stream.grant(150)),
+  );
+  expect(all.map(({ events, caughtUp }) => [events.length, caughtUp])).toEqual([
+    [2, false],
+    [100, false],
+    [1, true],
+  ]);
+  oplog.entries.push(...Array.from({ length: 100 }, (_, i) => insert(`m${i}`)));
+  const full = oplog.open({ position: all.at(-1)!.position });
+  full.grant(1000);
+  const atMs: number[] = [];
+  const told = await take(
+    full,
+    (so) => so.at(-1)!.caughtUp,
+    () => void atMs.push(oplog.now),
+  );
+  expect(told.map(({ events, caughtUp }) => [events.length, caughtUp])).toEqual([
+    [100, false],
+    [0, true],
+  ]);
+  expect(atMs[1]! - atMs[0]!).toBeLessThan(10_000);
 });
 
 test('a history that is lost is a hole for the engine to heal, and is not waited for', async () => {

@@ -84,19 +84,23 @@ export class MongodbStream implements EventStream {
     try {
       let reset = isAgain;
       let toldAtMs = Number.NEGATIVE_INFINITY;
+      let toldCaughtUp = false;
       while (!signal.aborted) {
         await this.#room(signal);
-        const { events, ended } = await this.#look(stream, signal);
+        const { events, caughtUp, ended } = await this.#look(stream, signal);
         const token = stream.resumeToken;
         if (token !== undefined && token !== null) this.#position = encodeToken(token);
         const nowMs = this.#context.clock.now();
         this.#told({ connected: true, reason: null, nextTryAtMs: null, lastHeardAtMs: nowMs });
         // A server that has told no position yet has nothing from which one could go on.
-        if (this.#position !== null && (events.length > 0 || nowMs - toldAtMs >= QUIET_MS)) {
+        const isNews = events.length > 0 || (caughtUp && !toldCaughtUp);
+        if (this.#position !== null && (isNews || nowMs - toldAtMs >= QUIET_MS)) {
           const position = events.at(-1)?.position ?? this.#position;
-          yield { events, position, caughtUp: events.length < EVENTS_A_DELIVERY, reset };
+          this.#granted -= events.length;
+          yield { events, position, caughtUp, reset };
           reset = false;
           toldAtMs = nowMs;
+          toldCaughtUp = caughtUp;
         }
         if (!ended) continue;
         // What resumes after the end of a database would end at once, again and again.
@@ -109,18 +113,16 @@ export class MongodbStream implements EventStream {
     }
   }
 
-  async #look(stream: ChangeStream, signal: AbortSignal): Promise<{ events: StreamEvent[]; ended: boolean }> {
+  async #look(stream: ChangeStream, signal: AbortSignal): Promise<{ events: StreamEvent[]; caughtUp: boolean; ended: boolean }> {
     const events: StreamEvent[] = [];
     const most = Math.min(EVENTS_A_DELIVERY, this.#granted);
     while (events.length < most && !signal.aborted) {
       const change = (await stream.tryNext()) as ChangeStreamDocument | null;
-      if (change === null) break;
-      const told = this.#eventsOf(change);
-      events.push(...told);
-      this.#granted -= told.length;
-      if (endsStream(change)) return { events, ended: true };
+      if (change === null) return { events, caughtUp: true, ended: false };
+      events.push(...this.#eventsOf(change));
+      if (endsStream(change)) return { events, caughtUp: true, ended: true };
     }
-    return { events, ended: false };
+    return { events, caughtUp: false, ended: false };
   }
 
   /** What is said of the database is about each of its collections. */
