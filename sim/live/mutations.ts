@@ -224,8 +224,8 @@ export const mutations: readonly Mutation[] = [
     promise: 'P3',
     edits: [
       inFile('connectors/salesforce/stream/recent-events.ts')(
-        'if (seen.id === id && seen.key === key) return false;',
-        'if (seen.id === id && seen.key === key) return true;',
+        'this.#keys[place] === key) return false;',
+        'this.#keys[place] === key) return true;',
       ),
     ],
   },
