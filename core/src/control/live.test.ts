@@ -644,3 +644,31 @@ test('another system behind the connection is refused until every sync of the st
   expect(world.status).toMatchObject({ connected: true, reason: null });
   expect(world.copied('people')).toEqual({ 1: 'El' });
 });
+
+test('P8: while nothing can be written, a backlog is not delivered again and again: a source may count deliveries by the day', async () => {
+  for (const inOne of [false, true]) {
+    await using world = await StreamWorld.open();
+    await world.start();
+    await world.clock.advance(minute);
+    const backlog = Array.from({ length: 3000 }, (_, i): Write => ['people', String(i), { name: 'Kent' }]);
+    let isDown = true;
+    world.faults = (point) => {
+      if (isDown && point === 'commit') throw new TransientError('down');
+    };
+    if (inOne) await world.write(...backlog);
+    else await world.publish(...backlog.flatMap((write) => world.writeUntold(write)));
+    let delivered = 0;
+    let opened = world.opened;
+    for (let i = 0; i < 60; i++) {
+      await world.clock.advance(minute);
+      delivered += (world.opened - opened) * world.delivered;
+      opened = world.opened;
+    }
+    // What is one transaction can only come whole.
+    if (!inOne) expect(delivered).toBeLessThan(60 * 4 * 100);
+    isDown = false;
+    await world.clock.advance(5 * minute);
+    expect(world.copied('people')).toEqual(world.truth('people'));
+    expect(world.status).toMatchObject({ state: 'live' });
+  }
+});

@@ -132,7 +132,7 @@ test('what is followed by another transaction, and an event that is one of its o
   const inbox = new Inbox(() => {}, new ManualClock());
   inbox.push(delivery([event(1, 't'), event(2, 'u')], 2, true));
   expect(inbox.take()).toMatchObject({ events: { length: 1 }, position: '1' });
-  const topic = new Inbox(() => {}, new ManualClock(), 0);
+  const topic = new Inbox(() => {}, new ManualClock(), { settleMs: 0 });
   topic.push(delivery([event(1, 't')], 1, true));
   expect(topic.take()).toMatchObject({ events: { length: 1 }, position: '1' });
 });

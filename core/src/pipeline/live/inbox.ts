@@ -5,6 +5,12 @@ import type { Delivery, StreamEvent } from '../../model/stream.ts';
 export const EVENTS_MAX = 4000;
 
 /**
+ * So many come at first where the last attempt kept nothing: each that fails has all of them delivered again, and a source may count
+ * them by the day.
+ */
+const ON_TRIAL = 100;
+
+/**
  * A source says that it has nothing more at this moment, and not that a transaction is over: parts of one may come in messages of
  * their own, one right after the other. So long a silence ends it; when events of another one follow, nothing waits. Longer would
  * gather no more of what is sent in one go, and every change that comes alone waits for it.
@@ -47,18 +53,39 @@ export class Inbox {
   #wake: (() => void) | null = null;
   /** Something happened while nobody waited. */
   #woken = false;
+  /** Credit that is kept back until something has been kept. */
+  #withheld: number;
   /** Transactions of which a part came after they had been taken for whole. */
   splits = 0;
 
   /**
    * @param grant  lets the source send so many events more
-   * @param settleMs  0 where every event is a transaction of its own
+   * @param settleMs   0 where every event is a transaction of its own
+   * @param isOnTrial  the last attempt kept nothing: only few events come until `proven`
    */
-  constructor(grant: (events: number) => void, clock: Pick<Clock, 'now' | 'sleep'>, settleMs = SETTLE_MS) {
+  constructor(
+    grant: (events: number) => void,
+    clock: Pick<Clock, 'now' | 'sleep'>,
+    { settleMs = SETTLE_MS, isOnTrial = false }: { settleMs?: number; isOnTrial?: boolean } = {},
+  ) {
     this.#grant = grant;
     this.#clock = clock;
     this.#settleMs = settleMs;
-    grant(EVENTS_MAX);
+    this.#withheld = isOnTrial ? EVENTS_MAX - ON_TRIAL : 0;
+    grant(EVENTS_MAX - this.#withheld);
+  }
+
+  /** Something has been kept: all the rest may come. */
+  proven(): void {
+    if (this.#withheld > 0) this.#grant(this.#withheld);
+    this.#withheld = 0;
+  }
+
+  /** What was taken needed no write, which proves nothing: as many more may come on trial. */
+  goOn(): void {
+    const events = Math.min(this.#withheld, ON_TRIAL);
+    this.#withheld -= events;
+    if (events > 0) this.#grant(events);
   }
 
   push(delivery: Delivery): void {
@@ -74,6 +101,8 @@ export class Inbox {
     this.#hasLooked = false;
     // Where every event is a transaction, none has to wait to hear whether more of it is there.
     if (this.#coming !== null && (this.#isCaughtUp || this.#settleMs === 0)) this.#settle();
+    // One transaction that is larger than a trial cannot be kept before it is there.
+    if (this.#whole === 0 && this.#events.length >= ON_TRIAL) this.proven();
     this.wake();
   }
 
@@ -97,7 +126,8 @@ export class Inbox {
     const nothingBehind = this.#events.length === 0 && this.#coming === null;
     const position = nothingBehind || events.length === 0 ? this.#position! : events.at(-1)!.position;
     // Credit follows the room that is made and not the commits, so that no transaction waits for itself.
-    if (events.length > 0) this.#grant(events.length);
+    if (this.#withheld > 0) this.#withheld += events.length;
+    else if (events.length > 0) this.#grant(events.length);
     return { events, position, whole };
   }
 

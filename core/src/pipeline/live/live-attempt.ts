@@ -35,6 +35,8 @@ export interface LiveParts {
   readonly status: LiveProgress;
   readonly rereads: Rereads;
   readonly otherRuns: OtherRuns;
+  /** The last attempt failed and kept nothing. */
+  readonly isOnTrial: boolean;
   /** Told of every batch before it is written: the journal. */
   readonly onEvents?: ((events: readonly StreamEvent[]) => Promise<void>) | undefined;
   /** Stretches of the journal that are being written. */
@@ -72,7 +74,7 @@ export class LiveAttempt implements Listening {
 
   constructor(parts: LiveParts, kept: LiveEnvelope | null) {
     this.#parts = parts;
-    this.#inbox = new Inbox((events) => parts.stream.grant(events), parts.clock);
+    this.#inbox = new Inbox((events) => parts.stream.grant(events), parts.clock, { isOnTrial: parts.isOnTrial });
     this.#origin = parts.stream.origin;
     this.#position = kept?.position ?? null;
     this.#toldAtMs = kept?.keptAtMs ?? parts.clock.now();
@@ -261,7 +263,10 @@ export class LiveAttempt implements Listening {
   async #commit(): Promise<void> {
     const { unit, epoch, clock, status } = this.#parts;
     // Events that touched nothing of ours move the position, which can wait; a hole that they tell of cannot.
-    if (this.#transaction === null && !this.#unkept) return;
+    if (this.#transaction === null && !this.#unkept) {
+      this.#inbox.goOn();
+      return;
+    }
     const transaction = this.#transaction ?? (await this.#parts.writer.begin(new AbortController().signal));
     this.#transaction = transaction;
     const encoded = this.#encoded();
@@ -272,6 +277,7 @@ export class LiveAttempt implements Listening {
     await committing;
     this.#transaction = null;
     this.#release();
+    this.#inbox.proven();
     this.#keptAtMs = clock.now();
     status.keptPosition();
     status.transactions++;

@@ -106,7 +106,7 @@ async function followUntilStopped(options: LiveOptions, life: Life): Promise<voi
     const eventsBefore = status.transactions;
     let error: unknown;
     try {
-      await follow(options, life);
+      await follow(options, life, failures > 0);
       failures = 0;
       continue;
     } catch (caught) {
@@ -144,7 +144,11 @@ async function followUntilStopped(options: LiveOptions, life: Life): Promise<voi
 }
 
 /** One connection's life. Returns when it is stopped, or when it is time to discover anew. */
-async function follow(options: LiveOptions, { rereads, aside, owners, otherRuns, datasets }: Life): Promise<void> {
+async function follow(
+  options: LiveOptions,
+  { rereads, aside, owners, otherRuns, datasets }: Life,
+  isOnTrial: boolean,
+): Promise<void> {
   const { unit, owner, stop, signal, clock, status, log } = options;
   const ended = new AbortController();
   const within = AbortSignal.any([signal, ended.signal]);
@@ -186,7 +190,7 @@ async function follow(options: LiveOptions, { rereads, aside, owners, otherRuns,
     const attempt = new LiveAttempt(
       {
         ...{ unit, syncs, datasets, stream, writer, checkpoints, epoch, owner, clock, log, status, rereads, otherRuns },
-        ...{ onEvents, journals, aliveMs: options.aliveMs },
+        ...{ onEvents, journals, isOnTrial, aliveMs: options.aliveMs },
       },
       kept,
     );

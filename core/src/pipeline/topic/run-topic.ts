@@ -66,7 +66,7 @@ export async function runTopic(options: TopicOptions): Promise<void> {
   while (!either.aborted) {
     const before = status.transactions;
     try {
-      await follow(options);
+      await follow(options, failures > 0);
       failures = 0;
     } catch (error) {
       if (either.aborted) break;
@@ -96,7 +96,7 @@ function waitAfter(error: unknown, failures: number, random: Random): number {
 }
 
 /** One connection's life. Returns when it is stopped or paused, or when it is time to discover anew. */
-async function follow(options: TopicOptions): Promise<void> {
+async function follow(options: TopicOptions, isOnTrial: boolean): Promise<void> {
   const { unit, stop, signal, clock, status } = options;
   const ended = new AbortController();
   const within = AbortSignal.any([signal, ended.signal]);
@@ -122,7 +122,7 @@ async function follow(options: TopicOptions): Promise<void> {
     // What is lost of a topic is a hole in the journal as well; each event stands for itself.
     await journal?.begin(undefined, false);
     const onEvents = journal === undefined ? undefined : (events: readonly StreamEvent[]) => journal.keep(stream, events, within);
-    const parts = { unit, sync, stream, writer, inTransactions, checkpoints, epoch, clock, status, onEvents };
+    const parts = { unit, sync, stream, writer, inTransactions, checkpoints, epoch, clock, status, isOnTrial, onEvents };
     const attempt = new TopicAttempt(parts, kept);
     // From here on the attempt ends it.
     unheard.move();

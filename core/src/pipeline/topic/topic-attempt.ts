@@ -19,6 +19,8 @@ export interface TopicParts {
   readonly sync: TopicSync;
   readonly stream: EventStream;
   readonly writer: StreamWriter;
+  /** The last attempt failed and kept nothing. */
+  readonly isOnTrial: boolean;
   /** Its writes count when they are committed; otherwise each when it is acknowledged, before the position is kept. */
   readonly inTransactions: boolean;
   readonly checkpoints: Checkpoints;
@@ -53,7 +55,7 @@ export class TopicAttempt {
     this.#parts = parts;
     this.#kept = kept;
     this.#position = kept?.position ?? null;
-    this.#inbox = new Inbox((events) => parts.stream.grant(events), parts.clock, 0);
+    this.#inbox = new Inbox((events) => parts.stream.grant(events), parts.clock, { settleMs: 0, isOnTrial: parts.isOnTrial });
     parts.status.following(parts.stream, () => this.#inbox.size, this.#position === null ? null : (kept?.heardAtMs ?? null));
     if (kept !== null && kept.origin !== parts.stream.origin) {
       throw new RequestRefusedError(
@@ -147,6 +149,7 @@ export class TopicAttempt {
     if (prepared.changes.length === 0) {
       this.#position = position;
       this.#behind = true;
+      this.#inbox.goOn();
       return;
     }
     const transaction = await writer.begin(signal);
@@ -162,6 +165,7 @@ export class TopicAttempt {
     }
     if (inTransactions) await sync.note(prepared);
     this.#keep(position);
+    this.#inbox.proven();
     status.transactions++;
   }
 
