@@ -35,11 +35,14 @@ export interface Found {
 /**
  * Who belongs to whom: by the link that is kept, else by the key that one side keeps of the other, else, on a first meeting, by the
  * fields that the user named for it. A record without a partner stands alone; what becomes of it is decided later.
+ *
+ * @param decided  left keys of pairs about which somebody has decided
  */
 export async function findPartners(
   pairing: OpenedPairing,
   touched: Readonly<Record<SideName, readonly string[]>>,
   signal: AbortSignal,
+  decided: ReadonlySet<string> = new Set(),
 ): Promise<Found> {
   const links = await linksOf(pairing, touched);
   const linked = { left: new Set(links.map(({ leftKey }) => leftKey)), right: new Set(links.map(({ rightKey }) => rightKey)) };
@@ -93,7 +96,7 @@ export async function findPartners(
   // The left side has no locks: the shorter the time from its reading to the writing, the fewer edits fall in between.
   const again = found.flatMap(({ left, rightKey }) => (left === null || rightKey === null ? [] : [left.key]));
   const latest = await read(pairing, 'left', [...linked.left, ...again], signal);
-  const anew = await madeAnew(pairing, links, touched, signal);
+  const anew = await madeAnew(pairing, links, { touched, decided }, signal);
   const known = links.flatMap((link): Partners[] => {
     const left = latest.get(link.leftKey) ?? null;
     const own = anew.get(link);
@@ -124,22 +127,25 @@ export async function withLeftAnew(
 }
 
 /**
- * Records that were gone on both sides and are back on one get a partner anew. Who was made for them is found by naming them, should we
- * have died before we knew: to make it once more would be refused, or overwrite what has been changed in it since.
+ * Records that were gone on both sides and are back on one get a partner anew, as those do for which it was decided. Who was made for
+ * them is found by naming them, should we have died before we knew: to make it once more would be refused, or overwrite what has been
+ * changed in it since.
  */
 async function madeAnew(
   pairing: OpenedPairing,
   links: readonly Link[],
-  touched: Readonly<Record<SideName, readonly string[]>>,
+  { touched, decided }: { touched: Readonly<Record<SideName, readonly string[]>>; decided: ReadonlySet<string> },
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Link, Pick<Partners, 'leftKey' | 'rightKey' | 'left'>>> {
   const anew = new Map<Link, Pick<Partners, 'leftKey' | 'rightKey' | 'left'>>();
-  const buried = links.filter(({ gone }) => gone === 'both');
+  const isDecided = ({ gone, leftKey }: Link) => gone !== null && decided.has(leftKey);
+  const buried = links.filter((link) => link.gone === 'both' || isDecided(link));
   for (const side of buried.length === 0 ? [] : (['left', 'right'] as const)) {
     const other = otherSide(side);
     const naming = pairing[other].link;
     const own = new Map(buried.map((link) => [side === 'left' ? link.leftKey : link.rightKey, link]));
-    const back = touched[side].filter((key) => own.has(key));
+    const asked = new Set(touched[side]);
+    const back = [...own].flatMap(([key, link]) => (asked.has(key) || isDecided(link) ? [key] : []));
     if (naming === null || back.length === 0) continue;
     const partners = await pairing[other].find(
       back.map((key) => Object.assign(newRow(), { [naming]: key })),

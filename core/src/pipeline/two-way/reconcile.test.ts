@@ -238,6 +238,32 @@ test('whether a record exists is not asked for ever when we died before we knew 
   expect(await open()).toEqual([]);
 });
 
+test.each(['left', 'right'] as const)(
+  'what was decided on the %s and done by a process that died before it knew is not done again (P7)',
+  async (there) => {
+    const sides = { left, right };
+    const gone = there === 'left' ? 'right' : 'left';
+    left.create({ f: 'a', g: 'b' });
+    await sync();
+    const [kept, lost] = there === 'left' ? ['L1', 'R1'] : ['R1', 'L1'];
+    sides[there].edit(kept, 'f', 'mine');
+    sides[gone].delete(lost);
+    await sync();
+    const [conflict] = await open();
+    nowMs++;
+    const made = sides[gone].create({ f: 'mine', g: 'b', partner: kept });
+    nowMs++;
+    sides[gone].edit(made, 'f', 'somebody');
+    const decisions = [{ conflict: conflict!, policy: { kind: 'wins', side: there } as const }];
+    const { signal } = new AbortController();
+    await reconcile(pairing, { left: ['L1'], right: [] }, { signal, tally: new PairingTally(), decisions });
+    expect(sides[gone].rows.get(made)!.row).toMatchObject({ f: 'somebody', partner: kept });
+    expect(sides[there].rows.get(kept)!.row).toMatchObject({ f: 'somebody', partner: made });
+    expect(await open()).toEqual([]);
+    expect(await store.failures({})).toEqual([]);
+  },
+);
+
 // Nothing else tells that a row is the same one: its key is another, and the former one is deleted for all that is told.
 describe('a record whose key was changed stays with its partner, whom it names (P7)', () => {
   const { signal } = new AbortController();

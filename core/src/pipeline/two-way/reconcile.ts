@@ -60,7 +60,8 @@ async function reconcileOnce(
   options: ReconcileOptions,
 ): Promise<{ left: string[]; right: string[] }> {
   const { signal, tally, bereft } = options;
-  const { partners, unpaired } = await findPartners(pairing, touched, signal);
+  const decidedKeys = new Set(options.decisions?.map(({ conflict }) => conflict.leftKey));
+  const { partners, unpaired } = await findPartners(pairing, touched, signal, decidedKeys);
   let readAtMs = pairing.clock.now();
   const isStale = () => pairing.clock.now() - readAtMs > FRESH_MS;
   tally.read += partners.length + unpaired.length;
