@@ -17,7 +17,7 @@ interface Ring {
 /**
  * What was delivered lately, so that a repetition on the same stream goes no further: it would undo what came between. A ring of the
  * last events, in which those of one hash are chained from the newest back. Nothing is ever taken out, or made for an event: a map of
- * as many costs as much as half of what reading the event does.
+ * as many was a fifth of what reading an event costs.
  */
 export class RecentEvents {
   #size = REMEMBERED_AT_FIRST;
