@@ -186,7 +186,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'no more events are asked for until whole transactions are written',
     promise: 'P6',
-    edits: [inbox('    grant(EVENTS_MAX);', '    grant(100);')],
+    edits: [inbox('    grant(EVENTS_MAX - this.#withheld);', '    grant(100);')],
   },
   {
     name: 'a message that uses up what was asked for is taken for the last',
@@ -224,8 +224,8 @@ export const mutations: readonly Mutation[] = [
     promise: 'P3',
     edits: [
       inFile('connectors/salesforce/stream/recent-events.ts')(
-        'this.#keys[place] === key) return false;',
-        'this.#keys[place] === key) return true;',
+        'keys[place] === key) return false;',
+        'keys[place] === key) return true;',
       ),
     ],
   },
