@@ -68,8 +68,10 @@ export interface RecordError {
 /** What went wrong, as the API would put it. Anything that is not a `SalesforceError` is a bug here, and is told as one. */
 export function asSalesforceError(error: unknown): SalesforceError {
   if (error instanceof SalesforceError) return error;
-  process.stderr.write(
-    `emulator: unexpected error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-  );
+  // Whoever leaves in the middle of an upload is no bug, and hears no answer.
+  if ((error as { code?: unknown } | null)?.code !== 'ECONNRESET') {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`emulator: unexpected error: ${text}\n`);
+  }
   return new SalesforceError(unexpectedError.errorCode, unexpectedError.message, { httpStatus: 500 });
 }
