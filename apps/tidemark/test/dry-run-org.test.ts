@@ -132,8 +132,11 @@ class World implements AsyncDisposable {
       const url = new URL(String(input));
       const method = init?.method ?? 'GET';
       const reads = method === 'GET' || /\/composite$|\/composite\/sobjects\/Account$|oauth/.test(url.pathname);
-      if (!reads) this.sent.push({ method, path: url.pathname + url.search, body: String(init?.body ?? '') });
-      return this.emulator.fetch(input, init);
+      if (reads) return this.emulator.fetch(input, init);
+      // A job's file comes in pieces.
+      const body = await new Response(init?.body ?? null).text();
+      this.sent.push({ method, path: url.pathname + url.search, body });
+      return this.emulator.fetch(input, { ...init, body: body === '' ? null : body });
     };
     return new Engine({ config, store: this.store, clock, random: Math.random, log: quiet, fetch: noting });
   }

@@ -41,10 +41,10 @@ afterAll(async () => {
 
 /** A program as a user's shell runs it, of whom nothing is known but the way to Node. */
 async function call(program: string, argv: readonly string[], { cwd = folder, env = {} } = {}): Promise<string> {
-  const { npm_config_cache, npm_config_registry, HOME } = process.env;
+  const { npm_config_cache, npm_config_registry, NODE_EXTRA_CA_CERTS, HOME } = process.env;
   const PATH = [dirname(process.execPath), process.env.PATH].join(delimiter);
   try {
-    const kept = { PATH, HOME, npm_config_cache, npm_config_registry };
+    const kept = { PATH, HOME, npm_config_cache, npm_config_registry, NODE_EXTRA_CA_CERTS };
     return (await run(program, argv, { cwd, env: { ...kept, ...env }, maxBuffer: 1 << 26 })).stdout;
   } catch (error) {
     const { stdout, stderr, message } = error as ExecFileException;
