@@ -89,3 +89,16 @@ test('P3: a process makes no deltas beside the one that follows the stream inste
   await world.clock.advance(10 * minute);
   expect(world.runs).toEqual(Array(10).fill('people delta succeeded'));
 });
+
+test('P6, P8: what was run by a process that followed before is accounted for, and a process that begins reads nothing again', async () => {
+  await using world = await StreamWorld.open();
+  for (let lives = 0; lives < 4; lives++) {
+    await world.start();
+    await world.write(['people', String(lives), { name: 'Kent' }]);
+    await world.clock.advance(minute);
+    if (lives % 2 === 0) await world.stop();
+    else world.kill();
+    if (lives === 0) world.runs.length = 0;
+  }
+  expect(world.runs).toEqual([]);
+});

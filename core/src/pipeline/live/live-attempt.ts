@@ -325,7 +325,7 @@ export class LiveAttempt implements Listening {
 
   /** What comes up while it is being kept is not in it, and kept next. */
   #encoded(): string {
-    const { syncs, owner, rereads, datasets, clock } = this.#parts;
+    const { syncs, owner, rereads, otherRuns, datasets, clock } = this.#parts;
     this.#behind = false;
     this.#unkept = false;
     return encodeLive({
@@ -335,6 +335,7 @@ export class LiveAttempt implements Listening {
       keptAtMs: this.#toldAtMs,
       fingerprints: Object.fromEntries(syncs.map((sync) => [sync.name, sync.opened.config.fingerprint])),
       rereads: rereads.kept,
+      otherRuns: otherRuns.accounted,
       datasets: Object.fromEntries(datasets),
       aliveAtMs: this.#isLeaving ? null : clock.now(),
       ...(this.#parts.journals === undefined ? {} : { journals: this.#parts.journals }),

@@ -32,6 +32,8 @@ export interface LiveEnvelope extends Alive {
   readonly rereads: Readonly<Record<string, Reread>>;
   /** The dataset of each sync, of those that stand aside as well: what befalls all of its records is noted for when they are back. */
   readonly datasets?: Readonly<Record<string, string>>;
+  /** By sync, the signature of its last run, where that was another process's and is accounted for. */
+  readonly otherRuns?: Readonly<Record<string, string>>;
   /** By dataset, the stretch of the journal that holds every event up to the position. Another one in the journal means a hole. */
   readonly journals?: Readonly<Record<string, string>>;
 }

@@ -1,4 +1,14 @@
 import { decodeEnvelope } from '../envelope.ts';
+import type { LiveEnvelope } from './live-envelope.ts';
+
+interface Looked {
+  /** What is kept of the sync, as far as it is accounted for. */
+  known: string | null;
+  /** By whom that was written. */
+  signature: string | null;
+  /** What was kept at the last look. */
+  seen: string | null;
+}
 
 /**
  * Notices runs that other processes make of syncs beside their stream: one by hand, or one of a process that was frozen while it followed
@@ -7,8 +17,7 @@ import { decodeEnvelope } from '../envelope.ts';
  */
 export class OtherRuns {
   readonly #process: string;
-  /** What is kept of each sync, as far as it is accounted for, and as it was seen last. */
-  readonly #syncs = new Map<string, { known: string | null; seen: string | null }>();
+  readonly #syncs = new Map<string, Looked>();
 
   /** @param process  this one */
   constructor(process: string) {
@@ -17,15 +26,16 @@ export class OtherRuns {
 
   /**
    * A sync begins to be followed, or goes on.
-   * @param kept      what is kept of it
-   * @param follower  the process that has followed the stream until now, beside whose runs nothing was missed
+   * @param kept    what is kept of it
+   * @param before  what the process has kept that has followed the stream until now: beside its own runs nothing was missed, and for
+   *                those of others it has accounted
    * @returns whether another one has written it
    */
-  begin(sync: string, kept: string | null, follower: string | undefined): boolean {
+  begin(sync: string, kept: string | null, before: Pick<LiveEnvelope, 'owner' | 'otherRuns'> | null): boolean {
     if (this.#syncs.has(sync)) return false;
-    this.#syncs.set(sync, { known: kept, seen: kept });
-    const by = signerOf(kept);
-    return by !== null && by !== follower;
+    const signature = signatureOf(kept);
+    this.#syncs.set(sync, { known: kept, signature, seen: kept });
+    return signature !== null && signerOf(signature) !== before?.owner && signature !== before?.otherRuns?.[sync];
   }
 
   /**
@@ -35,16 +45,26 @@ export class OtherRuns {
   look(sync: string, kept: string | null): boolean {
     const of = this.#syncs.get(sync);
     if (of === undefined || kept === of.known) return false;
-    const isOurs = kept === null || signerOf(kept) === this.#process;
+    const signature = signatureOf(kept);
+    const isOurs = kept === null || (signature !== null && signerOf(signature) === this.#process);
     const isOver = kept === of.seen;
     of.seen = kept;
-    if (isOurs || isOver) of.known = kept;
+    if (isOurs || isOver) Object.assign(of, { known: kept, signature });
     return !isOurs && isOver;
+  }
+
+  /** Of syncs that another process has run last, by what signature. For the process that follows next. */
+  get accounted(): Readonly<Record<string, string>> {
+    const accounted: Record<string, string> = {};
+    for (const [sync, { signature }] of this.#syncs) {
+      if (signature !== null && signerOf(signature) !== this.#process) accounted[sync] = signature;
+    }
+    return accounted;
   }
 }
 
-/** The process whose run has written what is kept of a sync; null where that is not told. */
-function signerOf(kept: string | null): string | null {
-  const by = decodeEnvelope(kept)?.by;
-  return by === undefined ? null : by.slice(0, by.lastIndexOf('.'));
-}
+/** By whom what is kept of a sync was written; null where that is not told. */
+const signatureOf = (kept: string | null): string | null => decodeEnvelope(kept)?.by ?? null;
+
+/** The process that has signed. */
+const signerOf = (signature: string): string => signature.slice(0, signature.lastIndexOf('.'));

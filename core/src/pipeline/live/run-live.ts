@@ -198,7 +198,7 @@ async function follow(
       rereads.setPaused(sync.name, await sync.paused());
       const own = await sync.kept();
       const standing = sync.standing(own);
-      if (otherRuns.begin(sync.name, own, kept?.owner) || standing === 'stale') rereads.mark(sync.name, 'delta');
+      if (otherRuns.begin(sync.name, own, kept) || standing === 'stale') rereads.mark(sync.name, 'delta');
       if (standing === 'new') rereads.setLoading(sync.name);
     }
     // From here on the attempt ends it.
