@@ -18,8 +18,13 @@ import { createFile } from './fixture.ts';
 const never = new AbortController().signal;
 type File = Awaited<ReturnType<typeof createFile>>;
 
-async function openTarget(file: File, schema = contactSchema, tablePrefix = ''): Promise<{ target: Target; epoch: number }> {
-  const connection = file.connect({ tablePrefix });
+/** Over a connection of its own, if none is given: what shares one takes turns, and others wait for the file's lock. */
+async function openTarget(
+  file: File,
+  schema = contactSchema,
+  tablePrefix = '',
+  connection = file.connect({ tablePrefix }),
+): Promise<{ target: Target; epoch: number }> {
   const target = await connection.openTarget!({ to: { table: 'contacts' }, unit: 'sync', schema, deletes: 'mirror' }, never);
   await target.prepare();
   return { target, epoch: (await target.checkpoints!.acquire('sync')).epoch };
@@ -194,7 +199,7 @@ test('while a page is on its way, other syncs and other programs write to the fi
 // The main thread settles a batch while its transaction is open. Rows of a load that got into it would go with its rollback.   (P1)
 test('blocks wait while another sync settles its batch, and its rollback takes none of them', async () => {
   await using file = await createFile();
-  const { target, epoch } = await openTarget(file, slim);
+  const { target, epoch } = await openTarget(file, slim, '', file.connection);
   const other = await file.connection.openTarget!(
     { to: { table: 'others' }, unit: 'other', schema: slim, deletes: 'mirror' },
     never,
@@ -212,10 +217,14 @@ test('blocks wait while another sync settles its batch, and its rollback takes n
       return outcome.promise;
     };
     const written = other.write([upsert(slimRow('x'), NO_STAMP)], { epoch: owner.epoch, settle }, never);
-    await open.promise;
-    yield block('b');
-    yield block('c');
-    outcome.reject(new Error('cannot be settled'));
+    try {
+      await Promise.race([open.promise, written]);
+      yield block('b');
+      yield block('c');
+    } finally {
+      // Whatever became of the blocks: while a batch is being settled, nothing else can be written.
+      outcome.reject(new Error('cannot be settled'));
+    }
     await expect(written).rejects.toThrow('cannot be settled');
   }
   expect(await begun.writePage(blocks(), 'page', async () => {}, never)).toEqual({ rows: 3, rejected: 0 });

@@ -198,6 +198,8 @@ class Session implements WorkerSession {
   async leave(): Promise<void> {
     await this.#ask(`delete from ${UNITS} where worker = $1`, [this.id]);
     await this.#ask(`delete from ${WORKERS} where id = $1`, [this.id]);
+    // The server ends a session when it notices that the connection is closed, which may be after another worker has looked.
+    await this.#ask('select pg_advisory_unlock_all()', []);
     this.#session.destroy();
   }
 
