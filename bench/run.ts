@@ -74,7 +74,7 @@ const ROWS: Record<string, string> = {
   orgs: '1000',
   fleet: '200',
   kill: '20000',
-  live: '300000',
+  live: '1000000',
   kafka: '20000',
   write: '100000',
   'two-way': '1000',
