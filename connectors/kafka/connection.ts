@@ -26,7 +26,7 @@ export function openConnection(config: KafkaConfig, context: ConnectorContext) {
 
 function openSystem(config: KafkaConfig, context: ConnectorContext): KafkaSystem {
   const client = new KafkaClient(accessOf(config, context));
-  return { client, units: new Units(client, new StateTopic(client, config.state)) };
+  return { client, units: new Units(client, new StateTopic(client, config.state)), refused: new Map() };
 }
 
 function accessOf({ brokers, sasl, tls }: KafkaConfig, { baseDir, connection }: ConnectorContext): KafkaAccess {

@@ -45,6 +45,13 @@ async function messages(topic: string) {
   return (await fetchCommitted(client, facts, from, { waitMs: 100, bytes: 10_000_000 })).messages;
 }
 
+/** What the topic takes from now on. */
+async function limit(topic: string, bytes: number): Promise<void> {
+  await using client = openClient();
+  const configs = [{ name: 'max.message.bytes', configOperation: 0 as const, value: `${bytes}` }];
+  await client.admin.incrementalAlterConfigs({ resources: [{ resourceType: 2, resourceName: topic, configs }] });
+}
+
 describe.skipIf(kafka.missing !== null)(nameOfSuite, () => {
   test('a message says in headers which sync wrote it, what happened, and when; a record stays in its partition (P3)', async () => {
     await using world = await open();
@@ -83,17 +90,8 @@ describe.skipIf(kafka.missing !== null)(nameOfSuite, () => {
 
   test('what the brokers themselves refuse is found among the others, and becomes a failure (P2)', async () => {
     await using world = await open();
-    await using client = openClient();
     // Made smaller after it was asked for.
-    await client.admin.incrementalAlterConfigs({
-      resources: [
-        {
-          resourceType: 2,
-          resourceName: world.topic,
-          configs: [{ name: 'max.message.bytes', configOperation: 0, value: '2000' }],
-        },
-      ],
-    });
+    await limit(world.topic, 2000);
     const results = await world.write([upsert('a'), upsert('large', 'x'.repeat(5000)), upsert('b')]);
     expect(results.map(({ status }) => status)).toEqual(['updated', 'rejected', 'updated']);
     expect([...(await rowsOf(world.topic, schema)).keys()].sort()).toEqual(['a', 'b']);
@@ -156,5 +154,48 @@ describe.skipIf(kafka.missing !== null)(nameOfSuite, () => {
     const late = await writer.begin(signal);
     await late.apply(target, [upsert('late')]);
     await expect(late.commit('live', epoch, 'later')).rejects.toThrow(OwnershipLostError);
+  });
+
+  test('what the brokers refuse holds nothing up in a stream: begun anew, it names the record and goes on without it (P2)', async () => {
+    await using world = await open();
+    const { connection, target } = world;
+    const name = newTopic('other');
+    const other = await world.openTarget(name);
+    await other.prepare();
+    const unit = newTopic('live');
+    const { epoch } = await target.checkpoints!.acquire(unit);
+    // Nobody has told: not everybody may ask for it.
+    await limit(world.topic, 2000);
+    const bring = async () => {
+      await using writer = await connection.openStreamWriter!([target, other]);
+      const transaction = await writer.begin(signal);
+      const results = [
+        ...(await transaction.apply(target, [upsert('a'), upsert('large', 'x'.repeat(5000)), upsert('b')])),
+        ...(await transaction.apply(other, [upsert('large', 'x'.repeat(5000))])),
+      ];
+      await transaction.commit(unit, epoch, 'here');
+      return results.map(({ status }) => status);
+    };
+    await expect(bring()).rejects.toMatchObject({ code: 'transient' });
+    expect(await target.checkpoints!.read(unit)).toBe(null);
+    expect(await bring()).toEqual(['updated', 'rejected', 'updated', 'updated']);
+    expect([[...(await rowsOf(world.topic, schema)).keys()].sort(), [...(await rowsOf(name, schema)).keys()]]).toEqual([
+      ['a', 'b'],
+      ['large'],
+    ]);
+    expect(await target.checkpoints!.read(unit)).toBe('here');
+  });
+
+  test('many that are each small enough are written, though together they are more than the brokers take (P2)', async () => {
+    await using world = await open({ partitions: 1 });
+    await limit(world.topic, 2000);
+    const many = Array.from({ length: 50 }, (_, i) => upsert(`k${i}`, 'x'.repeat(200)));
+    expect(new Set((await world.write(many)).map(({ status }) => status))).toEqual(new Set(['updated']));
+    await using writer = await world.connection.openStreamWriter!([world.target]);
+    const { epoch } = await world.target.checkpoints!.acquire('live');
+    const transaction = await writer.begin(signal);
+    await transaction.apply(world.target, many);
+    await transaction.commit('live', epoch, 'here');
+    expect((await messages(world.topic)).length).toBe(100);
   });
 });

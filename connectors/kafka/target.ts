@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type Change,
   type Checkpoints,
@@ -13,6 +14,7 @@ import {
 } from '@tidemark/core';
 import {
   BATCH_BYTES,
+  batchBytesOf,
   batchesOf,
   type KafkaClient,
   messageBytesMax,
@@ -27,6 +29,8 @@ import { messageWriter, type Written } from './write-message.ts';
 export interface KafkaSystem {
   readonly client: KafkaClient;
   readonly units: Units;
+  /** Messages of streams that the brokers have refused, by what is in them, until their stream has kept a position beyond them. */
+  readonly refused: Map<string, { readonly unit: string; readonly reason: Rejection }>;
 }
 
 /**
@@ -43,6 +47,8 @@ export class KafkaTarget implements Target {
   readonly #write: (change: Change) => Written;
   /** Told by `prepare`; what the brokers take unless told otherwise. */
   #batchBytesMax = BATCH_BYTES;
+  /** So many are sent at once: fewer where the brokers have taken no more, and nobody has told. */
+  #bytesAtOnce = BATCH_BYTES;
 
   constructor(system: KafkaSystem, spec: TargetSpec<KafkaTo>) {
     const { topic, format } = spec.to;
@@ -69,6 +75,7 @@ export class KafkaTarget implements Target {
     const { topic, partitions, replicas = -1 } = this.#spec.to;
     if (changes.length > 0) await this.system.client.createTopic(topic, { partitions, replicas });
     this.#batchBytesMax = await this.system.client.batchBytesMax(topic);
+    this.#bytesAtOnce = this.#batchBytesMax;
     return changes;
   }
 
@@ -89,9 +96,9 @@ export class KafkaTarget implements Target {
       await attempt();
     } catch (error) {
       if (refusalOf(error) === null) throw error;
-      // The brokers do not say which: it is looked for, in transactions that are given up, and the others are sent again.
+      // The others are sent again.
       const messages = taken.flatMap(({ message }) => message ?? []);
-      const refused = await this.#refusedOf(messages, commit.epoch);
+      const refused = await this.refusedOf(messages, this.#spec.unit, commit.epoch);
       for (const [i, { message }] of taken.entries()) {
         const reason = message === null ? undefined : refused.get(message);
         if (reason !== undefined) results[i] = { status: 'rejected', reason };
@@ -119,29 +126,30 @@ export class KafkaTarget implements Target {
   }
 
   batches(messages: readonly Outgoing[]): Iterable<readonly Outgoing[]> {
-    return batchesOf(messages, this.#batchBytesMax);
+    return batchesOf(messages, this.#bytesAtOnce);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  /** Those that the brokers do not take, and why: by halves. */
-  async #refusedOf(messages: readonly Outgoing[], epoch: number): Promise<ReadonlyMap<Outgoing, Rejection>> {
-    const reason = await this.#refusalOf(messages, epoch);
+  /** Those that the brokers do not take, and why. They do not say which: by halves, in transactions that are given up. */
+  async refusedOf(messages: readonly Outgoing[], unit: string, epoch: number): Promise<ReadonlyMap<Outgoing, Rejection>> {
+    const reason = await this.#refusalOf(messages, unit, epoch);
     if (reason === null) return new Map();
     if (messages.length === 1) return new Map([[messages[0]!, reason]]);
     const half = messages.length >> 1;
-    const [one, other] = [
-      await this.#refusedOf(messages.slice(0, half), epoch),
-      await this.#refusedOf(messages.slice(half), epoch),
-    ];
-    return new Map([...one, ...other]);
+    const halves = [messages.slice(0, half), messages.slice(half)];
+    const refused = new Map<Outgoing, Rejection>();
+    for (const each of halves) for (const [message, why] of await this.refusedOf(each, unit, epoch)) refused.set(message, why);
+    // Each half is taken, and both together are not: they are too much at once.
+    if (refused.size === 0) this.#bytesAtOnce = Math.min(this.#bytesAtOnce, Math.max(...halves.map(batchBytesOf)));
+    return refused;
   }
 
   /** Why the brokers do not take these messages; null when they would. */
-  async #refusalOf(messages: readonly Outgoing[], epoch: number): Promise<Rejection | null> {
+  async #refusalOf(messages: readonly Outgoing[], unit: string, epoch: number): Promise<Rejection | null> {
     const enough = new Error('only tried');
     try {
-      await this.system.units.transact(this.#spec.unit, epoch, async ({ send }) => {
+      await this.system.units.transact(unit, epoch, async ({ send }) => {
         for (const batch of this.batches(messages)) await send(batch);
         throw enough;
       });
@@ -154,28 +162,57 @@ export class KafkaTarget implements Target {
   }
 }
 
-/** Puts what a stream brings into several topics in one transaction, with the stream's position (P1, P6). */
-export function kafkaStreamWriter({ units }: KafkaSystem): StreamWriter {
+/**
+ * Puts what a stream brings into several topics in one transaction, with the stream's position (P1, P6). The brokers refuse a message
+ * only when it is sent, and by then all results are given: it is remembered, and refused when the stream brings it once more (P2).
+ */
+export function kafkaStreamWriter({ units, refused }: KafkaSystem): StreamWriter {
   return gatheringWriter<KafkaTarget>({
     isOwn: (target: Target): target is KafkaTarget => target instanceof KafkaTarget && target.system.units === units,
     take(target, change) {
       // A message holds a whole record: of a partial change it is read first.
       if (change.op === 'update') return { result: { status: 'absent' }, appended: [] };
       const { result, message } = target.take(change);
+      const known = message === null || refused.size === 0 ? undefined : refused.get(contentOf(message));
+      if (known !== undefined) return { result: { status: 'rejected', reason: known.reason }, appended: [] };
       return { result, appended: message === null ? [] : [change] };
     },
     async commit(gathered, { unit, epoch, checkpoint }, signal) {
-      await units.transact(unit, epoch, async ({ send }) => {
-        for (const [target, changes] of gathered) {
-          for (const batch of target.batches(changes.flatMap((change) => target.take(change).message ?? []))) {
-            signal.throwIfAborted();
-            await send(batch);
+      const outgoing = [...gathered].map(([target, changes]) => ({
+        target,
+        messages: changes.flatMap((change) => target.take(change).message ?? []),
+      }));
+      const attempt = () =>
+        units.transact(unit, epoch, async ({ send }) => {
+          for (const { target, messages } of outgoing) {
+            for (const batch of target.batches(messages)) {
+              signal.throwIfAborted();
+              await send(batch);
+            }
           }
+          return { checkpoint };
+        });
+      try {
+        await attempt();
+      } catch (error) {
+        if (refusalOf(error) === null) throw error;
+        const before = refused.size;
+        for (const { target, messages } of outgoing) {
+          const found = await target.refusedOf(messages, unit, epoch);
+          for (const [message, reason] of found) refused.set(contentOf(message), { unit, reason });
         }
-        return { checkpoint };
-      });
+        if (refused.size > before) throw error;
+        await attempt();
+      }
+      for (const [content, known] of refused) if (known.unit === unit) refused.delete(content);
     },
   });
 }
 
 const isWritten = ({ status }: WriteResult) => status !== 'rejected' && status !== 'unchanged';
+
+/** Its own digest: a message may be large. */
+const contentOf = ({ topic, key, value }: Outgoing) =>
+  createHash('sha256')
+    .update(JSON.stringify([topic, key, value]))
+    .digest('base64');

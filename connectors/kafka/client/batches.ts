@@ -13,6 +13,10 @@ export function sizeOf({ key, value, headers = {} }: Outgoing): number {
 /** The largest message of a topic whose batches may have so many bytes. */
 export const messageBytesMax = (batchBytesMax: number) => batchBytesMax - BATCH_OVERHEAD;
 
+/** Bytes of a batch of these, at most. */
+export const batchBytesOf = (messages: readonly Outgoing[]) =>
+  messages.reduce((sum, message) => sum + sizeOf(message), BATCH_OVERHEAD);
+
 /** As many messages at once as a batch may hold, whichever partitions they go to. */
 export function* batchesOf(messages: readonly Outgoing[], batchBytesMax: number): Generator<readonly Outgoing[]> {
   let batch: Outgoing[] = [];

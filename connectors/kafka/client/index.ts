@@ -1,5 +1,5 @@
 /** What lies on Kafka besides topics of records: queues. */
-export { batchesOf, messageBytesMax, sizeOf } from './batches.ts';
+export { batchBytesOf, batchesOf, messageBytesMax, sizeOf } from './batches.ts';
 export { BATCH_BYTES, type Bounds, type KafkaAccess, KafkaClient, type TopicFacts } from './client.ts';
 export { faultOf, guarded, refusalOf } from './errors.ts';
 export { fetchCommitted, type KafkaMessage } from './fetch.ts';
