@@ -45,6 +45,8 @@ export class TopicWorld implements AsyncDisposable {
   readonly poison = new Set<string>();
   /** Asked at each place where something may break. */
   breaks: (at: TopicFault) => boolean = () => false;
+  /** The bus says where it stands as soon as somebody listens; otherwise with the first event. */
+  tellsAtOnce = true;
   readonly #kind: TopicTarget;
   readonly #store: Store;
   readonly #events: StreamEvent[] = [];
@@ -194,7 +196,7 @@ export class TopicWorld implements AsyncDisposable {
     const oldest = this.#retainedFrom;
     if (position !== null && Number(position) < Math.max(oldest, this.#renumbered)) throw new CheckpointExpiredError('too old');
     const from = position !== null ? Number(position) : start === 'earliest' ? oldest : this.#events.length;
-    const stream = new BusStream(this.#events, from, () => this.#mayBreak('stream'));
+    const stream = new BusStream(this.#events, from, this.tellsAtOnce, () => this.#mayBreak('stream'));
     this.#streams.add(stream);
     return stream;
   }
@@ -285,15 +287,17 @@ export class TopicWorld implements AsyncDisposable {
 class BusStream implements EventStream {
   readonly origin = 'bus';
   readonly #events: readonly StreamEvent[];
+  readonly #tellsAtOnce: boolean;
   readonly #mayBreak: () => void;
   #at: number;
   #credit = 0;
   #error: Error | null = null;
   #wake: () => void = () => {};
 
-  constructor(events: readonly StreamEvent[], at: number, mayBreak: () => void) {
+  constructor(events: readonly StreamEvent[], at: number, tellsAtOnce: boolean, mayBreak: () => void) {
     this.#events = events;
     this.#at = at;
+    this.#tellsAtOnce = tellsAtOnce;
     this.#mayBreak = mayBreak;
   }
 
@@ -313,7 +317,7 @@ class BusStream implements EventStream {
 
   async *deliveries(signal: AbortSignal): AsyncGenerator<Delivery> {
     signal.addEventListener('abort', () => this.#wake(), { once: true });
-    for (let isFirst = true; !signal.aborted; isFirst = false) {
+    for (let isFirst = this.#tellsAtOnce; !signal.aborted; isFirst = false) {
       this.#mayBreak();
       const events = this.#events.slice(this.#at, this.#at + Math.min(this.#credit, 5));
       this.#at += events.length;

@@ -117,6 +117,13 @@ async function follow(options: TopicOptions, isOnTrial: boolean): Promise<void> 
     const stream = await opened.openStream(kept?.position ?? null, start);
     await using unheard = new AsyncDisposableStack();
     unheard.use(stream);
+    if (kept === null && start === 'latest') {
+      // Kept before anything can come. Who begins now may be told of events before it knows any position, and fail to write them:
+      // whoever goes on from here would begin behind them (P1).
+      const now = clock.now();
+      kept = { position: null, origin: stream.origin, again: true, heardAtMs: now, holes: [], aliveAtMs: now };
+      await checkpoints.write(unit, epoch, encodeTopic(kept));
+    }
     await using writer = await opened.openWriter(epoch);
     const { journal, inTransactions } = opened;
     // What is lost of a topic is a hole in the journal as well; each event stands for itself.

@@ -13,7 +13,7 @@ export interface TopicEnvelope extends Alive {
   readonly position: string | null;
   /** Which system it is from: an org id. */
   readonly origin: string;
-  /** The last position was lost: all that is retained is to come once more. */
+  /** The last position was lost, or it began and has kept none yet: all that is retained is to come. */
   readonly again: boolean;
   /** Up to here it certainly listened, epoch ms by our clock. */
   readonly heardAtMs: number;
