@@ -239,7 +239,7 @@ const trueError = ({ ext, error }: FailedMessage): string | undefined => ext?.sf
 
 function faultOf(message: FailedMessage): StreamFault {
   const reason = trueError(message) ?? message.failure?.reason;
-  const isAnswer = reason !== undefined && /^\d{3}::/.test(reason);
+  const isAnswer = reason !== undefined && /^\d{3}:[^:]*:/.test(reason);
   return new StreamFault({
     code: isAnswer ? reason : '',
     status: 'UNAVAILABLE',

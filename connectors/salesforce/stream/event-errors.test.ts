@@ -23,6 +23,7 @@ describe(`what is done about an error ${evidence('documented', 'Pub/Sub API guid
       'subscription.fetch.overflow',
       '403::Unknown client',
       '402::Unknown client',
+      '402:4wl1abc:Unknown client',
       '503::Server is too busy. Please try your request again later.',
     ],
     crowded: [
@@ -43,6 +44,8 @@ describe(`what is done about an error ${evidence('documented', 'Pub/Sub API guid
       'subscription.topic.cannot.subscribe',
       '403::User not allowed to subscribe CDC without required permissions',
       "400::Channel subscriptions must start with a leading '/'",
+      '403:denied_by_security_policy:create_denied',
+      '404:/event/Gone__e:Unknown channel',
     ],
     spent: ['subscription.limit.exceeded', '403::Organization total events daily limit exceeded'],
     ours: [

@@ -73,6 +73,7 @@ const byCometdError: readonly (readonly [RegExp, Reaction])[] = [
   [/^403::Organization total events daily limit exceeded/, { action: 'spent' }],
   [/^403::User not allowed/, { action: 'refused', hint: rightsHint }],
   [/^403::Cannot create channel/, { action: 'refused', hint: rightsHint }],
+  [/^403::create_denied/, { action: 'refused', hint: selectHint }],
   [/^403::Handshake denied/, { action: 'login' }],
   [/^403::/, { action: 'refused', hint: rightsHint }],
   [/^404::/, { action: 'refused', hint: selectHint }],
@@ -97,7 +98,9 @@ export function reactionTo({ code, status }: Pick<StreamFault, 'code' | 'status'
   const known = Object.hasOwn(byPubSubCode, code) ? byPubSubCode[code] : undefined;
   if (known !== undefined) return known;
   if (code.startsWith(managedPrefix)) return { action: 'ours' };
-  const cometd = byCometdError.find(([pattern]) => pattern.test(code));
+  // Bayeux's form is `code:what it is about:message`; Salesforce mostly leaves out the middle.
+  const answer = code.replace(/^(\d{3}):[^:]+:/, '$1::');
+  const cometd = byCometdError.find(([pattern]) => pattern.test(answer));
   if (cometd !== undefined) return cometd[1];
   return { action: byStatus[status] ?? 'again' };
 }

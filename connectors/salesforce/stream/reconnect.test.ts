@@ -264,6 +264,17 @@ describe(`a stream by cometd mends itself ${evidence('documented', 'Streaming AP
       { numRuns: 25 },
     );
   });
+
+  // CometD's own errors are `code:what it is about:message`: this one comes for a topic that is not there and that the user may not make.
+  test(`an error that says what it is about is an answer like any other ${evidence('recorded', 'forcedotcom/EMP-Connector, issue 17')}`, async () => {
+    await using org = await streamOrg('cometd');
+    const refusal = '403:denied_by_security_policy:create_denied';
+    org.emulator.faults.add({ kind: 'cometd-error', match: { rpc: '/meta/subscribe' }, params: { error: refusal } });
+    await using listener = await org.listen();
+    const failure = await listener.failure();
+    expect(failure).toBeInstanceOf(RequestRefusedError);
+    expect(failure).toMatchObject({ message: expect.stringMatching(/: 403:denied_by_security_policy:create_denied$/) });
+  });
 });
 
 function writeTransactions(org: StreamOrg, run: string, sizes: readonly number[]): string[] {
