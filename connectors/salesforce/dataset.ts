@@ -60,7 +60,9 @@ export function fieldSchema(field: DescribeField, name = field.name): FieldSchem
   if (type === 'text') {
     const length = field.type === 'id' || field.type === 'reference' ? 18 : field.length;
     const reference = field.type === 'reference' ? { reference: true } : {};
-    return { name, type, nullable, ...(length > 0 ? { length } : {}), ...reference };
+    // To users without "View Encrypted Data" the org shows a mask, and tells nobody that it does.
+    const masked = field.type === 'encryptedstring' ? { masked: true } : {};
+    return { name, type, nullable, ...(length > 0 ? { length } : {}), ...reference, ...masked };
   }
   // A formula's result has as many digits as it comes to, whatever the scale with which it is shown.
   if (type === 'decimal' && (field.calculated || field.precision === 0)) {

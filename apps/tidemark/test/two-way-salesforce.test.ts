@@ -62,6 +62,8 @@ beforeEach(async () => {
   mkdirSync(fields, { recursive: true });
   const link = '<type>Text</type><length>40</length><externalId>true</externalId><unique>true</unique>';
   writeFileSync(join(fields, 'App_Id__c.field-meta.xml'), fieldXml('App_Id__c', link));
+  const secret = '<type>EncryptedText</type><length>16</length><maskChar>asterisk</maskChar><maskType>lastFour</maskType>';
+  writeFileSync(join(fields, 'Card__c.field-meta.xml'), fieldXml('Card__c', secret));
   emulator = await startEmulator({ source: join(folder, 'source'), records: 0, clock: createClock(), changeEvents: ['Account'] });
   store = await openStore(join(folder, 'state.db'));
   app = new DatabaseSync(join(folder, 'app.db'));
@@ -159,6 +161,69 @@ test('deletes go both ways; an undelete in the org makes the record anew and onc
   await settle();
   expect(customers().map(([name]) => name)).toEqual(['a', 'c']);
   expectEqual();
+});
+
+// Whoever lacks "View Encrypted Data" reads a mask and may write all the same: written back, it would be what the card is from then on.
+describe(`an encrypted field ${evidence('documented', 'Salesforce Help, Classic Encryption for Custom Fields: masked without View Encrypted Data, editable without it')}`, () => {
+  const mask = (text: string) => text.replaceAll(/\d{12}(\d{4})(?=")/g, '************$1');
+  const masked: typeof fetch = async (input, init) => {
+    const reply = await fetch(input, init);
+    return new Response(reply.status === 204 ? null : mask(await reply.text()), reply);
+  };
+  const card = () => (emulator.org.query('SELECT Card__c FROM Account').page(0, 1, 'v62.0') as [{ Card__c: unknown }])[0].Card__c;
+  const appCards = () => app.prepare('SELECT card FROM customers').all();
+  async function openWith(field: object | string, over: object = {}): Promise<void> {
+    await engine[Symbol.asyncDispose]();
+    engine = await open({ fields: { name: 'Name', phone: 'Phone', card: field }, ...over }, masked);
+    await engine.applySchema(undefined, signal);
+  }
+  beforeEach(() => app.exec('ALTER TABLE customers ADD COLUMN card TEXT'));
+
+  test.each(['Card__c', { field: 'Card__c', to: 'app' }])('never gives its mask away: %j is refused (P7)', async (field) => {
+    insert({ Name: 'Acme', Card__c: '4111222233334444' });
+    await openWith(field);
+    const refusal = {
+      message: expect.stringContaining('Card__c'),
+      hint: expect.stringContaining('card: { field: Card__c, to: crm }'),
+    };
+    expect(await engine.check(signal)).toContainEqual(expect.objectContaining(refusal));
+    expect(await engine.run('accounts', { signal })).toMatchObject({ state: 'failed', error: { code: 'config_invalid' } });
+    expect([customers(), card()]).toEqual([[], '4111222233334444']);
+  });
+
+  test('is no match', async () => {
+    await openWith({ field: 'Card__c', to: 'crm' }, { match: ['name', 'card'] });
+    expect(await engine.check(signal)).toContainEqual(
+      expect.objectContaining({ place: 'syncs.accounts.match', message: expect.stringContaining('Card__c') }),
+    );
+  });
+
+  test('takes what flows to the org, whose mask counts for nothing (P7, P8)', async () => {
+    await openWith({ field: 'Card__c', to: 'crm' });
+    app.exec("INSERT INTO customers (name, card) VALUES ('Acme', '4111222233334444')");
+    await settle();
+    update(String(accounts()[0]!.Id), { Phone: '2' });
+    await settle();
+    expect([card(), appCards()]).toEqual(['4111222233334444', [{ card: '4111222233334444' }]]);
+    expect(await engine.run('accounts', { signal, full: true })).toMatchObject({
+      counts: { created: 0, updated: 0, deleted: 0 },
+    });
+    app.exec("UPDATE customers SET card = '5555666677778888'");
+    await settle();
+    expect([card(), await engine.conflicts({})]).toEqual(['5555666677778888', []]);
+    app.exec('DELETE FROM customers');
+    await settle();
+    expect([accounts(), await engine.conflicts({})]).toEqual([[], []]);
+  });
+
+  test('is not emptied by a table that never held it', async () => {
+    await openWith({ field: 'Card__c', to: 'crm' });
+    insert({ Name: 'Acme', Card__c: '4111222233334444' });
+    await settle();
+    app.exec("UPDATE customers SET phone = '1'");
+    await settle();
+    expect([card(), appCards()]).toEqual(['4111222233334444', [{ card: null }]]);
+  });
 });
 
 // A table that was made anew, or records that the user may not see any more, look like deletes.

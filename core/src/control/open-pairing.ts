@@ -92,10 +92,31 @@ async function fieldsOf(config: PairingConfig, opened: Readonly<Record<SideName,
     // Values are compared by what they mean, which the side with the richer type knows; a text column tells nothing.
     const { type } = there.left.type === 'text' ? there.right : there.left;
     const field = { name: there.right.name, type, nullable: there.right.nullable };
-    fields.push({ field, left: there.left.name, right: there.right.name, flows, policy: await policyOf(policy) });
+    const masked = sides.filter((side) => there[side]!.masked);
+    problems.push(...masked.flatMap((side) => maskProblems(config, { left, right, flows }, side)));
+    const rule = { field, left: there.left.name, right: there.right.name, flows, policy: await policyOf(policy) };
+    fields.push(masked.length === 0 ? rule : { ...rule, masked: true });
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return fields;
+}
+
+/** A mask that is taken for a value, and written back, is the value from then on: nothing may come of what is read there. */
+function maskProblems(
+  config: PairingConfig,
+  { left, right, flows }: Pick<PairField, 'left' | 'right' | 'flows'>,
+  side: SideName,
+): Problem[] {
+  const { connection } = config[side];
+  const what = `${connection} shows ${side === 'left' ? left : right} as a mask to users without the right to see it`;
+  const hint = `let it flow to ${connection} only: ${right}: { field: ${left}, to: ${connection} }`;
+  const problem = (at: string, message: string, hint: string): Problem => {
+    return { place: `syncs.${config.name}.${at}`, severity: 'error', message, hint };
+  };
+  return [
+    ...(flows === `to-${side}` ? [] : [problem(`fields.${right}`, `${what}: the mask would be taken for its value`, hint)]),
+    ...(config.match.includes(right) ? [problem('match', `${what}: nothing is found by it`, 'match by other fields')] : []),
+  ];
 }
 
 async function policyOf(policy: PolicyConfig): Promise<Policy> {

@@ -11,6 +11,8 @@ export interface FieldSchema {
   readonly nullable: boolean;
   /** Holds the key of another dataset: worth an index. */
   readonly reference?: boolean;
+  /** Whoever lacks a right reads a mask in the place of the value: what is read need not be what is there. */
+  readonly masked?: boolean;
   /** The user wrote this name in a mapping: SQL targets keep its spelling. Otherwise they fold it (see `columnNames`). */
   readonly spelled?: boolean;
 }

@@ -64,7 +64,7 @@ const sides = ['left', 'right'] as const;
 /** Whether a record that is about to go has values that the other side never had. */
 function holdsItsOwn({ base, left, right }: Work, on: SideName, pairing: OpenedPairing): boolean {
   const { row } = shared(pairing, on, (on === 'left' ? left : right)!);
-  return pairing.fields.some(({ field }) => !sameValue(row[field.name], base[field.name]?.[on], field));
+  return pairing.fields.some(({ field, masked }) => !masked && !sameValue(row[field.name], base[field.name]?.[on], field));
 }
 
 /** Keeps what is about to be overwritten, and what waits for somebody. Nothing may be written unless this has gone well. */

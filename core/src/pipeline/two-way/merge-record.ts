@@ -53,6 +53,8 @@ export interface FieldRule {
   /** Where its changes go: a field that flows one way is put back on the other side. */
   readonly flows: 'both' | 'to-left' | 'to-right';
   readonly policy: Policy;
+  /** The side that it flows to shows a mask, which is no value: what the field is there, nobody knows. */
+  readonly masked?: true;
 }
 
 /** A field that both sides changed, and what became of it. */
@@ -103,6 +105,10 @@ export function mergeRecord(base: Base, left: Seen, right: Seen, rules: readonly
       if (known === undefined || !same(known.left, clash.left) || !same(known.right, clash.right)) agree(clash.left, clash.right);
       continue;
     }
+    if (rule.masked) {
+      sendUnseen(rule.flows === 'to-left' ? 'right' : 'left');
+      continue;
+    }
     const changed = {
       left: known === undefined || !same(known.left, clash.left),
       right: known === undefined || !same(known.right, clash.right),
@@ -122,6 +128,13 @@ export function mergeRecord(base: Base, left: Seen, right: Seen, rules: readonly
       writes[to][name] = value;
       const carried = was === undefined ? {} : { carried: { from, was, bounces } };
       agreed.push({ field: name, base: { left: value, right: value, ...carried }, after: [to] });
+    }
+
+    /** Sets the other side, of which nothing can be read, to what is new here. What was always empty here empties nothing there. */
+    function sendUnseen(from: SideName): void {
+      if (known === undefined ? clash[from] === null : same(known[from], clash[from])) return;
+      send(from);
+      if (known === undefined && clash[otherSide(from)] !== null) record('settled', oneWay(otherSide(from)), clash[from]);
     }
 
     function record(state: FieldConflict['state'], why: FieldConflict['why'], outcome?: FieldValue): void {
