@@ -115,6 +115,17 @@ describe.skipIf(mongodb.missing !== null)(
       expect(await found({ sf_id: null }, { name: null, score: 2 })).toEqual([]);
     });
 
+    // An org keeps an e-mail address in small letters, and the application as it was typed.
+    test('records are found whatever their capitals, where these tell nothing apart (P7)', async () => {
+      await using fixture = await createSideFixture();
+      await fixture.documents.insertMany([{ name: 'Ada.Ö' }, { name: 'AdaxÖ' }, { name: 'Ada.Öx' }]);
+      const side = await fixture.open();
+      const found = async (caseless?: ReadonlySet<string>) =>
+        (await side.find([{ name: 'ADA.ö' }], never, caseless)).map(({ row }) => row.name);
+      expect(await found(new Set(['name']))).toEqual(['Ada.Ö']);
+      expect(await found()).toEqual([]);
+    });
+
     test('without a unique index on the link no record is made, and the remedy is told', async () => {
       await using fixture = await createSideFixture({ isUnique: false });
       const side = await fixture.open();

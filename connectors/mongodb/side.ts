@@ -114,9 +114,9 @@ class MongodbSide implements Side {
     return results;
   }
 
-  async find(wanted: readonly Row[]): Promise<readonly SideRow[]> {
+  async find(wanted: readonly Row[], _: AbortSignal, caseless?: ReadonlySet<string>): Promise<readonly SideRow[]> {
     const found = new Map<string, SideRow>();
-    const filters = wanted.filter((row) => !Object.values(row).includes(null)).map((row) => this.#matching(row));
+    const filters = wanted.filter((row) => !Object.values(row).includes(null)).map((row) => this.#matching(row, caseless));
     for (let at = 0; at < filters.length; at += KEYS_IN_A_QUERY) {
       const $or = filters.slice(at, at + KEYS_IN_A_QUERY);
       for (const stored of await this.#find({ $or })) {
@@ -193,10 +193,13 @@ class MongodbSide implements Side {
     });
   }
 
-  #matching(row: Row): Filter<Document> {
+  #matching(row: Row, caseless?: ReadonlySet<string>): Filter<Document> {
     const { decimals } = this.#parts;
     return Object.fromEntries(
-      Object.entries(row).map(([name, value]) => [name, { $in: formsOfValue(this.#fieldFor(name, value), value, decimals) }]),
+      Object.entries(row).map(([name, value]) => {
+        const forms = formsOfValue(this.#fieldFor(name, value), value, decimals);
+        return [name, { $in: caseless?.has(name) ? [...forms, inAnyCapitals(textOf(value)!)] : forms }];
+      }),
     );
   }
 
@@ -225,6 +228,10 @@ class MongodbSide implements Side {
     const at = stampField === undefined ? null : stored[stampField];
     return { key: this.#keyOf(stored), row, atMs: at instanceof Date ? at.getTime() : null };
   }
+}
+
+function inAnyCapitals(text: string): RegExp {
+  return new RegExp(`^${text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$`, 'i');
 }
 
 /** The type of a field that no document shows yet, by what comes to be written. */

@@ -143,7 +143,7 @@ class PostgresSide implements Side {
     });
   }
 
-  async find(wanted: readonly Row[], signal: AbortSignal): Promise<readonly SideRow[]> {
+  async find(wanted: readonly Row[], signal: AbortSignal, caseless?: ReadonlySet<string>): Promise<readonly SideRow[]> {
     const { pool, columns } = this.#opened;
     const found = new Map<string, SideRow>();
     await transaction(pool, { readOnly: true, signal }, async (client) => {
@@ -151,7 +151,10 @@ class PostgresSide implements Side {
         const named = Object.keys(rows[0]!).map((name) => columns.find(({ field }) => field.name === name)!);
         // Compared as text: a value that its column cannot hold is in no row, and no error.
         const arrays = named.map((_, i) => `$${i + 1}::text[]`).join(', ');
-        const match = named.map(({ name }, i) => `s.${name}::text = wanted.v${i}`).join(' AND ');
+        // `lower(column)` is what people make an index of.
+        const same = (own: string, other: string, field: string) =>
+          caseless?.has(field) ? `lower(${own}) = lower(${other})` : `${own} = ${other}`;
+        const match = named.map(({ name, field }, i) => same(`s.${name}::text`, `wanted.v${i}`, field.name)).join(' AND ');
         const list = named.map((_, i) => `v${i}`).join(', ');
         const values = named.map((column) => rows.map((row) => this.#text(column, row)));
         const relation = `${this.#table()} s JOIN (SELECT DISTINCT * FROM unnest(${arrays}) AS w (${list})) wanted ON ${match}`;

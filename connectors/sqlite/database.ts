@@ -1,5 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { FaultError } from './fault.ts';
+import { addFolded } from './folded.ts';
 
 /**
  * The worker's two connections to one file. `writer` holds transactions open while the main thread settles results; `reader`
@@ -57,7 +58,10 @@ export class Database {
   }
 
   get reader(): DatabaseSync {
-    this.#reader ??= new DatabaseSync(this.path, { timeout: this.#busyTimeoutMs, readOnly: true });
+    if (this.#reader === null) {
+      this.#reader = new DatabaseSync(this.path, { timeout: this.#busyTimeoutMs, readOnly: true });
+      addFolded(this.#reader);
+    }
     return this.#reader;
   }
 

@@ -17,6 +17,7 @@ import { logOf } from './capture/definition.ts';
 import { openCapture } from './capture/reader.ts';
 import type { SqliteClient } from './client.ts';
 import type { SqliteSideSpec } from './config.ts';
+import { FOLDED } from './folded.ts';
 import { quoted } from './identifiers.ts';
 import type { RowsRead } from './read-rows.ts';
 import type { SideAnswer, SideStatement } from './side-transaction.ts';
@@ -125,10 +126,15 @@ class SqliteSide implements Side {
     });
   }
 
-  async find(wanted: readonly Row[]): Promise<readonly SideRow[]> {
+  async find(wanted: readonly Row[], _: AbortSignal, caseless?: ReadonlySet<string>): Promise<readonly SideRow[]> {
     const { client, layout } = this.#parts;
     const found: SideRow[] = [];
+    const inAnyCapitals = (row: Row) => Object.keys(row).some((name) => caseless?.has(name));
+    for (const each of this.#readsInAnyCapitals(wanted.filter(inAnyCapitals), caseless)) {
+      found.push(...this.#rows(await client.call('readRows', each)));
+    }
     for (const each of wanted) {
+      if (inAnyCapitals(each)) continue;
       const names = Object.keys(each);
       const values = this.#bound(names, each);
       // A value that the column cannot hold is in no row.
@@ -142,6 +148,28 @@ class SqliteSide implements Side {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.source[Symbol.asyncDispose]();
+  }
+
+  /** Some at a time: without an index of `lower(column)` each of these queries looks at the whole table. */
+  #readsInAnyCapitals(wanted: readonly Row[], caseless: ReadonlySet<string> | undefined) {
+    const bound = wanted.flatMap((row) => {
+      const names = Object.keys(row);
+      const values = this.#bound(names, row);
+      if (values === null || values.includes(null)) return [];
+      const folded = values.map((value, i) => (caseless?.has(names[i]!) ? String(value).toLowerCase() : value));
+      return [{ names, folded, isAscii: /^\p{ASCII}*$/u.test(folded.join('')) }];
+    });
+    return [...Map.groupBy(bound, ({ names, isAscii }) => [...names, isAscii].join('\n')).values()].flatMap((alike) => {
+      const { names, isAscii } = alike[0]!;
+      // SQLite's own knows the capitals of ASCII alone.
+      const fold = isAscii ? 'lower' : FOLDED;
+      const columns = names.map((name) => (caseless?.has(name) ? `${fold}(t.${quoted(name)})` : `t.${quoted(name)}`));
+      const one = `(${names.map(() => '?').join(', ')})`;
+      return batchesOf(alike).map((batch) => {
+        const where = `(${columns.join(', ')}) IN (VALUES ${batch.map(() => one).join(', ')})`;
+        return { ...this.#select(where), parameters: batch.flatMap(({ folded }) => folded) };
+      });
+    });
   }
 
   #readsOf(keys: readonly string[]) {
@@ -238,6 +266,12 @@ class SqliteSide implements Side {
       return { status: 'written', key: keyOf(row, layout.key)! };
     });
   }
+}
+
+function batchesOf<Item>(items: readonly Item[]): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / keysInAQuery) }, (_, i) =>
+    items.slice(i * keysInAQuery, (i + 1) * keysInAQuery),
+  );
 }
 
 const mismatch: SideStatement = { refused: { code: 'datatype_mismatch', message: 'a value is not of its column’s type' } };

@@ -226,6 +226,49 @@ describe(`an encrypted field ${evidence('documented', 'Salesforce Help, Classic 
   });
 });
 
+// The org finds by any capitals, and keeps an e-mail address in small letters: compared exactly, whoever was met would have a twin.
+describe(`records that are matched by a text ${evidence('documented', 'SOQL and SOSL Reference, Comparison Operators: comparisons on strings are case-insensitive')}`, () => {
+  beforeEach(async () => {
+    await engine[Symbol.asyncDispose]();
+    engine = await open({ match: 'name' });
+  });
+
+  test('are the same whatever their capitals, on a first meeting and later (P7)', async () => {
+    for (const [org, own] of [
+      ['Acme', 'ACME'],
+      ['ärzte & co', 'Ärzte & Co'],
+      ['100%_', '100%_'],
+    ] as const) {
+      insert({ Name: org });
+      app.prepare('INSERT INTO customers (name) VALUES (?)').run(own);
+    }
+    await settle();
+    insert({ Name: 'Globex' });
+    app.exec("INSERT INTO customers (name) VALUES ('GLOBEX')");
+    await settle();
+    expect(accounts().map(({ Name }) => Name)).toEqual(['100%_', 'Acme', 'Globex', 'ärzte & co']);
+    expectEqual();
+  });
+
+  test('and are told from one another by nothing but capitals are failures, of which a dry run tells (P2)', async () => {
+    insert({ Name: 'Acme' });
+    app.exec("INSERT INTO customers (name) VALUES ('ACME'), ('acme')");
+    const refused: unknown[] = [];
+    await engine.planPairing('accounts', {
+      signal,
+      onWrite: ({ side, effect, reason }) => refused.push([side, effect, reason?.code]),
+    });
+    expect(refused.sort()).toEqual([
+      ['app', 'refused', 'several_matches'],
+      ['app', 'refused', 'several_matches'],
+      ['crm', 'refused', 'several_matches'],
+    ]);
+    await engine.run('accounts', { signal });
+    expect([accounts().length, customers().length]).toEqual([1, 2]);
+    expect((await engine.failures({})).map(({ code }) => code)).toEqual(Array(3).fill('several_matches'));
+  });
+});
+
 // A table that was made anew, or records that the user may not see any more, look like deletes.
 test('so many records missing that something else must have happened are deleted on the other side on request only (P4)', async () => {
   for (const name of ['a', 'b', 'c']) insert({ Name: name });

@@ -92,6 +92,7 @@ class SalesforceSide implements Side {
   readonly source: Source;
   readonly link: string | null;
   readonly creates: Side['creates'];
+  readonly caseless: ReadonlySet<string>;
   readonly #opened: Opened;
   /** Links that were looked for and found since the last merge, as the org spells them. */
   readonly #spelled = new Map<string, string>();
@@ -100,6 +101,9 @@ class SalesforceSide implements Side {
     this.#opened = opened;
     this.source = opened.source;
     this.link = opened.link?.name ?? null;
+    const told = new Set(opened.describe.fields.flatMap(({ name, caseSensitive }) => (caseSensitive ? [name] : [])));
+    const texts = opened.source.schema.fields.filter(({ type, reference }) => type === 'text' && reference !== true);
+    this.caseless = new Set(texts.flatMap(({ name }) => (name === 'Id' || told.has(name) ? [] : [name])));
     this.creates =
       opened.creates !== null
         ? { ok: true }

@@ -46,8 +46,14 @@ export interface Side extends AsyncDisposable {
   now?(signal: AbortSignal): Promise<number>;
   /** What writes would cost, and which of them would be refused unsent. Absent: requests are not counted here. */
   openPreview?(): SidePreview;
-  /** Records whose fields hold these values, in any order; a wanted row's nulls match nothing. For links and for first meetings. */
-  find(wanted: readonly Row[], signal: AbortSignal): Promise<readonly SideRow[]>;
+  /** Fields of which the system takes two values for one that differ in capitals alone. */
+  readonly caseless?: ReadonlySet<string>;
+  /**
+   * Records whose fields hold these values, in any order, with others that are alike; a wanted row's nulls match nothing. For links and
+   * for first meetings.
+   * @param caseless  fields in whose values capitals tell nothing apart; otherwise they do as the system has it
+   */
+  find(wanted: readonly Row[], signal: AbortSignal, caseless?: ReadonlySet<string>): Promise<readonly SideRow[]>;
 }
 
 /** Writes that are only thought of. */

@@ -5,6 +5,7 @@ import { addCalls, type FieldPreview, noCalls, type WriteCalls } from '../../mod
 import type { Side, SidePreview, SideResult, SideRow, SideWrite } from '../../model/side.ts';
 import { newRow, type Row, textOf } from '../../model/value.ts';
 import type { PlannedWrite } from '../dry-run.ts';
+import { isLike } from './is-like.ts';
 
 /** Rows that are remembered: more than are read before any of them is written. */
 const SEEN_MAX = 5000;
@@ -18,6 +19,7 @@ export class DrySide implements Side {
   readonly creates: Side['creates'];
   readonly source: Source;
   readonly now?: NonNullable<Side['now']>;
+  readonly caseless?: NonNullable<Side['caseless']>;
   readonly #side: Side;
   readonly #name: string;
   readonly #preview: SidePreview | null;
@@ -37,6 +39,7 @@ export class DrySide implements Side {
     this.link = side.link;
     this.creates = side.creates;
     if (side.now !== undefined) this.now = (signal) => side.now!(signal);
+    if (side.caseless !== undefined) this.caseless = side.caseless;
     this.source = this.#readOnly(side.source);
   }
 
@@ -96,11 +99,10 @@ export class DrySide implements Side {
     return { status: 'written', key: write.key };
   }
 
-  async find(wanted: readonly Row[], signal: AbortSignal): Promise<readonly SideRow[]> {
-    const found = (await this.#side.find(wanted, signal)).filter(({ key }) => !this.#rows.has(key));
+  async find(wanted: readonly Row[], signal: AbortSignal, caseless?: ReadonlySet<string>): Promise<readonly SideRow[]> {
+    const found = (await this.#side.find(wanted, signal, caseless)).filter(({ key }) => !this.#rows.has(key));
     for (const row of found) this.#remember(row);
-    const isWanted = ({ row }: SideRow) =>
-      wanted.some((want) => Object.entries(want).every(([name, value]) => textOf(row[name]) === textOf(value)));
+    const isWanted = ({ row }: SideRow) => wanted.some((want) => isLike(row, want, caseless));
     return [...found, ...[...this.#rows.values()].filter((row): row is SideRow => row !== null && isWanted(row))];
   }
 

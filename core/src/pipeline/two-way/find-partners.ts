@@ -2,6 +2,7 @@ import type { Change } from '../../model/change.ts';
 import type { SideRow } from '../../model/side.ts';
 import { type FieldValue, newRow, type Row, textOf } from '../../model/value.ts';
 import type { Link } from '../../store/links.ts';
+import { isLike } from './is-like.ts';
 import type { Base, SideName } from './merge-record.ts';
 import { otherSide } from './merge-record.ts';
 import type { OpenedPairing } from './opened-pairing.ts';
@@ -233,11 +234,11 @@ async function candidates(
   const there = pairing[other];
   const ownLink = pairing[side].link;
 
-  const add = async (wanted: ReadonlyMap<string, Row>) => {
+  const add = async (wanted: ReadonlyMap<string, Row>, caseless?: ReadonlySet<string>) => {
     if (wanted.size === 0) return;
-    const rows = await there.find([...wanted.values()], signal);
+    const rows = await there.find([...wanted.values()], signal, caseless);
     for (const [key, want] of wanted) {
-      const same = rows.filter(({ row }) => isLike(row, want));
+      const same = rows.filter(({ row }) => isLike(row, want, caseless));
       if (same.length > 0) found.set(key, same);
     }
   };
@@ -256,7 +257,7 @@ async function candidates(
   if (there.link !== null) await add(wantedBy(({ key }) => field(there.link!, key)));
   if (pairing.match.length > 0) {
     const wanted = wantedBy(({ row }) => matchOn(pairing, other, side, row));
-    await add(wanted);
+    await add(wanted, caselessOf(pairing, other));
     await refuseTwins(pairing, side, lonely, wanted, found, signal);
     return { likely: found, owners: await ownersOf(pairing, side, [...wanted.keys()], found, signal) };
   }
@@ -302,6 +303,13 @@ function matchOn(pairing: OpenedPairing, to: SideName, from: SideName, row: Row)
   return wanted;
 }
 
+/** This side's fields of which one of the two sides disregards capitals: what it cannot tell apart, the other must not either. */
+function caselessOf({ fields, left, right }: OpenedPairing, side: SideName): ReadonlySet<string> {
+  return new Set(
+    fields.flatMap((field) => (left.caseless?.has(field.left) || right.caseless?.has(field.right) ? [field[side]] : [])),
+  );
+}
+
 /** One record over there that several here are like belongs to none of them: who is met first would be chance. */
 async function refuseTwins(
   pairing: OpenedPairing,
@@ -314,15 +322,12 @@ async function refuseTwins(
   const matched = lonely.filter(({ key }) => wanted.has(key) && found.has(key));
   if (matched.length === 0) return;
   const own = matched.map(({ row }) => matchOn(pairing, side, side, row)!);
-  const alike = await pairing[side].find(own, signal);
+  const caseless = caselessOf(pairing, side);
+  const alike = await pairing[side].find(own, signal, caseless);
   for (const [i, { key }] of matched.entries()) {
-    const same = alike.filter(({ row }) => isLike(row, own[i]!));
+    const same = alike.filter(({ row }) => isLike(row, own[i]!, caseless));
     if (same.length > 1) found.set(key, [...found.get(key)!, ...same.filter((twin) => twin.key !== key)]);
   }
-}
-
-function isLike(row: Row, wanted: Row): boolean {
-  return Object.entries(wanted).every(([name, value]) => textOf(row[name]) === textOf(value));
 }
 
 function choose(
