@@ -4,7 +4,7 @@ import type { PairingConfig } from '../config/pairing.ts';
 import type { RecordOutcome } from '../model/inbox.ts';
 import type { FieldValue } from '../model/value.ts';
 import type { RunOptions, RunReport } from '../pipeline/recorded-run.ts';
-import { UNPAIRED } from '../pipeline/two-way/failures.ts';
+import { recordNamed, UNPAIRED } from '../pipeline/two-way/failures.ts';
 import type { Policy, SideName } from '../pipeline/two-way/merge-record.ts';
 import { type OpenedPairing, type Ownership, PairingTally, takeOver } from '../pipeline/two-way/opened-pairing.ts';
 import { outcomeOf } from '../pipeline/two-way/outcome-of.ts';
@@ -217,8 +217,9 @@ export class Pairings implements AsyncDisposable {
     const store = dryStore(this.#options.store, (failures) => {
       for (const { key, code, message, place } of failures) {
         if (!place.startsWith(UNPAIRED)) continue;
-        const side = key.startsWith(':') ? config.right.connection : config.left.connection;
-        const own = { key: key.replace(/^:/, ''), effect: 'refused', fields: [], resent: 0 } as const;
+        const record = recordNamed(key);
+        const side = config[record.side].connection;
+        const own = { key: record.key, effect: 'refused', fields: [], resent: 0 } as const;
         options.onWrite?.({ side, place, ...own, reason: { code, message } });
       }
     });

@@ -6,6 +6,7 @@ import { NO_STAMP } from '../model/change.ts';
 import type { LastWrite, Source, Target } from '../model/connector.ts';
 import type { FieldValue, Row } from '../model/value.ts';
 import { isReady } from '../pipeline/prepare-target.ts';
+import { recordNamed } from '../pipeline/two-way/failures.ts';
 import type { Base } from '../pipeline/two-way/merge-record.ts';
 import type { Conflict, Link } from '../store/links.ts';
 import type { Failure } from '../store/store.ts';
@@ -55,7 +56,7 @@ type Parts = EngineParts & { readonly syncs: Syncs };
 const EVENTS_MAX = 20_000;
 const EVENTS_AT_ONCE = 1_000;
 
-/** @param key  as failures and links name it: the left side's, or, where only the right one has it, that key behind a colon */
+/** @param key  as failures name it: the left side's, or, where only the right one has it, that key behind a colon */
 export async function recordStory(name: string, key: string, parts: Parts, signal: AbortSignal): Promise<RecordStory> {
   const { store, config } = parts;
   const failures = (await store.failures({ sync: name, keys: [key] })).flatMap(refusals);
@@ -90,9 +91,10 @@ function newestFirst(story: readonly StoryEntry[]): readonly StoryEntry[] {
 }
 
 async function linkOf(sync: string, key: string, { store }: Parts): Promise<Link | null> {
-  const found = key.startsWith(':')
-    ? await store.links.linksByRight(sync, [key.slice(1)])
-    : await store.links.linksByLeft(sync, [key]);
+  const own = recordNamed(key);
+  const found = await (own.side === 'right'
+    ? store.links.linksByRight(sync, [own.key])
+    : store.links.linksByLeft(sync, [own.key]));
   return found[0] ?? null;
 }
 
@@ -125,8 +127,8 @@ async function pairSides(
   signal: AbortSignal,
 ): Promise<HeldRecord[]> {
   const names = endsOf(parts.config, config.name);
-  const isRight = key.startsWith(':');
-  const keys = { left: link?.leftKey ?? (isRight ? null : key), right: link?.rightKey ?? (isRight ? key.slice(1) : null) };
+  const own = recordNamed(key);
+  const keys = { left: null, right: null, [own.side]: own.key, ...(link && { left: link.leftKey, right: link.rightKey }) };
   try {
     const pairing = await openPairing(config, parts, signal);
     try {

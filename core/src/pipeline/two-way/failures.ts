@@ -10,17 +10,33 @@ const AGAIN_MS = 60_000;
 /** How the place of a record begins that cannot be told from others. */
 export const UNPAIRED = 'match with ';
 
-/** A record's name in failures: the left side's key, or, where only the right one has it, that key behind a colon. */
+/**
+ * A record's name in failures: the left side's key, or, where only the right one has it, that key behind a colon. A left key that
+ * begins like such a name stands behind a backslash.
+ */
 export function failureKey({ leftKey, rightKey }: { leftKey: string | null; rightKey: string | null }): string {
-  return leftKey ?? `:${rightKey}`;
+  if (leftKey === null) return `:${rightKey}`;
+  return /^[:\\]/.test(leftKey) ? `\\${leftKey}` : leftKey;
 }
 
-/** The record that a failure is about, to be tried again. */
+function nameOn(side: SideName, key: string): string {
+  return failureKey(side === 'left' ? { leftKey: key, rightKey: null } : { leftKey: null, rightKey: key });
+}
+
+/** Whom `failureKey` has named. */
+export function recordNamed(name: string): { readonly side: SideName; readonly key: string } {
+  if (name.startsWith(':')) return { side: 'right', key: name.slice(1) };
+  return { side: 'left', key: name.replace(/^\\/, '') };
+}
+
+/** The records that failures are about, to be tried again. */
 export function touchedBy(failureKeys: readonly string[]): { left: string[]; right: string[] } {
-  return {
-    left: failureKeys.filter((key) => !key.startsWith(':')),
-    right: failureKeys.filter((key) => key.startsWith(':')).map((key) => key.slice(1)),
-  };
+  const touched = { left: [] as string[], right: [] as string[] };
+  for (const name of failureKeys) {
+    const { side, key } = recordNamed(name);
+    touched[side].push(key);
+  }
+  return touched;
 }
 
 /** Keeps what a side refused, and who could not be paired; forgets what has gone well since (P2). */
@@ -35,7 +51,7 @@ export async function keepFailures(
   const common = { sync: name, stampMs: 0, lastAtMs: clock.now(), nextAttemptAtMs: clock.now() + AGAIN_MS };
   const failures: NewFailure[] = unpaired.map(({ side, row, code, message }) => ({
     ...common,
-    key: side === 'left' ? row.key : `:${row.key}`,
+    key: nameOn(side, row.key),
     op: 'upsert',
     row: row.row,
     code,
@@ -43,7 +59,7 @@ export async function keepFailures(
     place: `${UNPAIRED}${names[side === 'left' ? 'right' : 'left']}`,
   }));
   // Whatever was looked at and is not refused is well, what is gone by now among it.
-  const well = new Set([...touched.left, ...touched.right.map((key) => `:${key}`)]);
+  const well = new Set((['left', 'right'] as const).flatMap((side) => [...touched[side]].map((key) => nameOn(side, key))));
   for (const { key } of failures) well.delete(key);
   for (const work of works) {
     const refused = (['left', 'right'] as const).flatMap((side) => {
@@ -63,8 +79,8 @@ export async function keepFailures(
     }
     if (refused.length > 0) well.delete(failureKey(work));
     else {
-      if (work.leftKey !== null) well.add(work.leftKey);
-      if (work.rightKey !== null) well.add(`:${work.rightKey}`);
+      if (work.leftKey !== null) well.add(nameOn('left', work.leftKey));
+      if (work.rightKey !== null) well.add(nameOn('right', work.rightKey));
     }
   }
   await store.putFailures(failures);

@@ -14,7 +14,7 @@ export async function outcomeOf(
   const [link] = await (side === 'left' ? store.links.linksByLeft(name, [key]) : store.links.linksByRight(name, [key]));
   const keys = link ?? { leftKey: side === 'left' ? key : null, rightKey: side === 'right' ? key : null };
   // Kept under the one or the other, by what was known of the record then.
-  const known = [failureKey(keys), ...(keys.rightKey === null ? [] : [`:${keys.rightKey}`])];
+  const known = [failureKey(keys), ...(keys.rightKey === null ? [] : [failureKey({ ...keys, leftKey: null })])];
   const [failure] = await store.failures({ sync: name, keys: known });
   if (failure !== undefined) return { status: 'refused', code: failure.code, message: scrub(failure.message) };
   const other = otherSide(side);

@@ -4,6 +4,7 @@ import { seededRandom } from '../../base/random.ts';
 import { defaultRetry } from '../../base/retry.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
+import { recordNamed } from './failures.ts';
 import type { FieldRule, SideName } from './merge-record.ts';
 import { ModelSide } from './model-side-fixture.ts';
 import { type OpenedPairing, type PairField, PairingTally, takeOver } from './opened-pairing.ts';
@@ -293,6 +294,27 @@ describe('a record whose key was changed stays with its partner, whom it names (
     expect(await store.failures({})).toMatchObject([{ key: ':R9', code: 'match_is_taken' }]);
   });
 });
+
+// In failures the right side's keys stand behind a colon.
+test.each([':', '\\', '\\:'])(
+  'a record of the left side whose key begins with %s fails and is tried again like any other (P2)',
+  async (prefix) => {
+    left = new ModelSide(prefix, ['f', 'g'], () => nowMs);
+    pairing = { ...pairing, left };
+    left.create({ f: 'a', g: 'b' });
+    right.refuses = () => ({ code: 'no', message: 'refused' });
+    await sync();
+    const { clock, log } = pairing;
+    const config = { name: 'accounts', retry: defaultRetry, onFailure: 'quarantine', warnAfterMs: 0 } as const;
+    const prepared = { store, clock, log, random: seededRandom(1), config, fingerprint: '' };
+    const retry = () => retryPairing(prepared, async () => pairing, { signal: new AbortController().signal });
+    expect(await retry()).toMatchObject({ openFailures: 1 });
+    expect(recordNamed((await store.failures({}))[0]!.key)).toEqual({ side: 'left', key: `${prefix}1` });
+    right.refuses = () => null;
+    expect(await retry()).toMatchObject({ state: 'succeeded', openFailures: 0 });
+    expect([...right.rows.values()]).toMatchObject([{ row: { f: 'a', partner: `${prefix}1` } }]);
+  },
+);
 
 // One transaction of a database holds the locks of a batch, and the org's records are read just before it.
 test('records that were refused are tried again some at a time, however many there are (P7, P9)', async () => {
