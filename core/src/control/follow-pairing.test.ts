@@ -61,6 +61,7 @@ class Following implements AsyncDisposable {
       connection: () => ({ openStream: async () => stream }),
       waitForCalls: () => waitForCalls,
       gather: () => this.calls,
+      othersRunEnds: async () => {},
       inTurn: (work: (opened: unknown) => Promise<unknown>) => {
         this.opened++;
         return work(pairing);

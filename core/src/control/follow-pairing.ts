@@ -28,7 +28,12 @@ export interface FollowPairing {
   inTurn<T>(work: (pairing: OpenedPairing) => Promise<T>): Promise<T>;
   /** Reconciles records that may have changed. */
   touch(side: SideName, keys: readonly string[]): Promise<void>;
-  /** A run over what changed, or over everything; of one side alone when that is all that is to be read. */
+  /** Returns once the sync may be taken over from another process that has it: its run has ended, or nothing is heard of it any more. */
+  othersRunEnds(ended: AbortSignal): Promise<void>;
+  /**
+   * A run over what changed, or over everything; of one side alone when that is all that is to be read.
+   * @throws {OwnershipLostError} another process has a run under way
+   */
   run(options: { readonly full: boolean; readonly only?: SideName }): Promise<void>;
 }
 
@@ -38,9 +43,8 @@ const CREDIT = 100;
 /** Events that wait to go across together, the records of one query of an org, until no more is read; what is on its way comes on top. */
 const GATHERED_MAX = 400;
 const TOGETHER: GatherLimit<Delivery> = { max: GATHERED_MAX, sizeOf: ({ events }) => Math.max(1, events.length) };
-/** Another process has the sync, for one run perhaps: it is left to finish, for so long at most, looked at so often. */
-const OTHERS_RUN_MS = 10 * 60_000;
-const OTHERS_LOOK_MS = 2000;
+/** Another process has the sync: it is not asked for back at once, in turns without end. */
+const LOST_MS = 2000;
 /** How often it is looked whether a paused sync goes on. */
 const PAUSED_LOOK_MS = 2000;
 /** How long a side may be quiet before its opened source is looked for anew. */
@@ -79,7 +83,8 @@ async function followSide(side: SideName, options: FollowPairing): Promise<void>
           { sync: config.name, err: error },
           'another process has taken the sync over: it is left to it until its run ends',
         );
-        await othersRunEnds(options, ended).catch(() => {});
+        await clock.sleep(LOST_MS, ended).catch(() => {});
+        await options.othersRunEnds(ended).catch(() => {});
         continue;
       }
       failures++;
@@ -168,15 +173,6 @@ async function followLog(side: SideName, options: FollowPairing, ended: AbortSig
   await options.run({ full: false, only: side });
   await options.gather(ended);
   return true;
-}
-
-async function othersRunEnds({ store, clock, config }: FollowPairing, ended: AbortSignal): Promise<void> {
-  const untilMs = clock.now() + OTHERS_RUN_MS;
-  do {
-    await clock.sleep(OTHERS_LOOK_MS, ended);
-    const [latest] = await store.runs({ sync: config.name, limit: 1 });
-    if (latest?.state !== 'running') return;
-  } while (clock.now() < untilMs);
 }
 
 async function timeout(clock: Clock, ms: number, signal: AbortSignal): Promise<AbortSignal> {

@@ -30,6 +30,7 @@ import { type FollowPairing, followPairing } from './follow-pairing.ts';
 import { closePairing, openPairing } from './open-pairing.ts';
 import { problemsAt } from './problems-at.ts';
 import { pairingSchema } from './schema-changes.ts';
+import { LOOK_MS, SignsOfLife } from './signs-of-life.ts';
 import type { SyncPlan } from './sync-plan.ts';
 
 export interface FollowOptions extends Pick<FollowPairing, 'waitForCalls' | 'gather'> {
@@ -51,9 +52,11 @@ export class Pairings implements AsyncDisposable {
   readonly #turns = new Map<string, Promise<unknown>>();
   /** Outlives what is open: whoever has lost a sync and opens it anew still has lost it. */
   readonly #owned = new Map<string, Ownership>();
+  readonly #signs: SignsOfLife;
 
   constructor(options: EngineParts) {
     this.#options = options;
+    this.#signs = new SignsOfLife(options);
   }
 
   has(name: string): boolean {
@@ -114,6 +117,22 @@ export class Pairings implements AsyncDisposable {
     );
   }
 
+  /** A run that nobody has asked for. @returns null: another process is at the sync, which is left to it (P11) */
+  async runByItself(name: string, { only, ...options }: PairingRunOptions): Promise<RunReport | null> {
+    const own = this.#ownershipOf(name);
+    const takeOverFrom = await this.#signs.free(name, own);
+    if (takeOverFrom === null) return null;
+    // What the other one may have left is on either side.
+    const reads = takeOverFrom === own.epoch && only !== undefined ? { only } : {};
+    return this.run(name, { ...options, ...reads, takeOverFrom });
+  }
+
+  /** Until when the next such run is not even tried. */
+  async heldUntilMs(name: string): Promise<number | null> {
+    const isFree = (await this.#signs.free(name, this.#ownershipOf(name))) !== null;
+    return isFree ? null : this.#options.clock.now() + LOOK_MS;
+  }
+
   /** Brings changes across as soon as either side tells of them, until `stop` aborts. */
   follow(config: PairingConfig, options: FollowOptions): Promise<void> {
     const { stop, signal, waitForCalls, gather, onRun } = options;
@@ -133,12 +152,15 @@ export class Pairings implements AsyncDisposable {
             const pairing = await this.#reuseOrOpen(name, signal);
             // Only a run takes a sync over that another process has: it reads what that one may have left.
             signal.throwIfAborted();
-            if (pairing.ownership.epoch === null) await takeOver(pairing);
+            if (pairing.ownership.epoch === null) await this.#takeUp(pairing);
             await reconcile(pairing, { left: [], right: [], [side]: keys }, { signal, tally: new PairingTally(), told: true });
           }),
+        othersRunEnds: (ended) => this.#signs.freed(name, this.#ownershipOf(name), ended),
         run: async (run) => {
           if (await paused()) return;
-          const report = await this.run(name, { ...run, signal, stop, priority: 'live' });
+          const report = await this.runByItself(name, { ...run, signal, stop, priority: 'live' });
+          if (report === null) throw leftToOther(name);
+          if (report.error?.code === 'ownership_lost') throw new OwnershipLostError(report.error.message);
           if (report.error !== null) throw new TransientError(report.error?.message ?? 'the run failed');
           onRun?.(report);
         },
@@ -155,21 +177,24 @@ export class Pairings implements AsyncDisposable {
     if (await this.#options.store.paused(name)) {
       throw new RequestRefusedError(`${name} is paused`, { hint: 'the change is kept and goes across once it is resumed' });
     }
-    return onBehalfOf({ priority: config.priority ?? 'live', fixed: config.priority !== null }, () =>
-      this.#inTurn(name, async () => {
-        const pairing = await this.#reuseOrOpen(name, signal);
-        if (pairing.ownership.epoch === null) await takeOver(pairing);
-        const tally = new PairingTally();
-        const across = () => reconcile(pairing, { left: [], right: [], [side]: [key] }, { signal, tally, told: true });
-        await across().catch(async (error) => {
+    const across = async () => {
+      const pairing = await this.#reuseOrOpen(name, signal);
+      await this.#takeUp(pairing);
+      const tally = new PairingTally();
+      await reconcile(pairing, { left: [], right: [], [side]: [key] }, { signal, tally, told: true });
+      return outcomeOf(pairing, side, key, tally);
+    };
+    return onBehalfOf({ priority: config.priority ?? 'live', fixed: config.priority !== null }, async () => {
+      for (;;) {
+        try {
+          return await this.#inTurn(name, across);
+        } catch (error) {
           if (!(error instanceof OwnershipLostError)) throw error;
           // Another process had it meanwhile, and keeps what it has done.
-          await takeOver(pairing);
-          await across();
-        });
-        return outcomeOf(pairing, side, key, tally);
-      }),
-    );
+          await this.#signs.freed(name, this.#ownershipOf(name), signal);
+        }
+      }
+    });
   }
 
   retry(name: string, options: RunOptions & { ids?: readonly string[] }): Promise<RunReport> {
@@ -275,6 +300,7 @@ export class Pairings implements AsyncDisposable {
     await store.checkpoints.write(name, epoch, null);
     await store.links.removeLinks(name);
     await store.reset(name);
+    await this.#signs.over(name);
     await this.#forget(name);
   }
 
@@ -290,10 +316,23 @@ export class Pairings implements AsyncDisposable {
     for (const name of [...this.#opened.keys()]) await this.#forget(name);
   }
 
-  async #reuseOrOpen(name: string, signal: AbortSignal): Promise<OpenedPairing> {
-    const config = this.#options.config.pairings.get(name)!;
+  #ownershipOf(name: string): Ownership {
     const ownership = this.#owned.get(name) ?? { epoch: null };
     this.#owned.set(name, ownership);
+    return ownership;
+  }
+
+  /** Takes the sync over for work that is no run. @throws {OwnershipLostError} another process is at it */
+  async #takeUp(pairing: OpenedPairing): Promise<void> {
+    const { name, ownership } = pairing;
+    const from = await this.#signs.free(name, ownership);
+    if (from === null) throw leftToOther(name);
+    if (from !== ownership.epoch) await this.#signs.during(name, ownership, () => takeOver(pairing, from));
+  }
+
+  async #reuseOrOpen(name: string, signal: AbortSignal): Promise<OpenedPairing> {
+    const config = this.#options.config.pairings.get(name)!;
+    const ownership = this.#ownershipOf(name);
     const known = this.#opened.get(name) ?? (await openPairing(config, this.#options, signal, ownership));
     this.#opened.set(name, known);
     return known;
@@ -334,11 +373,12 @@ export class Pairings implements AsyncDisposable {
     const prepared = { store, clock, random, log, config: { ...config, ...rules }, fingerprint: config.fingerprint };
     let opens = 0;
     return this.#inTurn(name, async () => {
-      const result = await work(prepared, async (signal) => {
+      const open = async (signal: AbortSignal) => {
         // Asked again within one run: the last attempt failed, and what was open may be broken.
         if (opens++ > 0) await this.#forget(name);
         return this.#reuseOrOpen(name, signal);
-      });
+      };
+      const result = await this.#signs.during(name, this.#ownershipOf(name), () => work(prepared, open));
       if (result.state === 'failed') await this.#forget(name);
       return result;
     });
@@ -349,6 +389,10 @@ export class Pairings implements AsyncDisposable {
     this.#opened.delete(name);
     if (pairing !== undefined) await closePairing(pairing);
   }
+}
+
+function leftToOther(name: string): OwnershipLostError {
+  return new OwnershipLostError(`${name} is being run by another process`);
 }
 
 function policyOf(conflict: Conflict, choice: Choice, { left, right }: PairingConfig): Policy {

@@ -159,10 +159,11 @@ function scheduledPairing(
     ...{ name, schedule: when, full, startDelayMs },
     ...turnOf(pairing, circuits),
     paused: () => store.paused(name),
-    heldUntilMs: (isFull) => holdBack.untilMs(scheduling, kindOf(isFull)),
+    heldUntilMs: async (isFull) => (await pairings.heldUntilMs(name)) ?? holdBack.untilMs(scheduling, kindOf(isFull)),
     run: (isFull) =>
       logged(name, log, async () => {
-        const report = await pairings.run(name, { full: isFull, signal, stop, priority: kindOf(isFull) });
+        const report = await pairings.runByItself(name, { full: isFull, signal, stop, priority: kindOf(isFull) });
+        if (report === null) return 'again';
         onRun?.(report);
         return (await holdBack.ended(scheduling, kindOf(isFull), report)) ? 'again' : undefined;
       }),

@@ -31,7 +31,7 @@ export function dryStore(store: Store, onFailures: (failures: readonly NewFailur
   };
 
   return {
-    checkpoints: dryCheckpoints(store.checkpoints),
+    checkpoints: { ...dryCheckpoints(store.checkpoints), epoch: (unit) => store.checkpoints.epoch(unit) },
     journal: store.journal,
     calls: store.calls,
     orgs: store.orgs,

@@ -77,12 +77,23 @@ export interface Seen {
   readonly hash: string;
 }
 
+/** Of units that several processes may work on in turn: one can find out whether another has taken it over, and leave it to that one. */
+export interface StoreCheckpoints extends Checkpoints {
+  /**
+   * @param from  takes it over from the owner by this epoch alone; 0: as long as nobody has owned it
+   * @throws {OwnershipLostError} somebody else has taken it over since: nothing was changed (P11)
+   */
+  acquire(unit: string, signal?: AbortSignal, from?: number): ReturnType<Checkpoints['acquire']>;
+  /** By which it is owned; 0 as long as nobody has owned it. */
+  epoch(unit: string): Promise<number>;
+}
+
 /**
  * Everything durable that is not in a target: runs, failures, pauses, and the checkpoints of targets that cannot keep their own.
  * Two implementations, SQLite and Postgres, behind this one interface and one contract suite. Every method is atomic.
  */
 export interface Store extends AsyncDisposable {
-  readonly checkpoints: Checkpoints;
+  readonly checkpoints: StoreCheckpoints;
   /** Events as they came, of syncs that keep them. */
   readonly journal: JournalStore;
   readonly links: LinkStore;

@@ -406,6 +406,23 @@ export function describeStoreContract(name: string, createPlace: () => Promise<S
         expect(await store.checkpoints.read(sync)).toBe(`by ${Math.max(...epochs)}`);
       });
 
+      test('who takes over from one owner alone takes nothing from anybody else (P11)', async () => {
+        const sync = newSync();
+        await using other = await place.open();
+        expect(await store.checkpoints.epoch(sync)).toBe(0);
+        const attempts = await Promise.allSettled(
+          Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? store : other).checkpoints.acquire(sync, undefined, 0)),
+        );
+        expect(attempts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+        expect(await other.checkpoints.epoch(sync)).toBe(1);
+        await store.checkpoints.write(sync, 1, 'position');
+        for (const from of [0, 2]) {
+          await expect(other.checkpoints.acquire(sync, undefined, from)).rejects.toThrow(OwnershipLostError);
+        }
+        expect(await other.checkpoints.acquire(sync, undefined, 1)).toEqual({ epoch: 2, checkpoint: 'position' });
+        await expect(store.checkpoints.acquire(sync, undefined, 1)).rejects.toThrow(OwnershipLostError);
+      });
+
       test('a unit that nobody acquired has no checkpoint, and takes none', async () => {
         const sync = newSync();
         expect(await store.checkpoints.read(sync)).toBeNull();

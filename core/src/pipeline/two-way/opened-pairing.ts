@@ -45,9 +45,16 @@ export function ownerOf({ name, ownership }: OpenedPairing): LinkOwner {
   return { sync: name, epoch: ownership.epoch };
 }
 
-/** Takes the sync over from whoever owned it. */
-export async function takeOver({ name, store, ownership }: OpenedPairing): Promise<string | null> {
-  const { epoch, checkpoint } = await store.checkpoints.acquire(name);
+/**
+ * Takes the sync over from whoever owned it.
+ *
+ * @param from  from the owner by this epoch alone, or from this process
+ * @throws {OwnershipLostError} it is somebody else's
+ */
+export async function takeOver({ name, store, ownership }: OpenedPairing, from?: number): Promise<string | null> {
+  // Between two attempts at one run it is this process that owned it last.
+  const last = from === undefined ? undefined : Math.max(from, ownership.epoch ?? 0);
+  const { epoch, checkpoint } = await store.checkpoints.acquire(name, undefined, last);
   ownership.epoch = epoch;
   return checkpoint;
 }

@@ -36,6 +36,8 @@ export type OpenPairing = (signal: AbortSignal) => Promise<OpenedPairing>;
 export interface PairingRunOptions extends RunOptions {
   /** Reads what changed on this side alone. */
   readonly only?: SideName;
+  /** Takes the sync over from the owner by this epoch alone: what nobody has asked for leaves others what they are at (P11). */
+  readonly takeOverFrom?: number;
 }
 
 export interface PreparedPairing extends Recording {
@@ -61,7 +63,7 @@ async function attempt(
   // Who has to end takes nothing from whoever has it now.
   options.signal.throwIfAborted();
   const { store, clock, name } = pairing;
-  const checkpoint = await takeOver(pairing);
+  const checkpoint = await takeOver(pairing, options.takeOverFrom);
   const scope = scopeOf(ownerOf(pairing).epoch);
   const kept = decode(checkpoint);
   refuseOtherOrigin(pairing, kept);
