@@ -507,4 +507,38 @@ describe('two processes with one store (P11)', () => {
     stop.abort();
     await ended;
   });
+
+  test('what one that follows live is at when another takes over is no failure, which somebody would be told of, and goes across', async () => {
+    await engine[Symbol.asyncDispose]();
+    const eventually = (check: () => void) => vi.waitFor(check, { timeout: 60_000, interval: 20 });
+    const begun = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    let isSlow = false;
+    const isRunning = async () => (await engine.runs({ sync: 'accounts', limit: 1 }))[0]?.state === 'running';
+    const slow: typeof fetch = async (input, init) => {
+      if (isSlow && /Id(%20|\+| )IN/.test(String(init?.body)) && (await isRunning())) {
+        begun.resolve();
+        await goOn.promise;
+      }
+      return fetch(input, init);
+    };
+    engine = await open({ live: true, every: '1h' }, slow);
+    const stop = new AbortController();
+    const ended = engine.start({ stop: stop.signal, signal });
+    insert({ Name: 'Acme', Phone: '1' });
+    await eventually(() => expect(customers()).toEqual([['Acme', '1', null, null]]));
+    isSlow = true;
+    await eventually(() => app.exec("UPDATE customers SET phone = '2'"));
+    await begun.promise;
+    await using other = await open();
+    expect(await other.run('accounts', { signal, full: true })).toMatchObject({ state: 'succeeded', error: null });
+    await eventually(() => app.exec("UPDATE customers SET phone = '3'"));
+    goOn.resolve();
+    await eventually(() => expect(accounts()[0]!.Phone).toBe('3'));
+    stop.abort();
+    await ended;
+    const states = (await engine.runs({ sync: 'accounts' })).map(({ state, error }) => `${state} ${error?.code}`);
+    expect(states).toContain('stopped ownership_lost');
+    expect(states.filter((state) => state.startsWith('failed'))).toEqual([]);
+  });
 });

@@ -165,6 +165,7 @@ function scheduledPairing(
         const report = await pairings.runByItself(name, { full: isFull, signal, stop, priority: kindOf(isFull) });
         if (report === null) return 'again';
         onRun?.(report);
+        if (report.error?.code === 'ownership_lost') return 'again';
         return (await holdBack.ended(scheduling, kindOf(isFull), report)) ? 'again' : undefined;
       }),
   };

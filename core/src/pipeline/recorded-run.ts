@@ -1,5 +1,5 @@
 import type { Priority } from '../base/caller.ts';
-import { OverBudgetError, SyncError } from '../base/errors.ts';
+import { OverBudgetError, OwnershipLostError, SyncError } from '../base/errors.ts';
 import { retrying } from '../base/retry.ts';
 import { scrub } from '../base/secrets.ts';
 import { markFailed, traced } from '../base/tracing.ts';
@@ -21,6 +21,8 @@ export interface RunOptions extends FullOptions {
   readonly priority?: Priority;
   /** It may cost what it costs. */
   readonly ignoreBudget?: boolean;
+  /** Takes a two-way sync over from the owner by this epoch alone: what nobody has asked for leaves others what they are at (P11). */
+  readonly takeOverFrom?: number;
 }
 
 /** What came of one execution, as `run` prints it. */
@@ -89,6 +91,7 @@ async function record(prepared: Recording, options: RunOptions, attempt: Attempt
   const run = { loadsThrownAway: 0 };
   let state: RunState = 'succeeded';
   let failure: unknown = null;
+  let waitsFor: string | null = null;
   try {
     await retrying(
       () => {
@@ -112,9 +115,10 @@ async function record(prepared: Recording, options: RunOptions, attempt: Attempt
   } catch (error) {
     failure = error;
     const isStopped = error instanceof StoppedError || options.signal.aborted || options.stop?.aborted;
-    state = isStopped || error instanceof OverBudgetError ? 'stopped' : 'failed';
+    waitsFor = putOffBy(error, options);
+    state = isStopped || waitsFor !== null ? 'stopped' : 'failed';
   }
-  const error = state === 'failed' || failure instanceof OverBudgetError ? describeError(failure, tally) : null;
+  const error = state === 'failed' || waitsFor !== null ? describeError(failure, tally) : null;
   const finishedAtMs = clock.now();
   const counts = tally.counts();
   await store.updateRun(id, {
@@ -143,7 +147,7 @@ async function record(prepared: Recording, options: RunOptions, attempt: Attempt
     ...(tally.sides.length > 0 && { sides: tally.sides }),
   };
   if (state === 'failed') log.error({ sync: config.name, kind, ...counts, ...error }, 'run failed');
-  else if (error !== null) log.warn({ sync: config.name, kind, ...counts, ...error }, 'the run waits for calls');
+  else if (error !== null) log.warn({ sync: config.name, kind, ...counts, ...error }, `the run waits for ${waitsFor}`);
   else log.info({ sync: config.name, kind, state, ...counts, durationMs: report.durationMs }, 'run finished');
   const held = await heldWindow(config, store, finishedAtMs);
   if (held?.overdue) {
@@ -151,6 +155,13 @@ async function record(prepared: Recording, options: RunOptions, attempt: Attempt
     log.warn({ sync: config.name, key: held.key, since, reason: held.message }, 'one record holds the window open for long');
   }
   return report;
+}
+
+/** What a run that could not come to its end has to wait for, though nothing is wrong; null if something is. */
+function putOffBy(error: unknown, { takeOverFrom }: RunOptions): string | null {
+  if (error instanceof OverBudgetError) return 'calls';
+  // Who has asked for a run wants to know that it was not made.
+  return error instanceof OwnershipLostError && takeOverFrom !== undefined ? 'that of another process' : null;
 }
 
 function describeError(error: unknown, tally: Tally): NonNullable<RunReport['error']> {

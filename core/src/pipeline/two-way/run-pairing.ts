@@ -36,8 +36,6 @@ export type OpenPairing = (signal: AbortSignal) => Promise<OpenedPairing>;
 export interface PairingRunOptions extends RunOptions {
   /** Reads what changed on this side alone. */
   readonly only?: SideName;
-  /** Takes the sync over from the owner by this epoch alone: what nobody has asked for leaves others what they are at (P11). */
-  readonly takeOverFrom?: number;
 }
 
 export interface PreparedPairing extends Recording {
