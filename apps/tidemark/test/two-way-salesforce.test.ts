@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { Engine, openStore, parseConfig, type Store, seededRandom, systemClock } from '@tidemark/core';
+import { Engine, openStore, parseConfig, type ServedTable, type Store, seededRandom, systemClock } from '@tidemark/core';
 import { createClock, type Emulator, evidence, startEmulator } from '@tidemark/emulator';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { loadConnectors } from '../src/connectors.ts';
@@ -506,6 +506,33 @@ describe('two processes with one store (P11)', () => {
     await eventually(() => expect(accounts()[0]!.Phone).toBe('4'));
     stop.abort();
     await ended;
+  });
+
+  test('a row that somebody waits for goes across when the run of another has ended, and takes nothing from it', async () => {
+    insert({ Name: 'Acme', Phone: '1' });
+    await settle();
+    const begun = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const slow: typeof fetch = async (input, init) => {
+      const reply = await fetch(input, init);
+      if (!/Id(%20|\+| )IN/.test(String(init?.body))) return reply;
+      begun.resolve();
+      await goOn.promise;
+      return reply;
+    };
+    await using other = await open({}, slow);
+    const byHand = other.run('accounts', { signal, full: true });
+    await begun.promise;
+    app.exec("UPDATE customers SET phone = '2'");
+    const { id } = app.prepare('SELECT id FROM customers').get() as { id: number };
+    const table = { pairing: { sync: 'accounts', side: 'right' }, spec: { name: 'customers' } } as ServedTable;
+    const brought = engine.bring(table, String(id), signal);
+    for (let i = 0; i < 50; i++) await new Promise(setImmediate);
+    goOn.resolve();
+    expect(await byHand).toMatchObject({ state: 'succeeded', error: null });
+    expect(await brought).toMatchObject({ status: expect.stringMatching(/updated|unchanged/) });
+    expectEqual();
+    expect(accounts()[0]!.Phone).toBe('2');
   });
 
   test('what one that follows live is at when another takes over is no failure, which somebody would be told of, and goes across', async () => {

@@ -81,7 +81,7 @@ async function followSide(side: SideName, options: FollowPairing): Promise<void>
         lost = true;
         log.warn(
           { sync: config.name, err: error },
-          'another process has taken the sync over: it is left to it until its run ends',
+          'another process has the sync: it is left to it until its run ends, or nothing is heard of it any more',
         );
         await clock.sleep(LOST_MS, ended).catch(() => {});
         await options.othersRunEnds(ended).catch(() => {});

@@ -174,10 +174,10 @@ export class Pairings implements AsyncDisposable {
    */
   async bring(name: string, side: SideName, key: string, signal: AbortSignal): Promise<RecordOutcome> {
     const config = this.#options.config.pairings.get(name)!;
-    if (await this.#options.store.paused(name)) {
-      throw new RequestRefusedError(`${name} is paused`, { hint: 'the change is kept and goes across once it is resumed' });
-    }
     const across = async () => {
+      if (await this.#options.store.paused(name)) {
+        throw new RequestRefusedError(`${name} is paused`, { hint: 'the change is kept and goes across once it is resumed' });
+      }
       const pairing = await this.#reuseOrOpen(name, signal);
       await this.#takeUp(pairing);
       const tally = new PairingTally();

@@ -9,7 +9,7 @@ interface Heard {
 }
 
 /** How often it is looked whether another one's run has ended. */
-export const LOOK_MS = 2000;
+export const LOOK_MS = 500;
 const OVER = 'over';
 
 /**
