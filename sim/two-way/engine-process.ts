@@ -94,6 +94,11 @@ export class EngineProcess {
     return this.#until(() => this.resolve(conflict, choice));
   }
 
+  /** As `tidemark run --full --sweep-max 100%` of somebody who has seen that what is missing is meant to be gone. */
+  sweeping(): this {
+    return this.#until(() => this.#engine.run(sync, { full: true, sweepMax: 1, signal: this.#kill.signal }));
+  }
+
   /** Somebody decides in this process. What is refused is refused: they may try again. */
   async resolve({ id }: Conflict, choice: Choice): Promise<void> {
     const { scheduler } = this.#world;
