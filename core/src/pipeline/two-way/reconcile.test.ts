@@ -265,6 +265,27 @@ test.each(['left', 'right'] as const)(
   },
 );
 
+test.each(['left', 'right'] as const)(
+  'what was decided about a record that was gone is not done to one that has come back and gone on the other side, for the %s (P7)',
+  async (side) => {
+    left.create({ f: 'a', g: 'b' });
+    await sync();
+    const { row } = left.rows.get('L1')!;
+    left.delete('L1');
+    right.edit('R1', 'f', 'mine');
+    await sync();
+    const [conflict] = await open();
+    // Undeleted and edited there, and deleted here.
+    left.rows.set('L1', { row: { ...row, f: 'theirs' }, atMs: ++nowMs });
+    right.delete('R1');
+    const decisions = [{ conflict: conflict!, policy: { kind: 'wins', side } as const }];
+    const { signal } = new AbortController();
+    await reconcile(pairing, { left: ['L1'], right: ['R1'] }, { signal, tally: new PairingTally(), decisions });
+    expect([...left.rows.keys(), ...right.rows.keys()]).toEqual(['L1']);
+    expect(await open()).toMatchObject([{ field: null, left: { f: 'theirs' }, right: null }]);
+  },
+);
+
 // Nothing else tells that a row is the same one: its key is another, and the former one is deleted for all that is told.
 describe('a record whose key was changed stays with its partner, whom it names (P7)', () => {
   const { signal } = new AbortController();

@@ -170,21 +170,23 @@ function decide(pair: Partners, pairing: OpenedPairing, { decisions = [] }: Reco
   return { ...pair, action: decidePair({ ...pair, ...sides, ...exists }, rules, pairing.deletes) };
 }
 
-/** Whoever decides that a record goes decides about what they were shown: edited since then, it has to be looked at anew. */
+/**
+ * Whoever decides whether a record exists decides about what they were shown: this side without it, and that one with it. Where it is
+ * back, gone on the other side instead, or is to go and was edited since, it has to be looked at anew.
+ */
 function isAsShown(
   pair: Partners,
   { conflict, policy }: NonNullable<ReconcileOptions['decisions']>[number],
   pairing: OpenedPairing,
 ): boolean {
   if (policy.kind !== 'wins') return false;
-  const there = otherSide(policy.side);
+  const gone: SideName = conflict.left === null ? 'left' : 'right';
+  const there = otherSide(gone);
+  if (pair[gone] !== null || pair[there] === null) return false;
+  if (policy.side === there) return true;
+  const { row } = pair[there];
   const shown = conflict[there] as Row | null;
-  const row = pair[there]?.row;
-  return (
-    row === undefined ||
-    pair[policy.side] !== null ||
-    pairing.fields.every((rule) => sameValue(row[rule[there]], shown?.[rule[there]], rule.field))
-  );
+  return pairing.fields.every((rule) => sameValue(row[rule[there]], shown?.[rule[there]], rule.field));
 }
 
 /** The value that a decision replaces is told as it is when it is replaced. */
