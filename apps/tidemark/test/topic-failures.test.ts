@@ -75,13 +75,11 @@ test('an event that the target refuses is kept as it was to be written, and writ
   const life = await world.start({ fields: { uuid: 'EventUuid', OrderId__c: 'OrderId__c', amount: 'Amount__c' } });
   await world.live(life);
   await soon(() => world.rows('uuid'));
-  world.database.exec(
-    `CREATE TRIGGER refuse BEFORE INSERT ON orders WHEN NEW.amount < 0 BEGIN SELECT RAISE(ABORT, 'negative'); END`,
-  );
+  await world.sql(`CREATE TRIGGER refuse BEFORE INSERT ON orders WHEN NEW.amount < 0 BEGIN SELECT RAISE(ABORT, 'negative'); END`);
   world.publish({ OrderId__c: 'O1', Amount__c: 1 }, { OrderId__c: 'O2', Amount__c: -1 }, { OrderId__c: 'O3', Amount__c: 3 });
   await soon(() => expect(ids(world)).toEqual(['O1', 'O3']));
   expect(await life.engine.failures({})).toMatchObject([{ place: 'target', row: { OrderId__c: 'O2', amount: -1 } }]);
-  world.database.exec('DROP TRIGGER refuse');
+  await world.sql('DROP TRIGGER refuse');
   world.emulator.org.clock.advance(3_600_000);
   expect(await life.engine.retry('orders', { signal })).toMatchObject({ openFailures: 0 });
   expect(ids(world)).toContain('O2');
@@ -157,9 +155,7 @@ test('to.key makes a row for what events are about: the latest of them, also beh
       { id: 'B', status: '1' },
     ]),
   );
-  world.database.exec(
-    `CREATE TRIGGER refuse BEFORE UPDATE ON orders WHEN NEW.status = '3' BEGIN SELECT RAISE(ABORT, 'three'); END`,
-  );
+  await world.sql(`CREATE TRIGGER refuse BEFORE UPDATE ON orders WHEN NEW.status = '3' BEGIN SELECT RAISE(ABORT, 'three'); END`);
   world.publish({ OrderId__c: 'A', Status__c: '3' }, { OrderId__c: 'B', Status__c: '4' });
   await soon(() => expect(world.rows('id, status')).toContainEqual({ id: 'B', status: '4' }));
   world.publish({ OrderId__c: 'A', Status__c: '5' }, { OrderId__c: 'B', Status__c: '6' });

@@ -61,6 +61,11 @@ export class TopicWorld implements AsyncDisposable {
     return this.#database;
   }
 
+  /** As another program. The engine lives in this process: a write that waited for its lock would wait for ever, so it is tried again. */
+  sql(text: string): Promise<void> {
+    return vi.waitFor(() => this.database.exec(text), { timeout: 90_000, interval: 20 });
+  }
+
   publish(...events: Record<string, unknown>[]): string[] {
     const { events: bus, org } = this.emulator;
     return bus
