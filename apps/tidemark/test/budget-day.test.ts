@@ -98,12 +98,11 @@ test(`100,000 records, 5,000 calls a day: a day of live changes and a refresh fi
   expect(budget).toMatchObject({ connection: 'org', share: 2500, reserve: 500, waiting: [] });
   expect(budget!.byPriority.live).toBeGreaterThanOrEqual(360);
   expect(budget!.byPriority.refresh).toBeGreaterThan(0);
-  // Nobody else was there: the org has counted what we have, but for the quarter of an hour that ours count longer: the first
-  // one, with the first loads of all tables.
-  // A call is ours once it is answered, and some may be under way: without time, no further ones begin.
-  const oursBeyond = async () => (await engine.budgets())[0]!.ours - world.used();
-  await vi.waitUntil(async () => (await oursBeyond()) >= 0, { timeout: 90_000, interval: 5 });
-  expect(await oursBeyond()).toBeLessThan(200);
+  // Nobody else was there: the org has counted what we have. Ours count for up to a quarter of an hour longer: the first one, with the
+  // first loads of all tables. The org's clock is ahead while two minutes pass, in which each table is asked, and so it drops those later.
+  const beyond = budget!.ours - world.used();
+  expect(beyond).toBeGreaterThanOrEqual(-2 * tables.length);
+  expect(beyond).toBeLessThan(200);
 });
 
 test(`another program uses everything up: the org refuses, nothing is lost, and all goes on when there are calls again ${allowance}`, async () => {
