@@ -152,7 +152,7 @@ class MongodbRows implements Rows {
 }
 
 /** A pattern that means nothing but the text. */
-function literal(text: string): string {
+export function literal(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 

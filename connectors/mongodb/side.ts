@@ -17,6 +17,7 @@ import type { MongodbSideSpec } from './config.ts';
 import { discoverFields } from './discover.ts';
 import { guarded, NAMESPACE_NOT_FOUND, rejectionOf } from './errors.ts';
 import { formsOf, formsOfValue } from './key-forms.ts';
+import { literal } from './rows.ts';
 import { openSource } from './source.ts';
 import { canonicalOf, type Decimals, toStored, ValueError } from './values.ts';
 
@@ -231,7 +232,7 @@ class MongodbSide implements Side {
 }
 
 function inAnyCapitals(text: string): RegExp {
-  return new RegExp(`^${text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$`, 'i');
+  return new RegExp(`^${literal(text)}$`, 'i');
 }
 
 /** The type of a field that no document shows yet, by what comes to be written. */
